@@ -1,0 +1,88 @@
+"""What can go wrong, in the terms of learning plans, stores and models.
+
+Errors carry facts; `src/problems.py` alone decides what a client is told.
+"""
+
+
+class MomentumError(Exception):
+    """The base of every error that this service raises on purpose."""
+
+
+class SettingsError(MomentumError):
+    """The environment cannot be used; the message is the one line that says why."""
+
+
+class NotFoundError(MomentumError):
+    """Something does not exist, or not for this user."""
+
+
+class RoadmapNotFoundError(NotFoundError):
+    """No published roadmap has this id (and this owner, where one was named)."""
+
+    def __init__(self, roadmap_id: int) -> None:
+        super().__init__(f"roadmap {roadmap_id}")
+        self.roadmap_id = roadmap_id
+
+
+class WeekNotFoundError(NotFoundError):
+    """The roadmap exists and has no such week."""
+
+    def __init__(self, roadmap_id: int, week_number: int) -> None:
+        super().__init__(f"week {week_number} of roadmap {roadmap_id}")
+        self.roadmap_id = roadmap_id
+        self.week_number = week_number
+
+
+class TaskNotFoundError(NotFoundError):
+    """No task of a published roadmap has this id (and this owner, where one was named)."""
+
+
+class StoreError(MomentumError):
+    """The database did not do what it was asked; the message is for the operator alone."""
+
+
+class StoreUnavailableError(StoreError):
+    """The database cannot be reached, or said that it cannot serve now. Worth another try."""
+
+
+class StoreTooSlowError(StoreError):
+    """The database did not answer in time. A write may or may not have landed."""
+
+
+class StoreConflictError(StoreError):
+    """A write contradicts a constraint."""
+
+
+class StoreMisconfiguredError(StoreError):
+    """The key, the grants or the schema do not fit this service: an operator must act."""
+
+
+class ModelError(MomentumError):
+    """The language model gave no usable answer; the message is for the operator alone.
+
+    Never contains the key, the learner's text or the model's.
+    """
+
+
+class ModelUnavailableError(ModelError):
+    """The model cannot be reached or is overloaded. `retry_after` is in seconds, None if unsaid."""
+
+    def __init__(self, reason: str, retry_after: float | None = None) -> None:
+        super().__init__(reason)
+        self.retry_after = retry_after
+
+
+class ModelTooSlowError(ModelError):
+    """The model did not finish in time."""
+
+
+class ModelMisconfiguredError(ModelError):
+    """The key, the credits or the model's name are not accepted: an operator must act."""
+
+
+class ModelOutputError(ModelError):
+    """The model's answers stayed unusable after every retry."""
+
+
+class ModelDeclinedError(ModelError):
+    """The provider's moderation refused the learner's text."""
