@@ -5,6 +5,7 @@ from typing import Protocol
 from uuid import UUID
 
 from src.models import NewRoadmap, Roadmap, Task, WeekTotals
+from src.settings import Settings
 
 
 class Store(Protocol):
@@ -79,3 +80,23 @@ class Store(Protocol):
     async def close(self) -> None:
         """Finish what still runs and release the connections. The store is not used afterwards."""
         ...
+
+
+async def open_store(settings: Settings) -> Store:
+    """Open Supabase where it is configured, and the embedded file where it is not.
+
+    Raises:
+        StoreUnavailableError: the embedded file cannot be opened.
+    """
+    # Imported where they are used: the Supabase client alone takes half a second to import.
+    if settings.supabase_url and settings.supabase_service_role_key:
+        from src.dao.supabase_store import SupabaseStore  # noqa: PLC0415
+
+        return await SupabaseStore.open(
+            settings.supabase_url,
+            settings.supabase_service_role_key.get_secret_value(),
+            timeout=settings.store_timeout_seconds,
+        )
+    from src.dao.sqlite_store import SqliteStore  # noqa: PLC0415
+
+    return await SqliteStore.open(settings.sqlite_path)

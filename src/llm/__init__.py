@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from src.models import Outline, PlannedWeek, PlanRequest, Roadmap, Task
+from src.settings import Settings
 
 
 class Planner(Protocol):
@@ -68,3 +69,25 @@ class Assistant(Protocol):
     async def close(self) -> None:
         """Release the connections. The assistant is not used afterwards."""
         ...
+
+
+def open_models(settings: Settings) -> tuple[Planner, Assistant]:
+    """Return the real model's planner and assistant where it has a key, the offline ones else."""
+    # Imported where they are used: the model's client alone takes a second to import.
+    if settings.openai_api_key:
+        from src.llm.openrouter import OpenRouterClient  # noqa: PLC0415
+        from src.llm.openrouter_assistant import OpenRouterAssistant  # noqa: PLC0415
+        from src.llm.planner import OpenRouterPlanner  # noqa: PLC0415
+
+        client = OpenRouterClient(
+            base_url=settings.openai_base_url,
+            api_key=settings.openai_api_key.get_secret_value(),
+            model=settings.openai_model,
+            call_timeout=settings.model_call_timeout_seconds,
+            idle_timeout=settings.model_idle_timeout_seconds,
+        )
+        return OpenRouterPlanner(client), OpenRouterAssistant(client)
+    from src.llm.offline_assistant import OfflineAssistant  # noqa: PLC0415
+    from src.llm.offline_planner import OfflinePlanner  # noqa: PLC0415
+
+    return OfflinePlanner(), OfflineAssistant()

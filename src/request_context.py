@@ -1,0 +1,71 @@
+"""What surrounds every request: its id, its log line, and a last net under unexpected errors."""
+
+import logging
+import re
+import time
+from collections.abc import Callable
+from contextvars import ContextVar
+from uuid import uuid4
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+logger = logging.getLogger(__name__)
+
+HEADER = "X-Request-ID"
+
+_SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_request_id: ContextVar[str] = ContextVar("request_id", default="-")
+
+
+def request_id() -> str:
+    """Return the id of the request that this code works for, `-` outside of any."""
+    return _request_id.get()
+
+
+class RequestContextMiddleware:
+    """Names each request, logs how it ended, and answers what no handler caught.
+
+    It stands inside the CORS middleware: an unexpected error then carries the CORS headers too.
+    """
+
+    def __init__(self, app: ASGIApp, unexpected: Callable[[], Response]) -> None:
+        self._app = app
+        self._unexpected = unexpected
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one ASGI connection."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        given = Headers(scope=scope).get(HEADER, "")
+        identifier = given if _SANE_ID.fullmatch(given) else uuid4().hex
+        _request_id.set(identifier)
+        began = time.monotonic()
+        status = 0
+
+        async def send_named(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)[HEADER] = identifier
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_named)
+        except Exception:
+            logger.exception("unexpected error")
+            if status:
+                raise  # The answer has begun; the server can only cut it.
+            await self._unexpected()(scope, receive, send_named)
+        finally:
+            # The route's template, not the path: paths and queries name people.
+            route = getattr(scope.get("route"), "path", "unmatched")
+            logger.info(
+                "%s %s %d in %.0f ms",
+                scope["method"],
+                route,
+                status,
+                (time.monotonic() - began) * 1000,
+            )

@@ -1,0 +1,78 @@
+"""What the API description shows: requests that one can execute, and what they answer."""
+
+from typing import Any
+
+from src.dependencies import EXAMPLE_USER
+
+ROADMAP = {
+    "roadmap_id": 1,
+    "user_id": EXAMPLE_USER,
+    "description": "Learn Python for data science",
+    "level": "intermediate",
+    "duration_weeks": 12,
+    "daily_hours": 2,
+    "is_active": True,
+    "created_at": "2026-01-26T10:30:00Z",
+}
+
+GENERATE_ROADMAP = {
+    "user_id": EXAMPLE_USER,
+    "goal": "Learn Python for data science",
+    "duration_weeks": 12,
+    "daily_hours": 2,
+    "level": "intermediate",
+}
+
+TASK = {
+    "id": "0b9f6f0e-6a52-4c3b-9f0e-2f6f1f0f8a11",
+    "roadmap_id": 1,
+    "week_number": 1,
+    "weekly_goal": "Get set up and meet the basics of Python for data science",
+    "day_number": 1,
+    "task_text": "Read the first chapter of an introduction and note five terms.",
+    "effort": "light",
+    "category": "reading",
+    "completed": False,
+    "completed_at": None,
+    "created_at": "2026-01-26T10:30:00Z",
+}
+
+WEEK = {
+    "week_number": 1,
+    "weekly_goal": TASK["weekly_goal"],
+    "total_tasks": 28,
+    "completed_tasks": 7,
+    "progress": 25,
+}
+
+WEEK_DETAIL = {
+    "week_number": 1,
+    "weekly_goal": TASK["weekly_goal"],
+    "progress": 0,
+    "days": {"1": [TASK]},
+}
+
+TASK_UPDATE = {"task_id": TASK["id"], "completed": True}
+
+ASK_ASSISTANT = {
+    "user_id": EXAMPLE_USER,
+    "roadmap_id": 1,
+    "input_data": "How do I practice the concepts from Week 2?",
+    "week_number": 2,
+    "day_number": None,
+}
+
+ASSISTANT_ANSWER = {"response": "Based on your Week 2 tasks, start with the exercises of day 1."}
+
+SUCCESS = {"success": True}
+
+
+def answers(
+    value: object, headers: dict[str, str] | None = None
+) -> dict[int | str, dict[str, Any]]:
+    """Return the description of an answer 200: an example, and its headers' meanings by name."""
+    described = {
+        name: {"description": meaning, "schema": {"type": "string"}}
+        for name, meaning in (headers or {}).items()
+    }
+    return {200: {"content": {"application/json": {"example": value}}, "headers": described}}

@@ -1,0 +1,53 @@
+"""What a roadmap holds and how much of it is done."""
+
+from fastapi import APIRouter
+
+from src.dependencies import OptionalOwner, Progress, RoadmapIdInPath, WeekNumberInPath
+from src.errors import RoadmapNotFoundError, WeekNotFoundError
+from src.models import RoadmapTasks, WeekDetail, WeekProgress
+from src.problems import STORE_ERRORS, error_responses
+from src.routers import examples
+from src.routers.examples import answers
+
+router = APIRouter(tags=["progress"])
+
+
+@router.get(
+    "/roadmap/{roadmap_id}",
+    summary="Fetch all tasks of a roadmap",
+    responses=answers({"tasks": [examples.TASK]})
+    | error_responses(RoadmapNotFoundError, *STORE_ERRORS),
+)
+async def get_roadmap_tasks(
+    roadmap_id: RoadmapIdInPath, progress: Progress, user_id: OptionalOwner = None
+) -> RoadmapTasks:
+    """Return every task, by week, day and position in the day."""
+    return RoadmapTasks(tasks=await progress.tasks(roadmap_id, user_id))
+
+
+@router.get(
+    "/roadmap/{roadmap_id}/weeks",
+    summary="List the weeks of a roadmap with their progress",
+    responses=answers([examples.WEEK]) | error_responses(RoadmapNotFoundError, *STORE_ERRORS),
+)
+async def list_weeks(
+    roadmap_id: RoadmapIdInPath, progress: Progress, user_id: OptionalOwner = None
+) -> list[WeekProgress]:
+    """Return the weeks by number; progress is 100 only when every task is done."""
+    return await progress.weeks(roadmap_id, user_id)
+
+
+@router.get(
+    "/roadmap/{roadmap_id}/week/{week_number}",
+    summary="Fetch a week's tasks by day",
+    responses=answers(examples.WEEK_DETAIL)
+    | error_responses(RoadmapNotFoundError, WeekNotFoundError, *STORE_ERRORS),
+)
+async def get_week(
+    roadmap_id: RoadmapIdInPath,
+    week_number: WeekNumberInPath,
+    progress: Progress,
+    user_id: OptionalOwner = None,
+) -> WeekDetail:
+    """Return the week's goal and progress, and each day's tasks in order."""
+    return await progress.week(roadmap_id, week_number, user_id)

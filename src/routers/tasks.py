@@ -1,0 +1,32 @@
+"""Tasks: mark as done or not done."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Body
+
+from src.dependencies import Progress
+from src.errors import TaskNotFoundError
+from src.models import Success, TaskUpdate
+from src.problems import BODY_STATUSES, STORE_ERRORS, error_responses
+from src.routers import examples
+from src.routers.examples import answers
+from src.strict_json import StrictJSONRoute
+
+router = APIRouter(tags=["tasks"], route_class=StrictJSONRoute)
+
+
+@router.post(
+    "/task/update",
+    summary="Mark a task as completed or incomplete",
+    responses=answers(examples.SUCCESS)
+    | error_responses(TaskNotFoundError, *STORE_ERRORS, statuses=BODY_STATUSES),
+)
+async def update_task(
+    body: Annotated[
+        TaskUpdate, Body(openapi_examples={"completed": {"value": examples.TASK_UPDATE}})
+    ],
+    progress: Progress,
+) -> Success:
+    """Completing a task twice keeps the first time of completion; un-completing clears it."""
+    await progress.update_task(body.task_id, completed=body.completed, user_id=body.user_id)
+    return Success()

@@ -1,0 +1,106 @@
+"""The environment, read once at start."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from src.errors import SettingsError
+
+_PLACEHOLDER = re.compile(r"\s*|your[_-].*|<.*>|change[_-]?me|\.\.\.", re.IGNORECASE)
+
+
+class Settings(BaseSettings):
+    """Every variable that the service reads, under its own name in upper case.
+
+    `.env.example` explains each. An empty or placeholder value counts as not set.
+    """
+
+    model_config = SettingsConfigDict(
+        env_file=".env", extra="ignore", frozen=True, hide_input_in_errors=True
+    )
+
+    supabase_url: str | None = None
+    supabase_service_role_key: SecretStr | None = None
+    openai_api_key: SecretStr | None = None
+
+    openai_base_url: str = "https://openrouter.ai/api/v1"
+    openai_model: str = Field(default="openai/gpt-4o-mini", min_length=1)
+    sqlite_path: Path = Path("momentum.db")
+    cors_origins: Annotated[tuple[str, ...] | None, NoDecode] = None
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    store_timeout_seconds: float = Field(default=10, gt=0, le=60)
+    model_call_timeout_seconds: float = Field(default=120, gt=0, le=600)
+    model_idle_timeout_seconds: float = Field(default=30, gt=0, le=600)
+    generation_timeout_seconds: float = Field(default=840, gt=0, le=3600)
+    sweep_interval_seconds: float = Field(default=300, gt=0, le=86_400)
+
+    railway_environment: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_placeholders(cls, values: dict[str, object]) -> dict[str, object]:
+        return {
+            name: value
+            for name, value in values.items()
+            if not (isinstance(value, str) and _PLACEHOLDER.fullmatch(value))
+        }
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _split_origins(cls, value: object) -> object:
+        if isinstance(value, str):
+            # Browsers send an origin without a trailing slash; one in the setting never matches.
+            return tuple(item.strip().rstrip("/") for item in value.split(",") if item.strip())
+        return value
+
+    @field_validator("supabase_url", "openai_base_url")
+    @classmethod
+    def _is_http_url(cls, value: str | None) -> str | None:
+        if value is not None:
+            parts = urlsplit(value)
+            if parts.scheme not in {"http", "https"} or not parts.hostname:
+                raise ValueError("must be a URL that starts with http:// or https://")
+        return value
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _upper_case(cls, value: object) -> object:
+        return value.upper() if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _has_a_database(self) -> Self:
+        if self.supabase_url and not self.supabase_service_role_key:
+            raise ValueError("SUPABASE_SERVICE_ROLE_KEY is missing: SUPABASE_URL needs it")
+        if self.supabase_service_role_key and not self.supabase_url:
+            raise ValueError("SUPABASE_URL is missing: SUPABASE_SERVICE_ROLE_KEY needs it")
+        if self.railway_environment and not self.supabase_url:
+            raise ValueError("SUPABASE_URL is missing: a container's disk is not a database")
+        return self
+
+    @property
+    def in_production(self) -> bool:
+        """Whether this runs on the production platform, Railway."""
+        return self.railway_environment is not None
+
+
+def load_settings() -> Settings:
+    """Read the environment and `.env`.
+
+    Raises:
+        SettingsError: a variable is missing or malformed; the message is one line and names it.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        faults = (
+            f"{'.'.join(map(str, fault['loc'])).upper()}: {fault['msg']}"
+            if fault["loc"]
+            else fault["msg"].removeprefix("Value error, ")
+            for fault in error.errors(include_input=False, include_url=False)
+        )
+        raise SettingsError("; ".join(faults)) from None
