@@ -53,14 +53,19 @@ def outline_violations(outline: Outline, request: PlanRequest) -> list[str]:
 
 
 def week_violations(
-    week: PlannedWeek, request: PlanRequest, taken: frozenset[str] = frozenset()
+    week: PlannedWeek,
+    week_number: int,
+    request: PlanRequest,
+    taken: frozenset[str] = frozenset(),
 ) -> list[str]:
-    """Return what is wrong with a week, a sentence each; empty when it is valid.
+    """Return what is wrong with the week of this number, a sentence each; empty when it is valid.
 
     `taken` holds the `same_text_key` of every task of the weeks before.
     """
     fewest, most = TASKS_PER_DAY[request.level]
     violations = []
+    if week.week_number != week_number:
+        violations.append(f"The week's number must be {week_number}.")
     if [day.day_number for day in week.days] != list(range(1, DAYS_PER_WEEK + 1)):
         violations.append(f"The days must be numbered 1 to {DAYS_PER_WEEK}, in order.")
     seen = set(taken)

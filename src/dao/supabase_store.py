@@ -238,9 +238,12 @@ class SupabaseStore:
                 .eq("generation_id", generation_id),
                 retry_on=_IDEMPOTENT_WRITE,
             )
-        except StoreError:
-            # Never in place of the first error; the sweep will find what is left.
-            logger.exception("could not undo generation %s", generation_id)
+        except StoreError as error:
+            # Never in place of the first error; the sweep will find what is left. Without the
+            # traceback, whose first cause quotes rows.
+            logger.error(  # noqa: TRY400
+                "could not undo generation %s: %s: %s", generation_id, type(error).__name__, error
+            )
 
     async def _weeks(
         self,
@@ -328,22 +331,24 @@ def _translated_errors() -> Iterator[None]:
     try:
         yield
     except APIError as error:
-        kind = _kind_of(error.code or "")
         # The code alone: messages and details quote rows.
-        raise kind(f"PostgREST answered {error.code}") from error
+        raise _kind_of(error)(f"PostgREST answered {error.code}") from error
     except (TimeoutError, httpx.TimeoutException) as error:
         raise StoreTooSlowError(type(error).__name__) from error
     except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
         raise StoreUnavailableError(type(error).__name__) from error
 
 
-def _kind_of(code: str) -> type[StoreError]:
+def _kind_of(error: APIError) -> type[StoreError]:
     """Return what an error's code means: a SQLSTATE, PostgREST's own, or an HTTP status."""
+    code = error.code or ""
+    if not code and not error.message:
+        return StoreMisconfiguredError  # PostgREST says `{}` of a write to an unknown table
     if code in {"57014", "PGRST003", "504"}:
         return StoreTooSlowError
     if code.startswith("23"):  # integrity constraints
         return StoreConflictError
-    # Rights (42501 among them), tables, columns; PostgREST's tokens (3xx) and schema cache (2xx).
-    if code.startswith(("42", "PGRST2", "PGRST3")) or code in {"401", "403", "404"}:
+    # Rights (42501), roles (22023), tables, columns; PostgREST's tokens (3xx) and schema cache (2xx).
+    if code.startswith(("42", "PGRST2", "PGRST3")) or code in {"22023", "401", "403", "404"}:
         return StoreMisconfiguredError
     return StoreUnavailableError

@@ -43,8 +43,8 @@ T = TypeVar("T")
 
 
 class _Answer(BaseModel):
-    # Forbidden extras and required fields are what `strict` schemas demand.
-    model_config = ConfigDict(extra="forbid")
+    # `strict` schemas must be closed; an extra that comes all the same does no harm.
+    model_config = ConfigDict(extra="ignore", json_schema_extra={"additionalProperties": False})
 
 
 class _WeekGoal(_Answer):
@@ -69,6 +69,7 @@ class _Day(_Answer):
 
 
 class _WeekAnswer(_Answer):
+    week_number: int
     days: list[_Day]
 
 
@@ -107,7 +108,7 @@ class OpenRouterPlanner:
             Shape("week", _WeekAnswer),
             most * DAYS_PER_WEEK * TOKENS_PER_TASK,
             lambda text: _read_week(text, week),
-            lambda planned: week_violations(planned, request, taken),
+            lambda planned: week_violations(planned, week.week_number, request, taken),
         )
 
     async def _ask(
@@ -167,7 +168,7 @@ def _read_outline(text: str) -> Outline:
 def _read_week(text: str, outline: WeekOutline) -> PlannedWeek:
     answer = _parse(text, _WeekAnswer)
     return PlannedWeek(
-        week_number=outline.week_number,
+        week_number=answer.week_number,
         goal=outline.goal,
         days=tuple(
             PlannedDay(

@@ -32,8 +32,8 @@ order. Each day has about `tasks_per_day` tasks, never fewer than `fewest_tasks`
 sentence of 8 to 40 words, and no two are alike. `effort` is light, medium or deep; `category` is
 reading, coding, revision or practice; mix both. Day 7 reviews. Do not repeat what `previous_goal`
 covered or `next_goal` will.
-The shape: {"days": [{"day_number": 1, "tasks": [{"text": "...", "effort": "light",
-"category": "reading"}]}]}
+The shape: {"week_number": 1, "days": [{"day_number": 1, "tasks": [{"text": "...",
+"effort": "light", "category": "reading"}]}]}
 """
 
 _ASSISTANT_RULES = """\

@@ -32,8 +32,8 @@ TASK = {
     "task_text": "Read the first chapter of an introduction and note five terms.",
     "effort": "light",
     "category": "reading",
-    "completed": False,
-    "completed_at": None,
+    "completed": True,
+    "completed_at": "2026-01-26T18:05:00Z",
     "created_at": "2026-01-26T10:30:00Z",
 }
 
@@ -59,7 +59,6 @@ ASK_ASSISTANT = {
     "roadmap_id": 1,
     "input_data": "How do I practice the concepts from Week 2?",
     "week_number": 2,
-    "day_number": None,
 }
 
 ASSISTANT_ANSWER = {"response": "Based on your Week 2 tasks, start with the exercises of day 1."}

@@ -1,0 +1,60 @@
+"""Questions over HTTP, answered by the offline assistant."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.api.conftest import ANA, BEN
+
+
+def question(roadmap: dict[str, Any], **changes: object) -> dict[str, Any]:
+    return {
+        "user_id": ANA,
+        "roadmap_id": roadmap["roadmap_id"],
+        "input_data": "What comes next?",
+    } | changes
+
+
+@pytest.mark.parametrize("week", [{}, {"week_number": None}, {"week_number": 2}])
+@pytest.mark.parametrize("day", [{}, {"day_number": None}, {"day_number": 7}])
+async def test_week_and_day_narrow_independently(
+    client: httpx.AsyncClient, roadmap: dict[str, Any], week: dict[str, int], day: dict[str, int]
+) -> None:
+    """Each may be absent, null or a number, whatever the other is."""
+    answer = await client.post("/ask-assistant", json=question(roadmap, **week, **day))
+    assert answer.status_code == 200
+    assert set(answer.json()) == {"response"}
+    assert "offline" in answer.json()["response"].lower()
+
+
+async def test_assistant_answers_from_the_roadmap(
+    client: httpx.AsyncClient, roadmap: dict[str, Any]
+) -> None:
+    """What comes next is the first open task, in its own words."""
+    tasks = (await client.get(f"/roadmap/{roadmap['roadmap_id']}")).json()["tasks"]
+    answer = await client.post("/ask-assistant", json=question(roadmap, week_number=1))
+    assert tasks[0]["task_text"][:60] in answer.json()["response"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [
+        ({"user_id": BEN}, 404),
+        ({"roadmap_id": 987654321}, 404),
+        ({"week_number": 3}, 404),
+        ({"week_number": 53}, 422),
+        ({"week_number": 0}, 422),
+        ({"day_number": 8}, 422),
+        ({"week_number": "2"}, 422),
+        ({"input_data": " \n\t"}, 422),
+        ({"input_data": "x" * 4001}, 422),
+    ],
+)
+async def test_what_cannot_be_asked(
+    client: httpx.AsyncClient, roadmap: dict[str, Any], changes: dict[str, object], status: int
+) -> None:
+    """Foreign and unknown roadmaps are 404, values out of range 422."""
+    answer = await client.post("/ask-assistant", json=question(roadmap, **changes))
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"

@@ -1,0 +1,217 @@
+"""What nobody should send: each gets a problem document that does not repeat it."""
+
+import json
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.api.conftest import ANA, WISH
+
+CANARY = "canary-5417"
+JSON = {"Content-Type": "application/json"}
+PROBLEM_FIELDS = {"type", "title", "status", "detail", "instance", "request_id"}
+
+ROUTES: dict[str, dict[str, Any]] = {
+    "/generate_roadmap": WISH,
+    "/task/update": {"task_id": CANARY, "completed": True},
+    "/ask-assistant": {"user_id": ANA, "roadmap_id": 1, "input_data": CANARY},
+}
+
+
+def assert_problem(answer: httpx.Response, *statuses: int) -> None:
+    assert answer.status_code in statuses, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem = answer.json()
+    assert set(problem) - {"errors"} == PROBLEM_FIELDS
+    assert problem["status"] == answer.status_code
+    assert problem["request_id"] == answer.headers["x-request-id"]
+    assert CANARY not in answer.text
+    assert "Traceback" not in answer.text
+    if answer.status_code == 422:
+        assert problem["errors"]
+        assert all(set(error) == {"field", "message"} for error in problem["errors"])
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "-1e999", "1" * 5000])
+@pytest.mark.parametrize(
+    ("route", "field"),
+    [
+        ("/generate_roadmap", "duration_weeks"),
+        ("/generate_roadmap", "daily_hours"),
+        ("/ask-assistant", "roadmap_id"),
+        ("/ask-assistant", "week_number"),
+        ("/ask-assistant", "day_number"),
+    ],
+)
+async def test_numbers_that_are_none(
+    client: httpx.AsyncClient, route: str, field: str, number: str
+) -> None:
+    """Python's JSON parser takes NaN and infinities; JSON does not know them."""
+    body = json.dumps(ROUTES[route] | {field: "HERE"}).replace('"HERE"', number)
+    assert_problem(await client.post(route, content=body, headers=JSON), 400, 422)
+
+
+@pytest.mark.parametrize("value", [True, "2", None, [2], {"n": 2}, 2.25, -1, 0, 10**6, 2**63])
+@pytest.mark.parametrize("field", ["duration_weeks", "daily_hours"])
+async def test_values_that_are_no_such_number(
+    client: httpx.AsyncClient, field: str, value: object
+) -> None:
+    """Types are not converted and ranges not clamped; the answer names the field."""
+    answer = await client.post("/generate_roadmap", json=WISH | {field: value})
+    assert_problem(answer, 422)
+    assert [error["field"] for error in answer.json()["errors"]] == [field]
+
+
+@pytest.mark.parametrize(
+    ("route", "changes"),
+    [
+        ("/generate_roadmap", {"goal": "\ud800" + CANARY}),
+        ("/generate_roadmap", {"goal": "nul \0" + CANARY}),
+        ("/generate_roadmap", {"goal": " \t\n\u2003"}),
+        ("/generate_roadmap", {"goal": "\u200b\u200d"}),
+        ("/generate_roadmap", {"goal": ""}),
+        ("/generate_roadmap", {"goal": CANARY * 200}),
+        ("/generate_roadmap", {"goal": None}),
+        ("/generate_roadmap", {"level": CANARY}),
+        ("/generate_roadmap", {"user_id": CANARY}),
+        ("/generate_roadmap", {"user_id": ""}),
+        ("/ask-assistant", {"input_data": "\udfff" + CANARY}),
+        ("/ask-assistant", {"input_data": "nul \0" + CANARY}),
+        ("/ask-assistant", {"roadmap_id": 2**63}),
+        ("/ask-assistant", {"roadmap_id": True}),
+        ("/ask-assistant", {"roadmap_id": "1"}),
+        ("/ask-assistant", {"week_number": True}),
+        ("/task/update", {"completed": "yes"}),
+        ("/task/update", {"completed": 1}),
+        ("/task/update", {"completed": None}),
+        ("/task/update", {"task_id": 12345}),
+        ("/task/update", {"task_id": ""}),
+        ("/task/update", {"task_id": "\ud800" + CANARY}),
+        ("/task/update", {"task_id": CANARY * 100}),
+        ("/task/update", {"user_id": CANARY}),
+    ],
+)
+async def test_values_out_of_bounds(
+    client: httpx.AsyncClient, route: str, changes: dict[str, Any]
+) -> None:
+    """Each is 422 and names its field."""
+    answer = await client.post(route, content=json.dumps(ROUTES[route] | changes), headers=JSON)
+    assert_problem(answer, 422)
+    assert [error["field"] for error in answer.json()["errors"]] == list(changes)
+
+
+@pytest.mark.parametrize("task_id", ["nul \0", f"'; drop table roadmaps; -- {CANARY}", "2" * 64])
+async def test_task_ids_that_name_nothing(client: httpx.AsyncClient, task_id: str) -> None:
+    """A task id is a name: whatever names no task is not found."""
+    answer = await client.post("/task/update", json={"task_id": task_id, "completed": True})
+    assert_problem(answer, 404)
+
+
+@pytest.mark.parametrize("route", ROUTES)
+@pytest.mark.parametrize("field", [0, 1])
+async def test_missing_fields(client: httpx.AsyncClient, route: str, field: int) -> None:
+    """A missing field is named."""
+    name = list(ROUTES[route])[field]
+    body = {key: value for key, value in ROUTES[route].items() if key != name}
+    answer = await client.post(route, json=body)
+    assert_problem(answer, 422)
+    assert name in [error["field"] for error in answer.json()["errors"]]
+
+
+@pytest.mark.parametrize("route", ROUTES)
+@pytest.mark.parametrize(
+    ("content", "statuses"),
+    [
+        (b"", (422,)),
+        (b"null", (422,)),
+        (b"[]", (422,)),
+        (b'"text"', (422,)),
+        (b"{", (422,)),
+        (b"[" * 60_000, (400,)),
+        (b'{"a":' * 10_000, (400,)),
+        (b'{"goal": "\xff\xfe canary-5417"}', (400,)),
+        ('{"goal": "x"}'.encode("utf-16"), (400,)),
+        (b'{"user_id": "a", "user_id": "b"}', (422,)),
+        (b"{" + b" " * 70_000 + b"}", (413,)),
+        (b"[" * 100_000, (413,)),
+    ],
+    ids=lambda value: value[:12].decode("latin-1") if isinstance(value, bytes) else "",
+)
+async def test_bodies_that_are_no_such_object(
+    client: httpx.AsyncClient, route: str, content: bytes, statuses: tuple[int, ...]
+) -> None:
+    """Malformed, deeply nested, wrongly encoded and oversized bodies are refused."""
+    assert_problem(await client.post(route, content=content, headers=JSON), *statuses)
+
+
+@pytest.mark.parametrize("route", ROUTES)
+async def test_20_megabytes_are_not_read(client: httpx.AsyncClient, route: str) -> None:
+    """The body is refused as soon as it is too large, not when it has arrived."""
+    sent = 0
+
+    async def body() -> Any:  # noqa: ANN401  an async generator
+        nonlocal sent
+        for _ in range(20_000_000 // 65_536):
+            sent += 65_536
+            yield b"x" * 65_536
+
+    assert_problem(await client.post(route, content=body(), headers=JSON), 413)
+    assert sent <= 2 * 65_536
+
+
+@pytest.mark.parametrize("route", ROUTES)
+@pytest.mark.parametrize("media_type", ["text/plain", "application/x-www-form-urlencoded", ""])
+async def test_other_media_types(client: httpx.AsyncClient, route: str, media_type: str) -> None:
+    """A body that does not say that it is JSON is 415."""
+    content = json.dumps(ROUTES[route]).encode()
+    headers = {"Content-Type": media_type} if media_type else {}
+    assert_problem(await client.post(route, content=content, headers=headers), 415)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "",
+        "user_id=",
+        f"user_id={CANARY}",
+        f"user_id={ANA}&user_id={ANA}",
+        "user_id=%00",
+        "user_id=%ff%fe",
+        "user_id=%ed%a0%80",
+    ],
+)
+@pytest.mark.parametrize(("method", "path"), [("GET", "/roadmaps"), ("DELETE", "/roadmap/1")])
+async def test_queries_without_one_user(
+    client: httpx.AsyncClient, method: str, path: str, query: str
+) -> None:
+    """A user id that is missing, empty, malformed or given twice is 422."""
+    answer = await client.request(method, f"{path}?{query}")
+    assert_problem(answer, 422)
+    assert [error["field"] for error in answer.json()["errors"]] == ["user_id"]
+
+
+@pytest.mark.parametrize("suffix", ["", "/weeks", "/week/1"])
+@pytest.mark.parametrize(
+    "identifier",
+    [str(2**63), str(2**64), "-1", "0", "1.5", "nan", CANARY, "%00", "%ff", "9" * 5000],
+)
+async def test_ids_in_paths(client: httpx.AsyncClient, identifier: str, suffix: str) -> None:
+    """An id that no roadmap can have is 422, before the database is asked."""
+    assert_problem(await client.get(f"/roadmap/{identifier}{suffix}"), 422)
+
+
+async def test_largest_id_is_merely_unknown(client: httpx.AsyncClient) -> None:
+    """2^63 - 1 is an id like any other."""
+    assert_problem(await client.get(f"/roadmap/{2**63 - 1}"), 404)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("GET", f"/{CANARY}", 404), ("PUT", "/roadmaps", 405), ("GET", "/generate_roadmap", 405)],
+)
+async def test_addresses_and_methods_that_do_not_exist(
+    client: httpx.AsyncClient, method: str, path: str, status: int
+) -> None:
+    """They are problem documents too."""
+    assert_problem(await client.request(method, path), status)

@@ -1,0 +1,123 @@
+"""The API's description, from which clients are generated and which people try out."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.support.backends import SqliteBackend
+
+OPERATIONS = {
+    "health": "get /health",
+    "generate_roadmap": "post /generate_roadmap",
+    "list_roadmaps": "get /roadmaps",
+    "get_roadmap_tasks": "get /roadmap/{roadmap_id}",
+    "delete_roadmap": "delete /roadmap/{roadmap_id}",
+    "list_weeks": "get /roadmap/{roadmap_id}/weeks",
+    "get_week": "get /roadmap/{roadmap_id}/week/{week_number}",
+    "update_task": "post /task/update",
+    "ask_assistant": "post /ask-assistant",
+}
+
+
+@pytest.fixture(params=["sqlite"])
+def backend(tmp_path: Any) -> SqliteBackend:  # noqa: ANN401  the description is the same on each
+    return SqliteBackend(tmp_path / "momentum.db")
+
+
+@pytest.fixture
+async def document(client: httpx.AsyncClient) -> dict[str, Any]:
+    document: dict[str, Any] = (await client.get("/openapi.json")).json()
+    return document
+
+
+def operations(document: dict[str, Any]) -> dict[str, tuple[str, dict[str, Any]]]:
+    return {
+        operation["operationId"]: (f"{method} {path}", operation)
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    }
+
+
+async def test_operation_ids_are_stable(document: dict[str, Any]) -> None:
+    """Generated clients name their methods by them: a change here breaks such clients."""
+    found = {name: place for name, (place, _) in operations(document).items()}
+    assert found == OPERATIONS
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+async def test_operation_is_described_whole(document: dict[str, Any], name: str) -> None:
+    """Each has a summary, examples of what goes in and out, and its errors with examples."""
+    _, operation = operations(document)[name]
+    assert operation["summary"]
+    assert operation["description"]
+    success = operation["responses"]["200"]["content"]["application/json"]
+    assert "example" in success
+    if "requestBody" in operation:
+        assert operation["requestBody"]["content"]["application/json"]["examples"]
+    for parameter in operation.get("parameters", []):
+        assert "examples" in parameter or not parameter["required"]
+    problems = {
+        status: response for status, response in operation["responses"].items() if status != "200"
+    }
+    assert "500" in problems
+    assert ("404" in problems) is (name not in {"health", "generate_roadmap", "list_roadmaps"})
+    for status, response in problems.items():
+        content = response["content"]["application/problem+json"]
+        assert content["schema"] == {"$ref": "#/components/schemas/Problem"}
+        for example in content["examples"].values():
+            assert example["value"]["status"] == int(status)
+            assert example["value"]["detail"]
+
+
+async def test_every_reference_resolves(document: dict[str, Any]) -> None:
+    """No schema is named that the document does not hold."""
+
+    def references(node: object) -> set[str]:
+        if isinstance(node, dict):
+            own = {node["$ref"]} if isinstance(node.get("$ref"), str) else set()
+            return own.union(*map(references, node.values()))
+        return set().union(*map(references, node)) if isinstance(node, list) else set()
+
+    names = {reference.removeprefix("#/components/schemas/") for reference in references(document)}
+    assert {"Problem", "FieldError", "Roadmap"} <= names <= set(document["components"]["schemas"])
+    assert "HTTPValidationError" not in document["components"]["schemas"]
+
+
+async def test_examples_can_be_executed(
+    client: httpx.AsyncClient, document: dict[str, Any]
+) -> None:
+    """Generate with the example as it stands, and the other examples work on the result."""
+    described = operations(document)
+
+    def body(name: str) -> dict[str, Any]:
+        examples = described[name][1]["requestBody"]["content"]["application/json"]["examples"]
+        value: dict[str, Any] = next(iter(examples.values()))["value"]
+        return value
+
+    def example(name: str) -> dict[str, Any]:
+        content = described[name][1]["responses"]["200"]["content"]["application/json"]
+        value: dict[str, Any] = content["example"]
+        return value
+
+    wish = body("generate_roadmap")
+    made = (await client.post("/generate_roadmap", json=wish)).json()
+    assert made.keys() == example("generate_roadmap").keys()
+    user = {"user_id": wish["user_id"]}
+    assert (await client.get("/roadmaps", params=user)).json() == [made]
+    tasks = (await client.get("/roadmap/1")).json()
+    assert tasks["tasks"][0].keys() == example("get_roadmap_tasks")["tasks"][0].keys()
+    week = (await client.get("/roadmap/1/week/1")).json()
+    assert week.keys() == example("get_week").keys()
+    asked = await client.post("/ask-assistant", json=body("ask_assistant"))
+    assert asked.status_code == 200
+    deleted = await client.delete("/roadmap/1", params=user)
+    assert deleted.json() == example("delete_roadmap")
+
+
+@pytest.mark.parametrize("page", ["/docs", "/redoc"])
+async def test_pages_name_no_other_host(client: httpx.AsyncClient, page: str) -> None:
+    """Everything that the page loads comes from this service."""
+    html = (await client.get(page)).text
+    assert "http://" not in html
+    assert "https://" not in html

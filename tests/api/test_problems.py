@@ -1,0 +1,143 @@
+"""How errors reach the client."""
+
+import logging
+from collections.abc import AsyncIterator
+from uuid import UUID
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from api import create_app
+from src import errors
+from src.dao import Store
+from src.models import NewRoadmap, Roadmap
+from src.settings import Settings
+from tests.api.conftest import ANA, WISH
+from tests.support.backends import SqliteBackend
+
+ORIGIN = "http://localhost:3000"
+SECRET = "postgresql://admin:hunter2@db"  # noqa: S105  a canary
+
+
+class BrokenStore:
+    """A store over a real one whose listing and adding fail as told."""
+
+    def __init__(self, store: Store, error: Exception) -> None:
+        self._store = store
+        self._error = error
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._store, name)
+
+    async def list_roadmaps(self, user_id: UUID) -> list[Roadmap]:  # noqa: ARG002
+        raise self._error
+
+    async def add_roadmap(self, roadmap: NewRoadmap) -> Roadmap:  # noqa: ARG002
+        raise self._error
+
+
+@pytest.fixture
+def error() -> Exception:
+    return RuntimeError(SECRET)
+
+
+@pytest.fixture
+async def app(
+    settings: Settings, backend: SqliteBackend, error: Exception
+) -> AsyncIterator[FastAPI]:
+    store: Store = BrokenStore(await backend.open(), error)  # type: ignore[assignment]  # by name
+    app = create_app(settings, store=store)
+    async with app.router.lifespan_context(app):
+        yield app
+
+
+async def test_unexpected_error_tells_nothing_and_carries_cors(
+    client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The browser can read the answer; the cause is in the log, under the same request id."""
+    answer = await client.get("/roadmaps", params={"user_id": ANA}, headers={"Origin": ORIGIN})
+    assert answer.status_code == 500
+    assert answer.headers["access-control-allow-origin"] == ORIGIN
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert SECRET not in answer.text
+    assert answer.json()["request_id"] == answer.headers["x-request-id"]
+    assert [record.message for record in caplog.records if record.levelno == logging.ERROR] == [
+        "unexpected error"
+    ]
+
+
+ANSWERS = [
+    (errors.StoreUnavailableError(SECRET), 503, "5"),
+    (errors.StoreTooSlowError(SECRET), 504, "5"),
+    (errors.StoreConflictError(SECRET), 409, None),
+    (errors.StoreMisconfiguredError(SECRET), 503, None),
+    (errors.ModelUnavailableError(SECRET), 503, "30"),
+    (errors.ModelUnavailableError(SECRET, retry_after=6.2), 503, "7"),
+    (errors.ModelTooSlowError(SECRET), 504, None),
+    (errors.ModelMisconfiguredError(SECRET), 503, None),
+    (errors.ModelOutputError(SECRET), 502, None),
+    (errors.ModelDeclinedError(SECRET), 502, None),
+    (errors.RoadmapNotFoundError(77_001), 404, None),
+    (errors.WeekNotFoundError(77_001, 3), 404, None),
+    (errors.TaskNotFoundError(SECRET), 404, None),
+]
+
+
+@pytest.mark.parametrize(("error", "status", "wait"), ANSWERS)
+async def test_domain_errors_become_problem_documents(
+    client: httpx.AsyncClient, status: int, wait: str | None
+) -> None:
+    """Each has its status, a type of its own, and nothing of what the error knows."""
+    answer = await client.post("/generate_roadmap", json=WISH)
+    problem = answer.json()
+    assert answer.status_code == problem["status"] == status
+    assert problem["type"].startswith("urn:momentum-ai:problem:")
+    assert problem["detail"].endswith(".")
+    assert answer.headers.get("retry-after") == wait
+    assert SECRET not in answer.text
+    assert "77001" not in answer.text
+
+
+def _leaves(cls: type[errors.MomentumError]) -> set[type[errors.MomentumError]]:
+    below = cls.__subclasses__()
+    return set().union(*map(_leaves, below)) if below else {cls}
+
+
+def test_every_domain_error_is_covered() -> None:
+    """An error that somebody adds without saying what clients are told fails here."""
+    public = {cls for cls in _leaves(errors.MomentumError) if not cls.__name__.startswith("_")}
+    assert public - {errors.SettingsError} == {type(error) for error, _, _ in ANSWERS}
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [("abc-123_X.9", True), ("x" * 65, False), ("two words", False), ("", False), ("é", False)],
+)
+async def test_request_id_is_kept_when_it_is_sane(
+    client: httpx.AsyncClient,
+    given: str,
+    kept: bool,  # noqa: FBT001  a parameter of the test
+) -> None:
+    """A caller's id is used for the log and the answer; anything odd is replaced."""
+    answer = await client.get("/health", headers=[(b"X-Request-ID", given.encode())])
+    assert (answer.headers["x-request-id"] == given) is kept
+    assert answer.headers["x-request-id"]
+
+
+async def test_health_touches_nothing(client: httpx.AsyncClient) -> None:
+    """It answers exactly this, also while the database fails."""
+    answer = await client.get("/health")
+    assert (answer.status_code, answer.text) == (200, '{"status":"ok"}')
+
+
+async def test_log_lines_name_no_user(
+    client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A request's line has the route's template in place of ids and queries."""
+    caplog.set_level(logging.INFO, logger="src")
+    await client.get("/roadmap/4711", params={"user_id": ANA})
+    lines = "".join(record.getMessage() for record in caplog.records if "src" in record.name)
+    assert "GET /roadmap/{roadmap_id} 404" in lines
+    assert ANA not in lines
+    assert "4711" not in lines

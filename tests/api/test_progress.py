@@ -1,0 +1,158 @@
+"""Tasks, weeks and progress over HTTP."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.api.conftest import ANA, BEN, WISH
+
+TASK_FIELDS = {
+    "id",
+    "roadmap_id",
+    "week_number",
+    "weekly_goal",
+    "day_number",
+    "task_text",
+    "effort",
+    "category",
+    "completed",
+    "completed_at",
+    "created_at",
+}
+
+
+async def tasks_of(client: httpx.AsyncClient, roadmap: dict[str, Any]) -> list[dict[str, Any]]:
+    answer = await client.get(f"/roadmap/{roadmap['roadmap_id']}")
+    assert answer.status_code == 200
+    tasks: list[dict[str, Any]] = answer.json()["tasks"]
+    return tasks
+
+
+async def complete(
+    client: httpx.AsyncClient, task: dict[str, Any], *, completed: bool = True
+) -> None:
+    body = {"task_id": task["id"], "completed": completed}
+    answer = await client.post("/task/update", json=body)
+    assert (answer.status_code, answer.json()) == (200, {"success": True})
+
+
+async def test_tasks_have_their_fields_and_order(
+    client: httpx.AsyncClient, roadmap: dict[str, Any]
+) -> None:
+    """Each task is complete in itself, and they come by week and day."""
+    tasks = await tasks_of(client, roadmap)
+    for task in tasks:
+        assert set(task) == TASK_FIELDS
+        assert isinstance(task["id"], str)
+        assert task["roadmap_id"] == roadmap["roadmap_id"]
+        assert task["effort"] in {"light", "medium", "deep"}
+        assert task["category"] in {"reading", "coding", "revision", "practice"}
+        assert task["completed"] is False
+        assert task["completed_at"] is None
+    places = [(task["week_number"], task["day_number"]) for task in tasks]
+    assert places == sorted(places)
+
+
+async def test_52_advanced_weeks_are_all_there(client: httpx.AsyncClient) -> None:
+    """More tasks than the database gives in one answer arrive in one answer of ours."""
+    wish = WISH | {"duration_weeks": 52, "level": "advanced", "daily_hours": 8}
+    made = (await client.post("/generate_roadmap", json=wish)).json()
+    tasks = await tasks_of(client, made)
+    weeks = (await client.get(f"/roadmap/{made['roadmap_id']}/weeks")).json()
+    assert len(tasks) > 2000
+    assert sum(week["total_tasks"] for week in weeks) == len(tasks)
+    assert [week["week_number"] for week in weeks] == list(range(1, 53))
+
+
+async def test_completed_at_is_utc_and_kept(
+    client: httpx.AsyncClient, roadmap: dict[str, Any]
+) -> None:
+    """Its first ten characters are today's date in UTC; completing again does not move it."""
+    first = (await tasks_of(client, roadmap))[0]
+    before = datetime.now(UTC).date()
+    await complete(client, first)
+    done = (await tasks_of(client, roadmap))[0]
+    assert done["completed"] is True
+    assert before.isoformat() <= done["completed_at"][:10] <= datetime.now(UTC).date().isoformat()
+    assert done["completed_at"].endswith("Z")
+    await complete(client, first)
+    assert (await tasks_of(client, roadmap))[0]["completed_at"] == done["completed_at"]
+    await complete(client, first, completed=False)
+    assert (await tasks_of(client, roadmap))[0] == first
+
+
+async def test_progress_is_100_only_when_all_is_done(
+    client: httpx.AsyncClient, roadmap: dict[str, Any]
+) -> None:
+    """Whole percent, rounded down: the last task makes the badge, not the one before."""
+    path = f"/roadmap/{roadmap['roadmap_id']}"
+    tasks = [task for task in await tasks_of(client, roadmap) if task["week_number"] == 1]
+    for done, task in enumerate(tasks):
+        week = (await client.get(f"{path}/weeks")).json()[0]
+        assert week["completed_tasks"] == done
+        assert week["total_tasks"] == len(tasks)
+        assert week["progress"] == 100 * done // len(tasks) < 100
+        await complete(client, task)
+    first, second = (await client.get(f"{path}/weeks")).json()
+    assert (first["progress"], second["progress"]) == (100, 0)
+    assert set(first) == {
+        "week_number",
+        "weekly_goal",
+        "total_tasks",
+        "completed_tasks",
+        "progress",
+    }
+
+
+async def test_week_maps_days_to_their_tasks(
+    client: httpx.AsyncClient, roadmap: dict[str, Any]
+) -> None:
+    """The days are keyed by their number as a string and hold the same tasks as the roadmap."""
+    answer = await client.get(f"/roadmap/{roadmap['roadmap_id']}/week/2")
+    week = answer.json()
+    assert set(week) == {"week_number", "weekly_goal", "progress", "days"}
+    assert list(week["days"]) == [str(day) for day in range(1, 8)]
+    expected = [task for task in await tasks_of(client, roadmap) if task["week_number"] == 2]
+    assert [task for tasks in week["days"].values() for task in tasks] == expected
+    assert week["weekly_goal"] == expected[0]["weekly_goal"]
+
+
+@pytest.mark.parametrize("path", ["", "/weeks", "/week/1"])
+async def test_another_users_roadmap_does_not_exist(
+    client: httpx.AsyncClient, roadmap: dict[str, Any], path: str
+) -> None:
+    """Where a user is named, only their roadmap is found."""
+    url = f"/roadmap/{roadmap['roadmap_id']}{path}"
+    assert (await client.get(url, params={"user_id": ANA})).status_code == 200
+    assert (await client.get(url, params={"user_id": BEN})).status_code == 404
+    assert (await client.get(f"/roadmap/987654321{path}")).status_code == 404
+
+
+async def test_unknown_week_is_not_found(
+    client: httpx.AsyncClient, roadmap: dict[str, Any]
+) -> None:
+    """A week beyond the roadmap's end is 404, one beyond any roadmap's end 422."""
+    path = f"/roadmap/{roadmap['roadmap_id']}/week"
+    missing = await client.get(f"{path}/3")
+    assert (missing.status_code, missing.json()["title"]) == (404, "Week not found")
+    assert (await client.get(f"{path}/53")).status_code == 422
+    assert (await client.get(f"{path}/0")).status_code == 422
+
+
+@pytest.mark.parametrize("task_id", ["12345", "00000000-0000-4000-8000-000000000000", "ü"])
+async def test_unknown_task_is_not_found(client: httpx.AsyncClient, task_id: str) -> None:
+    """Anything that names no task is 404, whether or not it looks like an id."""
+    body = {"task_id": task_id, "completed": True}
+    assert (await client.post("/task/update", json=body)).status_code == 404
+
+
+async def test_another_users_task_stays_as_it_is(
+    client: httpx.AsyncClient, roadmap: dict[str, Any]
+) -> None:
+    """Where a user is named, only their task is updated."""
+    first = (await tasks_of(client, roadmap))[0]
+    body = {"task_id": first["id"], "completed": True, "user_id": BEN}
+    assert (await client.post("/task/update", json=body)).status_code == 404
+    assert (await tasks_of(client, roadmap))[0] == first

@@ -1,0 +1,117 @@
+"""Generating, listing and deleting roadmaps over HTTP."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.api.conftest import ANA, BEN, WISH
+
+EIGHT_FIELDS = {
+    "roadmap_id",
+    "user_id",
+    "description",
+    "level",
+    "duration_weeks",
+    "daily_hours",
+    "is_active",
+    "created_at",
+}
+
+
+async def test_generation_answers_with_the_eight_fields(client: httpx.AsyncClient) -> None:
+    """The answer tells the stored roadmap, in the words that the learner used."""
+    answer = await client.post("/generate_roadmap", json=WISH)
+    assert answer.status_code == 200
+    roadmap = answer.json()
+    assert set(roadmap) == EIGHT_FIELDS
+    assert roadmap["description"] == WISH["goal"]
+    assert roadmap["level"] == "intermediate"
+    assert roadmap["duration_weeks"] == 2
+    assert roadmap["user_id"] == ANA
+    assert roadmap["is_active"] is True
+    assert isinstance(roadmap["roadmap_id"], int)
+    created = datetime.fromisoformat(roadmap["created_at"])
+    assert created.utcoffset() == timedelta(0)
+    assert abs(datetime.now(UTC) - created) < timedelta(minutes=1)
+
+
+async def test_generation_says_what_made_the_plan(client: httpx.AsyncClient) -> None:
+    """A header keeps anybody from taking the offline planner for a model."""
+    answer = await client.post("/generate_roadmap", json=WISH)
+    assert answer.headers["Momentum-Planner"] == "offline"
+
+
+@pytest.mark.parametrize(("hours", "text"), [(2, "2"), (0.5, "0.5"), (2.0, "2"), (7.5, "7.5")])
+async def test_daily_hours_leave_as_they_came(
+    client: httpx.AsyncClient, hours: float, text: str
+) -> None:
+    """Whole hours are whole numbers in the answers, halves are halves."""
+    made = await client.post("/generate_roadmap", json=WISH | {"daily_hours": hours})
+    listed = await client.get("/roadmaps", params={"user_id": ANA})
+    for answer in (made, listed):
+        assert f'"daily_hours":{text},' in answer.text
+
+
+@pytest.mark.parametrize("level", ["Beginner", "INTERMEDIATE", "advanced"])
+async def test_level_ignores_case(client: httpx.AsyncClient, level: str) -> None:
+    """A level is known whatever its case, and stored in lower case."""
+    answer = await client.post("/generate_roadmap", json=WISH | {"level": level})
+    assert answer.json()["level"] == level.lower()
+
+
+@pytest.mark.parametrize("weeks", [1, 52])
+async def test_shortest_and_longest_plans_are_whole(client: httpx.AsyncClient, weeks: int) -> None:
+    """Every week that was asked for is there, with seven days."""
+    made = await client.post("/generate_roadmap", json=WISH | {"duration_weeks": weeks})
+    roadmap_id = made.json()["roadmap_id"]
+    tasks = (await client.get(f"/roadmap/{roadmap_id}")).json()["tasks"]
+    days = {(task["week_number"], task["day_number"]) for task in tasks}
+    assert days == {(week, day) for week in range(1, weeks + 1) for day in range(1, 8)}
+
+
+async def test_goal_is_trimmed_and_may_have_2000_characters(client: httpx.AsyncClient) -> None:
+    """Blanks around the goal do not count towards its bound."""
+    answer = await client.post("/generate_roadmap", json=WISH | {"goal": f"  {'é' * 2000}\n"})
+    assert answer.json()["description"] == "é" * 2000
+
+
+async def test_list_is_a_bare_array_newest_first(client: httpx.AsyncClient) -> None:
+    """The frontend preselects the first: it must be the newest."""
+    made = [
+        (await client.post("/generate_roadmap", json=WISH | {"goal": goal})).json()
+        for goal in ("first", "second", "third")
+    ]
+    answer = await client.get("/roadmaps", params={"user_id": ANA})
+    assert answer.json() == made[::-1]
+
+
+async def test_list_of_an_unknown_user_is_empty(client: httpx.AsyncClient) -> None:
+    """It is an empty array, not null and not an error."""
+    answer = await client.get("/roadmaps", params={"user_id": BEN})
+    assert (answer.status_code, answer.json()) == (200, [])
+
+
+async def test_deleted_roadmap_is_gone_with_its_tasks(
+    client: httpx.AsyncClient, roadmap: dict[str, Any]
+) -> None:
+    """After a deletion nothing of the roadmap can be read or changed."""
+    path = f"/roadmap/{roadmap['roadmap_id']}"
+    task = (await client.get(path)).json()["tasks"][0]
+    answer = await client.delete(path, params={"user_id": ANA})
+    assert (answer.status_code, answer.json()) == (200, {"success": True})
+    assert (await client.get(path)).status_code == 404
+    assert (await client.get(f"{path}/weeks")).status_code == 404
+    assert (await client.get("/roadmaps", params={"user_id": ANA})).json() == []
+    update = {"task_id": task["id"], "completed": True}
+    assert (await client.post("/task/update", json=update)).status_code == 404
+    assert (await client.delete(path, params={"user_id": ANA})).status_code == 404
+
+
+async def test_only_the_owner_deletes(client: httpx.AsyncClient, roadmap: dict[str, Any]) -> None:
+    """For anybody else the roadmap does not exist, and it stays."""
+    path = f"/roadmap/{roadmap['roadmap_id']}"
+    assert (await client.delete(path, params={"user_id": BEN})).status_code == 404
+    assert (await client.delete(path)).status_code == 422
+    assert (await client.get(path)).status_code == 200

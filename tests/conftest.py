@@ -1,0 +1,102 @@
+"""What every kind of test shares: the guard against the network, and the real data plane."""
+
+import socket
+from collections.abc import Iterator
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.backends import Backend, SqliteBackend, SupabaseBackend
+from tests.support.data_plane import (
+    DataPlane,
+    Postgres,
+    running_data_plane,
+    running_postgres,
+)
+from tests.support.fault_proxy import FaultProxy, running_proxy
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_network() -> Iterator[None]:
+    """Let nothing in this process reach beyond loopback."""
+    patch = pytest.MonkeyPatch()
+
+    def guarded(name: str) -> None:
+        original = getattr(socket.socket, name)
+
+        def connect(self: socket.socket, address: Any) -> Any:  # noqa: ANN401  as the original
+            if self.family in {socket.AF_INET, socket.AF_INET6}:
+                _refuse_beyond_loopback(address[0])
+            return original(self, address)
+
+        patch.setattr(socket.socket, name, connect)
+
+    resolve = socket.getaddrinfo
+
+    def getaddrinfo(host: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  as the original
+        _refuse_beyond_loopback(host)
+        return resolve(host, *args, **kwargs)
+
+    guarded("connect")
+    guarded("connect_ex")
+    patch.setattr(socket, "getaddrinfo", getaddrinfo)
+    yield
+    patch.undo()
+
+
+def _refuse_beyond_loopback(host: str | bytes | None) -> None:
+    name = host.decode() if isinstance(host, bytes) else host
+    if name in {None, "localhost"}:
+        return
+    try:
+        allowed = ip_address(str(name).partition("%")[0]).is_loopback
+    except ValueError:
+        allowed = False
+    if not allowed:
+        raise RuntimeError(f"a test tried to reach {name}")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """Run one PostgreSQL for the whole session."""
+    with running_postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def session_data_plane(postgres: Postgres) -> Iterator[DataPlane]:
+    """Run one data plane with the product's schema; tests take `data_plane`."""
+    with postgres.database() as database, running_data_plane(database) as plane:
+        plane.apply_schema()
+        yield plane
+
+
+@pytest.fixture
+def data_plane(session_data_plane: DataPlane) -> DataPlane:
+    """Offer the session's data plane, without a row and without a fault."""
+    session_data_plane.reset()
+    return session_data_plane
+
+
+@pytest.fixture
+def new_project(postgres: Postgres) -> Iterator[DataPlane]:
+    """Offer a data plane over a database of the test's own, without any table."""
+    with postgres.database() as database, running_data_plane(database) as plane:
+        yield plane
+
+
+@pytest.fixture
+def fault_proxy(data_plane: DataPlane) -> Iterator[FaultProxy]:
+    """Offer a second way to `data_plane`, for faults that other readers do not see."""
+    with running_proxy(data_plane.rest_url) as proxy:
+        yield proxy
+
+
+@pytest.fixture(params=["sqlite", "supabase"])
+def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Backend:
+    """Offer an empty database of either kind."""
+    if request.param == "sqlite":
+        return SqliteBackend(tmp_path / "momentum.db")
+    return SupabaseBackend(request.getfixturevalue("data_plane"))

@@ -1,0 +1,414 @@
+"""What `src/dao/schema.sql` makes of an empty database, of the deployed one and of its own."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+
+from src.dao.supabase_store import SupabaseStore
+from tests.support.data_plane import SCHEMA, Database, DataPlane, Postgres
+from tests.support.plans import new_roadmap
+
+TABLES = [
+    "activity_logs",
+    "goals",
+    "roadmap_tasks",
+    "roadmaps",
+    "rules",
+    "tasks",
+    "time_entries",
+]
+USER = UUID("11111111-1111-4111-8111-111111111111")
+
+# As hosted projects of that time made it: every role is granted everything on what is new.
+DEPLOYED = """
+alter default privileges in schema public grant all on tables to anon, authenticated, service_role;
+alter default privileges in schema public
+    grant all on sequences to anon, authenticated, service_role;
+alter default privileges in schema public
+    grant all on functions to anon, authenticated, service_role;
+create table roadmaps (
+    roadmap_id bigint generated always as identity primary key,
+    user_id uuid, description text, duration_weeks int, daily_hours int, level text,
+    is_active bool default true, created_at timestamptz default now()
+);
+create table roadmap_tasks (
+    id uuid primary key default gen_random_uuid(),
+    roadmap_id bigint references roadmaps (roadmap_id) on delete cascade,
+    week_number int, weekly_goal text, day_number int, task_text text, effort text, category text,
+    completed bool default false, completed_at timestamptz, created_at timestamptz default now()
+);
+create table goals (
+    goal_id bigint generated always as identity primary key,
+    roadmap_id bigint references roadmaps (roadmap_id) on delete cascade,
+    description text, metric text, target_value numeric, current_value numeric default 0,
+    is_prioritized bool default false, deadline date, created_at timestamptz default now()
+);
+create table tasks (
+    task_id bigint generated always as identity primary key,
+    goal_id bigint references goals (goal_id) on delete set null,
+    description text, status text default 'todo', is_prioritized bool default false,
+    created_at timestamptz default now()
+);
+create table time_entries (
+    time_id bigint generated always as identity primary key,
+    task_id bigint references tasks (task_id) on delete cascade,
+    start_time timestamptz, end_time timestamptz, duration_minutes int
+);
+create table rules (
+    rule_id bigint generated always as identity primary key,
+    keyword text unique, category text,
+    goal_id bigint references goals (goal_id) on delete set null,
+    created_at timestamptz default now()
+);
+create table activity_logs (
+    activity_id bigint generated always as identity primary key,
+    app_name text, window_title text, category text, start_time timestamptz, end_time timestamptz,
+    duration_minutes int, created_at timestamptz default now()
+);
+"""
+ROWS = """
+insert into roadmaps (user_id, description, duration_weeks, daily_hours, level, created_at) values
+    ('11111111-1111-4111-8111-111111111111', 'Learn Rust', 2, 3, 'Beginner', '2026-01-01Z'),
+    ('11111111-1111-4111-8111-111111111111', 'Learn Go', 1, 1, 'advanced', '2026-02-01Z'),
+    ('22222222-2222-4222-8222-222222222222', 'Other', 1, 8, 'beginner', '2026-03-01Z');
+insert into roadmap_tasks (
+    roadmap_id, week_number, weekly_goal, day_number, task_text, effort, category,
+    completed, completed_at, created_at
+)
+select 1, week, 'Goal ' || week, day, chr(ascii('z') - place) || ' of week ' || week, 'deep',
+    'coding', week = 1 and day = 1,
+    case when week = 1 and day = 1 then timestamptz '2026-01-02T03:04:05Z' end,
+    timestamptz '2026-01-01T00:00:00Z' + place * interval '1 second'
+from generate_series(1, 2) as week, generate_series(1, 7) as day,
+    generate_series(1, 3) as place;
+insert into goals (roadmap_id, description, target_value) values (1, 'Run', 42.195);
+insert into tasks (goal_id, description) values (1, 'Run slowly');
+insert into time_entries (task_id, duration_minutes) values (1, 25);
+insert into rules (keyword, category, goal_id) values ('rust', 'coding', 1);
+insert into activity_logs (app_name, duration_minutes) values ('Editor', 50);
+"""
+# What the deployed columns permit, since none of them is `not null`.
+NULLS = """
+insert into roadmaps (
+    user_id, description, duration_weeks, daily_hours, level, is_active, created_at
+) values ('11111111-1111-4111-8111-111111111111', 'Learn Zig', 1, 1, 'beginner', null, null);
+insert into roadmap_tasks (roadmap_id, week_number, day_number, task_text, completed, created_at)
+    values (1, 1, 1, 'of nulls', null, null);
+"""
+
+CATALOG = {
+    "columns": """
+        select table_name, column_name, data_type, numeric_precision, numeric_scale, is_nullable,
+            column_default, identity_generation
+        from information_schema.columns where table_schema = 'public'""",
+    "indexes": "select indexdef from pg_indexes where schemaname = 'public'",
+    "policies": "select * from pg_policies",
+    "constraints": """
+        select conrelid::regclass::text, conname, pg_get_constraintdef(oid)
+        from pg_constraint where connamespace = 'public'::regnamespace""",
+    # A table's file changes when the table is rewritten.
+    "relations": """
+        select relname, relkind, relacl::text, relrowsecurity, reloptions::text, relfilenode
+        from pg_class where relnamespace = 'public'::regnamespace""",
+    "views": "select viewname, definition from pg_views where schemaname = 'public'",
+    "functions": """
+        select pg_get_functiondef(oid), proacl::text
+        from pg_proc where pronamespace = 'public'::regnamespace""",
+    "triggers": "select tgrelid::regclass::text, pg_get_triggerdef(oid) from pg_trigger"
+    " where not tgisinternal",
+}
+
+
+def catalog_of(database: Database) -> dict[str, list[str]]:
+    return {name: sorted(map(str, database.query(sql))) for name, sql in CATALOG.items()}
+
+
+def rows_of(database: Database) -> dict[str, list[Any]]:
+    """Return every row of every table, as its deployed columns have it."""
+    ours = ("position", "published_at", "generation_id")
+    rows = {}
+    for table in TABLES:
+        found = database.query(f"select to_jsonb(t) from {table} as t order by t")  # noqa: S608  own
+        rows[table] = [{name: row[name] for name in row if name not in ours} for (row,) in found]
+    return rows
+
+
+def apply(database: Database) -> None:
+    database.run_file(SCHEMA)
+
+
+@asynccontextmanager
+async def opened(project: DataPlane) -> AsyncIterator[SupabaseStore]:
+    store = await SupabaseStore.open(project.url, project.service_key)
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+@pytest.fixture
+def deployed(new_project: DataPlane) -> DataPlane:
+    """Offer a project as older code left it, with rows."""
+    new_project.execute(DEPLOYED)
+    new_project.execute(ROWS)
+    return new_project
+
+
+# --- Applying it ------------------------------------------------------------------------------
+
+
+def test_empty_database_gets_every_table(postgres: Postgres) -> None:
+    """All seven tables stand after the first run."""
+    with postgres.database() as database:
+        apply(database)
+        tables = database.query("select tablename from pg_tables where schemaname = 'public'")
+        assert sorted(name for (name,) in tables) == TABLES
+
+
+def test_second_run_changes_nothing(postgres: Postgres) -> None:
+    """Neither the catalog nor a row differs after another run, and no table is rewritten."""
+    with postgres.database() as database:
+        apply(database)
+        database.execute(ROWS)
+        catalog, rows = catalog_of(database), rows_of(database)
+        apply(database)
+        assert catalog_of(database) == catalog
+        assert rows_of(database) == rows
+
+
+def test_deployed_database_keeps_every_row(postgres: Postgres) -> None:
+    """The upgrade changes no value of a deployed column, and a second one changes nothing."""
+    with postgres.database() as database:
+        database.execute(DEPLOYED)
+        database.execute(ROWS)
+        rows = rows_of(database)
+        apply(database)
+        assert rows_of(database) == rows
+        assert all(rows.values())
+        catalog = catalog_of(database)
+        apply(database)
+        assert catalog_of(database) == catalog
+        assert rows_of(database) == rows
+
+
+def test_upgraded_database_has_the_columns_of_a_new_one(postgres: Postgres) -> None:
+    """Both have the same columns of the same types, and the same indexes, views and functions."""
+    with postgres.database() as new, postgres.database() as old:
+        old.execute(DEPLOYED)
+        apply(new)
+        apply(old)
+        columns = (
+            "select table_name, column_name, data_type, numeric_precision, numeric_scale"
+            " from information_schema.columns where table_schema = 'public'"
+        )
+        assert sorted(map(str, new.query(columns))) == sorted(map(str, old.query(columns)))
+        for kind in ("indexes", "views"):
+            assert catalog_of(new)[kind] == catalog_of(old)[kind]
+
+
+# --- The deployed database, through the store --------------------------------------------------
+
+
+async def test_deployed_rows_are_read_through_the_store(deployed: DataPlane) -> None:
+    """Roadmaps that older code wrote are listed, with their tasks, weeks and completions."""
+    deployed.apply_schema()
+    async with opened(deployed) as store:
+        listed = await store.list_roadmaps(USER)
+        assert [roadmap.description for roadmap in listed] == ["Learn Go", "Learn Rust"]
+        assert '"daily_hours":3,' in listed[1].model_dump_json()
+        assert await store.get_roadmap(1, USER) == listed[1]
+
+        tasks = await store.list_tasks(1, USER)
+        assert [(task.week_number, task.day_number, task.task_text) for task in tasks] == [
+            (week, day, f"{letter} of week {week}")
+            for week in (1, 2)
+            for day in range(1, 8)
+            for letter in "yxw"
+        ]
+        assert [task.completed for task in tasks] == [True] * 3 + [False] * 39
+        assert tasks[0].model_dump_json().count('"completed_at":"2026-01-02T03:04:05Z"') == 1
+        weeks = await store.list_weeks(1)
+        assert [(week.total_tasks, week.completed_tasks) for week in weeks] == [(21, 3), (21, 0)]
+        # A roadmap that has no task is a roadmap all the same.
+        assert await store.list_tasks(2) == []
+        assert await store.list_weeks(2) == []
+
+
+async def test_deployed_rows_are_changed_through_the_store(deployed: DataPlane) -> None:
+    """Their tasks can be completed and undone, and the roadmap deleted with its tasks."""
+    deployed.apply_schema()
+    async with opened(deployed) as store:
+        first, *_, last = await store.list_tasks(1)
+        await store.set_task_completed(last.id, completed=True, user_id=USER)
+        await store.set_task_completed(first.id, completed=False)
+        after = await store.list_tasks(1)
+        assert (after[0].completed_at, after[-1].completed) == (None, True)
+        assert [task.id for task in after][:: len(after) - 1] == [first.id, last.id]
+
+        await store.delete_roadmap(1, USER)
+        assert [roadmap.roadmap_id for roadmap in await store.list_roadmaps(USER)] == [2]
+    assert deployed.query("select count(*) from roadmap_tasks") == [(0,)]
+
+
+async def test_upgraded_database_takes_new_roadmaps(deployed: DataPlane) -> None:
+    """Half hours are stored, where the deployed column was a whole number, and nothing is swept."""
+    deployed.apply_schema()
+    async with opened(deployed) as store:
+        roadmap = await store.add_roadmap(new_roadmap(USER, daily_hours=0.5))
+        assert roadmap.daily_hours == 0.5
+        listed = await store.list_roadmaps(USER)
+        assert [each.daily_hours for each in listed] == [0.5, 1, 3]
+        assert len(await store.list_tasks(roadmap.roadmap_id)) == 42
+
+
+async def test_rows_that_older_code_still_writes_are_visible(deployed: DataPlane) -> None:
+    """While the older code still runs, what it writes is published at once."""
+    deployed.apply_schema()
+    deployed.execute(ROWS.partition("insert into goals")[0].replace("Learn", "Relearn"))
+    async with opened(deployed) as store:
+        listed = await store.list_roadmaps(USER)
+        assert sorted(roadmap.description for roadmap in listed) == [
+            "Learn Go",
+            "Learn Rust",
+            "Relearn Go",
+            "Relearn Rust",
+        ]
+        assert len(await store.list_tasks(1)) == 84
+
+
+async def test_nulls_of_the_deployed_columns_are_read(deployed: DataPlane) -> None:
+    """A row of which the deployed schema let something be null hides neither itself nor others."""
+    deployed.execute(NULLS)
+    deployed.apply_schema()
+    async with opened(deployed) as store:
+        assert len(await store.list_roadmaps(USER)) == 3
+        tasks = await store.list_tasks(1)
+        assert len(tasks) == 43
+        (task,) = (task for task in tasks if task.task_text == "of nulls")
+        assert (task.completed, task.completed_at) == (False, None)
+
+
+# --- Who may see what ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("before", ["", DEPLOYED])
+def test_every_table_has_row_level_security(postgres: Postgres, before: str) -> None:
+    """No table is without it, and every view asks with its reader's rights."""
+    with postgres.database() as database:
+        if before:
+            database.execute(before)
+        apply(database)
+        relations = database.query(
+            "select relname, relkind::text, relrowsecurity, reloptions from pg_class"
+            " where relnamespace = 'public'::regnamespace and relkind in ('r', 'p', 'v', 'm')"
+        )
+        assert len(relations) > len(TABLES)
+        for name, kind, secured, options in relations:
+            assert secured if kind in "rp" else "security_invoker=true" in options, name
+        definers = database.query(
+            "select proname from pg_proc where pronamespace = 'public'::regnamespace and prosecdef"
+        )
+        assert definers == []
+
+
+@pytest.mark.parametrize("granted", [False, True])
+@pytest.mark.parametrize("role", ["anon", "authenticated"])
+def test_public_keys_see_and_change_nothing(
+    new_project: DataPlane, role: str, *, granted: bool
+) -> None:
+    """The keys that a browser has read no row and change none, whatever they were granted."""
+    if granted:
+        new_project.execute(DEPLOYED)
+    new_project.apply_schema()
+    new_project.execute(ROWS)
+    before = rows_of(new_project.database)
+    key = new_project.key(role, sub=str(USER))
+    with httpx.Client(
+        base_url=f"{new_project.url}/rest/v1", headers={"Authorization": f"Bearer {key}"}
+    ) as client:
+        for relation in (*TABLES, "roadmap_weeks"):
+            answer = client.get(f"/{relation}")
+            assert answer.status_code in {401, 403} or answer.json() == [], relation
+        for table in TABLES:
+            column = next(iter(before[table][0]))
+            client.delete(f"/{table}", params={column: "not.is.null"})
+        for row in before["roadmap_tasks"]:
+            call = {"p_task_id": row["id"], "p_completed": not row["completed"]}
+            answer = client.post("/rpc/set_task_completed", json=call)
+            assert not answer.is_success or answer.json() is False
+        assert not client.post("/roadmaps", json={"user_id": str(USER)}).is_success
+    assert rows_of(new_project.database) == before
+
+
+# --- Speed --------------------------------------------------------------------------------------
+
+READS = {
+    "a user's roadmaps": """
+        select * from roadmaps where user_id = '11111111-1111-4111-8111-111111111111'
+            and published_at is not null
+        order by created_at desc, roadmap_id desc limit 1000""",
+    "a roadmap's weeks": "select * from roadmap_weeks where roadmap_id = 77",
+    "a week": "select * from roadmap_weeks where roadmap_id = 77 and week_number = 2",
+    "an undo": "delete from roadmaps where generation_id = '11111111-1111-4111-8111-111111111111'",
+    "a sweep": "delete from roadmaps where published_at is null and created_at < now()",
+}
+
+
+@pytest.fixture(scope="module")
+def crowded(postgres: Postgres) -> Any:  # noqa: ANN401  a generator
+    """Offer a database of 2,000 roadmaps of 1,000 users, and 84,000 tasks."""
+    with postgres.database() as database:
+        apply(database)
+        database.execute(
+            """
+            insert into roadmaps (user_id, description, duration_weeks, daily_hours, level)
+            select lpad((n % 1000)::text, 32, '0')::uuid, 'Learn', 2, 1, 'beginner'
+            from generate_series(1, 2000) as n;
+            insert into roadmap_tasks
+                (roadmap_id, week_number, weekly_goal, day_number, position, task_text)
+            select roadmap_id, week, 'Goal', day, place, 'Do'
+            from roadmaps, generate_series(1, 2) as week, generate_series(1, 7) as day,
+                generate_series(1, 3) as place;
+            """
+        )
+        database.execute("analyze")
+        yield database
+
+
+@pytest.mark.parametrize("read", READS)
+def test_reads_use_an_index(crowded: Database, read: str) -> None:
+    """In a large database no request of the service reads a whole table."""
+    plan = "\n".join(line for (line,) in crowded.query(f"explain {READS[read]}"))
+    assert "Index" in plan
+    assert "Seq Scan" not in plan, plan
+
+
+def test_every_foreign_key_has_an_index(postgres: Postgres) -> None:
+    """A delete that cascades looks nothing up by reading a whole table."""
+    with postgres.database() as database:
+        apply(database)
+        bare = database.query(
+            """
+            select conrelid::regclass::text, conname from pg_constraint as c
+            where contype = 'f' and connamespace = 'public'::regnamespace and not exists (
+                select from pg_index as i
+                where i.indrelid = c.conrelid and i.indkey[0] = c.conkey[1]
+            )
+            """
+        )
+        assert bare == []
+
+
+def test_failing_run_leaves_no_trace(postgres: Postgres) -> None:
+    """A run that fails half-way changes nothing, so that it can be mended and repeated."""
+    with postgres.database() as database:
+        database.execute(DEPLOYED)
+        database.execute("create materialized view roadmap_weeks as select 1 as roadmap_id")
+        before = catalog_of(database)
+        with pytest.raises(RuntimeError, match="roadmap_weeks"):
+            apply(database)
+        assert catalog_of(database) == before

@@ -1,0 +1,475 @@
+"""What the Supabase store keeps when its requests are refused, late, cut, lost or answered wrongly.
+
+Every fault happens on the wire, between the store and a real PostgREST; what is left is looked at
+through an undisturbed store and, from outside, in the tables themselves.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from src.dao import Store
+from src.dao.supabase_store import SupabaseStore
+from src.errors import (
+    RoadmapNotFoundError,
+    StoreError,
+    StoreMisconfiguredError,
+    StoreTooSlowError,
+    StoreUnavailableError,
+    TaskNotFoundError,
+)
+from src.models import NewRoadmap, Roadmap
+from tests.support.data_plane import DataPlane
+from tests.support.fault_proxy import Exchange, Fault, FaultProxy
+from tests.support.plans import new_roadmap, texts_of, year_roadmap
+
+TIMEOUT = 0.3
+"""Seconds that the store gives a request here."""
+
+LATE = 0.45
+"""Seconds after which a delayed request lands: when the store has given it up."""
+
+REQUESTS = ("POST", "POST", "POST", "POST", "PATCH")
+"""Writing a year: the roadmap, its 2,184 tasks in three, the publication."""
+
+EVERY_REQUEST = range(1, len(REQUESTS) + 1)
+
+EXPECTED: dict[Fault, type[StoreError]] = {
+    Fault.REFUSE: StoreUnavailableError,
+    Fault.DELAY: StoreTooSlowError,
+    Fault.WITHHOLD: StoreTooSlowError,
+    Fault.CUT: StoreUnavailableError,
+    Fault.LOSE: StoreUnavailableError,
+    Fault.UNAVAILABLE: StoreUnavailableError,
+    Fault.HTML: StoreUnavailableError,
+    Fault.HTML_OK: StoreUnavailableError,
+}
+
+FAULT_AND_UNDO_FAULT = [
+    (Fault.WITHHOLD, Fault.UNAVAILABLE),
+    (Fault.DELAY, Fault.REFUSE),
+    (Fault.UNAVAILABLE, Fault.WITHHOLD),
+    (Fault.LOSE, Fault.HTML_OK),
+    (Fault.HTML, Fault.DELAY),
+    (Fault.HTML_OK, Fault.CUT),
+    (Fault.CUT, Fault.HTML),
+    (Fault.REFUSE, Fault.LOSE),
+]
+"""Every fault once at the write and once at its undo."""
+
+
+def every(_: Exchange) -> bool:
+    return True
+
+
+def is_undo(exchange: Exchange) -> bool:
+    return exchange.method == "DELETE"
+
+
+@asynccontextmanager
+async def opened(url: str, key: str, **settings: float) -> AsyncIterator[SupabaseStore]:
+    store = await SupabaseStore.open(url, key, **settings)
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+@pytest.fixture
+async def store(data_plane: DataPlane, fault_proxy: FaultProxy) -> AsyncIterator[SupabaseStore]:
+    """Open the store whose requests are disturbed."""
+    async with opened(fault_proxy.url, data_plane.service_key, timeout=TIMEOUT) as store:
+        yield store
+
+
+@pytest.fixture
+async def reader(data_plane: DataPlane) -> AsyncIterator[SupabaseStore]:
+    """Open another store on the same database, whose requests nothing disturbs."""
+    async with opened(data_plane.url, data_plane.service_key) as reader:
+        yield reader
+
+
+async def outcome_of(store: Store, plan: NewRoadmap) -> Roadmap | StoreError:
+    """Return what a write ended in: the roadmap, or an error that is one of the store's own."""
+    try:
+        return await store.add_roadmap(plan)
+    except StoreError as error:
+        return error
+
+
+async def end(store: Store, proxy: FaultProxy) -> None:
+    """Let the store finish what it began, and all that is late land."""
+    await store.close()
+    await proxy.settled()
+
+
+async def assert_all_or_nothing(reader: Store, plan: NewRoadmap) -> list[Roadmap]:
+    """Assert that what is visible is whole; return it."""
+    listed = await reader.list_roadmaps(plan.user_id)
+    for roadmap in listed:
+        tasks = await reader.list_tasks(roadmap.roadmap_id)
+        assert [task.task_text for task in tasks] == texts_of(plan)
+        weeks = await reader.list_weeks(roadmap.roadmap_id)
+        assert sum(week.total_tasks for week in weeks) == len(tasks)
+    return listed
+
+
+async def assert_invisible(reader: Store, data_plane: DataPlane, roadmap_id: int) -> None:
+    """Assert that no method shows an unpublished roadmap, nor changes it."""
+    ((user_id,),) = data_plane.query(
+        f"select user_id from roadmaps where roadmap_id = {roadmap_id}"  # noqa: S608  own value
+    )
+    assert await reader.list_roadmaps(user_id) == []
+    for owner in (None, user_id):
+        for read in (reader.get_roadmap, reader.list_tasks, reader.list_weeks):
+            with pytest.raises(RoadmapNotFoundError):
+                await read(roadmap_id, owner)
+        with pytest.raises(RoadmapNotFoundError):
+            await reader.list_tasks(roadmap_id, owner, week_number=1)
+    with pytest.raises(RoadmapNotFoundError):
+        await reader.delete_roadmap(roadmap_id, user_id)
+    for (task_id,) in data_plane.query("select id::text from roadmap_tasks limit 2"):
+        with pytest.raises(TaskNotFoundError):
+            await reader.set_task_completed(task_id, completed=True)
+    assert data_plane.query("select 1 from roadmap_tasks where completed") == []
+
+
+def unpublished_ids(data_plane: DataPlane) -> list[int]:
+    rows = data_plane.query("select roadmap_id from roadmaps where published_at is null")
+    return [roadmap_id for (roadmap_id,) in rows]
+
+
+def count(data_plane: DataPlane, table: str) -> int:
+    number: int = data_plane.query(f"select count(*) from {table}")[0][0]  # noqa: S608  own name
+    return number
+
+
+async def assert_nothing_left(reader: Store, data_plane: DataPlane, *, late_insert: bool) -> None:
+    """Assert that no row is left; only an insert that came after its undo leaves one to sweep."""
+    assert count(data_plane, "roadmap_tasks") == 0
+    left = unpublished_ids(data_plane)
+    assert count(data_plane, "roadmaps") == len(left) == int(late_insert)
+    for roadmap_id in left:
+        await assert_invisible(reader, data_plane, roadmap_id)
+    assert await reader.sweep_unpublished(timedelta(0)) == len(left)
+    assert count(data_plane, "roadmaps") == 0
+
+
+# --- Writes ---------------------------------------------------------------------------------
+
+
+async def test_undisturbed_year_takes_five_requests(
+    store: SupabaseStore, reader: SupabaseStore, fault_proxy: FaultProxy
+) -> None:
+    """The faults below meet every request that there is: this is all of them."""
+    plan = year_roadmap()
+    roadmap = await store.add_roadmap(plan)
+    assert tuple(exchange.method for exchange in fault_proxy.exchanges) == REQUESTS
+    assert all(exchange.status in {200, 201, 204} for exchange in fault_proxy.exchanges)
+    assert await assert_all_or_nothing(reader, plan) == [roadmap]
+
+
+@pytest.mark.parametrize("fault", Fault)
+@pytest.mark.parametrize("number", EVERY_REQUEST)
+async def test_one_fault_leaves_all_or_nothing(
+    *,
+    store: SupabaseStore,
+    reader: SupabaseStore,
+    data_plane: DataPlane,
+    fault_proxy: FaultProxy,
+    caplog: pytest.LogCaptureFixture,
+    number: int,
+    fault: Fault,
+) -> None:
+    """Whichever request fails in whichever way: the whole roadmap, or one error and no row."""
+    plan = year_roadmap()
+    fault_proxy.inject_at(number, fault, seconds=LATE)
+    outcome = await outcome_of(store, plan)
+    # Before anything late has landed, too: an error has been told, so nothing is to be seen.
+    visible = [outcome] if isinstance(outcome, Roadmap) else []
+    assert await assert_all_or_nothing(reader, plan) == visible
+    await end(store, fault_proxy)
+
+    assert len(fault_proxy.exchanges) >= number
+    assert await assert_all_or_nothing(reader, plan) == visible
+    if isinstance(outcome, StoreError):
+        assert type(outcome) is EXPECTED[fault]
+        late_insert = number == 1 and fault is Fault.DELAY
+        await assert_nothing_left(reader, data_plane, late_insert=late_insert)
+    else:
+        assert unpublished_ids(data_plane) == []
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+@pytest.mark.parametrize(("fault", "undo_fault"), FAULT_AND_UNDO_FAULT)
+@pytest.mark.parametrize("number", [1, 3, 5])
+async def test_failed_undo_leaves_nothing_visible(
+    *,
+    store: SupabaseStore,
+    reader: SupabaseStore,
+    data_plane: DataPlane,
+    fault_proxy: FaultProxy,
+    caplog: pytest.LogCaptureFixture,
+    number: int,
+    fault: Fault,
+    undo_fault: Fault,
+) -> None:
+    """Where the undo fails too: the first error, a line in the log, and a leftover to sweep."""
+    plan = year_roadmap()
+    fault_proxy.inject(undo_fault, is_undo, seconds=LATE)
+    fault_proxy.inject(fault, lambda exchange: exchange.number >= number, seconds=LATE)
+    outcome = await outcome_of(store, plan)
+    await end(store, fault_proxy)
+
+    assert type(outcome) is EXPECTED[fault]
+    errors = [record for record in caplog.records if record.levelno == logging.ERROR]
+    assert len(errors) == 1
+    assert sum(is_undo(exchange) for exchange in fault_proxy.exchanges) > 1
+    # Published, where only the answer to the publication was lost: then it is whole.
+    listed = await assert_all_or_nothing(reader, plan)
+    left = unpublished_ids(data_plane)
+    assert len(left) + len(listed) == count(data_plane, "roadmaps") <= 1
+    for roadmap_id in left:
+        await assert_invisible(reader, data_plane, roadmap_id)
+
+    assert await reader.sweep_unpublished(timedelta(days=1)) == 0
+    assert unpublished_ids(data_plane) == left
+    assert await reader.sweep_unpublished(timedelta(0)) == len(left)
+    assert unpublished_ids(data_plane) == []
+    assert await assert_all_or_nothing(reader, plan) == listed
+    if not listed:
+        assert count(data_plane, "roadmap_tasks") == 0
+
+
+async def test_undo_that_cannot_go_through_leaves_an_unpublished_row(
+    store: SupabaseStore, reader: SupabaseStore, data_plane: DataPlane, fault_proxy: FaultProxy
+) -> None:
+    """The leftover of which the tests above speak does come to be, tasks included."""
+    fault_proxy.inject(Fault.REFUSE, is_undo)
+    fault_proxy.inject_at(3, Fault.UNAVAILABLE)
+    with pytest.raises(StoreUnavailableError):
+        await store.add_roadmap(year_roadmap())
+    (left,) = unpublished_ids(data_plane)
+    assert count(data_plane, "roadmap_tasks") == 1_000
+    await assert_invisible(reader, data_plane, left)
+    assert await reader.sweep_unpublished(timedelta(0)) == 1
+    assert count(data_plane, "roadmap_tasks") == 0
+
+
+async def test_failed_write_touches_no_other_roadmap(
+    store: SupabaseStore, reader: SupabaseStore, fault_proxy: FaultProxy
+) -> None:
+    """The undo deletes what this write made, and nothing else of the same user."""
+    plan = new_roadmap()
+    kept = await reader.add_roadmap(plan)
+    fault_proxy.inject_at(2, Fault.UNAVAILABLE)
+    with pytest.raises(StoreUnavailableError):
+        await store.add_roadmap(new_roadmap(plan.user_id, goal="Learn Go"))
+    assert await assert_all_or_nothing(reader, plan) == [kept]
+
+
+# --- Writers that are cancelled --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fault", [Fault.DELAY, Fault.WITHHOLD])
+@pytest.mark.parametrize("number", EVERY_REQUEST)
+async def test_cancelled_write_is_undone(
+    *,
+    store: SupabaseStore,
+    reader: SupabaseStore,
+    data_plane: DataPlane,
+    fault_proxy: FaultProxy,
+    number: int,
+    fault: Fault,
+) -> None:
+    """Cancelled while a request is on its way: the cancellation is kept, and no row is left."""
+    plan = year_roadmap()
+    fault_proxy.inject_at(number, fault, seconds=LATE)
+    writing = asyncio.create_task(store.add_roadmap(plan))
+    await fault_proxy.until_held()
+    writing.cancel()
+    await asyncio.wait([writing])
+    assert writing.cancelled()
+    assert await assert_all_or_nothing(reader, plan) == []
+    await end(store, fault_proxy)
+
+    assert any(is_undo(exchange) for exchange in fault_proxy.exchanges)
+    assert await assert_all_or_nothing(reader, plan) == []
+    late_insert = number == 1 and fault is Fault.DELAY
+    await assert_nothing_left(reader, data_plane, late_insert=late_insert)
+
+
+@pytest.mark.parametrize("fault", [Fault.UNAVAILABLE, Fault.WITHHOLD])
+async def test_cancellation_does_not_stop_an_undo(
+    *,
+    store: SupabaseStore,
+    reader: SupabaseStore,
+    data_plane: DataPlane,
+    fault_proxy: FaultProxy,
+    fault: Fault,
+) -> None:
+    """A caller that leaves during the undo does not take it along; `close` waits for it.
+
+    Whether the undo came of an error or of a first cancellation.
+    """
+    fault_proxy.inject(Fault.DELAY, is_undo, seconds=TIMEOUT / 2)
+    fault_proxy.inject_at(4, fault)
+    writing = asyncio.create_task(store.add_roadmap(year_roadmap()))
+    if fault is Fault.WITHHOLD:
+        await fault_proxy.until_held()
+        fault_proxy.held.clear()
+        writing.cancel()
+    await fault_proxy.until_held()
+    assert is_undo(fault_proxy.exchanges[-1])
+    writing.cancel()
+    await asyncio.wait([writing])
+    assert writing.cancelled()
+    assert count(data_plane, "roadmaps") == 1
+    await store.close()
+    await assert_nothing_left(reader, data_plane, late_insert=False)
+
+
+# --- Every method, under faults that last -------------------------------------------------------
+
+
+async def outcomes_of_all(store: Store, roadmap: Roadmap, task_id: str) -> dict[str, object]:
+    """Call every method at once and return what each returned or raised, by its name."""
+    key, owner = roadmap.roadmap_id, roadmap.user_id
+    calls = {
+        "list_roadmaps": store.list_roadmaps(owner),
+        "get_roadmap": store.get_roadmap(key, owner),
+        "list_tasks": store.list_tasks(key),
+        "list_tasks of a week": store.list_tasks(key, week_number=1),
+        "list_weeks": store.list_weeks(key),
+        "set_task_completed": store.set_task_completed(task_id, completed=True),
+        "delete_roadmap": store.delete_roadmap(key, uuid4()),
+        "sweep_unpublished": store.sweep_unpublished(timedelta(0)),
+        "add_roadmap": store.add_roadmap(new_roadmap()),
+    }
+    outcomes = await asyncio.gather(*calls.values(), return_exceptions=True)
+    return dict(zip(calls, outcomes, strict=True))
+
+
+def assert_each_is(outcomes: dict[str, object], kind: type[StoreError]) -> None:
+    assert {name: type(outcome) for name, outcome in outcomes.items()} == dict.fromkeys(
+        outcomes, kind
+    )
+
+
+@pytest.fixture
+async def roadmap(reader: SupabaseStore) -> Roadmap:
+    return await reader.add_roadmap(new_roadmap(weeks=1))
+
+
+@pytest.fixture
+async def task_id(reader: SupabaseStore, roadmap: Roadmap) -> str:
+    return (await reader.list_tasks(roadmap.roadmap_id))[0].id
+
+
+@pytest.mark.parametrize("fault", Fault)
+async def test_lasting_fault_is_a_typed_error(
+    store: SupabaseStore, fault_proxy: FaultProxy, roadmap: Roadmap, task_id: str, fault: Fault
+) -> None:
+    """No method lets an error of the client or of its transport out, nor takes a page for rows."""
+    fault_proxy.inject(fault, every, seconds=LATE)
+    assert_each_is(await outcomes_of_all(store, roadmap, task_id), EXPECTED[fault])
+    await end(store, fault_proxy)
+
+
+@pytest.mark.parametrize(
+    "fault", [fault for fault in Fault if EXPECTED[fault] is not StoreTooSlowError]
+)
+async def test_passing_fault_of_a_read_is_not_noticed(
+    store: SupabaseStore,
+    reader: SupabaseStore,
+    fault_proxy: FaultProxy,
+    roadmap: Roadmap,
+    fault: Fault,
+) -> None:
+    """A read that failed once is asked again, and answers as if nothing had been."""
+    key = roadmap.roadmap_id
+    for read in ("get_roadmap", "list_tasks", "list_weeks"):
+        fault_proxy.reset()
+        fault_proxy.inject_at(1, fault)
+        assert await getattr(store, read)(key) == await getattr(reader, read)(key)
+        assert len(fault_proxy.exchanges) == 2
+    fault_proxy.reset()
+    fault_proxy.inject_at(1, fault)
+    assert await store.list_roadmaps(roadmap.user_id) == [roadmap]
+
+
+@pytest.mark.parametrize("fault", Fault)
+async def test_passing_fault_of_a_completion_is_not_noticed(
+    *,
+    store: SupabaseStore,
+    reader: SupabaseStore,
+    fault_proxy: FaultProxy,
+    task_id: str,
+    roadmap: Roadmap,
+    fault: Fault,
+) -> None:
+    """A task is completed in spite of one fault: doing it twice is doing it once."""
+    fault_proxy.inject_at(1, fault, seconds=LATE)
+    await store.set_task_completed(task_id, completed=True, user_id=roadmap.user_id)
+    before = (await reader.list_tasks(roadmap.roadmap_id))[0]
+    await end(store, fault_proxy)
+    assert before.completed
+    assert (await reader.list_tasks(roadmap.roadmap_id))[0] == before
+
+
+async def test_nobody_listening_is_unavailable(
+    data_plane: DataPlane, roadmap: Roadmap, task_id: str
+) -> None:
+    """A project that cannot be reached is unavailable to every method."""
+    async with opened("http://127.0.0.1:9", data_plane.service_key) as store:
+        outcomes = await outcomes_of_all(store, roadmap, task_id)
+    assert_each_is(outcomes, StoreUnavailableError)
+
+
+async def test_lock_held_too_long_is_too_slow(
+    store: SupabaseStore, data_plane: DataPlane, roadmap: Roadmap, task_id: str
+) -> None:
+    """A database that is busy with something else is too slow, and serves again afterwards."""
+    with psycopg.connect(data_plane.database.uri()) as connection:
+        connection.execute("lock table roadmaps in access exclusive mode")
+        outcomes = await outcomes_of_all(store, roadmap, task_id)
+    assert_each_is(outcomes, StoreTooSlowError)
+    assert await store.get_roadmap(roadmap.roadmap_id) == roadmap
+
+
+@pytest.mark.parametrize("key", ["anon", "forged", "of no role"])
+async def test_refused_key_is_a_misconfiguration(
+    data_plane: DataPlane, roadmap: Roadmap, task_id: str, key: str
+) -> None:
+    """A key without rights, of another project or of no role is for an operator to mend."""
+    keys = {
+        "anon": data_plane.anon_key,
+        "forged": f"{data_plane.service_key[:-8]}AAAAAAAA",
+        "of no role": data_plane.key("nobody"),
+    }
+    async with opened(data_plane.url, keys[key]) as store:
+        outcomes = await outcomes_of_all(store, roadmap, task_id)
+    assert_each_is(outcomes, StoreMisconfiguredError)
+
+
+async def test_project_without_the_schema_is_a_misconfiguration(new_project: DataPlane) -> None:
+    """Where the schema was never applied, every method says so as a misconfiguration."""
+    never_stored = Roadmap(
+        roadmap_id=1,
+        user_id=uuid4(),
+        description="Learn Rust",
+        level="beginner",
+        duration_weeks=1,
+        daily_hours=1,
+        is_active=True,
+        created_at=datetime.now(UTC),
+    )
+    async with opened(new_project.url, new_project.service_key) as store:
+        outcomes = await outcomes_of_all(store, never_stored, str(uuid4()))
+    assert_each_is(outcomes, StoreMisconfiguredError)

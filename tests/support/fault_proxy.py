@@ -1,0 +1,279 @@
+"""A reverse proxy on loopback that misbehaves on demand, between a store and PostgREST.
+
+It runs in a thread of its own, so that it serves whatever the test's event loop is doing.
+"""
+
+import asyncio
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from enum import StrEnum
+
+import h11
+import httpx
+
+PREFIX = "/rest/v1"
+RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+"""`SO_LINGER` with no time to linger: closing sends RST and not FIN."""
+
+UNAVAILABLE = (
+    b'{"code":"PGRST001","message":"Database client error. Retrying the connection.",'
+    b'"details":null,"hint":null}'
+)
+HTML = b"<html><head><title>502 Bad Gateway</title></head><body>cloudflare</body></html>"
+
+
+class Fault(StrEnum):
+    """What can happen to a request."""
+
+    REFUSE = "refuse"
+    """Closed before anything is forwarded."""
+    DELAY = "delay"
+    """Held, then forwarded, whether or not the client still waits."""
+    WITHHOLD = "withhold"
+    """Forwarded; the answer is held, and then never comes."""
+    CUT = "cut"
+    """Forwarded; half of the answer's bytes, then a reset."""
+    LOSE = "lose"
+    """Forwarded; closed without a byte."""
+    UNAVAILABLE = "unavailable"
+    """A 503 as PostgREST writes it, without forwarding."""
+    HTML = "html"
+    """A gateway's 502 page, without forwarding."""
+    HTML_OK = "html_ok"
+    """A page with status 200, as from a captive portal, without forwarding."""
+
+
+NOT_FORWARDED = {
+    Fault.UNAVAILABLE: (503, "application/json; charset=utf-8", UNAVAILABLE),
+    Fault.HTML: (502, "text/html; charset=UTF-8", HTML),
+    Fault.HTML_OK: (200, "text/html; charset=UTF-8", HTML),
+}
+
+
+@dataclass
+class Exchange:
+    """One request; `number` counts from 1 since the last reset."""
+
+    number: int
+    method: str
+    path: str
+    query: str
+    status: int | None = None
+    """What PostgREST or the fault answered; None while or where there was no answer."""
+
+
+@dataclass(frozen=True)
+class _Rule:
+    fault: Fault
+    when: Callable[[Exchange], bool]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class _Answer:
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+
+
+class FaultProxy:
+    """Forwards `/rest/v1/…` to PostgREST, except where a rule says otherwise."""
+
+    def __init__(self, upstream: str) -> None:
+        self._upstream = upstream
+        self._loop = asyncio.new_event_loop()
+        self._connections: set[asyncio.Task[None]] = set()
+        self._thread = threading.Thread(target=self._serve, name="fault-proxy", daemon=True)
+        self._listening = threading.Event()
+        self._in_flight = 0
+        self._rules: list[_Rule] = []
+        self._port = 0
+        self.held = threading.Event()
+        """Set once a request is being held."""
+        self.exchanges: list[Exchange] = []
+        """The requests since the last reset, in the order in which they came."""
+
+    @property
+    def url(self) -> str:
+        """Return what a Supabase client is given as its project's address."""
+        return f"http://127.0.0.1:{self._port}"
+
+    def inject(
+        self, fault: Fault, when: Callable[[Exchange], bool], *, seconds: float = 1.0
+    ) -> None:
+        """Do this to every request of which `when` is true; the first rule that fits counts.
+
+        `seconds` is how long `DELAY` and `WITHHOLD` hold a request.
+        """
+        self._rules.append(_Rule(fault, when, seconds))
+
+    def inject_at(self, number: int, fault: Fault, *, seconds: float = 1.0) -> None:
+        """Do this to one request, counted from 1 since the last reset."""
+        self.inject(fault, lambda exchange: exchange.number == number, seconds=seconds)
+
+    def reset(self) -> None:
+        """Forget the rules and the exchanges, and count from 1 again."""
+        self._rules = []
+        self.exchanges = []
+        self.held.clear()
+
+    async def until_held(self, timeout_seconds: float = 5.0) -> None:
+        """Wait until a request is being held."""
+        if not await asyncio.to_thread(self.held.wait, timeout_seconds):
+            raise TimeoutError("no request was held")
+
+    async def settled(self, timeout_seconds: float = 10.0) -> None:
+        """Wait until everything that was held has landed."""
+        deadline = time.monotonic() + timeout_seconds
+        while self._in_flight:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{self._in_flight} requests are still in flight")
+            await asyncio.sleep(0.005)
+
+    def start(self) -> None:
+        self._thread.start()
+        if not self._listening.wait(5):
+            raise RuntimeError("the proxy does not listen")
+
+    def stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._stopping.set)
+        self._thread.join(10)
+        if self._thread.is_alive():
+            raise RuntimeError("the proxy does not stop")
+
+    def _serve(self) -> None:
+        try:
+            self._loop.run_until_complete(self._run())
+        finally:
+            self._loop.close()
+
+    async def _run(self) -> None:
+        self._stopping = asyncio.Event()
+        self._client = httpx.AsyncClient(base_url=self._upstream, timeout=60)
+        async with self._client:
+            server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+            self._port = server.sockets[0].getsockname()[1]
+            self._listening.set()
+            await self._stopping.wait()
+            server.close()
+            for task in self._connections:
+                task.cancel()
+            await asyncio.gather(*self._connections, return_exceptions=True)
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.ensure_future(self._converse(reader, writer))
+        self._connections.add(task)
+        task.add_done_callback(self._connections.discard)
+
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        http = h11.Connection(h11.SERVER)
+        try:
+            with suppress(ConnectionError, h11.RemoteProtocolError):
+                while await self._exchange(http, reader, writer):
+                    http.start_next_cycle()
+        finally:
+            writer.close()
+
+    async def _exchange(
+        self, http: h11.Connection, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> bool:
+        """Serve one request; return whether the connection can serve another."""
+        request = await _next_event(http, reader)
+        if not isinstance(request, h11.Request):
+            return False
+        # Counted as in flight from its first line: `settled` must not overlook its body.
+        self._in_flight += 1
+        try:
+            body = b""
+            while isinstance(event := await _next_event(http, reader), h11.Data):
+                body += event.data
+            if not isinstance(event, h11.EndOfMessage):
+                return False
+            path, _, query = request.target.decode().partition("?")
+            exchange = Exchange(len(self.exchanges) + 1, request.method.decode(), path, query)
+            self.exchanges.append(exchange)
+            rule = next((rule for rule in self._rules if rule.when(exchange)), None)
+            answer = await self._answer(exchange, request, body, rule)
+        finally:
+            self._in_flight -= 1
+        if answer is None:
+            return False
+        sent = _bytes_of(http, answer)
+        if rule is not None and rule.fault is Fault.CUT:
+            writer.write(sent[: len(sent) // 2])
+            await writer.drain()
+            connection: socket.socket = writer.get_extra_info("socket")
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
+            return False
+        writer.write(sent)
+        await writer.drain()
+        return http.our_state is h11.DONE and http.their_state is h11.DONE
+
+    async def _answer(
+        self, exchange: Exchange, request: h11.Request, body: bytes, rule: _Rule | None
+    ) -> _Answer | None:
+        """Return what to answer; None where the connection closes without a byte."""
+        fault = None if rule is None else rule.fault
+        if fault is Fault.REFUSE:
+            return None
+        if fault in NOT_FORWARDED:
+            exchange.status, kind, page = NOT_FORWARDED[fault]
+            return _Answer(exchange.status, [(b"content-type", kind.encode())], page)
+        if rule is not None and fault is Fault.DELAY:
+            await self._hold(rule.seconds)
+        answer = await self._forward(exchange, request, body)
+        exchange.status = answer.status
+        if rule is not None and fault is Fault.WITHHOLD:
+            await self._hold(rule.seconds)
+        return None if fault in {Fault.WITHHOLD, Fault.LOSE} else answer
+
+    async def _hold(self, seconds: float) -> None:
+        self.held.set()
+        await asyncio.sleep(seconds)
+
+    async def _forward(self, exchange: Exchange, request: h11.Request, body: bytes) -> _Answer:
+        if not exchange.path.startswith(f"{PREFIX}/"):
+            return _Answer(404, [(b"content-type", b"application/json")], b"{}")
+        response = await self._client.request(
+            exchange.method,
+            httpx.URL(request.target.decode().removeprefix(PREFIX)),
+            headers=[pair for pair in request.headers if pair[0] not in {b"connection", b"host"}],
+            content=body,
+        )
+        framing = {b"connection", b"content-length", b"transfer-encoding"}
+        headers = [pair for pair in response.headers.raw if pair[0].lower() not in framing]
+        return _Answer(response.status_code, headers, response.content)
+
+
+@contextmanager
+def running_proxy(upstream: str) -> Iterator[FaultProxy]:
+    """Run a proxy in front of a PostgREST."""
+    proxy = FaultProxy(upstream)
+    proxy.start()
+    try:
+        yield proxy
+    finally:
+        proxy.stop()
+
+
+async def _next_event(http: h11.Connection, reader: asyncio.StreamReader) -> object:
+    while (event := http.next_event()) is h11.NEED_DATA:
+        http.receive_data(await reader.read(65_536))
+    return event
+
+
+def _bytes_of(http: h11.Connection, answer: _Answer) -> bytes:
+    headers = list(answer.headers)
+    if answer.status not in {204, 304}:
+        headers.append((b"content-length", str(len(answer.body)).encode()))
+    events: tuple[h11.Event, ...] = (
+        h11.Response(status_code=answer.status, headers=headers),
+        h11.Data(data=answer.body),
+        h11.EndOfMessage(),
+    )
+    return b"".join(sent for event in events if (sent := http.send(event)))

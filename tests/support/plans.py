@@ -1,0 +1,78 @@
+"""Builders of the plans that tests store."""
+
+from uuid import UUID, uuid4
+
+from src.models import (
+    DAYS_PER_WEEK,
+    MAX_WEEKS,
+    Level,
+    NewRoadmap,
+    PlannedDay,
+    PlannedTask,
+    PlannedWeek,
+    PlanRequest,
+)
+
+MOST_TASKS_PER_DAY = 6
+
+
+def new_roadmap(
+    user_id: UUID | None = None,
+    *,
+    goal: str = "Learn Rust",
+    weeks: int = 2,
+    tasks_per_day: int = 3,
+    daily_hours: float = 2,
+    level: Level = "intermediate",
+) -> NewRoadmap:
+    """Build a complete plan, of a new user where none is named."""
+    return NewRoadmap(
+        user_id=user_id or uuid4(),
+        request=PlanRequest(goal=goal, duration_weeks=weeks, daily_hours=daily_hours, level=level),
+        weeks=tuple(_week(number, tasks_per_day) for number in range(1, weeks + 1)),
+    )
+
+
+def year_roadmap(user_id: UUID | None = None) -> NewRoadmap:
+    """Build the largest plan that there is: 52 weeks of seven days of six tasks, 2,184 in all."""
+    return new_roadmap(
+        user_id, weeks=MAX_WEEKS, tasks_per_day=MOST_TASKS_PER_DAY, daily_hours=8, level="advanced"
+    )
+
+
+def roadmap_of_texts(texts: list[str], user_id: UUID | None = None) -> NewRoadmap:
+    """Build a plan of one week whose first day has these tasks, and its other days none."""
+    tasks = tuple(PlannedTask(text=text, effort="light", category="reading") for text in texts)
+    day = PlannedDay(day_number=1, tasks=tasks)
+    empty = new_roadmap(user_id, weeks=1)
+    return empty.model_copy(
+        update={"weeks": (PlannedWeek(week_number=1, goal=texts[0], days=(day,)),)}
+    )
+
+
+def texts_of(roadmap: NewRoadmap) -> list[str]:
+    """Return the text of every task, in the order in which they are to be done."""
+    return [task.text for week in roadmap.weeks for day in week.days for task in day.tasks]
+
+
+def _week(number: int, tasks_per_day: int) -> PlannedWeek:
+    return PlannedWeek(
+        week_number=number,
+        goal=f"Goal of week {number}",
+        days=tuple(_day(number, day, tasks_per_day) for day in range(1, DAYS_PER_WEEK + 1)),
+    )
+
+
+def _day(week_number: int, day_number: int, tasks: int) -> PlannedDay:
+    # The later a task, the earlier in the alphabet: sorting by text is not sorting by position.
+    return PlannedDay(
+        day_number=day_number,
+        tasks=tuple(
+            PlannedTask(
+                text=f"{chr(ord('z') - position)} of week {week_number}, day {day_number}",
+                effort="deep" if position % 2 else "light",
+                category="coding" if position % 2 else "reading",
+            )
+            for position in range(tasks)
+        ),
+    )

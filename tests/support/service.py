@@ -1,0 +1,133 @@
+"""The service as people run it: a process of its own, or a server in this process, on a port."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import uvicorn
+from fastapi import FastAPI
+
+from src.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+START_SECONDS = 20.0
+STOP_SECONDS = 30.0
+
+
+def free_port() -> int:
+    """Return a port on loopback that was free a moment ago."""
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@dataclass
+class Service:
+    """A running service process."""
+
+    url: str
+    process: "subprocess.Popen[str]"
+    log_path: Path
+
+    @property
+    def log(self) -> str:
+        """What it has printed so far."""
+        return self.log_path.read_text()
+
+    def stop(self) -> int:
+        """Ask it to stop as the platform does, and return its exit status."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(STOP_SECONDS)
+
+
+def clean_environment(**variables: str) -> dict[str, str]:
+    """Return this process's environment without any of the service's variables."""
+    ours = {name.upper() for name in Settings.model_fields}
+    return {name: value for name, value in os.environ.items() if name not in ours} | variables
+
+
+def uvicorn_command(port: int) -> list[str]:
+    """Return the development server's command."""
+    return [sys.executable, "-m", "uvicorn", "api:app", "--port", str(port)]
+
+
+def gunicorn_command() -> list[str]:
+    """Return the production server's command, word for word the Procfile's."""
+    name, _, command = (ROOT / "Procfile").read_text().strip().partition(": ")
+    assert name == "web"
+    program, *arguments = command.split()
+    return [str(Path(sys.executable).with_name(program)), *arguments]
+
+
+@contextmanager
+def running_process(
+    command: list[str], port: int, directory: Path, variables: Mapping[str, str]
+) -> Iterator[Service]:
+    """Start a service, wait until it is healthy, and leave nothing of it behind.
+
+    It runs in the project's root, as people run it; its data and its output go to `directory`.
+    """
+    log_path = directory / "service.log"
+    environment = clean_environment(
+        **{"SQLITE_PATH": str(directory / "momentum.db"), "PORT": str(port), **variables}
+    )
+    with log_path.open("w") as log:
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=environment,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+    service = Service(f"http://127.0.0.1:{port}", process, log_path)
+    try:
+        _wait_until_healthy(service)
+        yield service
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def _wait_until_healthy(service: Service) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if service.process.poll() is not None:
+            raise RuntimeError(f"the service ended at start:\n{service.log}")
+        try:
+            if httpx.get(f"{service.url}/health").status_code == httpx.codes.OK:
+                return
+        except httpx.TransportError:
+            time.sleep(0.05)
+    raise RuntimeError(f"the service did not become healthy:\n{service.log}")
+
+
+@contextmanager
+def serving(app: FastAPI) -> Iterator[str]:
+    """Serve an application on a port of this process, from a thread, and yield its URL."""
+    port = free_port()
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        deadline = time.monotonic() + START_SECONDS
+        while not server.started:
+            assert thread.is_alive(), "the server ended at start"
+            assert time.monotonic() < deadline, "the server did not start"
+            time.sleep(0.01)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join(STOP_SECONDS)

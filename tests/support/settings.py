@@ -1,0 +1,12 @@
+"""Settings for tests: what a test does not name has its default, whatever the environment says."""
+
+import pytest
+
+from src.settings import Settings
+
+
+def isolated_settings(patch: pytest.MonkeyPatch, **values: object) -> Settings:
+    """Return settings made of these values alone."""
+    for name in Settings.model_fields:
+        patch.delenv(name.upper(), raising=False)
+    return Settings(_env_file=None, **values)  # type: ignore[arg-type]  # pydantic checks them

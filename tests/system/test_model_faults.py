@@ -1,0 +1,321 @@
+"""The service over the OpenRouter stand-in: whatever a model does, nothing partial is stored."""
+
+from collections.abc import AsyncIterator
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from api import create_app
+from src.models import PlannedDay, PlannedTask, PlannedWeek, PlanRequest
+from src.plan_rules import same_text_key, week_violations
+from tests.support.openrouter_standin import OpenRouterStandIn, Pace
+from tests.support.settings import isolated_settings
+
+ANA = "550e8400-e29b-41d4-a716-446655440000"
+WISH: dict[str, Any] = {
+    "user_id": ANA,
+    "goal": "Learn Python for data science",
+    "duration_weeks": 3,
+    "daily_hours": 2,
+    "level": "intermediate",
+}
+
+
+@pytest.fixture(scope="module")
+def shared_standin() -> Any:  # noqa: ANN401  a generator fixture
+    with OpenRouterStandIn(pace=Pace(drip=0.05, slow_first_token=0.2)) as standin:
+        yield standin
+
+
+@pytest.fixture
+def standin(shared_standin: OpenRouterStandIn) -> OpenRouterStandIn:
+    """Offer the stand-in, well-behaved until told otherwise."""
+    shared_standin.reset()
+    return shared_standin
+
+
+@pytest.fixture
+async def client(
+    standin: OpenRouterStandIn, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> AsyncIterator[httpx.AsyncClient]:
+    """Offer a client of the service, which plans through the stand-in."""
+    settings = isolated_settings(
+        monkeypatch,
+        openai_api_key=standin.api_key,
+        openai_base_url=standin.base_url,
+        sqlite_path=tmp_path / "momentum.db",
+        model_call_timeout_seconds=2,
+        model_idle_timeout_seconds=0.7,
+        generation_timeout_seconds=30,
+    )
+    app = create_app(settings)
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://api.test", timeout=60) as client,
+    ):
+        yield client
+
+
+async def assert_whole_and_valid(client: httpx.AsyncClient, roadmap: dict[str, Any]) -> None:
+    """Check a stored roadmap by the rules that every plan keeps."""
+    request = PlanRequest(
+        goal=roadmap["description"],
+        duration_weeks=roadmap["duration_weeks"],
+        daily_hours=roadmap["daily_hours"],
+        level=roadmap["level"],
+    )
+    tasks = (await client.get(f"/roadmap/{roadmap['roadmap_id']}")).json()["tasks"]
+    weeks = 0
+    taken: set[str] = set()
+    for number, in_week in groupby(tasks, key=lambda task: task["week_number"]):
+        weeks += 1
+        assert number == weeks
+        days = tuple(
+            PlannedDay(
+                day_number=day,
+                tasks=tuple(
+                    PlannedTask(
+                        text=task["task_text"], effort=task["effort"], category=task["category"]
+                    )
+                    for task in in_day
+                ),
+            )
+            for day, in_day in groupby(in_week, key=lambda task: task["day_number"])
+        )
+        week = PlannedWeek(week_number=number, goal="any", days=days)
+        assert week_violations(week, weeks, request, frozenset(taken)) == []
+        taken |= {same_text_key(task.text) for day in days for task in day.tasks}
+    assert weeks == request.duration_weeks
+
+
+async def assert_nothing_stored(client: httpx.AsyncClient) -> None:
+    assert (await client.get("/roadmaps", params={"user_id": ANA})).json() == []
+
+
+@pytest.mark.parametrize(
+    ("weeks", "level", "hours"),
+    [(1, "beginner", 0.5), (12, "intermediate", 2), (52, "advanced", 8)],
+)
+async def test_plans_of_every_size(
+    client: httpx.AsyncClient, standin: OpenRouterStandIn, weeks: int, level: str, hours: float
+) -> None:
+    """An outline, then a completion a week: none of them long enough to be cut."""
+    wish = WISH | {"duration_weeks": weeks, "level": level, "daily_hours": hours}
+    answer = await client.post("/generate_roadmap", json=wish)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["Momentum-Planner"] == "openrouter"
+    await assert_whole_and_valid(client, answer.json())
+    kinds = [call.kind for call in standin.calls.all()]
+    assert kinds == ["outline"] + ["week"] * weeks
+
+
+async def test_the_call_is_openrouters(
+    client: httpx.AsyncClient, standin: OpenRouterStandIn
+) -> None:
+    """It names the app, streams, asks for a strict schema, and bounds the output."""
+    await client.post("/generate_roadmap", json=WISH)
+    for call in standin.calls.all():
+        assert call.headers["x-openrouter-title"] == "Momentum-AI"
+        assert call.headers["http-referer"].startswith("https://")
+        assert call.stream
+        assert call.model == "openai/gpt-4o-mini"
+        assert call.response_format == "json_schema"
+        assert 0 < call.body["max_tokens"] <= 16_384
+        assert ANA not in str(call.body)
+
+
+PASSING = [
+    "malformed_json",
+    "fenced_json",
+    "prose_around_json",
+    "trailing_comma",
+    "cut_output",
+    "error_in_200",
+    "missing_weeks",
+    "wrong_numbering",
+    "numbering_from_zero",
+    "unknown_vocabulary",
+    "too_many_tasks",
+    "empty_day",
+    "long_task",
+    "duplicate_tasks",
+    "refusal_text",
+    "finish_error",
+    "mid_stream_error",
+    "empty_content",
+    "json_null",
+    "list_for_object",
+    "numbers_as_strings",
+    "wrong_keys",
+    "html_200",
+    "reject_json_schema",
+    "reject_json_schema_500",
+    "slow_first_token",
+    "status_429",
+    "status_500",
+    "status_502",
+    "status_503",
+    "closed_connection",
+    "cut_connection",
+]
+"""What passes by itself, or is mended by asking again."""
+
+
+@pytest.mark.parametrize("kind", ["outline", "week"])
+@pytest.mark.parametrize("name", PASSING)
+async def test_one_bad_answer_is_asked_for_again(
+    client: httpx.AsyncClient, standin: OpenRouterStandIn, name: str, kind: str
+) -> None:
+    """A misbehaviour that happens once ends in a valid roadmap."""
+    standin.script.fail_when(name, kind=kind, week=2 if kind == "week" else None, times=1)
+    answer = await client.post("/generate_roadmap", json=WISH)
+    assert answer.status_code == 200, answer.text
+    assert name in [call.misbehaviour for call in standin.calls.all()]
+    await assert_whole_and_valid(client, answer.json())
+
+
+LASTING = {
+    "malformed_json": 502,
+    "cut_output": 502,
+    "missing_weeks": 502,
+    "wrong_numbering": 502,
+    "long_task": 502,
+    "duplicate_tasks": 502,
+    "refusal_text": 502,
+    "json_null": 502,
+    "list_for_object": 502,
+    "wrong_keys": 502,
+    "content_filter": 502,
+    "status_403": 502,
+    "error_in_200": 503,
+    "finish_error": 503,
+    "mid_stream_error": 503,
+    "empty_content": 503,
+    "html_200": 503,
+    "status_400": 503,
+    "status_401": 503,
+    "status_402": 503,
+    "status_404": 503,
+    "status_429_forever": 503,
+    "status_500": 503,
+    "status_502": 503,
+    "status_503": 503,
+    "closed_connection": 503,
+    "cut_connection": 503,
+    "silence": 504,
+    "blank_drip": 504,
+}
+"""What does not pass, and the status of the problem document that says so."""
+
+
+@pytest.mark.parametrize("kind", ["outline", "week"])
+@pytest.mark.parametrize(("name", "status"), LASTING.items())
+async def test_lasting_misbehaviour_is_a_problem_document(
+    client: httpx.AsyncClient, standin: OpenRouterStandIn, name: str, status: int, kind: str
+) -> None:
+    """What does not pass ends the generation, and nothing of it is stored."""
+    standin.script.fail_when(name, kind=kind, week=3 if kind == "week" else None)
+    answer = await client.post("/generate_roadmap", json=WISH)
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert standin.api_key not in answer.text
+    await assert_nothing_stored(client)
+
+
+@pytest.mark.parametrize(
+    ("name", "told"), [("status_401", "OPENAI_API_KEY"), ("status_402", "credits")]
+)
+async def test_operator_is_told_what_to_do(
+    client: httpx.AsyncClient,
+    standin: OpenRouterStandIn,
+    caplog: pytest.LogCaptureFixture,
+    name: str,
+    told: str,
+) -> None:
+    """The log names the cause; the learner is told that an operator has to act."""
+    standin.script.fail_always(name)
+    answer = await client.post("/generate_roadmap", json=WISH)
+    assert "operator" in answer.json()["detail"]
+    assert told in caplog.text
+    assert standin.api_key not in caplog.text
+    assert WISH["goal"] not in caplog.text
+
+
+async def test_asked_patience_is_given(
+    client: httpx.AsyncClient, standin: OpenRouterStandIn
+) -> None:
+    """`Retry-After: 1` is waited for, not less."""
+    standin.script.fail_next("status_429")
+    assert (await client.post("/generate_roadmap", json=WISH)).status_code == 200
+    first, second, *_ = standin.calls.all()
+    assert first.ended_at is not None
+    assert second.started_at - first.ended_at >= 1
+
+
+async def test_unreasonable_patience_is_refused(
+    client: httpx.AsyncClient, standin: OpenRouterStandIn
+) -> None:
+    """`Retry-After: 3600` is passed on to the client at once."""
+    standin.script.fail_always("status_429_forever")
+    answer = await client.post("/generate_roadmap", json=WISH)
+    assert answer.headers["Retry-After"] == "3600"
+    assert len(standin.calls.all()) == 1
+
+
+async def test_small_servers_are_remembered(
+    client: httpx.AsyncClient, standin: OpenRouterStandIn
+) -> None:
+    """A server that rejects JSON schemas is asked in a simpler format from then on."""
+    standin.script.fail_always("reject_json_schema")
+    assert (await client.post("/generate_roadmap", json=WISH)).status_code == 200
+    formats = [call.response_format for call in standin.calls.all()]
+    assert formats == ["json_schema"] + ["json_object"] * 4
+
+
+async def test_whole_generation_is_bounded(
+    standin: OpenRouterStandIn, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """However patient each call is, the generation ends in time."""
+    settings = isolated_settings(
+        monkeypatch,
+        openai_api_key=standin.api_key,
+        openai_base_url=standin.base_url,
+        sqlite_path=tmp_path / "momentum.db",
+        generation_timeout_seconds=0.5,
+    )
+    standin.script.fail_always("silence")
+    app = create_app(settings)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api") as client,
+    ):
+        answer = await client.post("/generate_roadmap", json=WISH)
+        assert answer.status_code == 504
+        await assert_nothing_stored(client)
+
+
+async def test_assistant_answers_through_the_model(
+    client: httpx.AsyncClient, standin: OpenRouterStandIn
+) -> None:
+    """The question reaches the model with the scope's tasks; its text reaches the learner."""
+    roadmap = (await client.post("/generate_roadmap", json=WISH)).json()
+    question = {
+        "user_id": ANA,
+        "roadmap_id": roadmap["roadmap_id"],
+        "input_data": "What should I practise?",
+        "week_number": 2,
+    }
+    answer = await client.post("/ask-assistant", json=question)
+    assert answer.status_code == 200
+    assert answer.json()["response"].strip()
+    asked = str(standin.calls.all()[-1].messages)
+    assert question["input_data"] in asked
+    assert ANA not in asked
+    for name, status in (("status_402", 503), ("silence", 504), ("content_filter", 502)):
+        standin.script.reset()
+        standin.script.fail_always(name)
+        assert (await client.post("/ask-assistant", json=question)).status_code == status

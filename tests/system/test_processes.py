@@ -1,0 +1,195 @@
+"""The service as processes, started as people and the platform start it."""
+
+import json
+import signal
+import subprocess
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.support.data_plane import DataPlane
+from tests.support.openrouter_standin import OpenRouterStandIn, Pace
+from tests.support.service import (
+    ROOT,
+    clean_environment,
+    free_port,
+    gunicorn_command,
+    running_process,
+    uvicorn_command,
+)
+
+ANA = "550e8400-e29b-41d4-a716-446655440000"
+WISH: dict[str, Any] = {
+    "user_id": ANA,
+    "goal": "Learn the cello-canary by heart",
+    "duration_weeks": 12,
+    "daily_hours": 2,
+    "level": "intermediate",
+}
+
+
+def drive_every_endpoint(url: str) -> None:
+    """Use the whole contract once, from generation to deletion."""
+    with httpx.Client(base_url=url, timeout=30) as client:
+        roadmap = client.post("/generate_roadmap", json=WISH).raise_for_status().json()
+        path = f"/roadmap/{roadmap['roadmap_id']}"
+        assert client.get("/roadmaps", params={"user_id": ANA}).json() == [roadmap]
+        tasks = client.get(path).json()["tasks"]
+        update = {"task_id": tasks[0]["id"], "completed": True}
+        assert client.post("/task/update", json=update).json() == {"success": True}
+        weeks = client.get(f"{path}/weeks").json()
+        assert [week["completed_tasks"] for week in weeks] == [1] + [0] * 11
+        assert client.get(f"{path}/week/1").json()["days"]["1"][0]["completed"] is True
+        question = {
+            "user_id": ANA,
+            "roadmap_id": roadmap["roadmap_id"],
+            "input_data": "What of the fugue-canary?",
+        }
+        assert client.post("/ask-assistant", json=question).json()["response"]
+        assert client.delete(path, params={"user_id": ANA}).json() == {"success": True}
+        assert client.get("/roadmaps", params={"user_id": ANA}).json() == []
+
+
+def assert_clean_log(log: str) -> None:
+    """Check that a log tells no error and names nobody, neither by id nor by their words."""
+    assert "Traceback" not in log
+    assert "ERROR" not in log
+    assert "/generate_roadmap 200" in log
+    for canary in (ANA, "cello-canary", "fugue-canary"):
+        assert canary not in log
+
+
+@pytest.mark.parametrize("command", ["uvicorn", "gunicorn"])
+def test_whole_contract_on_the_embedded_store(command: str, tmp_path: Path) -> None:
+    """With nothing configured every endpoint works, and what was written survives a restart."""
+    port = free_port()
+    arguments = uvicorn_command(port) if command == "uvicorn" else gunicorn_command()
+    with running_process(arguments, port, tmp_path, {}) as service:
+        drive_every_endpoint(service.url)
+        made = httpx.post(f"{service.url}/generate_roadmap", json=WISH, timeout=30).json()
+        assert service.stop() in {0, -signal.SIGTERM}  # uvicorn passes the signal on at its end
+        assert_clean_log(service.log)
+    with running_process(arguments, port, tmp_path, {}) as service:
+        listed = httpx.get(f"{service.url}/roadmaps", params={"user_id": ANA}).json()
+        assert listed == [made]
+
+
+def test_whole_contract_on_supabase(data_plane: DataPlane, tmp_path: Path) -> None:
+    """In production, with two workers, Supabase and a model, every endpoint works."""
+    port = free_port()
+    with OpenRouterStandIn() as standin:
+        variables = {
+            "SUPABASE_URL": data_plane.url,
+            "SUPABASE_SERVICE_ROLE_KEY": data_plane.service_key,
+            "OPENAI_API_KEY": standin.api_key,
+            "OPENAI_BASE_URL": standin.base_url,
+            "RAILWAY_ENVIRONMENT": "production",
+            "WEB_CONCURRENCY": "2",
+        }
+        with running_process(gunicorn_command(), port, tmp_path, variables) as service:
+            drive_every_endpoint(service.url)
+            assert service.stop() == 0
+            assert_clean_log(service.log)
+            assert data_plane.service_key not in service.log
+            assert standin.api_key not in service.log
+            lines = service.log.splitlines()
+            assert all(line.startswith('{"message": ') for line in lines), lines
+    assert data_plane.query("select count(*) from roadmaps") == [(0,)]
+
+
+def test_sigterm_lets_a_generation_finish(tmp_path: Path) -> None:
+    """A deploy does not cut a roadmap off: the request ends, then the worker does."""
+    port = free_port()
+    with OpenRouterStandIn(pace=Pace(first_token=0.15)) as standin:
+        variables = {"OPENAI_API_KEY": standin.api_key, "OPENAI_BASE_URL": standin.base_url}
+        with running_process(gunicorn_command(), port, tmp_path, variables) as service:
+            answers: list[httpx.Response] = []
+            request = threading.Thread(
+                target=lambda: answers.append(
+                    httpx.post(f"{service.url}/generate_roadmap", json=WISH, timeout=30)
+                )
+            )
+            request.start()
+            while not standin.calls.active:
+                time.sleep(0.01)
+            assert service.stop() == 0
+            request.join()
+            assert answers[0].status_code == 200
+            assert "Application shutdown complete" in service.log
+
+
+def test_idle_connection_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    """A browser's kept-alive connection is closed at SIGTERM, not waited for."""
+    port = free_port()
+    with (
+        running_process(gunicorn_command(), port, tmp_path, {}) as service,
+        httpx.Client(base_url=service.url) as client,
+    ):
+        client.get("/health")
+        began = time.monotonic()
+        assert service.stop() == 0
+        assert time.monotonic() - began < 10
+
+
+REFUSALS = [
+    ({"RAILWAY_ENVIRONMENT": "production"}, "SUPABASE_URL is missing"),
+    ({"SUPABASE_URL": "https://x.example"}, "SUPABASE_SERVICE_ROLE_KEY is missing"),
+    ({"SUPABASE_SERVICE_ROLE_KEY": "key-canary"}, "SUPABASE_URL is missing"),
+    (
+        {"SUPABASE_URL": "x.example", "SUPABASE_SERVICE_ROLE_KEY": "key-canary"},
+        "SUPABASE_URL: ",
+    ),
+    ({"STORE_TIMEOUT_SECONDS": "soon"}, "STORE_TIMEOUT_SECONDS: "),
+    ({"LOG_LEVEL": "loud"}, "LOG_LEVEL: "),
+]
+
+
+@pytest.mark.parametrize("command", ["uvicorn", "gunicorn"])
+@pytest.mark.parametrize(("variables", "told"), REFUSALS)
+def test_start_is_refused_with_one_line(
+    command: str, variables: dict[str, str], told: str, tmp_path: Path
+) -> None:
+    """What is missing or malformed stops the start, and one line names the variable."""
+    port = free_port()
+    arguments = uvicorn_command(port) if command == "uvicorn" else gunicorn_command()
+    environment = clean_environment(
+        PORT=str(port), SQLITE_PATH=str(tmp_path / "momentum.db"), **variables
+    )
+    ended = subprocess.run(
+        arguments,
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert ended.returncode not in {0, None}
+    lines = (ended.stdout + ended.stderr).strip().splitlines()
+    assert len(lines) == 1, lines
+    assert lines[0].startswith("Momentum-AI cannot start: ")
+    assert told in lines[0]
+    assert "key-canary" not in lines[0]
+
+
+def test_placeholders_count_as_not_set(tmp_path: Path) -> None:
+    """The example environment as it stands starts the service on the embedded store."""
+    port = free_port()
+    example = dict(
+        line.split("=", 1)
+        for line in (ROOT / ".env.example").read_text().splitlines()
+        if line and not line.startswith("#")
+    )
+    assert set(example) == {"SUPABASE_URL", "SUPABASE_SERVICE_ROLE_KEY", "OPENAI_API_KEY"}
+    with running_process(uvicorn_command(port), port, tmp_path, example) as service:
+        drive_every_endpoint(service.url)
+
+
+def test_procfile_and_railway_start_the_same() -> None:
+    """Whichever of the two the platform reads, it starts the same command."""
+    railway = json.loads((ROOT / "railway.json").read_text())
+    assert f"web: {railway['deploy']['startCommand']}" == (ROOT / "Procfile").read_text().strip()
