@@ -348,7 +348,7 @@ def _kind_of(error: APIError) -> type[StoreError]:
         return StoreTooSlowError
     if code.startswith("23"):  # integrity constraints
         return StoreConflictError
-    # Rights (42501), roles (22023), tables, columns; PostgREST's tokens (3xx) and schema cache (2xx).
+    # Rights (42501), roles (22023), tables, columns; PostgREST's schema cache and its tokens.
     if code.startswith(("42", "PGRST2", "PGRST3")) or code in {"22023", "401", "403", "404"}:
         return StoreMisconfiguredError
     return StoreUnavailableError

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from tests.support.data_plane import DataPlane
-from tests.support.openrouter_standin import OpenRouterStandIn, Pace
+from tests.support.standin import OpenRouterStandIn, Pace
 from tests.support.service import (
     ROOT,
     clean_environment,
