@@ -5,10 +5,14 @@ HOST ?= 0.0.0.0
 PORT ?= 8000
 VENV := .venv
 
-.PHONY: run test lint types pytest format clean
+.PHONY: run standin test lint types pytest format clean
 
 run: $(VENV)/.run-ready
 	$(VENV)/bin/uvicorn api:app --host $(HOST) --port $(PORT)
+
+# A stand-in for OpenRouter, to plan through a model without a key; it says how to point at it.
+standin: $(VENV)/.test-ready
+	$(VENV)/bin/python -m tests.support.standin --port 9100
 
 test: lint types pytest
 

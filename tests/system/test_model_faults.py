@@ -11,8 +11,8 @@ import pytest
 from api import create_app
 from src.models import PlannedDay, PlannedTask, PlannedWeek, PlanRequest
 from src.plan_rules import same_text_key, week_violations
-from tests.support.standin import OpenRouterStandIn, Pace
 from tests.support.settings import isolated_settings
+from tests.support.standin import OpenRouterStandIn, Pace
 
 ANA = "550e8400-e29b-41d4-a716-446655440000"
 WISH: dict[str, Any] = {

@@ -12,7 +12,6 @@ import httpx
 import pytest
 
 from tests.support.data_plane import DataPlane
-from tests.support.standin import OpenRouterStandIn, Pace
 from tests.support.service import (
     ROOT,
     clean_environment,
@@ -21,6 +20,7 @@ from tests.support.service import (
     running_process,
     uvicorn_command,
 )
+from tests.support.standin import OpenRouterStandIn, Pace
 
 ANA = "550e8400-e29b-41d4-a716-446655440000"
 WISH: dict[str, Any] = {

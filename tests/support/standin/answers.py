@@ -1,0 +1,172 @@
+"""What the stand-in is asked for, and the valid answers to it."""
+
+import json
+import unicodedata
+from dataclasses import dataclass, field
+from typing import Any
+
+from src.models import DAYS_PER_WEEK
+from src.plan_rules import tasks_for_day
+
+Json = dict[str, Any]
+
+KINDS = frozenset({"outline", "week", "question"})
+
+
+# --- What is asked for ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a call asks for: the facts that the prompt states as one JSON object."""
+
+    kind: str = "other"
+    facts: Json = field(default_factory=dict)
+    schema_wanted: bool = False
+    """Whether the call insists on a JSON schema."""
+
+    @property
+    def week_number(self) -> int | None:
+        return self.facts.get("week_number") if self.kind == "week" else None
+
+
+def message_text(message: Json) -> str:
+    """Return a message's text, whether it is a string or a list of parts."""
+    content = message.get("content") or ""
+    if isinstance(content, str):
+        return content
+    return "\n".join(part.get("text", "") for part in content)
+
+
+def json_objects(text: str) -> list[Json]:
+    """Return the outermost JSON objects that stand anywhere in a text, in order."""
+    decoder = json.JSONDecoder()
+    found: list[Json] = []
+    position = text.find("{")
+    while position >= 0:
+        try:
+            value, end = decoder.raw_decode(text, position)
+        except ValueError:
+            end = position + 1
+        else:
+            found.append(value)
+        position = text.find("{", end)
+    return found
+
+
+def find_wanted(body: Json) -> Wanted:
+    """Return what the latest message that states it asks for; repairs state only problems."""
+    schema_wanted = (body.get("response_format") or {}).get("type") == "json_schema"
+    for message in reversed(body["messages"]):
+        for facts in reversed(json_objects(message_text(message))):
+            if facts.get("kind") in KINDS:
+                return Wanted(facts["kind"], facts, schema_wanted)
+    return Wanted(schema_wanted=schema_wanted)
+
+
+def is_repair(body: Json) -> bool:
+    """Whether the last message asks for a repair of the answer before it."""
+    objects = json_objects(message_text(body["messages"][-1]))
+    return any(facts.get("kind") == "repair" for facts in objects)
+
+
+# --- Valid answers --------------------------------------------------------------------------
+
+STAGES = ("Foundations", "First steps", "Building blocks", "Practice", "A small project", "Review")
+
+TASKS = (
+    (
+        "reading",
+        (
+            "Read one thorough introduction to {topic}, note the five ideas that matter most, and "
+            "write a question about each that you cannot answer yet"
+        ),
+    ),
+    (
+        "practice",
+        (
+            "Work through three exercises on {topic} without looking anything up, then compare "
+            "with a reference solution and note what you had missed"
+        ),
+    ),
+    (
+        "coding",
+        (
+            "Build a small example that uses {topic}, run it with at least two different inputs, "
+            "and explain in your own words why the results differ"
+        ),
+    ),
+    (
+        "revision",
+        (
+            "Go over your notes about {topic}, condense them to half a page from memory, and mark "
+            "every point on which you were not certain"
+        ),
+    ),
+)
+
+
+def short(text: str, longest: int = 60) -> str:
+    """Return a text as one short line of plain characters."""
+    visible = "".join(" " if unicodedata.category(c)[0] == "C" else c for c in text)
+    return " ".join(visible.split())[:longest].strip()
+
+
+def outline_answer(facts: Json) -> Json:
+    """Return a goal of its own and three topics for every week."""
+    goal = short(facts["goal"])
+    return {
+        "weeks": [
+            {
+                "week_number": number,
+                "goal": f"{STAGES[(number - 1) % len(STAGES)]} of {goal}, part {number}",
+                "focus": [f"{aspect} of part {number}" for aspect in ("terms", "tools", "uses")],
+            }
+            for number in range(1, facts["duration_weeks"] + 1)
+        ]
+    }
+
+
+def week_answer(facts: Json) -> Json:
+    """Return seven days with as many tasks as suit the level and the hours, no text twice."""
+    week, hours = facts["week_number"], facts["daily_hours"]
+    topics = [short(topic) for topic in facts["focus"]] or [short(facts["week_goal"])]
+    count = tasks_for_day(facts["level"], hours)
+
+    def task(day: int, step: int) -> Json:
+        category, text = TASKS[(day + step) % len(TASKS)]
+        minutes = round(60 * hours / count)
+        return {
+            "text": f"{text.format(topic=topics[(day + step) % len(topics)])} "
+            f"(step {week}.{day}.{step}, about {minutes} minutes).",
+            "effort": "light" if minutes < 20 else "medium" if minutes < 60 else "deep",
+            "category": category,
+        }
+
+    return {
+        "week_number": week,
+        "days": [
+            {"day_number": day, "tasks": [task(day, step) for step in range(1, count + 1)]}
+            for day in range(1, DAYS_PER_WEEK + 1)
+        ],
+    }
+
+
+def answer_text(wanted: Wanted) -> str:
+    """Return a valid answer as a model would write it.
+
+    Raises:
+        KeyError: the prompt does not state a fact that the answer needs.
+    """
+    match wanted.kind:
+        case "outline":
+            return json.dumps(outline_answer(wanted.facts), ensure_ascii=False)
+        case "week":
+            return json.dumps(week_answer(wanted.facts), ensure_ascii=False)
+        case "question":
+            return (
+                "Start with the first task that is still open and give it your full attention.\n\n"
+                "Then take the next one. If time runs short, leave the revision for tomorrow."
+            )
+        case _:
+            return "This is a stand-in, which knows outlines, weeks and questions."

@@ -1,0 +1,107 @@
+"""What goes wrong: which misbehaviour befalls which call."""
+
+import json
+import random
+import threading
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tests.support.standin.answers import Wanted
+from tests.support.standin.misbehaviours import MISBEHAVIOURS
+
+
+@dataclass
+class Rule:
+    """A misbehaviour for the calls that match; `times` None means for ever."""
+
+    name: str
+    kind: str | None = None
+    week: int | None = None
+    times: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.name not in MISBEHAVIOURS:
+            raise ValueError(f"unknown misbehaviour {self.name!r}")
+
+    def befalls(self, wanted: Wanted) -> bool:
+        return (
+            self.times != 0
+            and self.kind in {None, wanted.kind}
+            and self.week in {None, wanted.week_number}
+        )
+
+
+@dataclass(frozen=True)
+class Spoil:
+    """A share of all calls to spoil, drawn by what is asked rather than by the order of calls."""
+
+    share: float
+    names: Sequence[str]
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        for name in self.names:
+            Rule(name)
+
+    def draw(self, wanted: Wanted, attempt: int) -> str | None:
+        facts = json.dumps(wanted.facts, sort_keys=True)
+        dice = random.Random(f"{self.seed}/{facts}/{attempt}")
+        return dice.choice(self.names) if dice.random() < self.share else None
+
+
+class Script:
+    """Says which misbehaviour befalls which call. The earliest rule that still applies wins."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.reset()
+
+    def reset(self) -> None:
+        """Let everything go well again."""
+        with self._lock:
+            self._rules: list[Rule] = []
+            self._spoil: Spoil | None = None
+            self._attempts: Counter[str] = Counter()
+
+    def fail_next(self, name: str, times: int = 1) -> None:
+        """Spoil the next calls, whatever they ask for."""
+        self.add(Rule(name, times=times))
+
+    def fail_always(self, name: str) -> None:
+        """Spoil every call."""
+        self.add(Rule(name))
+
+    def fail_when(
+        self,
+        name: str,
+        *,
+        kind: str | None = None,
+        week: int | None = None,
+        times: int | None = None,
+    ) -> None:
+        """Spoil the calls that ask for this: all of them, or only the first `times`."""
+        self.add(Rule(name, kind, week, times))
+
+    def spoil(self, share: float, names: Sequence[str], seed: int = 1) -> None:
+        """Spoil a share of the calls that no rule befalls."""
+        spoil = Spoil(share, tuple(names), seed)
+        with self._lock:
+            self._spoil = spoil
+
+    def add(self, rule: Rule) -> None:
+        """Append a rule."""
+        with self._lock:
+            self._rules.append(rule)
+
+    def choose(self, wanted: Wanted) -> str | None:
+        """Return the misbehaviour of this call, None for none, and count it."""
+        with self._lock:
+            key = json.dumps(wanted.facts, sort_keys=True)
+            self._attempts[key] += 1
+            for rule in self._rules:
+                if rule.befalls(wanted):
+                    if rule.times is not None:
+                        rule.times -= 1
+                    return rule.name
+            return self._spoil.draw(wanted, self._attempts[key]) if self._spoil else None
