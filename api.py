@@ -5,13 +5,12 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 
-from fastapi import Depends, FastAPI
+from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.routing import APIRoute
 from fastapi_offline import FastAPIOffline
 
 from src.dao import Store, open_store
-from src.dependencies import refuse_repeated_parameters
 from src.errors import SettingsError
 from src.llm import Assistant, Planner, open_models
 from src.logs import configure_logging
@@ -47,9 +46,11 @@ def create_app(
         async with AsyncExitStack() as resources:
             opened_store = store or await open_store(settings)
             resources.push_async_callback(opened_store.close)
-            default_planner, default_assistant = open_models(settings)
-            used_planner = planner or default_planner
-            used_assistant = assistant or default_assistant
+            used_planner, used_assistant = planner, assistant
+            if used_planner is None or used_assistant is None:
+                opened_planner, opened_assistant = open_models(settings)
+                used_planner = used_planner or opened_planner
+                used_assistant = used_assistant or opened_assistant
             resources.push_async_callback(used_planner.close)
             resources.push_async_callback(used_assistant.close)
 
@@ -58,7 +59,7 @@ def create_app(
             )
             app.state.progress = ProgressTracker(opened_store)
             app.state.assistant = RoadmapAssistant(
-                opened_store, used_assistant, settings.model_call_timeout_seconds
+                opened_store, used_assistant, settings.answer_timeout_seconds
             )
             await resources.enter_async_context(
                 _background(sweep_now_and_then(opened_store, settings.sweep_interval_seconds))
@@ -71,7 +72,6 @@ def create_app(
         description="Turns a learning goal into a roadmap of weeks, days and tasks, and keeps"
         " track of what is done.",
         lifespan=lifespan,
-        dependencies=[Depends(refuse_repeated_parameters)],
         generate_unique_id_function=_operation_id,
     )
     app.openapi = partial(describe, app)  # type: ignore[method-assign]  # FastAPI's documented way

@@ -1,6 +1,5 @@
 """How Gunicorn runs the service in production; Procfile and railway.json start it with this."""
 
-import os
 import socket
 from typing import Any
 
@@ -16,9 +15,9 @@ except SettingsError as error:
 
 wsgi_app = "api:app"
 worker_class = "src.server.Worker"
-workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
+workers = _settings.web_concurrency
 # `[::]` serves IPv6 and IPv4 where the machine has both.
-bind = f"{'[::]' if socket.has_dualstack_ipv6() else '0.0.0.0'}:{os.environ.get('PORT', '8000')}"  # noqa: S104
+bind = f"{'[::]' if socket.has_dualstack_ipv6() else '0.0.0.0'}:{_settings.port}"  # noqa: S104
 timeout = 60  # a worker whose event loop stands still for so long is replaced
 graceful_timeout = 25  # below Railway's draining time of 30 s
 keepalive = 75  # above the 60 s for which the platform's edge keeps connections

@@ -7,8 +7,8 @@ from typing import Any
 
 from src.request_context import request_id
 
-_CHATTY = ("httpx", "httpx2", "httpcore", "httpcore2", "openai", "uvicorn.access", "stamina")
-"""They log whole URLs, with the user ids in them, or calls with their arguments."""
+_CHATTY = ("httpx", "httpx2", "httpcore", "httpcore2", "openai", "uvicorn.access")
+"""They log whole URLs, with the user ids in them."""
 
 _SERVERS = ("uvicorn", "uvicorn.error", "gunicorn.error", "gunicorn.access")
 
@@ -54,7 +54,9 @@ def logging_config(level: str, *, as_json: bool) -> dict[str, Any]:
         },
         "root": {"level": level, "handlers": ["stdout"]},
         "loggers": {name: {"handlers": [], "propagate": True} for name in _SERVERS}
-        | {name: {"level": "WARNING"} for name in _CHATTY},
+        | {name: {"level": "WARNING"} for name in _CHATTY}
+        # Its lines say that something is retried, but neither what nor why.
+        | {"stamina": {"level": "ERROR"}},
     }
 
 

@@ -4,7 +4,7 @@ Three groups: what a plan is made of, what a store returns, and what goes over H
 """
 
 import unicodedata
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -81,6 +81,14 @@ DailyHours = Annotated[
     Field(ge=0.5, le=8, multiple_of=0.5, allow_inf_nan=False),
 ]
 RoadmapId = Annotated[int, BeforeValidator(_json_number), Field(ge=1, le=MAX_ID)]
+
+
+def _in_utc(value: datetime) -> datetime:
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+UtcTime = Annotated[datetime, AfterValidator(_in_utc)]
+"""A moment, whatever zone the database tells it in; one without a zone is taken for UTC."""
 
 
 class _Value(BaseModel):
@@ -160,7 +168,7 @@ class Roadmap(_Value):
     duration_weeks: int
     daily_hours: WholeOrHalf
     is_active: bool
-    created_at: datetime
+    created_at: UtcTime
 
 
 class Task(_Value):
@@ -175,8 +183,8 @@ class Task(_Value):
     effort: str
     category: str
     completed: bool
-    completed_at: datetime | None
-    created_at: datetime
+    completed_at: UtcTime | None
+    created_at: UtcTime
 
 
 class WeekTotals(_Value):

@@ -20,6 +20,10 @@ TASKS_PER_DAY: dict[Level, tuple[int, int]] = {
 }
 """The fewest and the most tasks of a day, by level (a rule of the product)."""
 
+MAX_FOCUS_TOPICS = 6
+MAX_FOCUS_LENGTH = 120
+"""A week's focus topics only guide its planning: a few words each."""
+
 LONG_DAY_HOURS = 4.0
 """Daily hours from which on a day holds the most tasks of its level."""
 
@@ -46,6 +50,12 @@ def outline_violations(outline: Outline, request: PlanRequest) -> list[str]:
         violations += _text_violations(
             week.goal, MAX_WEEKLY_GOAL_LENGTH, f"The goal of week {week.week_number}"
         )
+        if len(week.focus) > MAX_FOCUS_TOPICS:
+            violations.append(f"Week {week.week_number} has over {MAX_FOCUS_TOPICS} focus topics.")
+        for topic in week.focus[:MAX_FOCUS_TOPICS]:
+            violations += _text_violations(
+                topic, MAX_FOCUS_LENGTH, f"A focus topic of week {week.week_number}"
+            )
     goals = [same_text_key(week.goal) for week in outline.weeks]
     if len(set(goals)) < len(goals):
         violations.append("Every week needs a goal of its own; some goals repeat.")

@@ -46,7 +46,7 @@ _KINDS: dict[type[errors.MomentumError], _Kind] = {
         503,
         "database-unavailable",
         "Database unavailable",
-        "The database cannot be reached just now. Nothing was changed; try again in a moment.",
+        "The database cannot be reached just now. Try again in a moment.",
     ),
     errors.StoreTooSlowError: _Kind(
         504,
@@ -58,7 +58,7 @@ _KINDS: dict[type[errors.MomentumError], _Kind] = {
         409,
         "conflict",
         "Conflict",
-        "This contradicts what is already stored. Load the roadmap again and retry.",
+        "What is stored has changed in the meantime. Try again.",
     ),
     errors.StoreMisconfiguredError: _Kind(
         503,
@@ -76,8 +76,7 @@ _KINDS: dict[type[errors.MomentumError], _Kind] = {
         504,
         "model-too-slow",
         "Model too slow",
-        "The language model did not finish in time. Nothing was stored; try again, perhaps with"
-        " fewer weeks.",
+        "The language model did not finish in time. Nothing was stored; try again in a moment.",
     ),
     errors.ModelMisconfiguredError: _Kind(
         503,
@@ -125,7 +124,7 @@ MODEL_ERRORS = (
 )
 """What any operation can meet that asks the model."""
 
-BODY_STATUSES = (400, 413, 415, 422, 500)
+BODY_STATUSES = (400, 408, 413, 415, 422, 500)
 """What HTTP itself can bring about where a body is read."""
 
 _EXAMPLE_REQUEST_ID = "9f1c2e7ab0d94c55a1f8f7b1f2a6d3c4"
@@ -135,6 +134,7 @@ _HTTP_DETAILS = {
     404: "There is nothing at this address. The service's addresses are listed at /docs.",
     405: "This address does not take that method. The service's addresses are listed at /docs.",
     413: "The body is too large: at most 64 KiB are accepted.",
+    408: "The body did not arrive in time. Try again.",
     415: "Send the body as JSON, with the header Content-Type: application/json.",
     422: "Some values of the request cannot be used; `errors` names each.",
     500: "Something went wrong on our side. Nothing that you sent was wrong.",
@@ -185,7 +185,7 @@ def error_responses(
 
 async def _answer_domain_error(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, errors.MomentumError)  # noqa: S101  as registered
-    kind = _KINDS[type(error)]
+    kind = next(_KINDS[cls] for cls in type(error).__mro__ if cls in _KINDS)
     if kind.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         logger.error("%s: %s", type(error).__name__, error)
     wait = getattr(error, "retry_after", None) or _RETRY_AFTER_SECONDS.get(type(error))

@@ -1,5 +1,6 @@
 """The environment, read once at start."""
 
+import os
 import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -11,6 +12,9 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from src.errors import SettingsError
 
 _PLACEHOLDER = re.compile(r"\s*|your[_-].*|<.*>|change[_-]?me|\.\.\.", re.IGNORECASE)
+
+
+_ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]+", re.IGNORECASE)
 
 
 class Settings(BaseSettings):
@@ -36,9 +40,12 @@ class Settings(BaseSettings):
     store_timeout_seconds: float = Field(default=10, gt=0, le=60)
     model_call_timeout_seconds: float = Field(default=120, gt=0, le=600)
     model_idle_timeout_seconds: float = Field(default=30, gt=0, le=600)
+    answer_timeout_seconds: float = Field(default=150, gt=0, le=600)
     generation_timeout_seconds: float = Field(default=840, gt=0, le=3600)
     sweep_interval_seconds: float = Field(default=300, gt=0, le=86_400)
 
+    port: int = Field(default=8000, ge=1, le=65_535)
+    web_concurrency: int = Field(default=2, ge=1, le=64)
     railway_environment: str | None = None
 
     @model_validator(mode="before")
@@ -58,12 +65,30 @@ class Settings(BaseSettings):
             return tuple(item.strip().rstrip("/") for item in value.split(",") if item.strip())
         return value
 
+    @field_validator("cors_origins")
+    @classmethod
+    def _are_origins(cls, origins: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        if not all(_ORIGIN.fullmatch(origin) for origin in origins or ()):
+            raise ValueError("must be origins such as https://app.example.com, comma-separated")
+        return origins
+
+    @field_validator("supabase_service_role_key", "openai_api_key")
+    @classmethod
+    def _fits_a_header(cls, secret: SecretStr | None) -> SecretStr | None:
+        if secret and not re.fullmatch(r"[!-~]+", secret.get_secret_value()):
+            raise ValueError("must consist of visible ASCII characters")
+        return secret
+
     @field_validator("supabase_url", "openai_base_url")
     @classmethod
     def _is_http_url(cls, value: str | None) -> str | None:
         if value is not None:
             parts = urlsplit(value)
-            if parts.scheme not in {"http", "https"} or not parts.hostname:
+            try:
+                usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+            except ValueError:  # the port is no number
+                usable = False
+            if not usable:
                 raise ValueError("must be a URL that starts with http:// or https://")
         return value
 
@@ -80,6 +105,8 @@ class Settings(BaseSettings):
             raise ValueError("SUPABASE_URL is missing: SUPABASE_SERVICE_ROLE_KEY needs it")
         if self.railway_environment and not self.supabase_url:
             raise ValueError("SUPABASE_URL is missing: a container's disk is not a database")
+        if not self.supabase_url and not os.access(self.sqlite_path.parent, os.W_OK):
+            raise ValueError("SQLITE_PATH: its directory does not exist or cannot be written to")
         return self
 
     @property

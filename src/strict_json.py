@@ -1,5 +1,6 @@
 """Reads request bodies within a bound, and as RFC 8259 has JSON, unlike Python's parser."""
 
+import asyncio
 import json
 from collections.abc import Callable, Coroutine
 from typing import Any, NoReturn
@@ -11,8 +12,12 @@ MAX_BODY_BYTES = 64 * 1024
 """Part of the contract; the longest valid body is about 16 KiB."""
 
 
+BODY_SECONDS = 30.0
+"""How long a body may take to arrive."""
+
+
 class StrictJSONRoute(APIRoute):
-    """Refuses what is not JSON (415), too large (413), or not strictly JSON (400, 422)."""
+    """Refuses what is no JSON (415), too large (413), too slow (408), not strict (400, 422)."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return FastAPI's handler, given a request that parses strictly."""
@@ -32,10 +37,14 @@ class _StrictJSONRequest(Request):
     async def body(self) -> bytes:
         if not hasattr(self, "_body"):
             body = bytearray()
-            async for chunk in self.stream():
-                body += chunk
-                if len(body) > MAX_BODY_BYTES:
-                    raise HTTPException(413)
+            try:
+                async with asyncio.timeout(BODY_SECONDS):
+                    async for chunk in self.stream():
+                        body += chunk
+                        if len(body) > MAX_BODY_BYTES:
+                            raise HTTPException(413)
+            except TimeoutError:
+                raise HTTPException(408) from None
             self._body = bytes(body)
         return self._body
 

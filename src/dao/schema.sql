@@ -11,7 +11,7 @@ create table if not exists public.roadmaps (
     user_id uuid not null,
     description text not null,
     duration_weeks int not null,
-    daily_hours numeric(3, 1) not null,
+    daily_hours numeric not null,
     level text not null,
     is_active boolean not null default true,
     created_at timestamptz not null default now()
@@ -108,12 +108,13 @@ update public.roadmaps set created_at = now() where created_at is null;
 do $$
 begin
     -- Half hours. Done only where needed: changing a column's type locks and rewrites its table.
+    -- PostgreSQL refuses, and names it, where a view of yours uses the column: drop that first.
     if exists (
         select from information_schema.columns
         where table_schema = 'public' and table_name = 'roadmaps' and column_name = 'daily_hours'
             and data_type <> 'numeric'
     ) then
-        alter table public.roadmaps alter column daily_hours type numeric(3, 1);
+        alter table public.roadmaps alter column daily_hours type numeric;
     end if;
 end $$;
 
@@ -133,13 +134,14 @@ create index if not exists rules_goal on public.rules (goal_id);
 
 -- Reads and writes that PostgREST cannot say in one request -----------------------------------------
 
+-- Values that older code left null get a neutral one: a null in one row must not hide the others.
 -- A row per week of a published roadmap, its tasks in order. A year is 52 rows, far below the 1,000
 -- at which hosted Supabase cuts an answer. A roadmap without tasks has one row without a week.
 create or replace view public.roadmap_weeks with (security_invoker = true) as
 select
     r.roadmap_id,
     r.user_id,
-    t.week_number,
+    case when t.id is not null then coalesce(t.week_number, 1) end as week_number,
     coalesce(min(t.weekly_goal), '') as weekly_goal,
     count(t.id) as total_tasks,
     count(t.id) filter (where t.completed) as completed_tasks,
@@ -147,22 +149,22 @@ select
         json_build_object(
             'id', t.id,
             'roadmap_id', t.roadmap_id,
-            'week_number', t.week_number,
+            'week_number', coalesce(t.week_number, 1),
             'weekly_goal', coalesce(t.weekly_goal, ''),
-            'day_number', t.day_number,
-            'task_text', t.task_text,
+            'day_number', coalesce(t.day_number, 1),
+            'task_text', coalesce(t.task_text, ''),
             'effort', coalesce(t.effort, 'medium'),
             'category', coalesce(t.category, 'practice'),
             'completed', coalesce(t.completed, false),
             'completed_at', t.completed_at,
             'created_at', coalesce(t.created_at, r.created_at)
         )
-        order by t.day_number, t.position nulls first, t.created_at, t.id
+        order by coalesce(t.day_number, 1), t.position nulls first, t.created_at, t.id
     ) as tasks
 from public.roadmaps as r
 left join public.roadmap_tasks as t using (roadmap_id)
 where r.published_at is not null
-group by r.roadmap_id, r.user_id, t.week_number;
+group by 1, 2, 3;
 
 -- Completes a task or undoes that, keeping the first time of completion. Returns whether there is
 -- such a task, of that user where one is named.

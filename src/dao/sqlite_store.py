@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Self, TypeVar
 from uuid import UUID, uuid4
 
+import stamina
+
 from src.errors import (
     RoadmapNotFoundError,
     StoreConflictError,
@@ -81,7 +83,13 @@ class SqliteStore:
         """
         store = cls(path)
         try:
-            await store._run(lambda connection: connection.executescript(SCHEMA))
+            # Several processes may open a new file at once, and the change to WAL does not wait
+            # for its lock as other statements do.
+            async for attempt in stamina.retry_context(
+                on=StoreUnavailableError, attempts=10, timeout=5, wait_initial=0.05, wait_max=0.5
+            ):
+                with attempt:
+                    await store._run(_create_schema)
         except BaseException:
             await store.close()
             raise
@@ -134,6 +142,11 @@ class SqliteStore:
     async def set_task_completed(
         self, task_id: str, *, completed: bool, user_id: UUID | None = None
     ) -> None:
+        try:
+            task = str(UUID(task_id))
+        except ValueError:
+            raise TaskNotFoundError from None
+
         def update(connection: sqlite3.Connection) -> int:
             return connection.execute(
                 "update roadmap_tasks set completed = :completed,"
@@ -141,7 +154,7 @@ class SqliteStore:
                 " where id = :id and (:user_id is null or roadmap_id in"
                 " (select roadmap_id from roadmaps where user_id = :user_id))",
                 {
-                    "id": task_id.lower(),
+                    "id": task,
                     "completed": completed,
                     "now": _now(),
                     "user_id": user_id and str(user_id),
@@ -192,10 +205,14 @@ class SqliteStore:
             )
             self._connections.append(connection)
             connection.row_factory = sqlite3.Row
-            connection.execute("pragma journal_mode = wal")
             connection.execute("pragma foreign_keys = on")
             self._local.connection = connection
         return connection
+
+
+def _create_schema(connection: sqlite3.Connection) -> None:
+    connection.execute("pragma journal_mode = wal")  # kept in the file, for every connection
+    connection.executescript(SCHEMA)
 
 
 def _add_roadmap(connection: sqlite3.Connection, roadmap: NewRoadmap) -> Roadmap:

@@ -32,6 +32,16 @@ ROADMAP_COLUMNS = (
 )
 WEEK_COLUMNS = "week_number,weekly_goal,total_tasks,completed_tasks"
 
+NEUTRAL_VALUES: dict[str, Any] = {
+    "description": "",
+    "level": "",
+    "duration_weeks": 0,
+    "daily_hours": 0,
+    "is_active": True,
+    "created_at": "1970-01-01T00:00:00Z",
+}
+"""For values that older code left null: a null in one row must not hide the others."""
+
 PAGE_ROWS = 1_000
 """Rows per request, read or written: hosted Supabase answers with no more."""
 
@@ -122,7 +132,7 @@ class SupabaseStore:
                     f"created_at.lt.{at},and(created_at.eq.{at},roadmap_id.lt.{last.roadmap_id})"
                 )
             answer = await self._read(query)
-            page = _fitting(_ROADMAPS, answer.data)
+            page = _roadmaps(answer.data)
             roadmaps += page
             # The count is of all that is left, however short the server cuts a page.
             if len(page) in {0, answer.count}:
@@ -137,7 +147,7 @@ class SupabaseStore:
         )
         if user_id is not None:
             query = query.eq("user_id", str(user_id))
-        roadmaps = _fitting(_ROADMAPS, (await self._read(query)).data)
+        roadmaps = _roadmaps((await self._read(query)).data)
         if not roadmaps:
             raise RoadmapNotFoundError(roadmap_id)
         return roadmaps[0]
@@ -192,8 +202,10 @@ class SupabaseStore:
         return len(deleted.data)
 
     async def close(self) -> None:
-        await asyncio.gather(*self._undos)
-        await self._http.aclose()
+        try:
+            await asyncio.gather(*self._undos)
+        finally:
+            await self._http.aclose()
 
     async def _insert_unpublished(self, roadmap: NewRoadmap, generation_id: str) -> Roadmap:
         answer = await self._execute(
@@ -210,7 +222,7 @@ class SupabaseStore:
                 }
             )
         )
-        return _fitting(_ROADMAPS, answer.data)[0]
+        return _roadmaps(answer.data)[0]
 
     async def _publish(self, roadmap_id: int, generation_id: str) -> None:
         # The commit point.
@@ -292,7 +304,10 @@ class SupabaseStore:
                 # httpx bounds each read; this bounds the whole of it.
                 async with asyncio.timeout(self._timeout):
                     answer = await query.execute()
-                if not isinstance(answer.data, expected):
+                rows = answer.data if isinstance(answer.data, list) else []
+                if not isinstance(answer.data, expected) or any(
+                    not isinstance(row, dict) for row in rows
+                ):
                     raise StoreUnavailableError("the answer is not PostgREST's")
         return answer
 
@@ -317,6 +332,11 @@ def _task_rows(roadmap: NewRoadmap, roadmap_id: int) -> list[dict[str, Any]]:
     ]
 
 
+def _roadmaps(rows: list[dict[str, Any]]) -> list[Roadmap]:
+    known = ({name: value for name, value in row.items() if value is not None} for row in rows)
+    return _fitting(_ROADMAPS, [NEUTRAL_VALUES | row for row in known])
+
+
 def _fitting(adapter: TypeAdapter[T], rows: object) -> T:
     try:
         return adapter.validate_python(rows)
@@ -335,7 +355,10 @@ def _translated_errors() -> Iterator[None]:
         raise _kind_of(error)(f"PostgREST answered {error.code}") from error
     except (TimeoutError, httpx.TimeoutException) as error:
         raise StoreTooSlowError(type(error).__name__) from error
-    except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
+    except StoreError:
+        raise
+    except Exception as error:
+        # The transport's own errors, and what an answer that is no answer does to the client.
         raise StoreUnavailableError(type(error).__name__) from error
 
 

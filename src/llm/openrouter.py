@@ -7,6 +7,7 @@ cancelling it ends what is billed.
 import asyncio
 import contextlib
 import logging
+import math
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -40,6 +41,12 @@ ATTEMPTS = 3
 
 LONGEST_WAIT_SECONDS = 20.0
 """A server that asks for more patience than this is treated as unavailable at once."""
+
+LONGEST_TOKEN_CHARACTERS = 6
+"""Above the average of any text that is worth reading; English has about four."""
+
+LONGEST_RETRY_AFTER_SECONDS = 3600.0
+"""What a client is told at most; some servers say nonsense."""
 
 APP_HEADERS = {
     "HTTP-Referer": "https://momentum-ai-frontend.vercel.app",
@@ -94,9 +101,8 @@ class OpenRouterClient:
         Raises:
             ModelError: no complete answer came about; which subclass says why.
         """
-        if shape is None:
-            return await self._complete_with_retries(messages, "text", shape, max_tokens)
-        for index in range(self._format_index, len(FORMATS)):
+        first = self._format_index if shape else len(FORMATS) - 1
+        for index in range(first, len(FORMATS)):
             try:
                 text = await self._complete_with_retries(
                     messages, FORMATS[index], shape, max_tokens
@@ -105,7 +111,7 @@ class OpenRouterClient:
                 if index == len(FORMATS) - 1:
                     raise ModelUnavailableError(str(error)) from error
                 continue
-            if index > self._format_index:
+            if shape and index > self._format_index:
                 logger.warning("the model's server takes no format above %s", FORMATS[index])
                 self._format_index = index
             return text
@@ -139,6 +145,7 @@ class OpenRouterClient:
     ) -> str:
         finish_reason = None
         pieces: list[str] = []
+        left = max_tokens * LONGEST_TOKEN_CHARACTERS
         async with asyncio.timeout(self._call_timeout):
             stream = await self._client.chat.completions.create(
                 model=self._model,
@@ -152,8 +159,12 @@ class OpenRouterClient:
                     # Some servers send chunks without choices, for usage or to keep alive.
                     for choice in chunk.choices or ():
                         pieces.append(choice.delta.content or "")
+                        # `max_tokens` is a request; this is a bound.
+                        left -= len(pieces[-1])
+                        if left < 0:
+                            raise ModelOutputError("more output than was asked for")
                         finish_reason = choice.finish_reason or finish_reason
-        return _finished_text("".join(pieces), finish_reason)
+        return _finished_text("".join(pieces), finish_reason, partial_is_fine=shape is None)
 
     async def _with_progress(
         self, stream: AsyncIterator[ChatCompletionChunk]
@@ -180,10 +191,12 @@ def _response_format(answer_format: AnswerFormat, shape: Shape | None) -> Any:  
     }
 
 
-def _finished_text(text: str, finish_reason: str | None) -> str:
+def _finished_text(text: str, finish_reason: str | None, *, partial_is_fine: bool) -> str:
     # Typed as OpenAI's values; OpenRouter adds `error`.
     if finish_reason == "content_filter":
         raise ModelDeclinedError("finish_reason content_filter")
+    if finish_reason == "length" and text.strip() and partial_is_fine:
+        return f"{text.rstrip()}…"
     if finish_reason == "length":
         raise ModelOutputError("the output was cut at its token limit")
     if finish_reason != "stop":
@@ -195,6 +208,7 @@ def _finished_text(text: str, finish_reason: str | None) -> str:
 
 def _wait_before_retry(error: Exception) -> bool | float:
     """Decide whether to try again: not at all, after jittered backoff, or as the server asked."""
+    logger.warning("a model call failed: %s: %s", type(error).__name__, error)
     if isinstance(error, _FormatRejectedError):
         return not error.permanent
     if isinstance(error, ModelUnavailableError):
@@ -245,4 +259,6 @@ def _retry_after(headers: Any) -> float | None:  # noqa: ANN401  any mapping of 
         seconds = float(headers.get("retry-after", ""))
     except ValueError:
         return None
-    return max(seconds, 0.0)
+    if not math.isfinite(seconds):
+        return None
+    return min(max(seconds, 0.0), LONGEST_RETRY_AFTER_SECONDS)

@@ -12,7 +12,7 @@ CONTEXT_CHARACTERS = 24_000
 """For the tasks in scope, about 6,000 tokens: weeks are always told by goal and count, tasks in
 full from the first open one on, as many as fit."""
 
-MAX_ANSWER_TOKENS = 1_000
+MAX_ANSWER_TOKENS = 2_000
 
 
 class OpenRouterAssistant:

@@ -1,7 +1,8 @@
 """The planner over a language model: an outline, then its weeks; nothing of it is trusted."""
 
+import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TypeVar
 
 import json_repair
@@ -116,7 +117,7 @@ class OpenRouterPlanner:
         messages: Messages,
         shape: Shape,
         max_tokens: int,
-        read: Callable[[str], T],
+        read: Callable[[str], Awaitable[T]],
         violations: Callable[[T], list[str]],
     ) -> T:
         """Ask until an answer is valid; a bad one is sent back with what is wrong with it."""
@@ -129,7 +130,7 @@ class OpenRouterPlanner:
                 problems = [str(error)]
                 continue
             try:
-                answer = read(text)
+                answer = await read(text)
             except _UnreadableError as error:
                 problems = error.problems
             else:
@@ -151,8 +152,8 @@ class _UnreadableError(Exception):
         self.problems = problems
 
 
-def _read_outline(text: str) -> Outline:
-    answer = _parse(text, _OutlineAnswer)
+async def _read_outline(text: str) -> Outline:
+    answer = await _parse(text, _OutlineAnswer)
     return Outline(
         weeks=tuple(
             WeekOutline(
@@ -165,8 +166,8 @@ def _read_outline(text: str) -> Outline:
     )
 
 
-def _read_week(text: str, outline: WeekOutline) -> PlannedWeek:
-    answer = _parse(text, _WeekAnswer)
+async def _read_week(text: str, outline: WeekOutline) -> PlannedWeek:
+    answer = await _parse(text, _WeekAnswer)
     return PlannedWeek(
         week_number=answer.week_number,
         goal=outline.goal,
@@ -188,12 +189,16 @@ def _read_week(text: str, outline: WeekOutline) -> PlannedWeek:
 A = TypeVar("A", bound=_Answer)
 
 
-def _parse(text: str, model: type[A]) -> A:
+async def _parse(text: str, model: type[A]) -> A:
     try:
-        parsed = json.loads(text)
-    except (ValueError, RecursionError):
-        # Takes off fences and prose, and mends commas; what it guessed is validated like the rest.
-        parsed = json_repair.loads(text)
+        try:
+            parsed = json.loads(text)
+        except ValueError:
+            # Takes off fences and prose, and mends commas; what it guessed is validated like the
+            # rest. In a thread, since it takes seconds on the worst of texts.
+            parsed = await asyncio.to_thread(json_repair.loads, text)
+    except RecursionError:
+        raise _UnreadableError(["The answer is nested too deeply."]) from None
     try:
         return model.model_validate(parsed)
     except ValidationError as error:

@@ -1,15 +1,21 @@
 """What a roadmap holds and how much of it is done."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 
-from src.dependencies import OptionalOwner, Progress, RoadmapIdInPath, WeekNumberInPath
+from src.dependencies import (
+    OptionalOwner,
+    Progress,
+    RoadmapIdInPath,
+    WeekNumberInPath,
+    refuse_several_users,
+)
 from src.errors import RoadmapNotFoundError, WeekNotFoundError
 from src.models import RoadmapTasks, WeekDetail, WeekProgress
 from src.problems import STORE_ERRORS, error_responses
 from src.routers import examples
 from src.routers.examples import answers
 
-router = APIRouter(tags=["progress"])
+router = APIRouter(tags=["progress"], dependencies=[Depends(refuse_several_users)])
 
 
 @router.get(

@@ -2,10 +2,10 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Response
+from fastapi import APIRouter, Body, Depends, Response
 
-from src.dependencies import Generator, Owner, RoadmapIdInPath
-from src.errors import RoadmapNotFoundError
+from src.dependencies import Generator, Owner, RoadmapIdInPath, refuse_several_users
+from src.errors import RoadmapNotFoundError, StoreConflictError
 from src.models import GenerateRoadmap, PlanRequest, Roadmap, Success
 from src.problems import BODY_STATUSES, MODEL_ERRORS, STORE_ERRORS, error_responses
 from src.routers import examples
@@ -14,7 +14,11 @@ from src.strict_json import StrictJSONRoute
 
 PLANNER_HEADER = "Momentum-Planner"
 
-router = APIRouter(tags=["roadmaps"], route_class=StrictJSONRoute)
+router = APIRouter(
+    tags=["roadmaps"],
+    route_class=StrictJSONRoute,
+    dependencies=[Depends(refuse_several_users)],
+)
 
 
 @router.post(
@@ -24,7 +28,7 @@ router = APIRouter(tags=["roadmaps"], route_class=StrictJSONRoute)
         examples.ROADMAP,
         headers={PLANNER_HEADER: "What made the plan: `openrouter`, or `offline` without a model."},
     )
-    | error_responses(*MODEL_ERRORS, *STORE_ERRORS, statuses=BODY_STATUSES),
+    | error_responses(*MODEL_ERRORS, *STORE_ERRORS, StoreConflictError, statuses=BODY_STATUSES),
 )
 async def generate_roadmap(
     body: Annotated[

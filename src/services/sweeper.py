@@ -21,6 +21,9 @@ async def sweep_now_and_then(store: Store, interval_seconds: float) -> None:
             swept = await store.sweep_unpublished(LEFTOVER_AGE)
         except StoreError as error:
             logger.warning("could not sweep: %s: %s", type(error).__name__, error)
+        except Exception:
+            # A sweeper that died would be missed by nobody until the leftovers are many.
+            logger.exception("could not sweep")
         else:
             if swept:
                 logger.warning("removed %d unpublished roadmaps of dead writers", swept)

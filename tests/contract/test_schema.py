@@ -100,6 +100,17 @@ insert into roadmap_tasks (roadmap_id, week_number, day_number, task_text, compl
     values (1, 1, 1, 'of nulls', null, null);
 """
 
+LATER_NULLS = """
+alter table roadmaps alter column description drop not null,
+    alter column duration_weeks drop not null, alter column daily_hours drop not null,
+    alter column level drop not null, alter column is_active drop not null;
+alter table roadmap_tasks alter column week_number drop not null,
+    alter column day_number drop not null, alter column task_text drop not null;
+insert into roadmaps (user_id, is_active)
+    values ('11111111-1111-4111-8111-111111111111', null);
+insert into roadmap_tasks (roadmap_id) values (1);
+"""
+
 CATALOG = {
     "columns": """
         select table_name, column_name, data_type, numeric_precision, numeric_scale, is_nullable,
@@ -290,6 +301,36 @@ async def test_nulls_of_the_deployed_columns_are_read(deployed: DataPlane) -> No
         assert len(tasks) == 43
         (task,) = (task for task in tasks if task.task_text == "of nulls")
         assert (task.completed, task.completed_at) == (False, None)
+
+
+async def test_a_null_hides_nothing(deployed: DataPlane) -> None:
+    """A null in one row, wherever the columns allow it, neither hides that row nor the others."""
+    deployed.apply_schema()
+    deployed.execute(LATER_NULLS)
+    async with opened(deployed) as store:
+        roadmaps = await store.list_roadmaps(USER)
+        assert len(roadmaps) == 3
+        (empty,) = (roadmap for roadmap in roadmaps if not roadmap.description)
+        assert (empty.daily_hours, empty.is_active) == (0, True)
+        tasks = await store.list_tasks(1)
+        assert sum(not task.task_text for task in tasks) == 1
+        assert len(tasks) == sum(week.total_tasks for week in await store.list_weeks(1)) == 43
+
+
+async def test_hours_of_any_size_are_upgraded(deployed: DataPlane) -> None:
+    """An upgrade does not fail for a number that older code let through."""
+    deployed.execute("update roadmaps set daily_hours = 120")
+    deployed.apply_schema()
+    assert deployed.query("select distinct daily_hours from roadmaps") == [(120,)]
+
+
+async def test_times_are_told_in_utc(deployed: DataPlane) -> None:
+    """Whatever zone the database tells a time in, its date is the date in UTC."""
+    deployed.execute("alter role authenticator set timezone to 'Pacific/Kiritimati'")
+    deployed.apply_schema()
+    deployed.execute("update roadmap_tasks set completed_at = '2026-01-01T23:30:00Z'")
+    async with opened(deployed) as store:
+        assert (await store.list_tasks(1))[0].model_dump_json().count("2026-01-01T23:30:00Z") == 1
 
 
 # --- Who may see what ---------------------------------------------------------------------------

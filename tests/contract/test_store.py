@@ -465,3 +465,19 @@ async def test_close_can_be_repeated(store: Store) -> None:
     await store.add_roadmap(new_roadmap())
     await store.close()
     await store.close()
+
+
+async def test_many_processes_may_open_a_new_database_at_once(backend: Backend) -> None:
+    """Whoever comes first makes it; nobody is turned away."""
+    stores = await asyncio.gather(*(backend.open() for _ in range(12)))
+    for store in stores:
+        await store.close()
+
+
+@pytest.mark.parametrize("form", ["{{{}}}", "urn:uuid:{}", "{}"])
+async def test_task_ids_are_read_alike(store: Store, form: str) -> None:
+    """Every way to write a UUID names the same task, whatever the database."""
+    roadmap = await store.add_roadmap(new_roadmap())
+    task = (await store.list_tasks(roadmap.roadmap_id))[0]
+    await store.set_task_completed(form.format(task.id.upper()), completed=True)
+    assert (await store.list_tasks(roadmap.roadmap_id))[0].completed

@@ -49,6 +49,7 @@ async def client(
         sqlite_path=tmp_path / "momentum.db",
         model_call_timeout_seconds=2,
         model_idle_timeout_seconds=0.7,
+        answer_timeout_seconds=20,
         generation_timeout_seconds=30,
     )
     app = create_app(settings)
@@ -315,7 +316,35 @@ async def test_assistant_answers_through_the_model(
     asked = str(standin.calls.all()[-1].messages)
     assert question["input_data"] in asked
     assert ANA not in asked
-    for name, status in (("status_402", 503), ("silence", 504), ("content_filter", 502)):
-        standin.script.reset()
-        standin.script.fail_always(name)
-        assert (await client.post("/ask-assistant", json=question)).status_code == status
+
+
+SPOKEN = {
+    name: status
+    for name, status in LASTING.items()
+    if status != 502 or name in {"content_filter", "status_403"}
+}
+"""What spoils an answer that is plain text; shapes do not."""
+
+
+@pytest.mark.parametrize(("name", "status"), SPOKEN.items())
+async def test_assistant_without_a_model_is_a_problem_document(
+    client: httpx.AsyncClient, standin: OpenRouterStandIn, name: str, status: int
+) -> None:
+    """The assistant's failures have the same problem documents as the planner's."""
+    roadmap = (await client.post("/generate_roadmap", json=WISH | {"duration_weeks": 1})).json()
+    standin.script.fail_always(name)
+    question = {"user_id": ANA, "roadmap_id": roadmap["roadmap_id"], "input_data": "What now?"}
+    answer = await client.post("/ask-assistant", json=question)
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_cut_answer_is_better_than_none(
+    client: httpx.AsyncClient, standin: OpenRouterStandIn
+) -> None:
+    """Prose that reached its token limit is shown, with a sign that it goes on."""
+    roadmap = (await client.post("/generate_roadmap", json=WISH | {"duration_weeks": 1})).json()
+    standin.script.fail_always("cut_output")
+    question = {"user_id": ANA, "roadmap_id": roadmap["roadmap_id"], "input_data": "What now?"}
+    answer = await client.post("/ask-assistant", json=question)
+    assert answer.json()["response"].endswith("…")

@@ -55,6 +55,11 @@ def test_origins_are_split_and_trimmed(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ("SUPABASE_URL", "project.supabase.co"),
         ("OPENAI_BASE_URL", "ftp://x.example"),
+        ("OPENAI_BASE_URL", "https://x.example:port"),
+        ("OPENAI_API_KEY", "kéy"),
+        ("CORS_ORIGINS", "momentum.example"),
+        ("SQLITE_PATH", "/nowhere/at/all.db"),
+        ("PORT", "port"),
         ("LOG_LEVEL", "loud"),
         ("STORE_TIMEOUT_SECONDS", "-3.5"),
         ("GENERATION_TIMEOUT_SECONDS", "nan"),
