@@ -5,7 +5,7 @@ HOST ?= 0.0.0.0
 PORT ?= 8000
 VENV := .venv
 
-.PHONY: run standin test lint types pytest format clean
+.PHONY: run standin test lint types pytest bench-generate chaos-generate format clean
 
 run: $(VENV)/.run-ready
 	$(VENV)/bin/uvicorn api:app --host $(HOST) --port $(PORT)
@@ -25,6 +25,14 @@ types: $(VENV)/.test-ready
 
 pytest: $(VENV)/.test-ready tests/support/node_modules/.ready
 	$(VENV)/bin/pytest
+
+# How soon a roadmap is there, beside one long completion (about six minutes).
+bench-generate: $(VENV)/.test-ready
+	$(VENV)/bin/python -m benchmarks.generate
+
+# A thousand generations over a model that misbehaves.
+chaos-generate: $(VENV)/.test-ready
+	$(VENV)/bin/python -m benchmarks.chaos_generate
 
 format: $(VENV)/.test-ready
 	$(VENV)/bin/ruff check --fix

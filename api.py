@@ -57,6 +57,7 @@ def create_app(
             app.state.generator = RoadmapGenerator(
                 opened_store, used_planner, settings.generation_timeout_seconds
             )
+            resources.push_async_callback(app.state.generator.close)
             app.state.progress = ProgressTracker(opened_store)
             app.state.assistant = RoadmapAssistant(
                 opened_store, used_assistant, settings.answer_timeout_seconds
@@ -75,6 +76,9 @@ def create_app(
         generate_unique_id_function=_operation_id,
     )
     app.openapi = partial(describe, app)  # type: ignore[method-assign]  # FastAPI's documented way
+    # First those of event streams, which leave to the others who does not accept one.
+    for streaming in (roadmaps, assistant_router):
+        app.include_router(streaming.stream_router)
     for module in (health, roadmaps, progress, tasks, assistant_router):
         app.include_router(module.router)
     install_problem_handlers(app)

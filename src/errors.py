@@ -57,6 +57,10 @@ class StoreMisconfiguredError(StoreError):
     """The key, the grants or the schema do not fit this service: an operator must act."""
 
 
+class OverloadedError(MomentumError):
+    """As much is being done as this process can hold. Worth another try in a while."""
+
+
 class ModelError(MomentumError):
     """The language model gave no usable answer; the message is for the operator alone.
 

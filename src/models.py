@@ -144,6 +144,29 @@ class PlannedWeek(_Value):
     days: tuple[PlannedDay, ...]
 
 
+class DayReady(_Value):
+    """A day that is complete, told before the rest of its week is."""
+
+    week_number: int
+    weekly_goal: str
+    day: PlannedDay
+
+
+class ModelUsage(_Value):
+    """What a generation asked of the model. Without a model all numbers are zero.
+
+    `cost_dollars` is as the provider reports it, None where it reports none. `retries` are calls
+    that repeated another.
+    """
+
+    model: str
+    calls: int = 0
+    retries: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost_dollars: float | None = None
+
+
 class NewRoadmap(_Value):
     """A complete plan and its owner, ready to be stored."""
 
@@ -169,6 +192,19 @@ class Roadmap(_Value):
     daily_hours: WholeOrHalf
     is_active: bool
     created_at: UtcTime
+
+
+class GenerationFigures(ModelUsage):
+    """What a generation took. Times are in seconds from the request on."""
+
+    first_day_seconds: float
+    total_seconds: float
+
+
+class SavedRoadmap(Roadmap):
+    """A roadmap that was just stored, and what that took."""
+
+    generation: GenerationFigures
 
 
 class Task(_Value):
@@ -203,6 +239,10 @@ class GenerateRoadmap(PlanRequest):
     """The body of `POST /generate_roadmap`."""
 
     user_id: UUID
+
+    def wish(self) -> PlanRequest:
+        """Return what a planner gets to know: everything but the person."""
+        return PlanRequest.model_validate(self.model_dump(exclude={"user_id"}))
 
 
 class TaskUpdate(_Value):
@@ -244,10 +284,18 @@ class WeekDetail(_Value):
     days: dict[int, list[Task]]
 
 
+class Source(_Value):
+    """A page that a web search cited."""
+
+    title: str
+    url: str
+
+
 class AssistantAnswer(_Value):
-    """The assistant's answer, as plain text."""
+    """The assistant's answer, as plain text without links; `sources` has what it cites."""
 
     response: str
+    sources: tuple[Source, ...] = ()
 
 
 class Success(_Value):

@@ -9,6 +9,7 @@ from src.models import (
     MAX_WEEKLY_GOAL_LENGTH,
     Level,
     Outline,
+    PlannedDay,
     PlannedWeek,
     PlanRequest,
 )
@@ -72,7 +73,6 @@ def week_violations(
 
     `taken` holds the `same_text_key` of every task of the weeks before.
     """
-    fewest, most = TASKS_PER_DAY[request.level]
     violations = []
     if week.week_number != week_number:
         violations.append(f"The week's number must be {week_number}.")
@@ -80,17 +80,28 @@ def week_violations(
         violations.append(f"The days must be numbered 1 to {DAYS_PER_WEEK}, in order.")
     seen = set(taken)
     for day in week.days:
-        if not fewest <= len(day.tasks) <= most:
-            violations.append(
-                f"Day {day.day_number} has {len(day.tasks)} tasks; it needs {fewest} to {most}."
-            )
+        violations += day_violations(day, request)
         for position, task in enumerate(day.tasks, start=1):
-            name = f"Task {position} of day {day.day_number}"
-            violations += _text_violations(task.text, MAX_TASK_LENGTH, name)
             key = same_text_key(task.text)
             if key in seen:
-                violations.append(f"{name} repeats an earlier task.")
+                violations.append(
+                    f"Task {position} of day {day.day_number} repeats an earlier task."
+                )
             seen.add(key)
+    return violations
+
+
+def day_violations(day: PlannedDay, request: PlanRequest) -> list[str]:
+    """Return what is wrong with a day in itself, a sentence each; empty when it is valid."""
+    fewest, most = TASKS_PER_DAY[request.level]
+    violations = []
+    if not fewest <= len(day.tasks) <= most:
+        violations.append(
+            f"Day {day.day_number} has {len(day.tasks)} tasks; it needs {fewest} to {most}."
+        )
+    for position, task in enumerate(day.tasks, start=1):
+        name = f"Task {position} of day {day.day_number}"
+        violations += _text_violations(task.text, MAX_TASK_LENGTH, name)
     return violations
 
 

@@ -66,6 +66,12 @@ _KINDS: dict[type[errors.MomentumError], _Kind] = {
         "Database misconfigured",
         "The service is not set up correctly for its database. Its operator has to act.",
     ),
+    errors.OverloadedError: _Kind(
+        503,
+        "overloaded",
+        "Overloaded",
+        "Too many roadmaps are being made just now. Try again in a minute.",
+    ),
     errors.ModelUnavailableError: _Kind(
         503,
         "model-unavailable",
@@ -104,6 +110,7 @@ _KINDS: dict[type[errors.MomentumError], _Kind] = {
 _RETRY_AFTER_SECONDS: dict[type[Exception], float] = {
     errors.StoreUnavailableError: 5,
     errors.StoreTooSlowError: 5,
+    errors.OverloadedError: 60,
     errors.ModelUnavailableError: 30,
 }
 """How long a client does well to wait where the error itself does not know."""
@@ -153,6 +160,11 @@ def unexpected_problem() -> JSONResponse:
     return _response(_http_kind(500))
 
 
+def problem_of(error: errors.MomentumError) -> Problem:
+    """Return the document that tells a client of an error, and log what is for the operator."""
+    return _document(_known_kind(error), request_id())
+
+
 def error_responses(
     *kinds: type[errors.MomentumError], statuses: tuple[int, ...] = (422, 500)
 ) -> dict[int | str, dict[str, Any]]:
@@ -185,9 +197,7 @@ def error_responses(
 
 async def _answer_domain_error(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, errors.MomentumError)  # noqa: S101  as registered
-    kind = next(_KINDS[cls] for cls in type(error).__mro__ if cls in _KINDS)
-    if kind.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        logger.error("%s: %s", type(error).__name__, error)
+    kind = _known_kind(error)
     wait = getattr(error, "retry_after", None) or _RETRY_AFTER_SECONDS.get(type(error))
     return _response(kind, {"Retry-After": str(math.ceil(wait))} if wait else None)
 
@@ -216,6 +226,13 @@ def _message(fault: Mapping[str, Any]) -> str:
     if fault["type"] == "uuid_parsing":
         return "Input should be a valid UUID"
     return str(fault["msg"]).removeprefix("Value error, ")
+
+
+def _known_kind(error: errors.MomentumError) -> _Kind:
+    kind = next((_KINDS[cls] for cls in type(error).__mro__ if cls in _KINDS), _http_kind(500))
+    if kind.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        logger.error("%s: %s", type(error).__name__, error)
+    return kind
 
 
 def _http_kind(status: int) -> _Kind:

@@ -38,8 +38,13 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     store_timeout_seconds: float = Field(default=10, gt=0, le=60)
+    openai_fallback_models: Annotated[tuple[str, ...], NoDecode] = ()
+    assistant_web_search: bool = False
+    model_calls_per_roadmap: int = Field(default=32, ge=1, le=200)
+    model_calls_per_process: int = Field(default=64, ge=1, le=1000)
     model_call_timeout_seconds: float = Field(default=120, gt=0, le=600)
     model_idle_timeout_seconds: float = Field(default=30, gt=0, le=600)
+    model_retry_wait_seconds: float = Field(default=0.5, gt=0, le=10)
     answer_timeout_seconds: float = Field(default=150, gt=0, le=600)
     generation_timeout_seconds: float = Field(default=840, gt=0, le=3600)
     sweep_interval_seconds: float = Field(default=300, gt=0, le=86_400)
@@ -63,6 +68,13 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             # Browsers send an origin without a trailing slash; one in the setting never matches.
             return tuple(item.strip().rstrip("/") for item in value.split(",") if item.strip())
+        return value
+
+    @field_validator("openai_fallback_models", mode="before")
+    @classmethod
+    def _split_models(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(item.strip() for item in value.split(",") if item.strip())
         return value
 
     @field_validator("cors_origins")

@@ -7,6 +7,9 @@ from typing import Any, NoReturn
 
 from fastapi import HTTPException, Request, Response
 from fastapi.routing import APIRoute
+from starlette.datastructures import Headers
+from starlette.routing import Match
+from starlette.types import Scope
 
 MAX_BODY_BYTES = 64 * 1024
 """Part of the contract; the longest valid body is about 16 KiB."""
@@ -30,6 +33,17 @@ class StrictJSONRoute(APIRoute):
             return await handler(_StrictJSONRequest(request.scope, request.receive))
 
         return handle
+
+
+class EventStreamRoute(StrictJSONRoute):
+    """Serves only those who accept server-sent events; others find the next route of its path."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Match as usual, where the request accepts an event stream."""
+        match, child_scope = super().matches(scope)
+        if "text/event-stream" not in Headers(scope=scope).get("accept", ""):
+            return Match.NONE, {}
+        return match, child_scope
 
 
 class _StrictJSONRequest(Request):

@@ -1,11 +1,22 @@
 """The two protocols of the language model, and the choice between their implementations."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
-from src.models import Outline, PlannedWeek, PlanRequest, Roadmap, Task
+from src.models import (
+    AssistantAnswer,
+    DayReady,
+    ModelUsage,
+    Outline,
+    PlannedWeek,
+    PlanRequest,
+    Roadmap,
+    Task,
+)
 from src.settings import Settings
+
+PlanPart: TypeAlias = Outline | DayReady | PlannedWeek | ModelUsage
 
 
 class Planner(Protocol):
@@ -16,10 +27,12 @@ class Planner(Protocol):
         """What made the plan, in one word: `offline` or `openrouter`."""
         ...
 
-    def plan(self, request: PlanRequest) -> AsyncIterator[Outline | PlannedWeek]:
-        """Yield the outline first, then every week of it exactly once, in any order.
+    def plan(self, request: PlanRequest) -> AsyncGenerator[PlanPart, None]:
+        """Yield the outline, every day and every week as soon as each is known, then the usage.
 
-        What is yielded satisfies `src.plan_rules`.
+        The outline, each day and each week come exactly once, a week after its days; else in any
+        order. The usage is last. What is yielded satisfies `src.plan_rules`. Whoever leaves early
+        closes the generator, which ends all that is still being asked.
 
         Raises:
             ModelError: no valid plan came about; which subclass says why.
@@ -58,8 +71,12 @@ class AssistantContext:
 class Assistant(Protocol):
     """Answers a question about a roadmap."""
 
-    async def answer(self, question: str, context: AssistantContext) -> str:
-        """Return the answer as plain text, never empty.
+    def answer(
+        self, question: str, context: AssistantContext
+    ) -> AsyncGenerator[str | AssistantAnswer, None]:
+        """Yield the answer's text piece by piece, then the whole answer, never empty.
+
+        The pieces joined are the answer's text. Whoever leaves early closes the generator.
 
         Raises:
             ModelError: no answer came about; which subclass says why.
@@ -85,8 +102,13 @@ def open_models(settings: Settings) -> tuple[Planner, Assistant]:
             model=settings.openai_model,
             call_timeout=settings.model_call_timeout_seconds,
             idle_timeout=settings.model_idle_timeout_seconds,
+            retry_wait=settings.model_retry_wait_seconds,
+            fallback_models=settings.openai_fallback_models,
+            max_calls=settings.model_calls_per_process,
         )
-        return OpenRouterPlanner(client), OpenRouterAssistant(client)
+        planner = OpenRouterPlanner(client, settings.model_calls_per_roadmap)
+        assistant = OpenRouterAssistant(client, web_search=settings.assistant_web_search)
+        return planner, assistant
     from src.llm.offline_assistant import OfflineAssistant  # noqa: PLC0415
     from src.llm.offline_planner import OfflinePlanner  # noqa: PLC0415
 

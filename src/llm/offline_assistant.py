@@ -1,11 +1,11 @@
 """The assistant that works without a model: it answers from the roadmap itself."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from itertools import groupby
 
 from src.llm import AssistantContext
-from src.models import Task
+from src.models import AssistantAnswer, Task
 
 MAX_ANSWER_LENGTH = 4_000
 
@@ -46,12 +46,16 @@ _COMMON_WORDS = frozenset(
 class OfflineAssistant:
     """Says what a scope contains, what is done in it and what comes next; deterministic."""
 
-    async def answer(self, question: str, context: AssistantContext) -> str:
-        """Return the roadmap's facts that suit the question, as plain text, never empty."""
+    async def answer(
+        self, question: str, context: AssistantContext
+    ) -> AsyncGenerator[str | AssistantAnswer, None]:
+        """Tell the roadmap's facts that suit the question, as plain text, never empty."""
         sections = [section for section in _sections(question, context) if section]
         # The note must survive whatever has to be cut.
         body = _cut("\n\n".join(sections), MAX_ANSWER_LENGTH - len(_OFFLINE_NOTE) - 2)
-        return f"{body}\n\n{_OFFLINE_NOTE}"
+        text = f"{body}\n\n{_OFFLINE_NOTE}"
+        yield text
+        yield AssistantAnswer(response=text)
 
     async def close(self) -> None:
         """Do nothing: there are no connections."""

@@ -5,9 +5,10 @@ A curriculum says what each day is about; this module turns it into tasks with m
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from itertools import pairwise
 
+from src.llm import PlanPart
 from src.llm import offline_phrases as phrases
 from src.llm.offline_curriculum import LEARNING_DAYS, Lesson, Week, curriculum, weekly_goal
 from src.llm.offline_exercises import EXERCISES
@@ -16,6 +17,8 @@ from src.llm.offline_subject import field_of, subject_of
 from src.models import (
     DAYS_PER_WEEK,
     Category,
+    DayReady,
+    ModelUsage,
     Outline,
     PlannedDay,
     PlannedTask,
@@ -37,7 +40,7 @@ class OfflinePlanner:
 
     name = "offline"
 
-    async def plan(self, request: PlanRequest) -> AsyncIterator[Outline | PlannedWeek]:
+    async def plan(self, request: PlanRequest) -> AsyncGenerator[PlanPart, None]:
         """Yield the outline, then every week in order."""
         subject = subject_of(request.goal)
         weeks = curriculum(request.level, request.duration_weeks)
@@ -54,7 +57,11 @@ class OfflinePlanner:
         for week, goal in zip(weeks, goals, strict=True):
             # A long plan must not hold up the other requests of the event loop.
             await asyncio.sleep(0)
-            yield PlannedWeek(week_number=week.number, goal=goal, days=writer.days(week))
+            days = writer.days(week)
+            for day in days:
+                yield DayReady(week_number=week.number, weekly_goal=goal, day=day)
+            yield PlannedWeek(week_number=week.number, goal=goal, days=days)
+        yield ModelUsage(model=self.name)
 
     async def close(self) -> None:
         """Do nothing: there are no connections."""

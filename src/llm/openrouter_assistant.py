@@ -1,16 +1,24 @@
 """The assistant over a language model: the roadmap within a budget, and a question about it."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from itertools import groupby
 from typing import Any
 
 from src.llm import AssistantContext, prompts
-from src.llm.openrouter import OpenRouterClient
-from src.models import Task
+from src.llm.answers import PlainProse
+from src.llm.openrouter import Messages, Meter, OpenRouterClient
+from src.models import AssistantAnswer, Source, Task
 
-CONTEXT_CHARACTERS = 24_000
-"""For the tasks in scope, about 6,000 tokens: weeks are always told by goal and count, tasks in
-full from the first open one on, as many as fit."""
+CONTEXT_TOKENS = 6_000
+"""What the roadmap may take of a prompt, whatever its size: every week by its goal and counts, and
+tasks in full from the first open one on, as many as fit."""
+
+TOKEN_CHARACTERS = 4
+"""About right for English; other scripts take more tokens, within what any model holds."""
+
+RETRIES = 5
 
 MAX_ANSWER_TOKENS = 2_000
 
@@ -18,23 +26,56 @@ MAX_ANSWER_TOKENS = 2_000
 class OpenRouterAssistant:
     """Answers through OpenRouter."""
 
-    def __init__(self, client: OpenRouterClient) -> None:
+    def __init__(self, client: OpenRouterClient, *, web_search: bool = False) -> None:
+        """With `web_search`, OpenRouter looks pages up, at extra cost, and cites them."""
         self._client = client
+        self._extra_body = {"plugins": [{"id": "web"}]} if web_search else None
 
-    async def answer(self, question: str, context: AssistantContext) -> str:
+    async def answer(
+        self, question: str, context: AssistantContext
+    ) -> AsyncGenerator[str | AssistantAnswer, None]:
         messages = prompts.question_messages(_facts(question, context))
-        text = await self._client.complete(messages, shape=None, max_tokens=MAX_ANSWER_TOKENS)
-        return text.strip()
+        meter = self._client.meter(RETRIES)
+        pieces, piece = await self._begun(messages, meter)
+        prose = PlainProse()
+        told: list[str] = []
+        # From here on a failure cannot be mended unseen: the first words are out.
+        async with aclosing(pieces):
+            while piece is not None:
+                if plain := prose.feed(piece):
+                    told.append(plain)
+                    yield plain
+                piece = await anext(pieces, None)
+        told.append(prose.finish())
+        yield told[-1]
+        sources = (Source(title=title, url=url) for url, title in meter.citations.items())
+        yield AssistantAnswer(response="".join(told), sources=tuple(sources))
 
     async def close(self) -> None:
         await self._client.close()
 
+    async def _begun(
+        self, messages: Messages, meter: Meter
+    ) -> tuple[AsyncGenerator[str, None], str | None]:
+        """Return an answer that has begun, and its first piece; what fails before is retried."""
+        async for attempt in self._client.attempts(meter):
+            with attempt:
+                pieces = self._client.stream(
+                    messages,
+                    shape=None,
+                    max_tokens=MAX_ANSWER_TOKENS,
+                    meter=meter,
+                    extra_body=self._extra_body,
+                )
+                first = await anext(pieces)
+        return pieces, first
+
 
 def _facts(question: str, context: AssistantContext) -> dict[str, Any]:
     roadmap = context.roadmap
-    return {
+    facts = {
         "question": question,
-        "scope": {"week_number": context.week_number, "day_number": context.day_number},
+        "scope": {"week": context.week_number, "day": context.day_number},
         "roadmap": {
             "goal": roadmap.description,
             "level": roadmap.level,
@@ -42,8 +83,9 @@ def _facts(question: str, context: AssistantContext) -> dict[str, Any]:
             "daily_hours": roadmap.daily_hours,
         },
         "weeks": _weeks(context.tasks),
-        "tasks": _within_budget(context.tasks_in_scope()),
     }
+    left = CONTEXT_TOKENS * TOKEN_CHARACTERS - len(json.dumps(facts, ensure_ascii=False))
+    return facts | {"tasks": _within(left, context.tasks_in_scope())}
 
 
 def _weeks(tasks: Sequence[Task]) -> list[dict[str, Any]]:
@@ -55,13 +97,12 @@ def _weeks(tasks: Sequence[Task]) -> list[dict[str, Any]]:
     return weeks
 
 
-def _within_budget(tasks: list[Task]) -> list[dict[str, Any]]:
+def _within(characters: int, tasks: list[Task]) -> list[dict[str, Any]]:
     first_open = next((i for i, task in enumerate(tasks) if not task.completed), 0)
-    budget = CONTEXT_CHARACTERS
     told = []
     for task in tasks[first_open:] + tasks[:first_open]:
-        budget -= len(task.task_text) + 80  # the JSON around it
-        if budget < 0:
+        characters -= len(task.task_text) + 80  # the JSON around it
+        if characters < 0:
             break
         told.append(task)
     told.sort(key=lambda task: (task.week_number, task.day_number))

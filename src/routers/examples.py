@@ -61,17 +61,51 @@ ASK_ASSISTANT = {
     "week_number": 2,
 }
 
-ASSISTANT_ANSWER = {"response": "Based on your Week 2 tasks, start with the exercises of day 1."}
+ASSISTANT_ANSWER = {
+    "response": "Based on your Week 2 tasks, start with the exercises of day 1.",
+    "sources": [],
+}
 
 SUCCESS = {"success": True}
 
 
+GENERATION_EVENTS = """\
+event: day
+data: {"week_number":1,"weekly_goal":"…","day":{"day_number":1,"tasks":[{"text":"…","effort":\
+"light","category":"reading"}]}}
+id: 1
+
+event: outline
+data: {"weeks":[{"week_number":1,"goal":"…","focus":["…"]}]}
+id: 2
+
+event: saved
+data: {"roadmap_id":1,"user_id":"…","description":"…"}
+id: 30
+"""
+
+ANSWER_EVENTS = """\
+event: token
+data: "Start with "
+
+event: answer
+data: {"response":"Start with the exercises of day 1.","sources":[]}
+"""
+
+
 def answers(
-    value: object, headers: dict[str, str] | None = None
+    value: object, headers: dict[str, str] | None = None, events: str | None = None
 ) -> dict[int | str, dict[str, Any]]:
-    """Return the description of an answer 200: an example, and its headers' meanings by name."""
+    """Return the description of an answer 200.
+
+    It has an example, its headers' meanings by name, and an example of the event stream that a
+    client gets instead which accepts `text/event-stream`.
+    """
     described = {
         name: {"description": meaning, "schema": {"type": "string"}}
         for name, meaning in (headers or {}).items()
     }
-    return {200: {"content": {"application/json": {"example": value}}, "headers": described}}
+    content: dict[str, Any] = {"application/json": {"example": value}}
+    if events is not None:
+        content["text/event-stream"] = {"schema": {"type": "string"}, "example": events}
+    return {200: {"content": content, "headers": described}}

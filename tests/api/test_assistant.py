@@ -24,7 +24,8 @@ async def test_week_and_day_narrow_independently(
     """Each may be absent, null or a number, whatever the other is."""
     answer = await client.post("/ask-assistant", json=question(roadmap, **week, **day))
     assert answer.status_code == 200
-    assert set(answer.json()) == {"response"}
+    assert set(answer.json()) == {"response", "sources"}
+    assert answer.json()["sources"] == []
     assert "offline" in answer.json()["response"].lower()
 
 

@@ -118,7 +118,9 @@ def _wait_until_healthy(service: Service) -> None:
 def serving(app: FastAPI) -> Iterator[str]:
     """Serve an application on a port of this process, from a thread, and yield its URL."""
     port = free_port()
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None))
+    server = uvicorn.Server(
+        uvicorn.Config(app, port=port, log_config=None, timeout_graceful_shutdown=1)
+    )
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

@@ -9,7 +9,7 @@ import pytest
 from src.llm import AssistantContext
 from src.llm.offline_assistant import MAX_ANSWER_LENGTH, OfflineAssistant
 from src.llm.offline_planner import OfflinePlanner
-from src.models import Level, PlannedWeek, PlanRequest, Roadmap, Task
+from src.models import AssistantAnswer, Level, PlannedWeek, PlanRequest, Roadmap, Task
 
 CREATED = datetime(2025, 3, 1, 12, tzinfo=UTC)
 QUESTIONS = ["How am I doing?", "What should I do next?", "progress?", "?", "日本語", "a" * 4_000]
@@ -75,7 +75,10 @@ async def full_roadmap(level: Level, weeks: int) -> list[Task]:
 
 
 async def answered(question: str, context: AssistantContext) -> str:
-    return await OfflineAssistant().answer(question, context)
+    *pieces, whole = [part async for part in OfflineAssistant().answer(question, context)]
+    assert isinstance(whole, AssistantAnswer)
+    assert "".join(map(str, pieces)) == whole.response
+    return whole.response
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
@@ -206,5 +209,7 @@ async def test_the_same_question_gets_the_same_answer() -> None:
     """Nothing is left to chance, and closing needs nothing."""
     assistant = OfflineAssistant()
     context = context_of(small_roadmap())
-    assert await assistant.answer("bread", context) == await assistant.answer("bread", context)
+    first = [part async for part in assistant.answer("bread", context)]
+    second = [part async for part in assistant.answer("bread", context)]
+    assert first == second
     await assistant.close()

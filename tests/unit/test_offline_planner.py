@@ -15,7 +15,16 @@ from src.llm.offline_planner import OfflinePlanner
 from src.llm.offline_schedule import minutes_of
 from src.llm.offline_subject import MAX_SUBJECT_LENGTH, subject_of
 from src.llm.offline_topics import PHASES, TOPICS
-from src.models import Level, Outline, PlannedDay, PlannedTask, PlannedWeek, PlanRequest
+from src.models import (
+    DayReady,
+    Level,
+    ModelUsage,
+    Outline,
+    PlannedDay,
+    PlannedTask,
+    PlannedWeek,
+    PlanRequest,
+)
 from src.plan_rules import outline_violations, same_text_key, tasks_for_day, week_violations
 
 LEVELS: tuple[Level, ...] = ("beginner", "intermediate", "advanced")
@@ -60,10 +69,15 @@ async def planned(request: PlanRequest) -> tuple[Outline, list[PlannedWeek]]:
 
 async def newly_planned(request: PlanRequest) -> tuple[Outline, list[PlannedWeek]]:
     parts = [part async for part in OfflinePlanner().plan(request)]
-    outline, *weeks = parts
+    outline, *_rest, usage = parts
     assert isinstance(outline, Outline)
-    assert all(isinstance(week, PlannedWeek) for week in weeks)
-    return outline, [week for week in weeks if isinstance(week, PlannedWeek)]
+    assert usage == ModelUsage(model="offline")
+    weeks = [part for part in parts if isinstance(part, PlannedWeek)]
+    days = [part for part in parts if isinstance(part, DayReady)]
+    assert [(day.week_number, day.weekly_goal, day.day) for day in days] == [
+        (week.week_number, week.goal, day) for week in weeks for day in week.days
+    ]
+    return outline, weeks
 
 
 @cache

@@ -2,6 +2,7 @@
 
 import json
 import unicodedata
+import zlib
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +11,7 @@ from src.plan_rules import tasks_for_day
 
 Json = dict[str, Any]
 
-KINDS = frozenset({"outline", "week", "question"})
+KINDS = frozenset({"outline", "week", "replace", "plan", "question"})
 
 
 # --- What is asked for ----------------------------------------------------------------------
@@ -75,34 +76,10 @@ def is_repair(body: Json) -> bool:
 STAGES = ("Foundations", "First steps", "Building blocks", "Practice", "A small project", "Review")
 
 TASKS = (
-    (
-        "reading",
-        (
-            "Read one thorough introduction to {topic}, note the five ideas that matter most, and "
-            "write a question about each that you cannot answer yet"
-        ),
-    ),
-    (
-        "practice",
-        (
-            "Work through three exercises on {topic} without looking anything up, then compare "
-            "with a reference solution and note what you had missed"
-        ),
-    ),
-    (
-        "coding",
-        (
-            "Build a small example that uses {topic}, run it with at least two different inputs, "
-            "and explain in your own words why the results differ"
-        ),
-    ),
-    (
-        "revision",
-        (
-            "Go over your notes about {topic}, condense them to half a page from memory, and mark "
-            "every point on which you were not certain"
-        ),
-    ),
+    ("reading", "Read an introduction to {topic} and write down the five ideas that matter most"),
+    ("practice", "Solve three exercises on {topic} without help, then compare with a solution"),
+    ("coding", "Build a small example that uses {topic} and explain why its two inputs differ"),
+    ("revision", "Condense your notes about {topic} to half a page from memory, and mark doubts"),
 )
 
 
@@ -122,7 +99,7 @@ def outline_answer(facts: Json) -> Json:
                 "goal": f"{STAGES[(number - 1) % len(STAGES)]} of {goal}, part {number}",
                 "focus": [f"{aspect} of part {number}" for aspect in ("terms", "tools", "uses")],
             }
-            for number in range(1, facts["duration_weeks"] + 1)
+            for number in range(facts.get("from_week", 1), facts["duration_weeks"] + 1)
         ]
     }
 
@@ -130,7 +107,7 @@ def outline_answer(facts: Json) -> Json:
 def week_answer(facts: Json) -> Json:
     """Return seven days with as many tasks as suit the level and the hours, no text twice."""
     week, hours = facts["week_number"], facts["daily_hours"]
-    topics = [short(topic) for topic in facts["focus"]] or [short(facts["week_goal"])]
+    topics = [short(topic) for topic in facts.get("focus", ())] or [short(facts["week_goal"])]
     count = tasks_for_day(facts["level"], hours)
 
     def task(day: int, step: int) -> Json:
@@ -138,7 +115,7 @@ def week_answer(facts: Json) -> Json:
         minutes = round(60 * hours / count)
         return {
             "text": f"{text.format(topic=topics[(day + step) % len(topics)])} "
-            f"(step {week}.{day}.{step}, about {minutes} minutes).",
+            f"({week}.{day}.{step}).",
             "effort": "light" if minutes < 20 else "medium" if minutes < 60 else "deep",
             "category": category,
         }
@@ -147,9 +124,39 @@ def week_answer(facts: Json) -> Json:
         "week_number": week,
         "days": [
             {"day_number": day, "tasks": [task(day, step) for step in range(1, count + 1)]}
-            for day in range(1, DAYS_PER_WEEK + 1)
+            for day in facts.get("days") or range(1, DAYS_PER_WEEK + 1)
         ],
     }
+
+
+def plan_answer(facts: Json) -> Json:
+    """Return a whole plan in one answer: every week with its days."""
+    outline = outline_answer(facts)
+    return {
+        "weeks": [
+            week | week_answer(facts | week | {"week_goal": week["goal"]})
+            for week in outline["weeks"]
+        ]
+    }
+
+
+def replacement_answer(facts: Json) -> Json:
+    """Return another task in place of each, which no other answer has."""
+    return {
+        "tasks": [
+            task
+            | {
+                "text": "In place of a repetition, take a fresh look at week "
+                f"{facts['week_number']} from another side, number "
+                f"{zlib.crc32(repr((index, task)).encode())}."
+            }
+            for index, task in enumerate(facts["tasks"])
+        ]
+    }
+
+
+def _compact(answer: Json) -> str:
+    return json.dumps(answer, ensure_ascii=False, separators=(",", ":"))
 
 
 def answer_text(wanted: Wanted) -> str:
@@ -160,9 +167,13 @@ def answer_text(wanted: Wanted) -> str:
     """
     match wanted.kind:
         case "outline":
-            return json.dumps(outline_answer(wanted.facts), ensure_ascii=False)
+            return _compact(outline_answer(wanted.facts))
         case "week":
-            return json.dumps(week_answer(wanted.facts), ensure_ascii=False)
+            return _compact(week_answer(wanted.facts))
+        case "plan":
+            return _compact(plan_answer(wanted.facts))
+        case "replace":
+            return _compact(replacement_answer(wanted.facts))
         case "question":
             return (
                 "Start with the first task that is still open and give it your full attention.\n\n"

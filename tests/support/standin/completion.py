@@ -136,6 +136,8 @@ class Completion:
             error = error_body(502, "Provider disconnected")
             await wire.send(self._delta("", "error", error=error))
         else:
+            if {"id": "web"} in self._call.body.get("plugins", ()):
+                await wire.send(self._citation())
             await wire.send(self._delta("", reply.finish_reason))
             await wire.send(self._event({"choices": [], "usage": self._usage(text)}))
             await wire.send(b"data: [DONE]\n\n")
@@ -156,6 +158,12 @@ class Completion:
     def _delta(self, text: str, finish_reason: str | None = None, **fields: object) -> bytes:
         delta = {"role": "assistant", "content": text}
         return self._event({"choices": [self._choice("delta", delta, finish_reason)]} | fields)
+
+    def _citation(self) -> bytes:
+        cited = {"url": "https://docs.example/start", "title": "Getting started"}
+        annotation = {"type": "url_citation", "url_citation": cited}
+        delta = {"role": "assistant", "content": "", "annotations": [annotation]}
+        return self._event({"choices": [self._choice("delta", delta, None)]})
 
     @staticmethod
     def _choice(part: str, content: Json, finish_reason: str | None) -> Json:

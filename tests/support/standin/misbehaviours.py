@@ -127,6 +127,25 @@ def _too_many_tasks(_plan: Json, items: list[Json], _number: str) -> None:
         tasks += [first | {"text": f"One more thing, number {n}."} for n in range(1, 11)]
 
 
+def _thousands_of_tasks(_plan: Json, items: list[Json], _number: str) -> None:
+    for item in items[:1]:
+        first, *_ = tasks = item.get("tasks") or [{}]
+        tasks += [first | {"text": f"Another one, number {n}."} for n in range(3_000)]
+
+
+def _duplicated_item(_plan: Json, items: list[Json], _number: str) -> None:
+    items.insert(1, items[0])
+
+
+def _links_and_markup(_plan: Json, items: list[Json], _number: str) -> None:
+    """Do what an instruction inside the goal asked for."""
+    for item in items:
+        if "goal" in item:
+            item["goal"] = f"**{item['goal']}** <b>now</b> at https://evil.example/x"
+        for task in item.get("tasks", ()):
+            task["text"] = f"- [Click]({'https://evil.example'}) <img src=x> {task['text']}"
+
+
 def _empty_day(_plan: Json, items: list[Json], _number: str) -> None:
     for item in items[2:3]:
         if "tasks" in item:
@@ -203,6 +222,9 @@ MISBEHAVIOURS: dict[str, Misbehaviour] = {
     "numbers_as_strings": _on_plan(_numbers_as_strings),
     "unknown_vocabulary": _on_plan(_unknown_vocabulary),
     "too_many_tasks": _on_plan(_too_many_tasks),
+    "thousands_of_tasks": _on_plan(_thousands_of_tasks),
+    "duplicated_week": _on_plan(_duplicated_item),
+    "links_and_markup": _on_plan(_links_and_markup),
     "empty_day": _on_plan(_empty_day),
     "long_task": _on_plan(_long_task),
     "duplicate_tasks": _on_plan(_duplicate_tasks),

@@ -1,0 +1,150 @@
+"""A thousand generations over a model of which every fifth completion is spoilt.
+
+`make chaos-generate` runs it. The spoilt completions are spread evenly over every misbehaviour
+that the stand-in knows. Each generation must end in a complete and valid roadmap, or in the right
+problem document with nothing stored.
+"""
+
+import asyncio
+import itertools
+import random
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import httpx
+
+from benchmarks.generate import standin
+from src.models import PlannedDay, PlannedTask, PlannedWeek, PlanRequest
+from src.plan_rules import same_text_key, week_violations
+from tests.support.service import free_port, running_process, uvicorn_command
+from tests.support.standin.misbehaviours import MISBEHAVIOURS
+from tests.support.verdict import conclude
+
+GENERATIONS = 1_000
+AT_ONCE = 12
+SHARE = 0.2
+LEAST_COMPLETE = 0.99
+PROBLEM_STATUSES = {502, 503, 504}
+
+
+def wish(number: int) -> dict[str, Any]:
+    """Return a learner's wish; each learner has one roadmap."""
+    chance = random.Random(number)
+    return {
+        "user_id": str(UUID(int=number, version=4)),
+        "goal": "Learn Python for data science",
+        "duration_weeks": chance.randint(1, 4),
+        "daily_hours": chance.choice([0.5, 1, 2, 4, 8]),
+        "level": chance.choice(["beginner", "intermediate", "advanced"]),
+    }
+
+
+def violations(body: dict[str, Any], tasks: list[dict[str, Any]]) -> list[str]:
+    """Return what is wrong with a stored roadmap, by the rules that every plan keeps."""
+    request = PlanRequest.model_validate({k: v for k, v in body.items() if k != "user_id"})
+    found: list[str] = []
+    taken: set[str] = set()
+    by_week = {
+        number: list(group)
+        for number, group in itertools.groupby(tasks, key=lambda task: int(task["week_number"]))
+    }
+    if sorted(by_week) != list(range(1, request.duration_weeks + 1)):
+        found.append("weeks are missing")
+    for number, in_week in by_week.items():
+        days = tuple(
+            PlannedDay(
+                day_number=day,
+                tasks=tuple(
+                    PlannedTask(
+                        text=task["task_text"], effort=task["effort"], category=task["category"]
+                    )
+                    for task in in_day
+                ),
+            )
+            for day, in_day in itertools.groupby(in_week, key=lambda task: task["day_number"])
+        )
+        week = PlannedWeek(week_number=number, goal=in_week[0]["weekly_goal"], days=days)
+        found += week_violations(week, number, request, frozenset(taken))
+        taken |= {same_text_key(task["task_text"]) for task in in_week}
+    return found
+
+
+async def generation(client: httpx.AsyncClient, number: int) -> str:
+    """Generate once and return the outcome in a word or two."""
+    body = wish(number)
+    answer = await client.post("/generate_roadmap", json=body)
+    listed = (await client.get("/roadmaps", params={"user_id": body["user_id"]})).json()
+    if answer.status_code == httpx.codes.OK:
+        if listed != [answer.json()]:
+            return "WRONG: answered but not listed"
+        tasks = (await client.get(f"/roadmap/{listed[0]['roadmap_id']}")).json()["tasks"]
+        found = violations(body, tasks)
+        return f"WRONG: {found[0]}" if found else "complete"
+    if listed:
+        return "WRONG: a problem, and yet stored"
+    if (
+        answer.status_code in PROBLEM_STATUSES
+        and answer.headers["content-type"] == "application/problem+json"
+        and answer.json()["status"] == answer.status_code
+    ):
+        return f"problem {answer.json()['type'].rpartition(':')[2]}"
+    return f"WRONG: status {answer.status_code}"
+
+
+async def main() -> int:
+    """Print the counts, then the verdict; the exit status matches it."""
+    port, model_port = free_port(), free_port()
+    async with standin(model_port, first_token=0.0, tokens_per_second=0) as model_url:
+        variables = {
+            "OPENAI_API_KEY": "stand-in",
+            "OPENAI_BASE_URL": model_url,
+            "MODEL_IDLE_TIMEOUT_SECONDS": "1.5",
+            "MODEL_CALL_TIMEOUT_SECONDS": "10",
+            "MODEL_RETRY_WAIT_SECONDS": "0.1",
+            "LOG_LEVEL": "ERROR",
+        }
+        with (
+            tempfile.TemporaryDirectory() as directory,
+            running_process(uvicorn_command(port), port, Path(directory), variables) as service,
+        ):
+            async with httpx.AsyncClient(base_url=service.url, timeout=300) as client:
+                script = {
+                    "spoil": {"share": SHARE, "names": sorted(MISBEHAVIOURS), "seed": 1},
+                    "pace": {"slow_first_token": 1.0, "drip": 0.2},
+                }
+                control = model_url.removesuffix("/api/v1") + "/_control"
+                (await client.post(f"{control}/script", json=script)).raise_for_status()
+                places = asyncio.Semaphore(AT_ONCE)
+
+                async def one(number: int) -> str:
+                    async with places:
+                        return await generation(client, number)
+
+                began = time.monotonic()
+                outcomes = Counter(await asyncio.gather(*map(one, range(GENERATIONS))))
+                took = time.monotonic() - began
+                calls = (await client.get(f"{control}/calls")).json()
+
+    names = Counter(call["misbehaviour"] for call in calls["calls"] if call["misbehaviour"])
+    spoilt = sum(names.values())
+    print(
+        f"{GENERATIONS} generations in {took:.0f} s, {len(calls['calls'])} completions, of which"
+        f" {spoilt} spoilt in {len(names)} ways (each {min(names.values())} to"
+        f" {max(names.values())} times)"
+    )
+    for outcome, count in outcomes.most_common():
+        print(f"{count:>6}  {outcome}")
+    faults = [f"{count} {outcome}" for outcome, count in outcomes.items() if "WRONG" in outcome]
+    if outcomes["complete"] < LEAST_COMPLETE * GENERATIONS:
+        faults.append(f"only {outcomes['complete']} of {GENERATIONS} complete")
+    if len(names) < 25:
+        faults.append(f"only {len(names)} misbehaviours")
+    return conclude(faults)
+
+
+if __name__ == "__main__":
+    raise SystemExit(asyncio.run(main()))

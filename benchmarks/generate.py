@@ -1,0 +1,251 @@
+"""How soon a roadmap is there, beside one long completion; `make bench-generate` runs it.
+
+The model is the stand-in at 0.5 s to the first token and 50 tokens/s per stream, cut at 16,384
+output tokens as gpt-4o-mini is. The control asks the same stand-in for the whole plan at once.
+"""
+
+import asyncio
+import json
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import openai
+import psutil
+
+from src.llm import prompts
+from tests.support.service import clean_environment, free_port, running_process, uvicorn_command
+from tests.support.verdict import conclude
+
+FIRST_TOKEN_SECONDS = 0.5
+TOKENS_PER_SECOND = 50
+PROMPT_DOLLARS = 0.15e-6
+COMPLETION_DOLLARS = 0.60e-6
+"""gpt-4o-mini's prices per token."""
+
+USER = "550e8400-e29b-41d4-a716-446655440000"
+PLANS = (
+    (4, "intermediate", 2),
+    (12, "intermediate", 2),
+    (26, "intermediate", 2),
+    (52, "advanced", 8),
+)
+CROWD = 50
+CROWD_WEEKS = 4
+
+WHOLE_PLAN_RULES = """\
+Plan every week of the plan: seven days each, each with `tasks_per_day` tasks, sentences of 8 to 25
+words. effort: light, medium or deep. category: reading, coding, revision or practice.
+Shape: {"weeks":[{"week_number":1,"goal":"","focus":["",""],"days":[{"day_number":1,"tasks":[
+{"text":"","effort":"","category":""}]}]}]}
+"""
+
+
+@dataclass
+class Outcome:
+    """How one plan came about; `complete` is None where it failed."""
+
+    complete: float | None
+    first_day: float | None
+    dollars: float
+
+
+def wish(weeks: int, level: str, hours: float) -> dict[str, Any]:
+    return {
+        "user_id": USER,
+        "goal": "Learn Python for data science",
+        "duration_weeks": weeks,
+        "daily_hours": hours,
+        "level": level,
+    }
+
+
+@asynccontextmanager
+async def standin(
+    port: int,
+    first_token: float = FIRST_TOKEN_SECONDS,
+    tokens_per_second: float = TOKENS_PER_SECOND,
+) -> AsyncIterator[str]:
+    """Run the stand-in in a process of its own: it must not share the service's core."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "tests.support.standin", "--port", str(port)),
+        *("--first-token", str(first_token)),
+        *("--tokens-per-second", str(tokens_per_second)),
+        stdout=asyncio.subprocess.DEVNULL,
+        env=clean_environment(),
+    )
+    try:
+        async with httpx.AsyncClient() as client:
+            for _ in range(200):
+                try:
+                    await client.get(f"http://127.0.0.1:{port}/_control/calls")
+                    break
+                except httpx.TransportError:
+                    await asyncio.sleep(0.05)
+        yield f"http://127.0.0.1:{port}/api/v1"
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+async def ours(client: httpx.AsyncClient, body: dict[str, Any]) -> Outcome:
+    """Watch a generation over the client's socket."""
+    began = time.monotonic()
+    first_day = None
+    event = ""
+    async with client.stream(
+        "POST", "/generate_roadmap", json=body, headers={"Accept": "text/event-stream"}
+    ) as response:
+        async for line in response.aiter_lines():
+            name, _, value = line.partition(": ")
+            if name == "event":
+                event = value
+                if event == "day" and first_day is None:
+                    first_day = time.monotonic() - began
+            elif name == "data" and event == "saved":
+                figures = json.loads(value)["generation"]
+                dollars = (
+                    figures["prompt_tokens"] * PROMPT_DOLLARS
+                    + figures["completion_tokens"] * COMPLETION_DOLLARS
+                )
+                return Outcome(time.monotonic() - began, first_day, dollars)
+            elif name == "data" and event == "problem":
+                print("problem:", value)
+    return Outcome(None, first_day, 0)
+
+
+async def control(model: openai.AsyncOpenAI, body: dict[str, Any]) -> Outcome:
+    """Ask for the whole plan in one completion, as the straightforward service does."""
+    facts = {"kind": "plan"} | {name: body[name] for name in body if name != "user_id"}
+    began = time.monotonic()
+    text, dollars = "", 0.0
+    stream = await model.chat.completions.create(
+        model="openai/gpt-4o-mini",
+        messages=[
+            {"role": "system", "content": prompts.PLANNER_RULES + WHOLE_PLAN_RULES},
+            {"role": "user", "content": json.dumps(facts)},
+        ],
+        stream=True,
+        stream_options={"include_usage": True},
+        max_tokens=16_384,
+    )
+    async for chunk in stream:
+        text += "".join(choice.delta.content or "" for choice in chunk.choices)
+        if chunk.usage:
+            dollars = (
+                chunk.usage.prompt_tokens * PROMPT_DOLLARS
+                + chunk.usage.completion_tokens * COMPLETION_DOLLARS
+            )
+    took = time.monotonic() - began
+    try:
+        whole = len(json.loads(text)["weeks"]) == body["duration_weeks"]
+    except ValueError:
+        whole = False
+    # Its first day is of use only when the whole has come.
+    return Outcome(took, took, dollars) if whole else Outcome(None, None, dollars)
+
+
+async def crowd(
+    client: httpx.AsyncClient, process: psutil.Process
+) -> tuple[int, float, float, int]:
+    """Generate many roadmaps at once; return how many completed, the time, health's p99, memory."""
+    waits: list[float] = []
+    most_memory = 0
+
+    async def watch_health() -> None:
+        nonlocal most_memory
+        async with httpx.AsyncClient(base_url=client.base_url) as watcher:
+            while True:
+                began = time.monotonic()
+                (await watcher.get("/health")).raise_for_status()
+                waits.append(time.monotonic() - began)
+                most_memory = max(most_memory, process.memory_info().rss)
+                await asyncio.sleep(0.02)
+
+    watching = asyncio.create_task(watch_health())
+    began = time.monotonic()
+    body = wish(CROWD_WEEKS, "intermediate", 2)
+    outcomes = await asyncio.gather(*(ours(client, body) for _ in range(CROWD)))
+    took = time.monotonic() - began
+    watching.cancel()
+    waits.sort()
+    done = sum(outcome.complete is not None for outcome in outcomes)
+    return done, took, waits[int(len(waits) * 0.99)], most_memory
+
+
+def told(seconds: float | None) -> str:
+    return "fails" if seconds is None else f"{seconds:.1f} s"
+
+
+async def main() -> int:
+    """Print the table, then the verdict; the exit status matches it."""
+    faults: list[str] = []
+    port, model_port = free_port(), free_port()
+    async with standin(model_port) as model_url:
+        variables = {
+            "OPENAI_API_KEY": "stand-in",
+            "OPENAI_BASE_URL": model_url,
+            "LOG_LEVEL": "WARNING",
+        }
+        with (
+            tempfile.TemporaryDirectory() as directory,
+            running_process(uvicorn_command(port), port, Path(directory), variables) as service,
+        ):
+            process = psutil.Process(service.process.pid)  # type: ignore[no-untyped-call]
+            limits = httpx.Limits(max_connections=None)
+            model = openai.AsyncOpenAI(base_url=model_url, api_key="stand-in", timeout=600)
+            async with (
+                httpx.AsyncClient(base_url=service.url, timeout=300, limits=limits) as client,
+                model,
+            ):
+                bodies = [wish(*plan) for plan in PLANS]
+                # The controls are single streams that mostly sleep: they run beside ours.
+                controls = [asyncio.create_task(control(model, body)) for body in bodies]
+                outcomes = [await ours(client, body) for body in bodies]
+                done, took, health, memory = await crowd(client, process)
+                beside = [await task for task in controls]
+
+    print(
+        f"{'weeks':>5} {'level':<13}{'first day':>10}{'complete':>10}{'control':>10}"
+        f"{'sooner':>8}{'cost':>10}{'x control':>10}"
+    )
+    for (weeks, level, _), mine, other in zip(PLANS, outcomes, beside, strict=True):
+        sooner = other.complete / mine.complete if other.complete and mine.complete else None
+        ratio = mine.dollars / other.dollars if other.complete else None
+        print(
+            f"{weeks:>5} {level:<13}{told(mine.first_day):>10}{told(mine.complete):>10}"
+            f"{told(other.complete):>10}{f'{sooner:.1f}x' if sooner else '-':>8}"
+            f"{f'${mine.dollars:.4f}':>10}{f'{ratio:.2f}' if ratio else '-':>10}"
+        )
+        if mine.complete is None:
+            faults.append(f"{weeks} weeks do not complete")
+        if weeks == 12 and (mine.first_day is None or mine.first_day > 5):
+            faults.append(f"the first day of {weeks} weeks takes {told(mine.first_day)}")
+        if weeks == 12 and (sooner is None or sooner < 8):
+            faults.append(f"12 weeks are {sooner or 0:.1f}x sooner, not 8x")
+        if ratio and ratio > 1.25:
+            faults.append(f"{weeks} weeks cost {ratio:.2f}x the control")
+        if weeks == 52 and (mine.complete is None or mine.complete > 90):
+            faults.append(f"52 weeks take {told(mine.complete)}")
+        if weeks == 52 and other.complete is not None:
+            faults.append("the control does not fail at 52 weeks")
+    print(
+        f"{CROWD} generations of {CROWD_WEEKS} weeks at once: {done} complete in {took:.1f} s,"
+        f" /health p99 {health * 1000:.0f} ms, memory {memory / 2**20:.0f} MiB at most"
+    )
+    if done < CROWD:
+        faults.append(f"{CROWD - done} of {CROWD} generations at once fail")
+    if health > 0.1:
+        faults.append(f"/health takes {health * 1000:.0f} ms (p99)")
+    return conclude(faults)
+
+
+if __name__ == "__main__":
+    raise SystemExit(asyncio.run(main()))

@@ -1,0 +1,224 @@
+"""Reads what a model answered: as it arrives, with what is unambiguous set right."""
+
+import asyncio
+import json
+import re
+from contextlib import suppress
+from typing import Annotated, TypeVar
+
+import json_repair
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic_core import from_json
+
+from src.errors import ModelOutputError
+from src.models import Category, Effort
+
+CATEGORY_SYNONYMS = {
+    "read": "reading",
+    "study": "reading",
+    "theory": "reading",
+    "watching": "reading",
+    "code": "coding",
+    "programming": "coding",
+    "building": "coding",
+    "project": "coding",
+    "review": "revision",
+    "reviewing": "revision",
+    "revise": "revision",
+    "recap": "revision",
+    "exercise": "practice",
+    "exercises": "practice",
+    "practise": "practice",
+    "practising": "practice",
+    "practicing": "practice",
+}
+EFFORT_SYNONYMS = {
+    "easy": "light",
+    "low": "light",
+    "small": "light",
+    "moderate": "medium",
+    "normal": "medium",
+    "average": "medium",
+    "hard": "deep",
+    "high": "deep",
+    "heavy": "deep",
+    "intense": "deep",
+}
+
+
+class Answer(BaseModel):
+    """A part of a model's answer."""
+
+    # `strict` schemas must be closed; an extra that comes all the same does no harm.
+    model_config = ConfigDict(extra="ignore", json_schema_extra={"additionalProperties": False})
+
+
+A = TypeVar("A", bound=Answer)
+
+
+def _synonym(synonyms: dict[str, str]) -> BeforeValidator:
+    def known(value: object) -> object:
+        word = value.strip().lower() if isinstance(value, str) else value
+        return synonyms.get(word, word) if isinstance(word, str) else word
+
+    return BeforeValidator(known)
+
+
+class WeekGoal(Answer):
+    """An outline's entry."""
+
+    week_number: int
+    goal: str
+    focus: list[str]
+
+
+class OutlineAnswer(Answer):
+    """An outline: the goals of the weeks, in order."""
+
+    weeks: list[WeekGoal]
+
+
+class TaskAnswer(Answer):
+    """A task."""
+
+    text: str
+    effort: Annotated[Effort, _synonym(EFFORT_SYNONYMS)]
+    category: Annotated[Category, _synonym(CATEGORY_SYNONYMS)]
+
+
+class DayAnswer(Answer):
+    """A day with its tasks, in order."""
+
+    day_number: int
+    tasks: list[TaskAnswer]
+
+
+class WeekAnswer(Answer):
+    """Days of one week."""
+
+    week_number: int
+    days: list[DayAnswer]
+
+
+class TasksAnswer(Answer):
+    """Tasks that replace others."""
+
+    tasks: list[TaskAnswer]
+
+
+class ItemReader:
+    """Reads the items of the one list that a streamed JSON object holds, each when it is complete.
+
+    `key` is the list's name. Items come as parsed JSON, unvalidated.
+    """
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+        self.text = ""
+        self._told = 0
+
+    def feed(self, piece: str) -> list[object]:
+        """Take a piece of the text and return the items that it completed."""
+        self.text += piece
+        if "}" not in piece:
+            return []
+        # Closed after its last brace, the text parses just when that brace ended an item, or all.
+        start, end = self.text.find("{"), self.text.rfind("}") + 1
+        for closing in ("]}", ""):
+            with suppress(ValueError):
+                return self._new_items(from_json(self.text[start:end] + closing))
+        return []
+
+    async def finish(self) -> list[object]:
+        """Return the items that were not told before, now that the text is at its end.
+
+        Raises:
+            ModelOutputError: the text holds no such list, even after repairs.
+        """
+        try:
+            parsed = json.loads(self.text)
+        except (ValueError, RecursionError):
+            # Takes off fences and prose, and mends commas; what it guessed is validated like the
+            # rest. In a thread, since it takes seconds on the worst of texts.
+            try:
+                parsed = await asyncio.to_thread(json_repair.loads, self.text)
+            except RecursionError:
+                parsed = None
+        items = self._new_items(parsed)
+        if not self._told:
+            raise ModelOutputError(f"the answer is no JSON object with `{self._key}`")
+        return items
+
+    def _new_items(self, parsed: object) -> list[object]:
+        # The bare list is as good as the object around it.
+        items = parsed.get(self._key) if isinstance(parsed, dict) else parsed
+        if not isinstance(items, list):
+            return []
+        told, self._told = self._told, max(self._told, len(items))
+        return items[told:]
+
+
+def fitted(item: object, model: type[A]) -> A:
+    """Return an item of an answer as a value.
+
+    Raises:
+        ModelOutputError: it does not fit; the message names each fault without its value.
+    """
+    try:
+        return model.model_validate(item)
+    except ValidationError as error:
+        faults = (
+            f"{'.'.join(map(str, fault['loc'])) or 'The item'}: {fault['msg']}"
+            for fault in error.errors(include_input=False, include_url=False)
+        )
+        raise ModelOutputError("; ".join(faults)) from None
+
+
+_LINK_WITH_TEXT = re.compile(r"!?\[([^\]]*)\]\([^)\s]*\)")
+_LINK = re.compile(r"(?:https?://|www\.)\S+[ \t]?", re.IGNORECASE)
+_TAG = re.compile(r"</?([A-Za-z][\w-]*)[^<>]*>")
+_EMPHASIS = re.compile(r"(\*\*|~~|`+)(?=\S)(.+?)(?<=\S)\1")
+_UNFINISHED = re.compile(r"\[[^\]\n]*\]?$|\[[^\]\n]*\]\([^)\n]*$|<[A-Za-z/][^>\n]*$")
+LONGEST_MARKUP = 300
+"""What opens and is not closed within so many characters is no markup."""
+
+_BULLET = re.compile(r"^(?:#+|[-*+•])\s+")
+
+
+def plain_line(text: str) -> str:
+    """Return a text as one plain line: no link, no tag, no markdown, no line break."""
+    return _BULLET.sub("", " ".join(_without_markup(text).split()))
+
+
+class PlainProse:
+    """Takes links and markup out of prose that arrives in pieces."""
+
+    def __init__(self) -> None:
+        self._held = ""
+
+    def feed(self, piece: str) -> str:
+        """Take a piece and return the plain text that no later piece can change; may be empty."""
+        # What is closed is taken out at once; what is still open, and the last word, is held.
+        self._held = _without_brackets(self._held + piece)
+        end = max(self._held.rfind("\n"), self._held.rfind(" "))
+        bracket = _UNFINISHED.search(self._held)
+        opened = bracket.start() if bracket else len(self._held)
+        if self._held.count("**") % 2:
+            opened = min(opened, self._held.rfind("**"))
+        if len(self._held) - opened < LONGEST_MARKUP:
+            end = min(end, opened - 1)
+        ready, self._held = self._held[: end + 1], self._held[end + 1 :]
+        return _LINK.sub("", ready)
+
+    def finish(self) -> str:
+        """Return the rest."""
+        return _without_markup(self._held)
+
+
+def _without_markup(text: str) -> str:
+    return _LINK.sub("", _without_brackets(text))
+
+
+def _without_brackets(text: str) -> str:
+    text = _TAG.sub(r"\1", _LINK_WITH_TEXT.sub(r"\1", text))
+    return _EMPHASIS.sub(r"\2", text)

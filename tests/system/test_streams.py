@@ -1,0 +1,221 @@
+"""Watching a generation and an answer as they come about, over a real socket."""
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from api import create_app
+from tests.support.service import serving
+from tests.support.settings import isolated_settings
+from tests.support.standin import OpenRouterStandIn, Pace
+
+ANA = "550e8400-e29b-41d4-a716-446655440000"
+WISH: dict[str, Any] = {
+    "user_id": ANA,
+    "goal": "Learn Python for data science",
+    "duration_weeks": 3,
+    "daily_hours": 2,
+    "level": "intermediate",
+}
+STREAM = {"Accept": "text/event-stream"}
+
+Event = tuple[str, Any, str, float]
+
+
+@pytest.fixture
+def standin() -> Iterator[OpenRouterStandIn]:
+    with OpenRouterStandIn(pace=Pace(first_token=0.05, tokens_per_second=600)) as standin:
+        yield standin
+
+
+@pytest.fixture
+def url(
+    standin: OpenRouterStandIn, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[str]:
+    """Serve the service, which plans through the stand-in."""
+    settings = isolated_settings(
+        monkeypatch,
+        openai_api_key=standin.api_key,
+        openai_base_url=standin.base_url,
+        sqlite_path=tmp_path / "momentum.db",
+        model_retry_wait_seconds=0.02,
+    )
+    with serving(create_app(settings)) as url:
+        yield url
+
+
+def read_events(response: httpx.Response) -> Iterator[Event]:
+    """Yield each event's name, data and id, and when it arrived."""
+    fields: dict[str, str] = {}
+    for line in response.iter_lines():
+        if line.startswith(":"):
+            continue
+        if line:
+            name, _, value = line.partition(": ")
+            fields[name] = value
+        elif fields:
+            yield (
+                fields["event"],
+                json.loads(fields["data"]),
+                fields.get("id", ""),
+                time.monotonic(),
+            )
+            fields = {}
+
+
+def watch(url: str, body: dict[str, Any]) -> tuple[httpx.Response, list[Event]]:
+    with httpx.stream("POST", url, json=body, headers=STREAM, timeout=60) as response:
+        response.read() if response.status_code != httpx.codes.OK else None
+        return response, list(read_events(response)) if response.is_success else []
+
+
+def test_generation_is_told_as_it_comes_about(url: str) -> None:
+    """Days come before the plan is complete, the saved roadmap last, under growing ids."""
+    response, events = watch(f"{url}/generate_roadmap", WISH)
+    assert response.headers["content-type"].startswith("text/event-stream")
+    assert response.headers["x-accel-buffering"] == "no"
+    assert response.headers["cache-control"] == "no-cache"
+    assert response.headers["momentum-planner"] == "openrouter"
+    names = [name for name, *_ in events]
+    assert names.count("outline") == 1
+    assert names.count("day") == 21
+    assert names.count("week") == 3
+    assert names[-1] == "saved"
+    assert [identifier for _, _, identifier, _ in events] == [
+        str(number) for number in range(1, len(events) + 1)
+    ]
+    assert events[-1][3] - events[names.index("day")][3] > 0.5
+    days = [data for name, data, *_ in events if name == "day"]
+    assert {(day["week_number"], day["day"]["day_number"]) for day in days} == {
+        (week, day) for week in (1, 2, 3) for day in range(1, 8)
+    }
+    saved = events[-1][1]
+    stored = httpx.get(f"{url}/roadmap/{saved['roadmap_id']}").json()["tasks"]
+    told = sorted(
+        (day["week_number"], day["day"]["day_number"], position, task["text"])
+        for day in days
+        for position, task in enumerate(day["day"]["tasks"])
+    )
+    assert [task["task_text"] for task in stored] == [text for *_, text in told]
+
+
+def test_saved_accounts_for_the_generation(
+    url: str, standin: OpenRouterStandIn, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The model, calls, retries, tokens, cost and times are in the event and in one log line."""
+    caplog.set_level(logging.INFO, logger="src")
+    standin.script.fail_when("malformed_json", kind="week", week=2, times=1)
+    _, events = watch(f"{url}/generate_roadmap", WISH)
+    figures = events[-1][1]["generation"]
+    assert figures["model"] == "openai/gpt-4o-mini"
+    assert figures["calls"] == len(standin.calls.all()) >= 7
+    assert figures["retries"] == figures["calls"] - 7
+    assert figures["prompt_tokens"] > 0
+    assert figures["completion_tokens"] > 1000
+    assert figures["cost_dollars"] > 0
+    assert 0 < figures["first_day_seconds"] < figures["total_seconds"]
+    (line,) = [r.getMessage() for r in caplog.records if "generated roadmap" in r.getMessage()]
+    for name, value in figures.items():
+        assert f"{name}={value!r}" in line
+    assert WISH["goal"] not in caplog.text
+    assert ANA not in caplog.text
+
+
+def test_weeks_are_planned_side_by_side(url: str, standin: OpenRouterStandIn) -> None:
+    """Several calls run at once, the first week's before the outline is complete."""
+    watch(f"{url}/generate_roadmap", WISH)
+    assert standin.calls.concurrent_peak >= 4
+    calls = standin.calls.all()
+    outline = next(call for call in calls if call.kind == "outline")
+    first_week = next(call for call in calls if call.week_number == 1)
+    assert outline.ended_at is not None
+    assert first_week.started_at < outline.ended_at
+
+
+def test_problem_is_an_event(url: str, standin: OpenRouterStandIn) -> None:
+    """What fails after the stream began is told in it, as the same document as elsewhere."""
+    standin.script.fail_always("status_402")
+    response, events = watch(f"{url}/generate_roadmap", WISH)
+    assert response.status_code == 200
+    ((name, problem, *_),) = events
+    assert name == "problem"
+    assert (problem["status"], problem["title"]) == (503, "Model misconfigured")
+    assert problem["request_id"] == response.headers["x-request-id"]
+    assert httpx.get(f"{url}/roadmaps", params={"user_id": ANA}).json() == []
+
+
+@pytest.mark.parametrize("change", [{"duration_weeks": 53}, {"goal": " "}])
+def test_bad_requests_are_answered_as_usual(url: str, change: dict[str, Any]) -> None:
+    """Before the stream begins, a problem document has its own status."""
+    response, _ = watch(f"{url}/generate_roadmap", WISH | change)
+    assert response.status_code == 422
+    assert response.headers["content-type"] == "application/problem+json"
+
+
+def test_client_that_leaves_keeps_its_roadmap(url: str) -> None:
+    """The work goes on, and the roadmap is listed when it is done."""
+    with httpx.stream("POST", f"{url}/generate_roadmap", json=WISH, headers=STREAM) as response:
+        next(read_events(response))
+    deadline = time.monotonic() + 20
+    while not (listed := httpx.get(f"{url}/roadmaps", params={"user_id": ANA}).json()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    tasks = httpx.get(f"{url}/roadmap/{listed[0]['roadmap_id']}").json()["tasks"]
+    assert len({(task["week_number"], task["day_number"]) for task in tasks}) == 21
+
+
+def test_shutdown_stores_nothing_half(
+    standin: OpenRouterStandIn, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What runs when the service closes is cancelled, and its calls to the model end."""
+    standin.script.fail_when("silence", kind="week")
+    settings = isolated_settings(
+        monkeypatch,
+        openai_api_key=standin.api_key,
+        openai_base_url=standin.base_url,
+        sqlite_path=tmp_path / "momentum.db",
+    )
+    with serving(create_app(settings)) as url:
+        watcher = threading.Thread(target=_ignore_errors, args=(f"{url}/generate_roadmap",))
+        watcher.start()
+        while not any(call.kind == "week" for call in standin.calls.all()):
+            time.sleep(0.02)
+        with httpx.stream("POST", f"{url}/generate_roadmap", json=WISH, headers=STREAM):
+            pass
+    watcher.join()
+    deadline = time.monotonic() + 5
+    while standin.calls.active:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def _ignore_errors(url: str) -> None:
+    with suppress(httpx.HTTPError):
+        watch(url, WISH)
+
+
+def test_answer_is_told_as_it_is_written(url: str) -> None:
+    """The tokens joined are the answer, which comes last."""
+    roadmap = httpx.post(f"{url}/generate_roadmap", json=WISH, timeout=30).json()
+    question = {"user_id": ANA, "roadmap_id": roadmap["roadmap_id"], "input_data": "What now?"}
+    response, events = watch(f"{url}/ask-assistant", question)
+    assert response.is_success
+    *tokens, (name, answer, *_) = events
+    assert {token for token, *_ in tokens} == {"token"}
+    assert len(tokens) > 1
+    assert name == "answer"
+    assert "".join(data for _, data, *_ in tokens) == answer["response"]
+    assert answer["sources"] == []
+    times = [moment for *_, moment in events]
+    assert all(before <= after for before, after in pairwise(times))
+    response, _ = watch(f"{url}/ask-assistant", question | {"roadmap_id": 999})
+    assert response.status_code == 404
