@@ -72,6 +72,7 @@ ANSWERS = [
     (errors.StoreTooSlowError(SECRET), 504, "5"),
     (errors.StoreConflictError(SECRET), 409, None),
     (errors.StoreMisconfiguredError(SECRET), 503, None),
+    (errors.OverloadedError(SECRET), 503, "60"),
     (errors.ModelUnavailableError(SECRET), 503, "30"),
     (errors.ModelUnavailableError(SECRET, retry_after=6.2), 503, "7"),
     (errors.ModelTooSlowError(SECRET), 504, None),

@@ -139,7 +139,7 @@ def test_a_whole_plan_keeps_the_rules() -> None:
         assert week_violations(planned, week.week_number, REQUEST, frozenset(taken)) == []
         tasks = [task for day in planned.days for task in day.tasks]
         assert len(tasks) == 7 * tasks_for_day("advanced", 4)
-        assert all(20 <= len(task.text.split()) <= 45 for task in tasks)
+        assert all(8 <= len(task.text.split()) <= 25 for task in tasks)
         taken |= {same_text_key(task.text) for task in tasks}
 
 
@@ -265,7 +265,9 @@ async def test_spoilt_text(
         else:
             choice = (await _plain(client, WEEK)).choices[0]
             text, finish_reason = choice.message.content or "", choice.finish_reason
-        assert finish_reason == "stop"
+        # Thousands of tasks reach the output limit; all else ends by itself.
+        cut = name == "thousands_of_tasks" and not texts
+        assert finish_reason == ("length" if cut else "stop")
         texts.append(text)
     good = answer_text(Wanted("week", WEEK))
     assert texts[0] != good

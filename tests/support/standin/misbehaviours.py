@@ -70,7 +70,8 @@ def _on_plan(change: Callable[[Json, list[Json], str], object]) -> Misbehaviour:
         items, number = ("weeks", "week_number") if "weeks" in plan else ("days", "day_number")
         instead = change(plan, plan[items], number)
         spoilt = plan if instead is None else instead
-        return replace(reply, content=json.dumps(spoilt, ensure_ascii=False))
+        text = json.dumps(spoilt, ensure_ascii=False, separators=(",", ":"))
+        return replace(reply, content=text)
 
     return misbehave
 
