@@ -43,7 +43,7 @@ NO_COMPLETION = {"error_in_200", "html_200", "mid_stream_error"}
 ONLY_WITH_SCHEMA = {"reject_json_schema", "reject_json_schema_500"}
 ENDINGS = {"cut_output": "length", "content_filter": "content_filter", "finish_error": "error"}
 STATUSES = {name for name in MISBEHAVIOURS if name.startswith("status_")}
-TASKS_ONLY = {"unknown_vocabulary", "too_many_tasks", "empty_day"}
+TASKS_ONLY = {"thousands_of_tasks", "unknown_vocabulary", "too_many_tasks", "empty_day"}
 SPOILT_TEXT = (
     MISBEHAVIOURS.keys()
     - HANGING
@@ -258,7 +258,7 @@ async def test_spoilt_text(
 ) -> None:
     """A spoilt answer ends like a good one, but is another text, and only once if so told."""
     standin.script.fail_next(name)
-    texts = []
+    texts: list[str] = []
     for _ in range(2):
         if stream:
             text, finish_reason = await _streamed(client, WEEK)
