@@ -6,7 +6,6 @@ problem document with nothing stored.
 """
 
 import asyncio
-import itertools
 import random
 import tempfile
 import time
@@ -18,8 +17,8 @@ from uuid import UUID
 import httpx
 
 from benchmarks.generate import standin
-from src.models import PlannedDay, PlannedTask, PlannedWeek, PlanRequest
-from src.plan_rules import same_text_key, week_violations
+from src.models import PlanRequest
+from tests.support.plans import roadmap_violations
 from tests.support.service import free_port, running_process, uvicorn_command
 from tests.support.standin.misbehaviours import MISBEHAVIOURS
 from tests.support.verdict import conclude
@@ -43,46 +42,17 @@ def wish(number: int) -> dict[str, Any]:
     }
 
 
-def violations(body: dict[str, Any], tasks: list[dict[str, Any]]) -> list[str]:
-    """Return what is wrong with a stored roadmap, by the rules that every plan keeps."""
-    request = PlanRequest.model_validate({k: v for k, v in body.items() if k != "user_id"})
-    found: list[str] = []
-    taken: set[str] = set()
-    by_week = {
-        number: list(group)
-        for number, group in itertools.groupby(tasks, key=lambda task: int(task["week_number"]))
-    }
-    if sorted(by_week) != list(range(1, request.duration_weeks + 1)):
-        found.append("weeks are missing")
-    for number, in_week in by_week.items():
-        days = tuple(
-            PlannedDay(
-                day_number=day,
-                tasks=tuple(
-                    PlannedTask(
-                        text=task["task_text"], effort=task["effort"], category=task["category"]
-                    )
-                    for task in in_day
-                ),
-            )
-            for day, in_day in itertools.groupby(in_week, key=lambda task: task["day_number"])
-        )
-        week = PlannedWeek(week_number=number, goal=in_week[0]["weekly_goal"], days=days)
-        found += week_violations(week, number, request, frozenset(taken))
-        taken |= {same_text_key(task["task_text"]) for task in in_week}
-    return found
-
-
 async def generation(client: httpx.AsyncClient, number: int) -> str:
     """Generate once and return the outcome in a word or two."""
     body = wish(number)
+    request = PlanRequest.model_validate({k: v for k, v in body.items() if k != "user_id"})
     answer = await client.post("/generate_roadmap", json=body)
     listed = (await client.get("/roadmaps", params={"user_id": body["user_id"]})).json()
     if answer.status_code == httpx.codes.OK:
         if listed != [answer.json()]:
             return "WRONG: answered but not listed"
         tasks = (await client.get(f"/roadmap/{listed[0]['roadmap_id']}")).json()["tasks"]
-        found = violations(body, tasks)
+        found = roadmap_violations(request, tasks)
         return f"WRONG: {found[0]}" if found else "complete"
     if listed:
         return "WRONG: a problem, and yet stored"

@@ -1,5 +1,7 @@
-"""Builders of the plans that tests store."""
+"""Builders of the plans that tests store, and what is wrong with a stored one."""
 
+import itertools
+from typing import Any
 from uuid import UUID, uuid4
 
 from src.models import (
@@ -12,6 +14,7 @@ from src.models import (
     PlannedWeek,
     PlanRequest,
 )
+from src.plan_rules import same_text_key, week_violations
 
 MOST_TASKS_PER_DAY = 6
 
@@ -76,3 +79,32 @@ def _day(week_number: int, day_number: int, tasks: int) -> PlannedDay:
             for position in range(tasks)
         ),
     )
+
+
+def roadmap_violations(request: PlanRequest, tasks: list[dict[str, Any]]) -> list[str]:
+    """Return what is wrong with a roadmap's tasks as the API tells them, by every plan's rules."""
+    found: list[str] = []
+    taken: set[str] = set()
+    by_week = {
+        number: list(group)
+        for number, group in itertools.groupby(tasks, key=lambda task: int(task["week_number"]))
+    }
+    if sorted(by_week) != list(range(1, request.duration_weeks + 1)):
+        found.append("weeks are missing")
+    for number, in_week in by_week.items():
+        days = tuple(
+            PlannedDay(
+                day_number=day,
+                tasks=tuple(
+                    PlannedTask(
+                        text=task["task_text"], effort=task["effort"], category=task["category"]
+                    )
+                    for task in in_day
+                ),
+            )
+            for day, in_day in itertools.groupby(in_week, key=lambda task: task["day_number"])
+        )
+        week = PlannedWeek(week_number=number, goal=in_week[0]["weekly_goal"], days=days)
+        found += week_violations(week, number, request, frozenset(taken))
+        taken |= {same_text_key(task["task_text"]) for task in in_week}
+    return found
