@@ -107,7 +107,7 @@ def outline_answer(facts: Json) -> Json:
 def week_answer(facts: Json) -> Json:
     """Return seven days with as many tasks as suit the level and the hours, no text twice."""
     week, hours = facts["week_number"], facts["daily_hours"]
-    topics = [short(topic) for topic in facts.get("focus", ())] or [short(facts["week_goal"])]
+    topics = [short(topic) for topic in facts.get("focus", ())] or [short(facts["week_goal"], 20)]
     count = tasks_for_day(facts["level"], hours)
 
     def task(day: int, step: int) -> Json:
