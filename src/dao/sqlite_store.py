@@ -114,30 +114,26 @@ class SqliteStore:
     async def list_tasks(
         self, roadmap_id: int, user_id: UUID | None = None, *, week_number: int | None = None
     ) -> list[Task]:
-        def read(connection: sqlite3.Connection) -> list[sqlite3.Row]:
-            _get_roadmap(connection, roadmap_id, user_id)
-            return connection.execute(
-                "select * from roadmap_tasks"
-                " where roadmap_id = :roadmap_id"
-                " and (:week_number is null or week_number = :week_number)"
-                " order by week_number, day_number, position",
-                {"roadmap_id": roadmap_id, "week_number": week_number},
-            ).fetchall()
-
-        return [Task.model_validate(dict(row)) for row in await self._run(_reading(read))]
+        rows = await self._rows_of(
+            roadmap_id,
+            user_id,
+            "select * from roadmap_tasks where roadmap_id = :roadmap_id"
+            " and (:week_number is null or week_number = :week_number)"
+            " order by week_number, day_number, position",
+            week_number=week_number,
+        )
+        return [Task.model_validate(dict(row)) for row in rows]
 
     async def list_weeks(self, roadmap_id: int, user_id: UUID | None = None) -> list[WeekTotals]:
-        def read(connection: sqlite3.Connection) -> list[sqlite3.Row]:
-            _get_roadmap(connection, roadmap_id, user_id)
-            return connection.execute(
-                "select week_number, min(weekly_goal) as weekly_goal,"
-                " count(*) as total_tasks, sum(completed) as completed_tasks"
-                " from roadmap_tasks where roadmap_id = ?"
-                " group by week_number order by week_number",
-                (roadmap_id,),
-            ).fetchall()
-
-        return [WeekTotals.model_validate(dict(row)) for row in await self._run(_reading(read))]
+        rows = await self._rows_of(
+            roadmap_id,
+            user_id,
+            "select week_number, min(weekly_goal) as weekly_goal,"
+            " count(*) as total_tasks, sum(completed) as completed_tasks"
+            " from roadmap_tasks where roadmap_id = :roadmap_id"
+            " group by week_number order by week_number",
+        )
+        return [WeekTotals.model_validate(dict(row)) for row in rows]
 
     async def set_task_completed(
         self, task_id: str, *, completed: bool, user_id: UUID | None = None
@@ -184,6 +180,18 @@ class SqliteStore:
         await asyncio.to_thread(self._threads.shutdown)
         for connection in self._connections:
             connection.close()
+
+    async def _rows_of(
+        self, roadmap_id: int, user_id: UUID | None, sql: str, **parameters: object
+    ) -> list[sqlite3.Row]:
+        """Select from a roadmap that must exist; both reads see one state of the database."""
+
+        def read(connection: sqlite3.Connection) -> list[sqlite3.Row]:
+            with _transaction(connection, "deferred"):
+                _get_roadmap(connection, roadmap_id, user_id)
+                return connection.execute(sql, {"roadmap_id": roadmap_id, **parameters}).fetchall()
+
+        return await self._run(read)
 
     async def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run work on a thread that has a connection, with SQLite's errors translated."""
@@ -265,18 +273,6 @@ def _get_roadmap(connection: sqlite3.Connection, roadmap_id: int, user_id: UUID 
     if row is None:
         raise RoadmapNotFoundError(roadmap_id)
     return Roadmap.model_validate(dict(row))
-
-
-def _reading(
-    work: Callable[[sqlite3.Connection], T],
-) -> Callable[[sqlite3.Connection], T]:
-    """Let several selects see one state of the database."""
-
-    def in_transaction(connection: sqlite3.Connection) -> T:
-        with _transaction(connection, "deferred"):
-            return work(connection)
-
-    return in_transaction
 
 
 @contextmanager

@@ -68,10 +68,11 @@ class _FormatRejectedError(ModelUnavailableError):
 
 @dataclass(frozen=True)
 class Shape:
-    """What a completion must look like: a name and the model of its JSON."""
+    """What a completion must look like: a name, the model of its JSON, and the list in it."""
 
     name: str
     model: type[BaseModel]
+    items: str
 
 
 @dataclass
@@ -216,7 +217,8 @@ class OpenRouterClient:
             answer_format = FORMATS[index]
             request = self._request(messages, answer_format, shape, max_tokens, extra_body)
             try:
-                async with aclosing(self._call(request, max_tokens, meter)) as pieces:
+                call = self._call(request, max_tokens, meter, is_prose=shape is None)
+                async with aclosing(call) as pieces:
                     async for piece in pieces:
                         # Text is the proof that the format was taken.
                         self._take_note(shape, index)
@@ -260,7 +262,7 @@ class OpenRouterClient:
         }
 
     async def _call(
-        self, request: dict[str, Any], max_tokens: int, meter: Meter
+        self, request: dict[str, Any], max_tokens: int, meter: Meter, *, is_prose: bool
     ) -> AsyncGenerator[str, None]:
         async with self._places:
             meter.calls += 1
@@ -287,7 +289,7 @@ class OpenRouterClient:
                         yield piece
             finally:
                 await stream.close()
-        if finish_reason == "length" and text_seen and "response_format" not in _given(request):
+        if finish_reason == "length" and text_seen and is_prose:
             yield "…"
         else:
             _check_end(finish_reason, text_seen=text_seen)
@@ -307,10 +309,6 @@ class OpenRouterClient:
                     if choice.delta.content or choice.finish_reason:
                         return choice.delta.content or "", choice.finish_reason
         return None, None
-
-
-def _given(request: dict[str, Any]) -> set[str]:
-    return {name for name, value in request.items() if value is not openai.omit}
 
 
 def _response_format(answer_format: AnswerFormat, shape: Shape | None) -> Any:  # noqa: ANN401

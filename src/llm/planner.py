@@ -49,9 +49,9 @@ TOKENS_PER_OUTLINED_WEEK = 160
 TOKENS_PER_TASK = 160
 """Generous: a sentence and its JSON take about 50 tokens in English, twice that in some scripts."""
 
-_OUTLINE = Shape("outline", OutlineAnswer)
-_WEEK = Shape("week", WeekAnswer)
-_TASKS = Shape("tasks", TasksAnswer)
+_OUTLINE = Shape("outline", OutlineAnswer, "weeks")
+_WEEK = Shape("week", WeekAnswer, "days")
+_TASKS = Shape("tasks", TasksAnswer, "tasks")
 
 _FIRST_GOAL = re.compile(r'"goal"\s*:\s*("(?:[^"\\]|\\.)*")')
 
@@ -300,7 +300,7 @@ class _Planning:
         of the answer, what was taken stays taken. `peek` is shown the text as it grows.
         """
         problems: list[str] = []
-        reader = ItemReader(next(reversed(shape.model.model_fields)))
+        reader = ItemReader(shape.items)
 
         def take_all(items: list[object]) -> None:
             for item in items:
