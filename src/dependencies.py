@@ -3,13 +3,17 @@
 from typing import Annotated, cast
 from uuid import UUID
 
-from fastapi import Depends, Path, Query, Request
+from fastapi import Depends, Header, Path, Query, Request
 from fastapi.exceptions import RequestValidationError
+from pydantic import AfterValidator, StringConstraints
 
-from src.models import MAX_ID, MAX_WEEKS
+from src.models import DAYS_PER_WEEK, MAX_ID, MAX_WEEKS
 from src.services.assistant import RoadmapAssistant
 from src.services.progress import ProgressTracker
 from src.services.roadmap_generator import RoadmapGenerator
+
+MAX_EVENTS = MAX_WEEKS * (DAYS_PER_WEEK + 1) + 2
+"""Of a generation: the outline, each day and week, and its end."""
 
 EXAMPLE_USER = "550e8400-e29b-41d4-a716-446655440000"
 
@@ -55,4 +59,27 @@ RoadmapIdInPath = Annotated[
 ]
 WeekNumberInPath = Annotated[
     int, Path(ge=1, le=MAX_WEEKS, openapi_examples={"the first week": {"value": 1}})
+]
+
+
+def _unquoted(key: str) -> str:
+    # The IETF's draft has a quoted string, Stripe a bare one: the same key either way.
+    return key[1:-1] if len(key) > 2 and key[0] == key[-1] == '"' else key  # noqa: PLR2004
+
+
+IdempotencyKey = Annotated[
+    Annotated[
+        str,
+        StringConstraints(min_length=1, max_length=255, pattern="^[ -~]+$"),
+        AfterValidator(_unquoted),
+    ]
+    | None,
+    Header(
+        description="Any text of yours, such as a UUID: for a day, the same key and body bring the"
+        " same roadmap instead of a second one."
+    ),
+]
+GenerationIdInPath = Annotated[UUID, Path(description="As `Location` named it.")]
+LastEventId = Annotated[
+    int, Header(ge=0, le=MAX_EVENTS, description="The number of the last event that was seen.")
 ]

@@ -3,6 +3,8 @@
 Errors carry facts; `src/problems.py` alone decides what a client is told.
 """
 
+from uuid import UUID
+
 
 class MomentumError(Exception):
     """The base of every error that this service raises on purpose."""
@@ -35,6 +37,65 @@ class WeekNotFoundError(NotFoundError):
 
 class TaskNotFoundError(NotFoundError):
     """No task of a published roadmap has this id (and this owner, where one was named)."""
+
+
+class GenerationNotFoundError(NotFoundError):
+    """No generation has this id (and this owner, where one was named)."""
+
+
+class GenerationError(MomentumError):
+    """A generation cannot go on, or not for this request."""
+
+    def __init__(self, generation_id: UUID) -> None:
+        super().__init__(f"generation {generation_id}")
+        self.generation_id = generation_id
+
+
+class IdempotencyKeyReusedError(GenerationError):
+    """The idempotency key stands for another request."""
+
+
+class GenerationRunningError(GenerationError):
+    """The generation that the idempotency key stands for still runs."""
+
+
+class GenerationSucceededError(GenerationError):
+    """The generation has made its roadmap: there is nothing left to cancel."""
+
+
+class GenerationCancelledError(GenerationError):
+    """The learner cancelled the generation."""
+
+
+class GenerationAbandonedError(GenerationError):
+    """The generation was resumed as often as is reasonable, and never got on."""
+
+
+class HandedOverError(GenerationError):
+    """The process ends before the generation does; another one will go on with it."""
+
+
+class LeaseLostError(MomentumError):
+    """Another process has taken the generation over, or it has ended."""
+
+
+class ShuttingDownError(MomentumError):
+    """The process is about to end and begins nothing new. Worth another try at once."""
+
+
+class UnauthenticatedError(MomentumError):
+    """Nobody is known to have sent this; the reason is for the log and quotes no token.
+
+    `token_given` tells a bad token from none.
+    """
+
+    def __init__(self, reason: str, *, token_given: bool = True) -> None:
+        super().__init__(reason)
+        self.token_given = token_given
+
+
+class IdentityUnavailableError(MomentumError):
+    """Whose token this is cannot be found out now. Worth another try."""
 
 
 class StoreError(MomentumError):
@@ -90,3 +151,16 @@ class ModelOutputError(ModelError):
 
 class ModelDeclinedError(ModelError):
     """The provider's moderation refused the learner's text."""
+
+
+def recorded_error(name: str, generation_id: UUID) -> MomentumError:
+    """Return the error by which a generation ended, as its class's name was recorded.
+
+    It is a plain `MomentumError` where the name is of another version of this service.
+    """
+    known: list[type[MomentumError]] = [GenerationError, ModelError, StoreError]
+    for kind in known:
+        known += kind.__subclasses__()
+        if kind.__name__ == name:
+            return kind(generation_id) if issubclass(kind, GenerationError) else kind("recorded")
+    return MomentumError("recorded")

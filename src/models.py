@@ -91,14 +91,16 @@ UtcTime = Annotated[datetime, AfterValidator(_in_utc)]
 """A moment, whatever zone the database tells it in; one without a zone is taken for UTC."""
 
 
-class _Value(BaseModel):
+class Value(BaseModel):
+    """What all values here share: they never change."""
+
     model_config = ConfigDict(frozen=True)
 
 
 # --- What a plan is made of -----------------------------------------------------------------
 
 
-class PlanRequest(_Value):
+class PlanRequest(Value):
     """What a learner wants: all that a planner gets to know of them."""
 
     goal: Goal
@@ -107,7 +109,7 @@ class PlanRequest(_Value):
     level: Annotated[Level, BeforeValidator(_lower_case)]
 
 
-class PlannedTask(_Value):
+class PlannedTask(Value):
     """One thing to do, as plain text on one line."""
 
     text: str
@@ -115,14 +117,14 @@ class PlannedTask(_Value):
     category: Category
 
 
-class PlannedDay(_Value):
+class PlannedDay(Value):
     """A day's tasks, in the order in which they are to be done."""
 
     day_number: int
     tasks: tuple[PlannedTask, ...]
 
 
-class WeekOutline(_Value):
+class WeekOutline(Value):
     """A week before its days are known."""
 
     week_number: int
@@ -130,13 +132,13 @@ class WeekOutline(_Value):
     focus: tuple[str, ...]
 
 
-class Outline(_Value):
+class Outline(Value):
     """Every week's goal, in order, from week 1."""
 
     weeks: tuple[WeekOutline, ...]
 
 
-class PlannedWeek(_Value):
+class PlannedWeek(Value):
     """A complete week: seven days, in order."""
 
     week_number: int
@@ -144,7 +146,7 @@ class PlannedWeek(_Value):
     days: tuple[PlannedDay, ...]
 
 
-class DayReady(_Value):
+class DayReady(Value):
     """A day that is complete, told before the rest of its week is."""
 
     week_number: int
@@ -152,7 +154,7 @@ class DayReady(_Value):
     day: PlannedDay
 
 
-class ModelUsage(_Value):
+class ModelUsage(Value):
     """What a generation asked of the model. Without a model all numbers are zero.
 
     `cost_dollars` is as the provider reports it, None where it reports none. `retries` are calls
@@ -166,10 +168,23 @@ class ModelUsage(_Value):
     completion_tokens: int = 0
     cost_dollars: float | None = None
 
+    def plus(self, later: "ModelUsage") -> "ModelUsage":
+        """Return both together, under the later one's model."""
+        costs = [use.cost_dollars for use in (self, later) if use.cost_dollars is not None]
+        return ModelUsage(
+            model=later.model,
+            calls=self.calls + later.calls,
+            retries=self.retries + later.retries,
+            prompt_tokens=self.prompt_tokens + later.prompt_tokens,
+            completion_tokens=self.completion_tokens + later.completion_tokens,
+            cost_dollars=sum(costs) if costs else None,
+        )
 
-class NewRoadmap(_Value):
-    """A complete plan and its owner, ready to be stored."""
 
+class NewRoadmap(Value):
+    """A complete plan and its owner, ready to be stored under a generation's lease."""
+
+    lease_id: UUID
     user_id: UUID
     request: PlanRequest
     weeks: tuple[PlannedWeek, ...]
@@ -178,7 +193,7 @@ class NewRoadmap(_Value):
 # --- What a store returns -------------------------------------------------------------------
 
 
-class Roadmap(_Value):
+class Roadmap(Value):
     """A stored roadmap without its tasks: the eight fields that every client relies on.
 
     `level` is text rather than the vocabulary, since rows that older code wrote stay readable.
@@ -207,7 +222,7 @@ class SavedRoadmap(Roadmap):
     generation: GenerationFigures
 
 
-class Task(_Value):
+class Task(Value):
     """A stored task. `completed_at` is UTC, and None until the task is completed."""
 
     id: str
@@ -223,7 +238,7 @@ class Task(_Value):
     created_at: UtcTime
 
 
-class WeekTotals(_Value):
+class WeekTotals(Value):
     """How much of a week is done, counted in tasks."""
 
     week_number: int
@@ -245,7 +260,21 @@ class GenerateRoadmap(PlanRequest):
         return PlanRequest.model_validate(self.model_dump(exclude={"user_id"}))
 
 
-class TaskUpdate(_Value):
+class GenerationStatus(Value):
+    """How a generation goes: one of `roadmap` and `problem` is there once it has finished."""
+
+    generation_id: UUID
+    state: Literal["running", "succeeded", "failed", "cancelled"]
+    weeks_done: int
+    weeks_total: int
+    started_at: UtcTime
+    finished_at: UtcTime | None
+    roadmap: "SavedRoadmap | None"
+    problem: "Problem | None"
+    usage: ModelUsage
+
+
+class TaskUpdate(Value):
     """The body of `POST /task/update`. With `user_id`, only that user's task is updated."""
 
     task_id: Annotated[str, Field(min_length=1, max_length=64)]
@@ -253,7 +282,7 @@ class TaskUpdate(_Value):
     user_id: UUID | None = None
 
 
-class AskAssistant(_Value):
+class AskAssistant(Value):
     """The body of `POST /ask-assistant`. A day without a week means that day of every week."""
 
     user_id: UUID
@@ -263,7 +292,7 @@ class AskAssistant(_Value):
     day_number: DayNumber | None = None
 
 
-class RoadmapTasks(_Value):
+class RoadmapTasks(Value):
     """All tasks of a roadmap, by week, day and position in the day."""
 
     tasks: list[Task]
@@ -275,7 +304,7 @@ class WeekProgress(WeekTotals):
     progress: Annotated[int, Field(ge=0, le=100)]
 
 
-class WeekDetail(_Value):
+class WeekDetail(Value):
     """A week with its tasks under their day's number, which JSON writes as a string."""
 
     week_number: int
@@ -284,40 +313,40 @@ class WeekDetail(_Value):
     days: dict[int, list[Task]]
 
 
-class Source(_Value):
+class Source(Value):
     """A page that a web search cited."""
 
     title: str
     url: str
 
 
-class AssistantAnswer(_Value):
+class AssistantAnswer(Value):
     """The assistant's answer, as plain text without links; `sources` has what it cites."""
 
     response: str
     sources: tuple[Source, ...] = ()
 
 
-class Success(_Value):
+class Success(Value):
     """The answer to a change that went through."""
 
     success: Literal[True] = True
 
 
-class Health(_Value):
+class Health(Value):
     """The answer of a live process."""
 
     status: Literal["ok"] = "ok"
 
 
-class FieldError(_Value):
+class FieldError(Value):
     """One field that failed validation, by its path in the request."""
 
     field: str
     message: str
 
 
-class Problem(_Value):
+class Problem(Value):
     """A problem document (RFC 9457), as `application/problem+json`."""
 
     type: str

@@ -1,11 +1,87 @@
 """The store: what the services ask of a database, whichever it is."""
 
-from datetime import timedelta
 from typing import Protocol
 from uuid import UUID
 
+from src.generations import (
+    GenerationRecord,
+    Lease,
+    NewGeneration,
+    PlannedPart,
+    Progress,
+    Swept,
+)
 from src.models import NewRoadmap, Roadmap, Task, WeekTotals
 from src.settings import Settings
+
+
+class Generations(Protocol):
+    """Keeps the record of every generation; each method is one atomic step.
+
+    All processes on a database share one record, and its clock. Every method raises what those of
+    `Store` raise.
+    """
+
+    async def begin(self, generation: NewGeneration, lease: Lease) -> GenerationRecord:
+        """Record a generation, or return the one that stands for the same wish.
+
+        That is the one of the user's key, kept for a day unless it failed; without a key, the
+        user's generation of the same request that still runs. The caller has the generation to
+        make exactly where the record's `lease_id` is that of `lease`: it is new, or its former
+        holder is gone.
+        """
+        ...
+
+    async def get(self, generation_id: UUID, user_id: UUID | None = None) -> GenerationRecord:
+        """Return one record.
+
+        Raises:
+            GenerationNotFoundError: there is none.
+        """
+        ...
+
+    async def parts(self, generation_id: UUID, after: int = 0) -> list[PlannedPart]:
+        """Return the parts in order, from the one that follows number `after` on."""
+        ...
+
+    async def claim(self, lease: Lease) -> GenerationRecord | None:
+        """Take over the generation that waits longest for somebody; None where none does."""
+        ...
+
+    async def record_progress(self, lease: Lease, progress: Progress) -> None:
+        """Keep new parts and renew the lease. May be repeated.
+
+        Raises:
+            LeaseLostError: the generation has ended, or another has taken it over.
+        """
+        ...
+
+    async def release(self, lease_id: UUID) -> None:
+        """Let whoever asks first take the generation over, without waiting for the lease's end."""
+        ...
+
+    async def fail(self, lease_id: UUID, problem: str) -> None:
+        """End a generation by an error, named by its class. Nothing happens if it has ended."""
+        ...
+
+    async def cancel(
+        self, generation_id: UUID, problem: str, user_id: UUID | None = None
+    ) -> GenerationRecord:
+        """End a generation, whoever works on it, and return its record.
+
+        One that has ended stays as it is.
+
+        Raises:
+            GenerationNotFoundError: there is none.
+        """
+        ...
+
+    async def sweep(self, problem: str) -> Swept:
+        """Delete what dead writers left, and give up what was resumed in vain, by that error.
+
+        What learners asked for is forgotten a day after it was answered.
+        """
+        ...
 
 
 class Store(Protocol):
@@ -19,8 +95,19 @@ class Store(Protocol):
     refuses this service.
     """
 
-    async def add_roadmap(self, roadmap: NewRoadmap) -> Roadmap:
-        """Write a roadmap and all its tasks, or nothing, and return it as stored."""
+    @property
+    def generations(self) -> Generations:
+        """The record of how roadmaps came about."""
+        ...
+
+    async def add_roadmap(self, roadmap: NewRoadmap) -> GenerationRecord:
+        """Write a roadmap and all its tasks, or nothing, and finish its generation with it.
+
+        After a `StoreError` the roadmap is stored whole or not at all, and its generation knows.
+
+        Raises:
+            LeaseLostError: the generation has ended, or another has taken it over.
+        """
         ...
 
     async def list_roadmaps(self, user_id: UUID) -> list[Roadmap]:
@@ -71,10 +158,6 @@ class Store(Protocol):
         Raises:
             RoadmapNotFoundError: there is none.
         """
-        ...
-
-    async def sweep_unpublished(self, older_than: timedelta) -> int:
-        """Delete what writers that died left behind, and return how many roadmaps that were."""
         ...
 
     async def close(self) -> None:

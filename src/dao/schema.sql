@@ -79,12 +79,49 @@ create table if not exists public.activity_logs (
     created_at timestamptz default now()
 );
 
+-- A generation, from the request to its end. Who holds its lease works on it; the roadmap here is
+-- the answer as it was first given, whatever became of it since.
+create table if not exists public.generations (
+    generation_id uuid primary key,
+    user_id uuid not null,
+    fingerprint text not null,
+    idempotency_key text,
+    request jsonb,
+    weeks_total int not null,
+    weeks_done int not null default 0,
+    started_at timestamptz not null default now(),
+    finished_at timestamptz,
+    lease_id uuid not null,
+    lease_until timestamptz not null,
+    resumptions int not null default 0,
+    roadmap_id bigint,
+    roadmap jsonb,
+    problem text,
+    model text not null default '',
+    calls int not null default 0,
+    retries int not null default 0,
+    prompt_tokens bigint not null default 0,
+    completion_tokens bigint not null default 0,
+    cost_dollars double precision,
+    first_day_seconds double precision
+);
+
+-- What was planned and paid for, in the order in which it came about.
+create table if not exists public.generation_events (
+    generation_id uuid not null references public.generations (generation_id) on delete cascade,
+    number int not null,
+    kind text not null,
+    part jsonb not null,
+    created_at timestamptz not null default clock_timestamp(),
+    primary key (generation_id, number)
+);
+
 -- Columns that a database made by older code lacks ------------------------------------------------
 
 -- A roadmap is visible once it is published; rows that older code writes are so at once.
 alter table public.roadmaps add column if not exists published_at timestamptz default now();
 -- The writer's own name for the row, known before the answer to its insert: the undo needs it.
-alter table public.roadmaps add column if not exists generation_id uuid;
+alter table public.roadmaps add column if not exists lease_id uuid;
 alter table public.roadmaps add column if not exists is_active boolean default true;
 alter table public.roadmaps add column if not exists created_at timestamptz default now();
 
@@ -120,7 +157,7 @@ end $$;
 
 -- Indexes ----------------------------------------------------------------------------------------
 
-create unique index if not exists roadmaps_generation_id on public.roadmaps (generation_id);
+create unique index if not exists roadmaps_lease on public.roadmaps (lease_id);
 create index if not exists roadmaps_user_newest
     on public.roadmaps (user_id, created_at desc, roadmap_id desc);
 create index if not exists roadmaps_unpublished
@@ -131,6 +168,21 @@ create index if not exists goals_roadmap on public.goals (roadmap_id);
 create index if not exists tasks_goal on public.tasks (goal_id);
 create index if not exists time_entries_task on public.time_entries (task_id);
 create index if not exists rules_goal on public.rules (goal_id);
+create unique index if not exists generations_lease on public.generations (lease_id);
+create index if not exists generations_user on public.generations (user_id, started_at);
+create index if not exists generations_unfinished
+    on public.generations (lease_until) where finished_at is null;
+create index if not exists generations_roadmap on public.generations (roadmap_id);
+create index if not exists generations_remembered
+    on public.generations (finished_at) where request is not null;
+-- One generation per key and user; a failed one frees its key.
+create unique index if not exists generations_key
+    on public.generations (user_id, idempotency_key)
+    where idempotency_key is not null and problem is null;
+-- Without a key, one running generation per wish and user.
+create unique index if not exists generations_twin
+    on public.generations (user_id, fingerprint)
+    where idempotency_key is null and finished_at is null;
 
 -- Reads and writes that PostgREST cannot say in one request -----------------------------------------
 
@@ -189,6 +241,239 @@ as $$
     select exists (select from updated);
 $$;
 
+-- The steps of a generation, each atomic -------------------------------------------------------------
+
+-- Takes over a generation whose lease has expired: the one named, or the one that waits longest.
+-- Returns no row where there is none.
+create or replace function public.claim_generation(
+    p_lease_id uuid,
+    p_lease_seconds double precision,
+    p_most_resumptions int,
+    p_generation_id uuid default null
+) returns setof public.generations
+language sql
+security invoker
+set search_path = ''
+as $$
+    with free as (
+        select generation_id from public.generations
+        where finished_at is null
+            and lease_until < clock_timestamp()
+            and resumptions < p_most_resumptions
+            and (p_generation_id is null or generation_id = p_generation_id)
+        order by lease_until
+        limit 1
+        for update skip locked
+    )
+    update public.generations as g
+    set lease_id = p_lease_id,
+        lease_until = clock_timestamp() + make_interval(secs => p_lease_seconds),
+        resumptions = g.resumptions + 1
+    from free
+    where g.generation_id = free.generation_id
+    returning g.*;
+$$;
+
+-- Records a generation, or returns the one that stands for the same wish: that of the key, or
+-- without a key the one that still runs. Who asks holds the lease if the row says so: the row is
+-- new, or its former holder is gone.
+create or replace function public.begin_generation(
+    p_generation_id uuid,
+    p_user_id uuid,
+    p_fingerprint text,
+    p_idempotency_key text,
+    p_request jsonb,
+    p_lease_id uuid,
+    p_lease_seconds double precision,
+    p_most_resumptions int
+) returns setof public.generations
+language plpgsql
+security invoker
+set search_path = ''
+as $$
+declare
+    known public.generations;
+begin
+    -- One at a time, so that what is looked for and not found is not there. The unique indexes
+    -- say the same to whoever writes without this function.
+    perform pg_advisory_xact_lock(hashtext('momentum-ai: begin a generation'));
+    -- A key is kept for a day.
+    update public.generations
+    set idempotency_key = null
+    where user_id = p_user_id
+        and idempotency_key = p_idempotency_key
+        and finished_at is not null
+        and started_at < now() - interval '24 hours';
+    select * into known from public.generations
+    where user_id = p_user_id
+        and case
+            when generation_id = p_generation_id then true  -- asked again: the answer was lost
+            when p_idempotency_key is null
+                then fingerprint = p_fingerprint and finished_at is null
+            else idempotency_key = p_idempotency_key and problem is null
+        end
+    order by started_at
+    limit 1;
+    if found then
+        if known.finished_at is null and known.fingerprint = p_fingerprint then
+            return query select * from public.claim_generation(
+                p_lease_id, p_lease_seconds, p_most_resumptions, known.generation_id
+            );
+        end if;
+        if not found then
+            return next known;
+        end if;
+        return;
+    end if;
+    return query insert into public.generations (
+        generation_id, user_id, fingerprint, idempotency_key, request, weeks_total,
+        lease_id, lease_until
+    ) values (
+        p_generation_id, p_user_id, p_fingerprint, p_idempotency_key, p_request,
+        (p_request ->> 'duration_weeks')::int,
+        p_lease_id, clock_timestamp() + make_interval(secs => p_lease_seconds)
+    ) returning *;
+end;
+$$;
+
+-- Keeps new parts of a plan and renews the lease. Returns whether the lease still counts.
+create or replace function public.record_progress(
+    p_lease_id uuid,
+    p_lease_seconds double precision,
+    p_parts jsonb,
+    p_weeks_done int,
+    p_usage jsonb,
+    p_first_day_seconds double precision
+) returns boolean
+language sql
+security invoker
+set search_path = ''
+as $$
+    with held as (
+        update public.generations as g
+        set lease_until = clock_timestamp() + make_interval(secs => p_lease_seconds),
+            resumptions = case when jsonb_array_length(p_parts) > 0 then 0 else g.resumptions end,
+            weeks_done = p_weeks_done,
+            first_day_seconds = p_first_day_seconds,
+            model = p_usage ->> 'model',
+            calls = (p_usage ->> 'calls')::int,
+            retries = (p_usage ->> 'retries')::int,
+            prompt_tokens = (p_usage ->> 'prompt_tokens')::bigint,
+            completion_tokens = (p_usage ->> 'completion_tokens')::bigint,
+            cost_dollars = (p_usage ->> 'cost_dollars')::double precision
+        where g.lease_id = p_lease_id and g.finished_at is null
+        returning g.generation_id
+    ),
+    kept as (
+        insert into public.generation_events (generation_id, number, kind, part)
+        select held.generation_id, (part ->> 'number')::int, part ->> 'kind', part -> 'part'
+        from held, jsonb_array_elements(p_parts) as part
+        on conflict do nothing  -- told again: the answer was lost
+    )
+    select exists (select from held);
+$$;
+
+-- The commit point: publishes the roadmap that was written under a lease and finishes its
+-- generation. Returns no row where the lease counts no more, or the roadmap is gone.
+create or replace function public.publish_roadmap(p_lease_id uuid)
+returns setof public.generations
+language plpgsql
+security invoker
+set search_path = ''
+as $$
+declare
+    written public.roadmaps;
+begin
+    perform 1 from public.generations
+    where lease_id = p_lease_id and finished_at is null
+    for update;
+    if found then
+        update public.roadmaps
+        set published_at = now()
+        where lease_id = p_lease_id
+        returning * into written;
+        if found then
+            update public.generations
+            set finished_at = clock_timestamp(),
+                roadmap_id = written.roadmap_id,
+                roadmap = jsonb_build_object(
+                    'roadmap_id', written.roadmap_id,
+                    'user_id', written.user_id,
+                    'description', written.description,
+                    'level', written.level,
+                    'duration_weeks', written.duration_weeks,
+                    'daily_hours', written.daily_hours,
+                    'is_active', written.is_active,
+                    'created_at', written.created_at
+                )
+            where lease_id = p_lease_id;
+        end if;
+    end if;
+    return query select * from public.generations
+    where lease_id = p_lease_id and roadmap_id is not null;
+end;
+$$;
+
+-- Ends what nobody will end: deletes what was written under leases that count no more, gives up
+-- generations that were resumed in vain, and forgets after a day what learners asked for.
+create or replace function public.sweep_generations(p_most_resumptions int, p_problem text)
+returns table (roadmaps bigint, generations bigint)
+language sql
+security invoker
+set search_path = ''
+as $$
+    with given_up as (
+        update public.generations as g
+        set finished_at = clock_timestamp(), problem = p_problem
+        where g.finished_at is null
+            and g.lease_until < clock_timestamp()
+            and g.resumptions >= p_most_resumptions
+        returning 1
+    ),
+    deleted as (
+        delete from public.roadmaps as r
+        where r.published_at is null
+            and not exists (
+                select from public.generations as g
+                where g.lease_id = r.lease_id
+                    and g.finished_at is null
+                    and g.lease_until > clock_timestamp()
+            )
+            -- Older code wrote without a lease, and took seconds.
+            and (r.lease_id is not null or r.created_at < now() - interval '15 minutes')
+        returning 1
+    ),
+    forgotten as (
+        update public.generations as g
+        set request = null, roadmap = null, idempotency_key = null
+        where g.request is not null and g.finished_at < now() - interval '24 hours'
+        returning g.generation_id
+    ),
+    forgotten_events as (
+        delete from public.generation_events as e
+        using forgotten
+        where e.generation_id = forgotten.generation_id
+    )
+    select (select count(*) from deleted), (select count(*) from given_up);
+$$;
+
+-- A roadmap that is deleted takes what was planned for it along.
+create or replace function public.forget_generation_events() returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    delete from public.generation_events as e
+    using public.generations as g
+    where g.roadmap_id = old.roadmap_id and e.generation_id = g.generation_id;
+    return null;
+end;
+$$;
+create or replace trigger forget_generation_events
+    after delete on public.roadmaps
+    for each row execute function public.forget_generation_events();
+
 -- Rights: the service alone --------------------------------------------------------------------------
 
 alter table public.roadmaps enable row level security;
@@ -198,16 +483,38 @@ alter table public.tasks enable row level security;
 alter table public.time_entries enable row level security;
 alter table public.rules enable row level security;
 alter table public.activity_logs enable row level security;
+alter table public.generations enable row level security;
+alter table public.generation_events enable row level security;
 
 -- Hosted projects no longer grant new tables by themselves.
 grant select, insert, update, delete on
     public.roadmaps, public.roadmap_tasks, public.goals, public.tasks,
-    public.time_entries, public.rules, public.activity_logs
+    public.time_entries, public.rules, public.activity_logs,
+    public.generations, public.generation_events
 to service_role;
 grant select on public.roadmap_weeks to service_role;
 grant usage, select on all sequences in schema public to service_role;
-revoke execute on function public.set_task_completed(uuid, boolean, uuid) from public;
-grant execute on function public.set_task_completed(uuid, boolean, uuid) to service_role;
+revoke execute on function
+    public.set_task_completed(uuid, boolean, uuid),
+    public.begin_generation(
+        uuid, uuid, text, text, jsonb, uuid, double precision, int
+    ),
+    public.claim_generation(uuid, double precision, int, uuid),
+    public.record_progress(uuid, double precision, jsonb, int, jsonb, double precision),
+    public.publish_roadmap(uuid),
+    public.sweep_generations(int, text),
+    public.forget_generation_events()
+from public;
+grant execute on function
+    public.set_task_completed(uuid, boolean, uuid),
+    public.begin_generation(
+        uuid, uuid, text, text, jsonb, uuid, double precision, int
+    ),
+    public.claim_generation(uuid, double precision, int, uuid),
+    public.record_progress(uuid, double precision, jsonb, int, jsonb, double precision),
+    public.publish_roadmap(uuid),
+    public.sweep_generations(int, text)
+to service_role;
 
 commit;
 

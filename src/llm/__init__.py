@@ -4,19 +4,11 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
-from src.models import (
-    AssistantAnswer,
-    DayReady,
-    ModelUsage,
-    Outline,
-    PlannedWeek,
-    PlanRequest,
-    Roadmap,
-    Task,
-)
+from src.generations import PlannedPart
+from src.models import AssistantAnswer, ModelUsage, PlanRequest, Roadmap, Task
 from src.settings import Settings
 
-PlanPart: TypeAlias = Outline | DayReady | PlannedWeek | ModelUsage
+PlanPart: TypeAlias = PlannedPart | ModelUsage
 
 
 class Planner(Protocol):
@@ -27,12 +19,17 @@ class Planner(Protocol):
         """What made the plan, in one word: `offline` or `openrouter`."""
         ...
 
-    def plan(self, request: PlanRequest) -> AsyncGenerator[PlanPart, None]:
-        """Yield the outline, every day and every week as soon as each is known, then the usage.
+    def plan(
+        self, request: PlanRequest, known: Sequence[PlannedPart] = ()
+    ) -> AsyncGenerator[PlanPart, None]:
+        """Yield the outline, every day and every week as soon as each is known.
 
         The outline, each day and each week come exactly once, a week after its days; else in any
-        order. The usage is last. What is yielded satisfies `src.plan_rules`. Whoever leaves early
-        closes the generator, which ends all that is still being asked.
+        order. `known` is what an earlier planning of the same request came to: it counts as
+        yielded, and nothing of it is asked for again. What is yielded satisfies `src.plan_rules`.
+
+        Now and then, and at last, also after an error, comes the usage so far. Whoever leaves
+        early closes the generator, which ends all that is still being asked.
 
         Raises:
             ModelError: no valid plan came about; which subclass says why.

@@ -8,8 +8,10 @@ import logging
 from collections.abc import AsyncGenerator, Sequence
 from itertools import pairwise
 
+from src.generations import PlannedPart
 from src.llm import PlanPart
 from src.llm import offline_phrases as phrases
+from src.llm.known_parts import KnownParts
 from src.llm.offline_curriculum import LEARNING_DAYS, Lesson, Week, curriculum, weekly_goal
 from src.llm.offline_exercises import EXERCISES
 from src.llm.offline_schedule import Slot, learning_slots, minutes_of, review_slots
@@ -40,26 +42,34 @@ class OfflinePlanner:
 
     name = "offline"
 
-    async def plan(self, request: PlanRequest) -> AsyncGenerator[PlanPart, None]:
-        """Yield the outline, then every week in order."""
+    async def plan(
+        self, request: PlanRequest, known: Sequence[PlannedPart] = ()
+    ) -> AsyncGenerator[PlanPart, None]:
+        """Yield the outline, then every week in order, but for what is known already."""
+        told = KnownParts(known)
         subject = subject_of(request.goal)
         weeks = curriculum(request.level, request.duration_weeks)
         goals = [weekly_goal(week, subject, len(weeks)) for week in weeks]
         # The goal is the learner's own: it does not belong in a log.
         _logger.info("planned %d weeks offline: no model was asked", len(weeks))
-        yield Outline(
-            weeks=tuple(
-                WeekOutline(week_number=week.number, goal=goal, focus=week.topics)
-                for week, goal in zip(weeks, goals, strict=True)
+        if told.outline is None:
+            yield Outline(
+                weeks=tuple(
+                    WeekOutline(week_number=week.number, goal=goal, focus=week.topics)
+                    for week, goal in zip(weeks, goals, strict=True)
+                )
             )
-        )
         writer = _Writer(request, weeks)
         for week, goal in zip(weeks, goals, strict=True):
             # A long plan must not hold up the other requests of the event loop.
             await asyncio.sleep(0)
+            # Written although it is known: the weeks after it must not repeat it.
             days = writer.days(week)
+            if week.number in told.weeks:
+                continue
             for day in days:
-                yield DayReady(week_number=week.number, weekly_goal=goal, day=day)
+                if told.day(week.number, day.day_number) is None:
+                    yield DayReady(week_number=week.number, weekly_goal=goal, day=day)
             yield PlannedWeek(week_number=week.number, goal=goal, days=days)
         yield ModelUsage(model=self.name)
 

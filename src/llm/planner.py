@@ -14,6 +14,7 @@ from functools import partial
 from typing import TypeAlias
 
 from src.errors import ModelError, ModelOutputError
+from src.generations import PlannedPart
 from src.llm import PlanPart, prompts
 from src.llm.answers import (
     DayAnswer,
@@ -26,6 +27,7 @@ from src.llm.answers import (
     fitted,
     plain_line,
 )
+from src.llm.known_parts import KnownParts
 from src.llm.openrouter import Messages, OpenRouterClient, Shape
 from src.llm.repeats import TaskRegistry
 from src.models import (
@@ -37,7 +39,7 @@ from src.models import (
     PlanRequest,
     WeekOutline,
 )
-from src.plan_rules import TASKS_PER_DAY, day_violations, outline_violations
+from src.plan_rules import TASKS_PER_DAY, day_violations, outline_violations, same_text_key
 
 WEEK_PARTS = ((1, 2, 3, 4), (5, 6, 7))
 """A week's days are asked for in two calls side by side: half the wait, for a second prompt."""
@@ -69,8 +71,10 @@ class OpenRouterPlanner:
         self._client = client
         self._calls_per_roadmap = calls_per_roadmap
 
-    async def plan(self, request: PlanRequest) -> AsyncGenerator[PlanPart, None]:
-        planning = _Planning(self._client, request, self._calls_per_roadmap)
+    async def plan(
+        self, request: PlanRequest, known: Sequence[PlannedPart] = ()
+    ) -> AsyncGenerator[PlanPart, None]:
+        planning = _Planning(self._client, request, self._calls_per_roadmap, KnownParts(known))
         async with aclosing(planning.parts()) as parts:
             async for part in parts:
                 yield part
@@ -109,16 +113,22 @@ class _Numbering:
 class _Planning:
     """The planning of one roadmap."""
 
-    def __init__(self, client: OpenRouterClient, request: PlanRequest, calls: int) -> None:
+    def __init__(
+        self, client: OpenRouterClient, request: PlanRequest, calls: int, known: KnownParts
+    ) -> None:
         weeks = request.duration_weeks
         needed_calls = 1 + weeks * len(WEEK_PARTS)
         self._client = client
         self._request = request
         self._places = asyncio.Semaphore(calls)
         self._meter = client.meter(RETRIES_PER_CALL * needed_calls + 6)
+        self._known = known
+        # A week is planned towards its goal before its entry is complete, or was so before.
+        self._goals = dict(known.goals)
         self._weeks: list[WeekOutline] = []
-        self._first: WeekOutline | None = None
+        self._started: set[int] = set()
         self._registry = TaskRegistry()
+        self._registry.add(known.texts())
         # Holds all that a plan consists of, so that telling never waits: the outline, each week
         # and its days, the usage, and the end.
         self._told: asyncio.Queue[PlanPart | None] = asyncio.Queue(weeks * 8 + 3)
@@ -130,8 +140,10 @@ class _Planning:
         try:
             while (part := await self._told.get()) is not None:
                 yield part
-            await planning
+                if isinstance(part, PlannedWeek):
+                    yield self._meter.usage()
             yield self._meter.usage()
+            await planning
         finally:
             planning.cancel()
             with suppress(asyncio.CancelledError, ModelError):
@@ -152,6 +164,11 @@ class _Planning:
 
         The first starts on its goal alone, before its entry is complete: the learner waits for it.
         """
+        if self._known.outline is not None:
+            self._weeks = list(self._known.outline.weeks)
+            for week in self._weeks:
+                start(week)
+            return
         weeks = self._request.duration_weeks
         problems: list[str] = []
         async for attempt in self._client.attempts(self._meter):
@@ -166,28 +183,29 @@ class _Planning:
                 if len(self._weeks) < weeks:
                     problems.append("The outline ends too early.")
                     raise ModelOutputError(f"the outline stayed unusable: {problems[0]}")
-        if weeks > 1:
-            start(self._weeks[-1])
+        self._start_once(start, self._weeks[-1])
         self._told.put_nowait(Outline(weeks=tuple(self._weeks)))
 
     def _start_first(self, start: _Start, text: str) -> None:
-        if self._first is None and (goal := _FIRST_GOAL.search(text)):
+        if not self._weeks and 1 not in self._started and (goal := _FIRST_GOAL.search(text)):
             with suppress(ValueError, ModelOutputError):
                 entry = {"week_number": 1, "goal": json.loads(goal[1]), "focus": []}
-                self._first = self._read_week(entry)
-                start(self._first)
+                first = self._read_week(entry)
+                self._goals[1] = first.goal
+                self._start_once(start, first)
 
     def _take_week(self, start: _Start, item: object) -> None:
         if len(self._weeks) == self._request.duration_weeks:
             return  # More weeks than asked for: the rest is left out.
         week = self._read_week(item)
-        if week.week_number == 1 and self._first is not None:
-            week = week.model_copy(update={"goal": self._first.goal})  # It is being planned.
         self._weeks.append(week)
-        if week.week_number == 1 and self._first is None:
+        # A week starts when the next one is known; the first, for which the learner waits, at once.
+        self._start_once(start, self._weeks[max(week.week_number - 2, 0)])
+
+    def _start_once(self, start: _Start, week: WeekOutline) -> None:
+        if week.week_number not in self._started:
+            self._started.add(week.week_number)
             start(week)
-        elif week.week_number > 2:  # noqa: PLR2004  the second week waits for the third
-            start(self._weeks[-2])
 
     def _read_week(self, item: object) -> WeekOutline:
         answer = fitted(item, WeekGoal)
@@ -195,9 +213,16 @@ class _Planning:
         # Counted from zero, or anew after a retry: the order says which week is meant.
         if answer.week_number not in {number, number - 1}:
             raise ModelOutputError(f"Week {number} is missing, or out of order.")
+        goal = self._goals.get(number) or plain_line(answer.goal)
+        if any(
+            same_text_key(goal) == same_text_key(other)
+            for week_number, other in self._goals.items()
+            if week_number != number
+        ):
+            raise ModelOutputError(f"Week {number} has the goal of another week.")
         week = WeekOutline(
             week_number=number,
-            goal=plain_line(answer.goal),
+            goal=goal,
             focus=tuple(map(plain_line, answer.focus)),
         )
         prefix = Outline(weeks=(*self._weeks, week))
@@ -207,6 +232,8 @@ class _Planning:
         return week
 
     async def _week(self, week: WeekOutline) -> None:
+        if week.week_number in self._known.weeks:
+            return
         async with asyncio.TaskGroup() as group:
             parts = [group.create_task(self._days(week, numbers)) for numbers in WEEK_PARTS]
         days = tuple(day for part in parts for day in part.result())
@@ -215,6 +242,11 @@ class _Planning:
     async def _days(self, week: WeekOutline, numbers: Sequence[int]) -> list[PlannedDay]:
         """Ask for some days of a week until all are valid, and tell each when it is."""
         days = _Days(numbers)
+        for number in numbers:
+            if known := self._known.day(week.week_number, number):
+                days.accepted[number] = known
+        if not days.missing():
+            return [days.accepted[number] for number in numbers]
         problems: list[str] = []
         async for attempt in self._client.attempts(self._meter):
             with attempt:

@@ -84,6 +84,25 @@ data: {"roadmap_id":1,"user_id":"…","description":"…"}
 id: 30
 """
 
+GENERATION_STATUS = {
+    "generation_id": "3f6c1d52-7d0b-4d55-9a53-0c5a3d8d7b10",
+    "state": "running",
+    "weeks_done": 3,
+    "weeks_total": 12,
+    "started_at": "2026-01-26T10:29:40Z",
+    "finished_at": None,
+    "roadmap": None,
+    "problem": None,
+    "usage": {
+        "model": "openai/gpt-4o-mini",
+        "calls": 9,
+        "retries": 0,
+        "prompt_tokens": 3100,
+        "completion_tokens": 5200,
+        "cost_dollars": 0.0036,
+    },
+}
+
 ANSWER_EVENTS = """\
 event: token
 data: "Start with "
@@ -91,6 +110,29 @@ data: "Start with "
 event: answer
 data: {"response":"Start with the exercises of day 1.","sources":[]}
 """
+
+
+ACCEPTED: dict[str, Any] = {
+    "description": "Accepted, with `Prefer: respond-async`",
+    "content": {
+        "application/json": {
+            "schema": {"$ref": "#/components/schemas/GenerationStatus"},
+            "example": GENERATION_STATUS,
+        }
+    },
+    "headers": {
+        "Location": {
+            "description": "Where the generation is told of.",
+            "schema": {"type": "string"},
+        },
+        "Preference-Applied": {"description": "`respond-async`", "schema": {"type": "string"}},
+    },
+}
+
+
+def event_stream(events: str) -> dict[int | str, dict[str, Any]]:
+    """Return the description of an answer 200 that is an event stream."""
+    return {200: {"content": {"text/event-stream": _stream_of(events)}}}
 
 
 def answers(
@@ -107,5 +149,9 @@ def answers(
     }
     content: dict[str, Any] = {"application/json": {"example": value}}
     if events is not None:
-        content["text/event-stream"] = {"schema": {"type": "string"}, "example": events}
+        content["text/event-stream"] = _stream_of(events)
     return {200: {"content": content, "headers": described}}
+
+
+def _stream_of(events: str) -> dict[str, Any]:
+    return {"schema": {"type": "string"}, "example": events}

@@ -1,46 +1,49 @@
 """Roadmaps: generate, list, delete."""
 
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Depends, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from src.dependencies import Generator, Owner, RoadmapIdInPath, refuse_several_users
-from src.errors import MomentumError, OverloadedError, RoadmapNotFoundError, StoreConflictError
-from src.models import (
-    DayReady,
-    GenerateRoadmap,
-    Outline,
-    PlannedWeek,
-    Roadmap,
-    SavedRoadmap,
-    Success,
+from src.dependencies import (
+    Generator,
+    IdempotencyKey,
+    Owner,
+    RoadmapIdInPath,
+    refuse_several_users,
 )
+from src.errors import (
+    GenerationAbandonedError,
+    GenerationCancelledError,
+    GenerationRunningError,
+    HandedOverError,
+    IdempotencyKeyReusedError,
+    OverloadedError,
+    RoadmapNotFoundError,
+    ShuttingDownError,
+    StoreConflictError,
+)
+from src.models import GenerateRoadmap, GenerationStatus, Roadmap, Success
 from src.problems import (
     BODY_STATUSES,
+    GENERATION_PATH,
     MODEL_ERRORS,
     STORE_ERRORS,
     error_responses,
-    problem_of,
 )
 from src.routers import examples
 from src.routers.examples import answers
-from src.services.roadmap_generator import Generation
-from src.strict_json import EventStreamRoute, StrictJSONRoute
+from src.routers.generations import status_of, told
+from src.services.roadmap_generator import Begun
+from src.strict_json import EventStreamRoute, RespondAsyncRoute, StrictJSONRoute
 
 PLANNER_HEADER = "Momentum-Planner"
-
-EVENT_NAMES: dict[type, str] = {
-    Outline: "outline",
-    DayReady: "day",
-    PlannedWeek: "week",
-    SavedRoadmap: "saved",
-}
-"""The events of a generation, told as they happen; any other is a `problem`."""
+REPLAYED_HEADER = "Idempotency-Replayed"
+PREFERENCE_HEADER = "Preference-Applied"
 
 stream_router = APIRouter(route_class=EventStreamRoute, include_in_schema=False)
+async_router = APIRouter(route_class=RespondAsyncRoute, include_in_schema=False)
 router = APIRouter(
     tags=["roadmaps"],
     route_class=StrictJSONRoute,
@@ -48,9 +51,23 @@ router = APIRouter(
 )
 
 
-async def _started(body: GenerateRoadmap, generator: Generator, response: Response) -> Generation:
+async def _begun(
+    body: Annotated[
+        GenerateRoadmap, Body(openapi_examples={"roadmap": {"value": examples.GENERATE_ROADMAP}})
+    ],
+    generator: Generator,
+    response: Response,
+    idempotency_key: IdempotencyKey = None,
+) -> Begun:
+    begun = await generator.begin(body.user_id, body.wish(), idempotency_key)
     response.headers[PLANNER_HEADER] = generator.planner_name
-    return generator.start(body.user_id, body.wish())
+    response.headers["Location"] = GENERATION_PATH.format(begun.generation_id)
+    if begun.is_replay:
+        response.headers[REPLAYED_HEADER] = "true"
+    return begun
+
+
+BegunGeneration = Annotated[Begun, Depends(_begun)]
 
 
 @router.post(
@@ -59,40 +76,55 @@ async def _started(body: GenerateRoadmap, generator: Generator, response: Respon
     responses=answers(
         examples.ROADMAP,
         events=examples.GENERATION_EVENTS,
-        headers={PLANNER_HEADER: "What made the plan: `openrouter`, or `offline` without a model."},
+        headers={
+            PLANNER_HEADER: "What makes the plans: `openrouter`, or `offline` without a model.",
+            REPLAYED_HEADER: "`true` where the answer was first given to an earlier request.",
+            "Location": "Where the generation is told of.",
+        },
     )
+    | {202: examples.ACCEPTED}
     | error_responses(
-        *MODEL_ERRORS, *STORE_ERRORS, StoreConflictError, OverloadedError, statuses=BODY_STATUSES
+        *MODEL_ERRORS,
+        *STORE_ERRORS,
+        StoreConflictError,
+        OverloadedError,
+        IdempotencyKeyReusedError,
+        GenerationRunningError,
+        GenerationCancelledError,
+        GenerationAbandonedError,
+        HandedOverError,
+        ShuttingDownError,
+        statuses=BODY_STATUSES,
     ),
 )
-async def generate_roadmap(
-    body: Annotated[
-        GenerateRoadmap, Body(openapi_examples={"roadmap": {"value": examples.GENERATE_ROADMAP}})
-    ],
-    generator: Generator,
-    response: Response,
-) -> Roadmap:
+async def generate_roadmap(begun: BegunGeneration, generator: Generator) -> Roadmap:
     """Plan week by week, then store the roadmap whole; if anything fails, nothing is stored.
 
     With `Accept: text/event-stream` the plan is told as it comes about, in the events `outline`,
-    `day`, `week`, and at last `saved` or `problem`.
+    `day`, `week`, and at last `saved` or `problem`. With `Prefer: respond-async` the answer is
+    202 at once, and `Location` says where the generation is told of.
+
+    With an `Idempotency-Key` a request can be repeated for a day without making a second roadmap.
     """
-    response.headers[PLANNER_HEADER] = generator.planner_name
-    return await generator.generate(body.user_id, body.wish())
+    return await generator.wait_for(begun.generation_id)
+
+
+@async_router.post("/generate_roadmap", status_code=202)
+async def begin_roadmap_generation(
+    begun: BegunGeneration, generator: Generator, response: Response
+) -> GenerationStatus:
+    """Answer at once; the generation goes on."""
+    response.headers[PREFERENCE_HEADER] = "respond-async"
+    return status_of(await generator.record(begun.generation_id))
 
 
 @stream_router.post("/generate_roadmap", response_class=EventSourceResponse)
 async def watch_roadmap_generation(
-    generation: Annotated[Generation, Depends(_started)],
+    begun: BegunGeneration, generator: Generator
 ) -> AsyncGenerator[ServerSentEvent, None]:
     """Tell the plan as it comes about. The generation goes on when the client leaves."""
-    number = 0
-    async with aclosing(generation.events()) as events:
-        async for event in events:
-            number += 1
-            name = EVENT_NAMES.get(type(event), "problem")
-            data = problem_of(event) if isinstance(event, MomentumError) else event
-            yield ServerSentEvent(event=name, id=str(number), data=data)
+    async for event in told(generator, begun.generation_id):
+        yield event
 
 
 @router.get(

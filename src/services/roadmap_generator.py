@@ -1,110 +1,166 @@
-"""From a learner's request to a stored roadmap, watched or not."""
+"""From a learner's request to a stored roadmap, whichever process makes it."""
 
 import asyncio
 import logging
-import time
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
-from typing import TypeAlias
+import random
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing, contextmanager
+from dataclasses import dataclass
 from uuid import UUID
 
 from src.dao import Store
-from src.errors import ModelOutputError, ModelTooSlowError, MomentumError, OverloadedError
-from src.llm import Planner
-from src.models import (
-    DayReady,
-    GenerationFigures,
-    ModelUsage,
-    NewRoadmap,
-    Outline,
-    PlannedWeek,
-    PlanRequest,
-    Roadmap,
-    SavedRoadmap,
+from src.errors import (
+    GenerationAbandonedError,
+    GenerationCancelledError,
+    GenerationRunningError,
+    GenerationSucceededError,
+    IdempotencyKeyReusedError,
+    MomentumError,
+    OverloadedError,
+    ShuttingDownError,
 )
+from src.generations import GenerationRecord, Lease, NewGeneration
+from src.llm import Planner
+from src.models import PlanRequest, Roadmap, SavedRoadmap
+from src.services.generation_run import GenerationEvent, GenerationRun, outcome_of
 
 logger = logging.getLogger(__name__)
 
 MOST_GENERATIONS = 100
 """Running at once in one process; each holds its plan in memory until it is stored."""
 
-GenerationEvent: TypeAlias = Outline | DayReady | PlannedWeek | SavedRoadmap | MomentumError
+POLL_SECONDS = 0.5
+"""How often a generation of another process is looked at."""
 
 
-class Generation:
-    """One roadmap in the making: what has happened so far, for whoever watches.
+@dataclass(frozen=True)
+class Begun:
+    """A generation that a request led to.
 
-    The last event is the saved roadmap or the error that ended it.
+    `is_replay` says that it had already succeeded, for an earlier request with the same key.
     """
 
-    def __init__(self) -> None:
-        self._events: list[GenerationEvent] = []
-        self._news = asyncio.Event()
-
-    def tell(self, event: GenerationEvent) -> None:
-        """Let all who watch know of an event."""
-        self._events.append(event)
-        news, self._news = self._news, asyncio.Event()
-        news.set()
-
-    async def events(self) -> AsyncGenerator[GenerationEvent, None]:
-        """Yield every event from the first to the last; leaving does not end the generation."""
-        told = 0
-        while True:
-            news = self._news
-            for event in self._events[told:]:
-                told += 1
-                yield event
-                if isinstance(event, SavedRoadmap | MomentumError):
-                    return
-            if told == len(self._events):
-                await news.wait()
+    generation_id: UUID
+    is_replay: bool
 
 
 class RoadmapGenerator:
-    """Plans roadmaps, stores them whole, lists and deletes them."""
+    """Has roadmaps made and stored whole, tells how that goes on, lists and deletes them."""
 
-    def __init__(self, store: Store, planner: Planner, timeout_seconds: float) -> None:
+    def __init__(
+        self, store: Store, planner: Planner, *, timeout_seconds: float, lease_seconds: float
+    ) -> None:
         self._store = store
         self._planner = planner
         self._timeout_seconds = timeout_seconds
-        self._running: set[asyncio.Task[None]] = set()
+        self._lease_seconds = lease_seconds
+        self._runs: dict[UUID, GenerationRun] = {}
+        self._beginning = 0
+        self._is_leaving = False
+        self._handing_over: asyncio.Task[None] | None = None
 
     @property
     def planner_name(self) -> str:
         """What makes the plans, in one word."""
         return self._planner.name
 
-    def start(self, user_id: UUID, request: PlanRequest) -> Generation:
-        """Start to plan and store a roadmap; it goes on whether or not anybody watches.
+    async def begin(
+        self, user_id: UUID, request: PlanRequest, idempotency_key: str | None = None
+    ) -> Begun:
+        """Have a roadmap made; it goes on whether or not anybody waits for it.
+
+        An identical request of the user that still runs, or one with the same key, is the same
+        generation. One whose process died is gone on with here.
 
         Raises:
+            IdempotencyKeyReusedError: the key stands for another request.
+            GenerationRunningError: the key's generation is being made.
             OverloadedError: too many are running already.
+            ShuttingDownError: this process is about to end.
         """
-        if len(self._running) >= MOST_GENERATIONS:
-            raise OverloadedError(f"{MOST_GENERATIONS} generations are running")
-        generation = Generation()
-        # The set keeps the task alive, and lets `close` find it.
-        task = asyncio.create_task(self._run(generation, user_id, request))
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
-        return generation
+        asked = NewGeneration(user_id=user_id, request=request, idempotency_key=idempotency_key)
+        lease = Lease(seconds=self._lease_seconds)
+        with self._place():
+            record = await self._store.generations.begin(asked, lease)
+            if record.lease_id == lease.lease_id:
+                await self._make(record, lease)
+                return Begun(record.generation_id, is_replay=False)
+        if record.fingerprint != asked.fingerprint:
+            raise IdempotencyKeyReusedError(record.generation_id)
+        if idempotency_key is not None and record.finished_at is None:
+            raise GenerationRunningError(record.generation_id)
+        return Begun(record.generation_id, is_replay=record.finished_at is not None)
 
-    async def generate(self, user_id: UUID, request: PlanRequest) -> Roadmap:
-        """Plan and store a roadmap, or store nothing.
+    async def wait_for(self, generation_id: UUID) -> Roadmap:
+        """Wait for a generation to end and return its roadmap.
 
         Raises:
-            ModelError: no valid plan came about.
-            StoreError: the plan could not be stored.
-            OverloadedError: too many are running already.
+            MomentumError: it ended otherwise; which subclass says why.
         """
-        async with aclosing(self.start(user_id, request).events()) as events:
-            async for event in events:
-                if isinstance(event, MomentumError):
-                    raise event
-                if isinstance(event, SavedRoadmap):
-                    return event
-        raise AssertionError("unreachable: the last event is one of the two")
+        end = await self._outcome(generation_id)
+        if isinstance(end, MomentumError):
+            raise end
+        return end
+
+    async def events(
+        self, generation_id: UUID, after: int = 0
+    ) -> AsyncGenerator[tuple[int, GenerationEvent], None]:
+        """Yield a generation's events with their numbers, from the one that follows `after` on.
+
+        It may be made by any process. Leaving does not end it.
+
+        Raises:
+            GenerationNotFoundError: there is none.
+        """
+        run = self._runs.get(generation_id)
+        events = run.events(after) if run else self._recorded_events(generation_id, after)
+        async with aclosing(events):
+            async for numbered in events:
+                yield numbered
+
+    async def record(self, generation_id: UUID, user_id: UUID | None = None) -> GenerationRecord:
+        """Return what is known of a generation.
+
+        Raises:
+            GenerationNotFoundError: there is none.
+        """
+        return await self._store.generations.get(generation_id, user_id)
+
+    async def cancel(self, generation_id: UUID, user_id: UUID | None = None) -> None:
+        """End a generation, whichever process makes it; what it has cost stays on record.
+
+        Raises:
+            GenerationNotFoundError: there is none.
+            GenerationSucceededError: it has made its roadmap.
+        """
+        record = await self._store.generations.cancel(
+            generation_id, GenerationCancelledError.__name__, user_id
+        )
+        if record.roadmap is not None:
+            raise GenerationSucceededError(generation_id)
+        if run := self._runs.get(generation_id):
+            await run.stop()
+
+    async def sweep(self) -> None:
+        """End what nobody will end, and go on with what dead processes left unfinished.
+
+        Raises:
+            StoreError: the database cannot be asked.
+        """
+        swept = await self._store.generations.sweep(GenerationAbandonedError.__name__)
+        if swept.roadmaps or swept.generations:
+            logger.warning(
+                "deleted %d unpublished roadmaps, gave up %d generations",
+                swept.roadmaps,
+                swept.generations,
+            )
+        while not self._is_leaving and len(self._runs) < MOST_GENERATIONS:
+            lease = Lease(seconds=self._lease_seconds)
+            record = await self._store.generations.claim(lease)
+            if record is None:
+                return
+            logger.warning("going on with generation %s", record.generation_id)
+            await self._make(record, lease)
 
     async def list_roadmaps(self, user_id: UUID) -> list[Roadmap]:
         """Return the user's roadmaps, newest first."""
@@ -118,58 +174,87 @@ class RoadmapGenerator:
         """
         await self._store.delete_roadmap(roadmap_id, user_id)
 
+    def leave(self, drain_seconds: float) -> None:
+        """Begin nothing more, and hand over what still runs after so many seconds."""
+        self._is_leaving = True
+
+        async def hand_over_later() -> None:
+            await asyncio.sleep(drain_seconds)
+            await self._hand_over()
+
+        self._handing_over = asyncio.create_task(hand_over_later())
+
     async def close(self) -> None:
-        """Cancel what still runs; nothing of it is stored."""
-        for task in self._running:
-            task.cancel()
-        await asyncio.gather(*self._running, return_exceptions=True)
+        """Hand over what still runs."""
+        self._is_leaving = True
+        if self._handing_over is not None:
+            self._handing_over.cancel()
+        await self._hand_over()
 
-    async def _run(self, generation: Generation, user_id: UUID, request: PlanRequest) -> None:
+    @contextmanager
+    def _place(self) -> Iterator[None]:
+        """Hold a place among the generations of this process while one begins."""
+        if self._is_leaving:
+            raise ShuttingDownError
+        if len(self._runs) + self._beginning >= MOST_GENERATIONS:
+            raise OverloadedError(f"{MOST_GENERATIONS} generations are running")
+        self._beginning += 1
         try:
-            generation.tell(await self._plan_and_store(generation, user_id, request))
-        except MomentumError as error:
-            generation.tell(error)
-        except BaseException as error:
-            # Whoever watches must not wait for ever; the cause is for the log.
-            if not isinstance(error, asyncio.CancelledError):
-                logger.exception("a generation failed unexpectedly")
-            generation.tell(MomentumError("the generation ended unexpectedly"))
-            raise
+            yield
+        finally:
+            self._beginning -= 1
 
-    async def _plan_and_store(
-        self, generation: Generation, user_id: UUID, request: PlanRequest
-    ) -> SavedRoadmap:
-        began = time.monotonic()
-        first_day: float | None = None
-        weeks: list[PlannedWeek] = []
-        usage = ModelUsage(model=self._planner.name)
+    async def _make(self, record: GenerationRecord, lease: Lease) -> None:
+        """Make a generation's roadmap here, on from what is kept of it."""
+        known = await self._store.generations.parts(record.generation_id)
+        run = GenerationRun(
+            record=record,
+            known=known,
+            lease=lease,
+            store=self._store,
+            planner=self._planner,
+            timeout_seconds=self._timeout_seconds,
+        )
+        self._runs[record.generation_id] = run
+
+        def forget(_: object) -> None:
+            # Unless it was taken over, here, from a run that had lost its lease.
+            if self._runs.get(record.generation_id) is run:
+                del self._runs[record.generation_id]
+
+        run.task.add_done_callback(forget)
+
+    async def _outcome(self, generation_id: UUID) -> SavedRoadmap | MomentumError:
+        if run := self._runs.get(generation_id):
+            return await run.outcome()
         try:
-            async with (
-                asyncio.timeout(self._timeout_seconds),
-                aclosing(self._planner.plan(request)) as parts,
-            ):
-                async for part in parts:
-                    if isinstance(part, ModelUsage):
-                        usage = part
-                        continue
-                    if isinstance(part, DayReady) and first_day is None:
-                        first_day = time.monotonic() - began
-                    if isinstance(part, PlannedWeek):
-                        weeks.append(part)
-                    generation.tell(part)
+            async with asyncio.timeout(self._timeout_seconds):
+                get = self._store.generations.get
+                while (record := await get(generation_id)).finished_at is None:
+                    await self._until_the_next_look()
         except TimeoutError:
-            raise ModelTooSlowError(f"no plan within {self._timeout_seconds:g} s") from None
-        weeks.sort(key=lambda week: week.week_number)
-        # A planner that broke its promise must not make a roadmap with a hole.
-        if [week.week_number for week in weeks] != list(range(1, request.duration_weeks + 1)):
-            raise ModelOutputError("the planner left weeks out")
-        roadmap = await self._store.add_roadmap(
-            NewRoadmap(user_id=user_id, request=request, weeks=tuple(weeks))
-        )
-        figures = GenerationFigures(
-            **usage.model_dump(),
-            first_day_seconds=round(first_day or 0, 3),
-            total_seconds=round(time.monotonic() - began, 3),
-        )
-        logger.info("generated roadmap %d: %s", roadmap.roadmap_id, figures)
-        return SavedRoadmap(**dict(roadmap), generation=figures)
+            raise GenerationRunningError(generation_id) from None
+        return outcome_of(record)
+
+    async def _recorded_events(
+        self, generation_id: UUID, after: int
+    ) -> AsyncGenerator[tuple[int, GenerationEvent], None]:
+        number = after
+        while True:
+            # In this order: what is finished has all its parts.
+            record = await self._store.generations.get(generation_id)
+            for part in await self._store.generations.parts(generation_id, number):
+                number += 1
+                yield number, part
+            if record.finished_at is not None:
+                yield number + 1, outcome_of(record)
+                return
+            await self._until_the_next_look()
+
+    async def _until_the_next_look(self) -> None:
+        if self._is_leaving:
+            raise ShuttingDownError
+        await asyncio.sleep(POLL_SECONDS * random.uniform(0.8, 1.2))  # noqa: S311
+
+    async def _hand_over(self) -> None:
+        await asyncio.gather(*(run.stop() for run in list(self._runs.values())))

@@ -1,0 +1,210 @@
+"""One SQLite file: its schema, and work on it in transactions, off the event loop."""
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Self, TypeVar
+
+import stamina
+
+from src.errors import StoreConflictError, StoreUnavailableError
+
+SCHEMA = """
+create table if not exists roadmaps (
+    roadmap_id integer primary key autoincrement,
+    user_id text not null,
+    description text not null,
+    level text not null,
+    duration_weeks integer not null,
+    daily_hours real not null,
+    is_active integer not null default 1,
+    created_at text not null
+);
+create index if not exists roadmaps_user_newest
+    on roadmaps (user_id, created_at desc, roadmap_id desc);
+create table if not exists roadmap_tasks (
+    id text primary key,
+    roadmap_id integer not null references roadmaps (roadmap_id) on delete cascade,
+    week_number integer not null,
+    weekly_goal text not null,
+    day_number integer not null,
+    position integer not null,
+    task_text text not null,
+    effort text not null,
+    category text not null,
+    completed integer not null default 0,
+    completed_at text,
+    created_at text not null
+);
+create unique index if not exists roadmap_tasks_in_order
+    on roadmap_tasks (roadmap_id, week_number, day_number, position);
+create table if not exists generations (
+    generation_id text primary key,
+    user_id text not null,
+    fingerprint text not null,
+    idempotency_key text,
+    request text,
+    weeks_total integer not null,
+    weeks_done integer not null default 0,
+    started_at text not null,
+    finished_at text,
+    lease_id text not null unique,
+    lease_until text not null,
+    resumptions integer not null default 0,
+    roadmap_id integer,
+    roadmap text,
+    problem text,
+    model text not null default '',
+    calls integer not null default 0,
+    retries integer not null default 0,
+    prompt_tokens integer not null default 0,
+    completion_tokens integer not null default 0,
+    cost_dollars real,
+    first_day_seconds real
+);
+create index if not exists generations_user on generations (user_id, started_at);
+create index if not exists generations_unfinished
+    on generations (lease_until) where finished_at is null;
+create index if not exists generations_roadmap on generations (roadmap_id);
+create unique index if not exists generations_key
+    on generations (user_id, idempotency_key)
+    where idempotency_key is not null and problem is null;
+create unique index if not exists generations_twin
+    on generations (user_id, fingerprint)
+    where idempotency_key is null and finished_at is null;
+create table if not exists generation_events (
+    generation_id text not null references generations (generation_id) on delete cascade,
+    number integer not null,
+    kind text not null,
+    part text not null,
+    created_at text not null,
+    primary key (generation_id, number)
+) without rowid;
+create trigger if not exists forget_generation_events after delete on roadmaps
+begin
+    delete from generation_events where generation_id in
+        (select generation_id from generations where roadmap_id = old.roadmap_id);
+end;
+"""
+"""Tables as in schema.sql, times as ISO 8601 text in UTC, which sorts as the times do."""
+
+BUSY_TIMEOUT_SECONDS = 5.0
+"""How long a statement waits for another process's write before it fails."""
+
+THREADS = 4
+"""Each has a connection of its own; SQLite itself lets many read and one write."""
+
+T = TypeVar("T")
+
+
+class SqliteFile:
+    """Runs work on threads that have a connection, with SQLite's errors translated.
+
+    Work that has begun runs to its end even if its caller is cancelled.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="sqlite")
+        self._local = threading.local()
+        self._connections: list[sqlite3.Connection] = []
+
+    @classmethod
+    async def open(cls, path: Path) -> Self:
+        """Open the file, making it and its tables where they are missing.
+
+        Raises:
+            StoreUnavailableError: the file cannot be opened, or is no database.
+        """
+        file = cls(path)
+        try:
+            # Several processes may open a new file at once, and the change to WAL does not wait
+            # for its lock as other statements do.
+            async for attempt in stamina.retry_context(
+                on=StoreUnavailableError, attempts=10, timeout=5, wait_initial=0.05, wait_max=0.5
+            ):
+                with attempt:
+                    await file.run(_create_schema)
+        except BaseException:
+            await file.close()
+            raise
+        return file
+
+    async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Return what work returns; each statement is a transaction where it begins none."""
+
+        def on_thread() -> T:
+            with _translated_errors():
+                return work(self._connection())
+
+        return await asyncio.get_running_loop().run_in_executor(self._threads, on_thread)
+
+    async def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Return what work returns, once all that it wrote is committed in one transaction."""
+
+        def in_transaction(connection: sqlite3.Connection) -> T:
+            with transaction(connection, "immediate"):
+                return work(connection)
+
+        return await self.run(in_transaction)
+
+    async def close(self) -> None:
+        """End what has begun, which the busy timeout bounds, and close the connections."""
+        await asyncio.to_thread(self._threads.shutdown)
+        for connection in self._connections:
+            connection.close()
+
+    def _connection(self) -> sqlite3.Connection:
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = sqlite3.connect(
+                self._path,
+                timeout=BUSY_TIMEOUT_SECONDS,
+                isolation_level=None,  # transactions are begun by name
+                check_same_thread=False,  # `close` runs on another thread, after this one ended
+            )
+            self._connections.append(connection)
+            connection.row_factory = sqlite3.Row
+            connection.execute("pragma foreign_keys = on")
+            self._local.connection = connection
+        return connection
+
+
+def _create_schema(connection: sqlite3.Connection) -> None:
+    connection.execute("pragma journal_mode = wal")  # kept in the file, for every connection
+    connection.executescript(SCHEMA)
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection, kind: str) -> Iterator[None]:
+    """Make what happens inside one transaction, `deferred` or `immediate`."""
+    connection.execute(f"begin {kind}")
+    try:
+        yield
+        connection.execute("commit")
+    except BaseException:
+        # A full disk may already have rolled back by itself.
+        if connection.in_transaction:
+            connection.execute("rollback")
+        raise
+
+
+@contextmanager
+def _translated_errors() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.IntegrityError as error:
+        raise StoreConflictError(str(error)) from error
+    except sqlite3.Error as error:
+        # Locked for longer than the busy timeout, a full disk, a read-only or damaged file.
+        raise StoreUnavailableError(str(error)) from error
+
+
+def now(plus_seconds: float = 0) -> str:
+    """Return the time, or the one in so many seconds, as the tables hold it."""
+    return (datetime.now(UTC) + timedelta(seconds=plus_seconds)).isoformat(timespec="microseconds")

@@ -1,0 +1,132 @@
+"""Generations: how they go, told once or as they go on, and cancelled."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Annotated, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Depends
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+
+from src.dependencies import (
+    GenerationIdInPath,
+    Generator,
+    LastEventId,
+    OptionalOwner,
+    refuse_several_users,
+)
+from src.errors import (
+    GenerationCancelledError,
+    GenerationNotFoundError,
+    GenerationSucceededError,
+    HandedOverError,
+    MomentumError,
+    recorded_error,
+)
+from src.generations import PART_KINDS, GenerationRecord
+from src.models import GenerationStatus, SavedRoadmap, Success
+from src.problems import STORE_ERRORS, error_responses, problem_of
+from src.routers import examples
+from src.routers.examples import answers
+from src.services.roadmap_generator import RoadmapGenerator
+
+EVENT_NAMES: dict[type, str] = {SavedRoadmap: "saved"}
+EVENT_NAMES |= {cls: kind for kind, cls in PART_KINDS.items()}
+"""The events of a generation; any other is a `problem`."""
+
+router = APIRouter(tags=["generations"], dependencies=[Depends(refuse_several_users)])
+
+
+def status_of(record: GenerationRecord) -> GenerationStatus:
+    """Return what a client is told of a generation."""
+    state: Literal["running", "succeeded", "failed", "cancelled"] = "failed"
+    if record.finished_at is None:
+        state = "running"
+    elif record.problem is None:
+        state = "succeeded"
+    elif record.problem == GenerationCancelledError.__name__:
+        state = "cancelled"
+    return GenerationStatus(
+        generation_id=record.generation_id,
+        state=state,
+        weeks_done=record.weeks_done,
+        weeks_total=record.weeks_total,
+        started_at=record.started_at,
+        finished_at=record.finished_at,
+        roadmap=record.saved,
+        problem=record.problem and problem_of(recorded_error(record.problem, record.generation_id)),
+        usage=record.usage,
+    )
+
+
+async def told(
+    generator: RoadmapGenerator, generation_id: UUID, after: int = 0
+) -> AsyncGenerator[ServerSentEvent, None]:
+    """Yield a generation's events, from the one that follows `after` on, to be sent to a client.
+
+    An error that is not the generation's own end has no number: the client asks again.
+    """
+    try:
+        async with aclosing(generator.events(generation_id, after)) as events:
+            async for number, event in events:
+                if isinstance(event, HandedOverError):
+                    raise event
+                name = EVENT_NAMES.get(type(event), "problem")
+                data = problem_of(event) if isinstance(event, MomentumError) else event
+                yield ServerSentEvent(event=name, id=str(number), data=data)
+    except MomentumError as error:
+        yield ServerSentEvent(event="problem", data=problem_of(error))
+
+
+@router.get(
+    "/generations/{generation_id}",
+    summary="Tell how a generation goes",
+    responses=answers(examples.GENERATION_STATUS)
+    | error_responses(GenerationNotFoundError, *STORE_ERRORS),
+)
+async def get_generation(
+    generation_id: GenerationIdInPath, generator: Generator, user_id: OptionalOwner = None
+) -> GenerationStatus:
+    """Return its state, the weeks done, and once it has finished its roadmap or its problem."""
+    return status_of(await generator.record(generation_id, user_id))
+
+
+async def _followed(
+    generation_id: GenerationIdInPath, generator: Generator, user_id: OptionalOwner = None
+) -> GenerationRecord:
+    # Before the stream begins: an unknown generation is a 404 here too.
+    return await generator.record(generation_id, user_id)
+
+
+@router.get(
+    "/generations/{generation_id}/events",
+    summary="Follow a generation as it goes on",
+    response_class=EventSourceResponse,
+    responses=examples.event_stream(examples.GENERATION_EVENTS)
+    | error_responses(GenerationNotFoundError, *STORE_ERRORS),
+)
+async def follow_generation(
+    generation: Annotated[GenerationRecord, Depends(_followed)],
+    generator: Generator,
+    last_event_id: LastEventId = 0,
+) -> AsyncGenerator[ServerSentEvent, None]:
+    """Tell every event after `Last-Event-ID`, of whichever server makes the roadmap.
+
+    A stream that ends without `saved` or a numbered `problem` is to be asked for again.
+    """
+    async for event in told(generator, generation.generation_id, last_event_id):
+        yield event
+
+
+@router.delete(
+    "/generations/{generation_id}",
+    summary="Cancel a generation",
+    responses=answers(examples.SUCCESS)
+    | error_responses(GenerationNotFoundError, GenerationSucceededError, *STORE_ERRORS),
+)
+async def cancel_generation(
+    generation_id: GenerationIdInPath, generator: Generator, user_id: OptionalOwner = None
+) -> Success:
+    """End it, whichever server makes the roadmap. One that has ended unsuccessfully stays so."""
+    await generator.cancel(generation_id, user_id)
+    return Success()

@@ -1,0 +1,236 @@
+"""One generation in this process: planned, kept part by part, and stored."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing, suppress
+from typing import TypeAlias
+
+from src.dao import Store
+from src.errors import (
+    HandedOverError,
+    LeaseLostError,
+    ModelOutputError,
+    ModelTooSlowError,
+    MomentumError,
+    StoreError,
+    recorded_error,
+)
+from src.generations import GenerationRecord, Lease, PlannedPart, Progress
+from src.llm import Planner
+from src.models import DayReady, ModelUsage, NewRoadmap, PlannedWeek, SavedRoadmap
+
+logger = logging.getLogger(__name__)
+
+HEARTBEATS_PER_LEASE = 4
+"""How often a lease is renewed, at least, before it would end."""
+
+MOST_FAILED_WRITES = 3
+"""How often in a row the record cannot be written before the generation is left to others."""
+
+GenerationEvent: TypeAlias = PlannedPart | SavedRoadmap | MomentumError
+"""What happens to a generation; the last is the saved roadmap or the error that ended it."""
+
+
+def outcome_of(record: GenerationRecord) -> SavedRoadmap | MomentumError:
+    """Return how a finished generation ended."""
+    return record.saved or recorded_error(record.problem or "", record.generation_id)
+
+
+class GenerationRun:
+    """Makes the roadmap of a generation under a lease, and tells what happens.
+
+    A part is told once it is kept, never before: its number then stands for it, whichever process
+    tells it, and it is not paid for again.
+    """
+
+    def __init__(
+        self,
+        *,
+        record: GenerationRecord,
+        known: Sequence[PlannedPart],
+        lease: Lease,
+        store: Store,
+        planner: Planner,
+        timeout_seconds: float,
+    ) -> None:
+        self._record = record
+        self._known = tuple(known)
+        self._lease = lease
+        self._store = store
+        self._planner = planner
+        self._timeout_seconds = timeout_seconds
+        self._began = time.monotonic()
+        self._first_day_seconds = record.first_day_seconds
+        self._usage = record.usage
+        self._events: list[GenerationEvent] = list(known)
+        self._unkept: list[PlannedPart] = []
+        self._failed_writes = 0
+        self._planned = asyncio.Event()
+        self._told = asyncio.Event()
+        self._task = asyncio.create_task(self._run())
+
+    @property
+    def task(self) -> "asyncio.Task[None]":
+        """The making, which ends without an error, however the generation does."""
+        return self._task
+
+    async def events(self, after: int = 0) -> AsyncGenerator[tuple[int, GenerationEvent], None]:
+        """Yield every event with its number, counted from 1, from the one that follows `after` on.
+
+        Leaving does not end the generation.
+        """
+        number = after
+        while not self._has_ended(number):
+            told = self._told
+            for event in self._events[number:]:
+                number += 1
+                yield number, event
+            if number >= len(self._events):
+                await told.wait()
+
+    async def outcome(self) -> SavedRoadmap | MomentumError:
+        """Wait for the end and return it."""
+        await asyncio.wait({self._task})
+        last = self._events[-1]
+        assert isinstance(last, SavedRoadmap | MomentumError)  # noqa: S101  told at the end
+        return last
+
+    async def stop(self) -> None:
+        """End the making in this process; what was planned is kept."""
+        self._task.cancel()
+        await asyncio.wait({self._task})
+
+    def _has_ended(self, number: int) -> bool:
+        return number >= len(self._events) and self._task.done()
+
+    async def _run(self) -> None:
+        try:
+            end: GenerationEvent = await self._made()
+        except asyncio.CancelledError:
+            await self._release()
+            end = await self._fate()
+        except LeaseLostError:
+            end = await self._fate()
+        except StoreError as error:
+            # All that was paid for is kept: whoever comes next goes on with it.
+            await self._release()
+            end = error
+        except MomentumError as error:
+            end = await self._failed(error)
+        except Exception:
+            logger.exception("a generation failed unexpectedly")
+            end = await self._failed(MomentumError("the generation ended unexpectedly"))
+        self._tell(end)
+
+    async def _made(self) -> SavedRoadmap:
+        weeks = await self._planned_weeks()
+        request = self._record.request
+        # A planner that broke its promise must not make a roadmap with a hole.
+        if request is None or [week.week_number for week in weeks] != list(
+            range(1, self._record.weeks_total + 1)
+        ):
+            raise ModelOutputError("the planner left weeks out")
+        record = await self._store.add_roadmap(
+            NewRoadmap(
+                lease_id=self._lease.lease_id,
+                user_id=self._record.user_id,
+                request=request,
+                weeks=tuple(weeks),
+            )
+        )
+        saved = record.saved
+        assert saved is not None  # noqa: S101  it was just finished with a roadmap
+        logger.info("generated roadmap %d: %s", saved.roadmap_id, saved.generation)
+        return saved
+
+    async def _planned_weeks(self) -> list[PlannedWeek]:
+        """Plan, keep each part and tell it; return the weeks in order."""
+        planning = asyncio.create_task(self._plan())
+        planning.add_done_callback(lambda _: self._planned.set())
+        try:
+            is_over = False
+            while not is_over or self._unkept:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(self._lease.seconds / HEARTBEATS_PER_LEASE):
+                        await self._planned.wait()
+                self._planned.clear()
+                # Seen before the last write, which then has the usage of the very end.
+                is_over = planning.done()
+                await self._keep()
+            await planning
+        finally:
+            planning.cancel()
+            await asyncio.wait({planning})
+        weeks = [event for event in self._events if isinstance(event, PlannedWeek)]
+        return sorted(weeks, key=lambda week: week.week_number)
+
+    async def _plan(self) -> None:
+        assert self._record.request is not None  # noqa: S101  forgotten only once it has ended
+        before = self._usage
+        try:
+            async with (
+                asyncio.timeout(self._timeout_seconds),
+                aclosing(self._planner.plan(self._record.request, self._known)) as parts,
+            ):
+                async for part in parts:
+                    if isinstance(part, ModelUsage):
+                        self._usage = before.plus(part)
+                        continue
+                    if isinstance(part, DayReady) and self._first_day_seconds is None:
+                        self._first_day_seconds = round(time.monotonic() - self._began, 3)
+                    self._unkept.append(part)
+                    self._planned.set()
+        except TimeoutError:
+            raise ModelTooSlowError(f"no plan within {self._timeout_seconds:g} s") from None
+
+    async def _keep(self) -> None:
+        """Write what is new to the record, then tell it; without news, renew the lease."""
+        parts = tuple(self._unkept)
+        weeks_done = sum(isinstance(each, PlannedWeek) for each in (*self._events, *parts))
+        progress = Progress(
+            parts=parts,
+            first_number=len(self._events) + 1,
+            weeks_done=weeks_done,
+            usage=self._usage,
+            first_day_seconds=self._first_day_seconds,
+        )
+        try:
+            await self._store.generations.record_progress(self._lease, progress)
+        except StoreError as error:
+            self._failed_writes += 1
+            if self._failed_writes == MOST_FAILED_WRITES:
+                raise
+            logger.warning("could not record progress: %s: %s", type(error).__name__, error)
+            return
+        self._failed_writes = 0
+        del self._unkept[: len(parts)]
+        for part in parts:
+            self._tell(part)
+
+    def _tell(self, event: GenerationEvent) -> None:
+        self._events.append(event)
+        told, self._told = self._told, asyncio.Event()
+        told.set()
+
+    async def _release(self) -> None:
+        with suppress(StoreError):  # It ends by itself.
+            await self._store.generations.release(self._lease.lease_id)
+
+    async def _failed(self, error: MomentumError) -> MomentumError:
+        try:
+            await self._store.generations.fail(self._lease.lease_id, type(error).__name__)
+        except StoreError as store_error:
+            logger.warning("could not record a failure: %s", type(store_error).__name__)
+        return error
+
+    async def _fate(self) -> SavedRoadmap | MomentumError:
+        """Return what became of a generation that is no longer made here."""
+        try:
+            record = await self._store.generations.get(self._record.generation_id)
+        except MomentumError as error:
+            return error
+        if record.finished_at is None:
+            return HandedOverError(record.generation_id)
+        return outcome_of(record)
