@@ -4,11 +4,14 @@ PYTHON ?= python3
 HOST ?= 0.0.0.0
 PORT ?= 8000
 VENV := .venv
+# As production has it: no banner, no addresses from headers, limits for slow clients.
+SERVER_OPTIONS := --no-server-header --no-proxy-headers --no-access-log --ws none \
+	--http src.http_protocol:BoundedH11Protocol
 
-.PHONY: run standin test lint types pytest bench-generate chaos-generate format clean
+.PHONY: run standin test lint types pytest bench-generate chaos-generate chaos-crash format clean
 
 run: $(VENV)/.run-ready
-	$(VENV)/bin/uvicorn api:app --host $(HOST) --port $(PORT)
+	$(VENV)/bin/uvicorn api:app --host $(HOST) --port $(PORT) $(SERVER_OPTIONS)
 
 # A stand-in for OpenRouter, to plan through a model without a key; it says how to point at it.
 standin: $(VENV)/.test-ready
@@ -33,6 +36,10 @@ bench-generate: $(VENV)/.test-ready
 # A thousand generations over a model that misbehaves.
 chaos-generate: $(VENV)/.test-ready
 	$(VENV)/bin/python -m benchmarks.chaos_generate
+
+# Hundreds of kills of workers, PostgreSQL and PostgREST under load (about a quarter of an hour).
+chaos-crash: $(VENV)/.test-ready tests/support/node_modules/.ready
+	$(VENV)/bin/python -m benchmarks.chaos_crash
 
 format: $(VENV)/.test-ready
 	$(VENV)/bin/ruff check --fix

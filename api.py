@@ -1,6 +1,8 @@
 """The composition root: builds the real stores and models, and mounts the routers."""
 
 import asyncio
+import logging
+import os
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
@@ -10,21 +12,28 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi.routing import APIRoute
 from fastapi_offline import FastAPIOffline
 
+from src.authentication import AuthenticationMiddleware
+from src.clients import ClientIdentifier
 from src.dao import Store, open_store
 from src.errors import SettingsError
+from src.identity import TokenVerifier
 from src.llm import Assistant, Planner, open_models
 from src.logs import configure_logging
 from src.openapi import describe
-from src.problems import install_problem_handlers, unexpected_problem
+from src.problems import answer_to, install_problem_handlers, unexpected_problem
 from src.request_context import HEADER as REQUEST_ID_HEADER
 from src.request_context import RequestContextMiddleware
+from src.response_headers import ResponseHeadersMiddleware
 from src.routers import assistant as assistant_router
-from src.routers import health, progress, roadmaps, tasks
+from src.routers import generations, health, progress, roadmaps, tasks
+from src.services.allowances import allowances_of
 from src.services.assistant import RoadmapAssistant
 from src.services.progress import ProgressTracker
 from src.services.roadmap_generator import RoadmapGenerator
 from src.services.sweeper import sweep_now_and_then
 from src.settings import Settings, load_settings
+
+logger = logging.getLogger(__name__)
 
 CORS_ORIGINS = ("http://localhost:3000", "https://momentum-ai-frontend.vercel.app")
 """The frontend, in development and in production. `CORS_ORIGINS` in the environment overrides."""
@@ -54,16 +63,36 @@ def create_app(
             resources.push_async_callback(used_planner.close)
             resources.push_async_callback(used_assistant.close)
 
+            allowances = allowances_of(settings)
             app.state.generator = RoadmapGenerator(
-                opened_store, used_planner, settings.generation_timeout_seconds
+                opened_store,
+                used_planner,
+                allowances,
+                timeout_seconds=settings.generation_timeout_seconds,
+                lease_seconds=settings.generation_lease_seconds,
             )
             resources.push_async_callback(app.state.generator.close)
+            app.state.verifier = TokenVerifier(
+                project_url=settings.supabase_url,
+                secret=settings.supabase_jwt_secret,
+            )
+            resources.push_async_callback(app.state.verifier.close)
             app.state.progress = ProgressTracker(opened_store)
             app.state.assistant = RoadmapAssistant(
-                opened_store, used_assistant, settings.answer_timeout_seconds
+                opened_store, used_assistant, allowances, settings.answer_timeout_seconds
             )
+            resources.push_async_callback(app.state.assistant.close)
+            app.state.clients = ClientIdentifier(settings.proxy_header, _key_of(settings))
+
+            def leave() -> None:
+                app.state.assistant.leave()
+                app.state.generator.leave(settings.drain_seconds)
+
+            app.state.leave = leave  # for the server, when it is told to end
             await resources.enter_async_context(
-                _background(sweep_now_and_then(opened_store, settings.sweep_interval_seconds))
+                _background(
+                    sweep_now_and_then(app.state.generator, settings.sweep_interval_seconds)
+                )
             )
             yield
 
@@ -73,17 +102,24 @@ def create_app(
         description="Turns a learning goal into a roadmap of weeks, days and tasks, and keeps"
         " track of what is done.",
         lifespan=lifespan,
+        redirect_slashes=False,  # a redirect would name the host that the client claims
         generate_unique_id_function=_operation_id,
     )
     app.openapi = partial(describe, app)  # type: ignore[method-assign]  # FastAPI's documented way
-    # First those of event streams, which leave to the others who does not accept one.
-    for streaming in (roadmaps, assistant_router):
-        app.include_router(streaming.stream_router)
-    for module in (health, roadmaps, progress, tasks, assistant_router):
+    # First those of special answers, which leave to the others who does not ask for one.
+    app.include_router(roadmaps.stream_router)
+    app.include_router(roadmaps.async_router)
+    app.include_router(assistant_router.stream_router)
+    for module in (health, roadmaps, generations, progress, tasks, assistant_router):
         app.include_router(module.router)
     install_problem_handlers(app)
+    app.add_middleware(
+        AuthenticationMiddleware,
+        is_required=settings.auth_mode == "required",
+        refusal=answer_to,
+    )
     app.add_middleware(RequestContextMiddleware, unexpected=unexpected_problem)
-    # Added last, so outermost: every answer carries the CORS headers, errors included.
+    # Added after those, so around them: every answer carries the CORS headers, errors included.
     app.add_middleware(
         CORSMiddleware,
         allow_origins=settings.cors_origins or CORS_ORIGINS,
@@ -96,14 +132,31 @@ def create_app(
             "Prefer",
             REQUEST_ID_HEADER,
         ],
-        expose_headers=["Location", "Retry-After", roadmaps.PLANNER_HEADER, REQUEST_ID_HEADER],
+        expose_headers=[
+            "Location",
+            "RateLimit",
+            "RateLimit-Policy",
+            "Retry-After",
+            roadmaps.PLANNER_HEADER,
+            roadmaps.PREFERENCE_HEADER,
+            roadmaps.REPLAYED_HEADER,
+            "WWW-Authenticate",
+            REQUEST_ID_HEADER,
+        ],
     )
+    app.add_middleware(ResponseHeadersMiddleware, behind_tls=settings.in_production)
     return app
 
 
 def _operation_id(route: APIRoute) -> str:
     # The function's name alone: clients generated from the description name their methods by it.
     return route.name
+
+
+def _key_of(settings: Settings) -> bytes:
+    # All replicas of a service share its key to the database, and nobody else knows it.
+    key = settings.supabase_service_role_key
+    return key.get_secret_value().encode() if key else b"embedded"
 
 
 @asynccontextmanager
@@ -126,6 +179,9 @@ def __getattr__(name: str) -> FastAPI:
     except SettingsError as error:
         raise SystemExit(f"Momentum-AI cannot start: {error}") from None
     configure_logging(settings.log_level, as_json=settings.in_production)
+    # Gunicorn's master has told it once for all its workers.
+    if settings.open_door and "gunicorn" not in os.environ.get("SERVER_SOFTWARE", ""):
+        logger.warning(settings.open_door)
     app = create_app(settings)
     globals()["app"] = app
     return app

@@ -25,3 +25,9 @@ control_socket_disable = True  # it would be made in the home directory
 logconfig_dict: dict[str, Any] = logging_config(
     _settings.log_level, as_json=_settings.in_production
 )
+
+
+def on_starting(server: Any) -> None:  # noqa: ANN401  Gunicorn ships no types
+    """Tell the operator once, for all workers, what is open."""
+    if _settings.open_door:
+        server.log.warning(_settings.open_door)

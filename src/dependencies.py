@@ -7,6 +7,8 @@ from fastapi import Depends, Header, Path, Query, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import AfterValidator, StringConstraints
 
+from src.clients import ClientIdentifier
+from src.errors import ForbiddenError
 from src.models import DAYS_PER_WEEK, MAX_ID, MAX_WEEKS
 from src.services.assistant import RoadmapAssistant
 from src.services.progress import ProgressTracker
@@ -46,14 +48,59 @@ Generator = Annotated[RoadmapGenerator, Depends(_generator)]
 Progress = Annotated[ProgressTracker, Depends(_progress)]
 Assistant = Annotated[RoadmapAssistant, Depends(_assistant)]
 
-Owner = Annotated[
-    UUID,
-    Query(description="The owner.", openapi_examples={"a learner": {"value": EXAMPLE_USER}}),
-]
-OptionalOwner = Annotated[
-    UUID | None,
-    Query(description="Where given, another user's roadmap is treated as if it did not exist."),
-]
+
+async def _caller(request: Request) -> UUID | None:
+    caller: UUID | None = request.state.caller
+    return caller
+
+
+Caller = Annotated[UUID | None, Depends(_caller)]
+"""Whose access token the request carries; None without one."""
+
+
+async def _client(request: Request) -> str:
+    identifier: ClientIdentifier = request.app.state.clients
+    return identifier.of(request.scope)
+
+
+Client = Annotated[str, Depends(_client)]
+"""What the requests of one client address share; it does not tell the address."""
+
+
+def acting_for(caller: UUID | None, named: UUID | None) -> UUID | None:
+    """Return the user for whom a request acts: its token's, or else the one that it names.
+
+    Raises:
+        ForbiddenError: the token is another user's than the one named.
+    """
+    if caller is not None and named not in {None, caller}:
+        raise ForbiddenError
+    return caller or named
+
+
+async def _owner(
+    caller: Caller,
+    user_id: Annotated[
+        UUID,
+        Query(description="The owner.", openapi_examples={"a learner": {"value": EXAMPLE_USER}}),
+    ],
+) -> UUID:
+    acting_for(caller, user_id)
+    return user_id
+
+
+async def _optional_owner(
+    caller: Caller,
+    user_id: Annotated[
+        UUID | None,
+        Query(description="Where given, what is another user's is treated as if it did not exist."),
+    ] = None,
+) -> UUID | None:
+    return acting_for(caller, user_id)
+
+
+Owner = Annotated[UUID, Depends(_owner)]
+OptionalOwner = Annotated[UUID | None, Depends(_optional_owner)]
 RoadmapIdInPath = Annotated[
     int, Path(ge=1, le=MAX_ID, openapi_examples={"the first roadmap": {"value": 1}})
 ]

@@ -5,6 +5,9 @@ Errors carry facts; `src/problems.py` alone decides what a client is told.
 
 from uuid import UUID
 
+AT_ONCE_RETRY_SECONDS = 10.0
+"""When to ask again where too much runs at once: nobody knows when the first of it ends."""
+
 
 class MomentumError(Exception):
     """The base of every error that this service raises on purpose."""
@@ -94,6 +97,10 @@ class UnauthenticatedError(MomentumError):
         self.token_given = token_given
 
 
+class ForbiddenError(MomentumError):
+    """The token is one user's, and the request names another."""
+
+
 class IdentityUnavailableError(MomentumError):
     """Whose token this is cannot be found out now. Worth another try."""
 
@@ -110,12 +117,38 @@ class StoreTooSlowError(StoreError):
     """The database did not answer in time. A write may or may not have landed."""
 
 
+class StoreOverloadedError(StoreError):
+    """As many requests wait for the database as may wait. Worth another try in a moment."""
+
+
 class StoreConflictError(StoreError):
     """A write contradicts a constraint."""
 
 
 class StoreMisconfiguredError(StoreError):
     """The key, the grants or the schema do not fit this service: an operator must act."""
+
+
+class LimitReachedError(MomentumError):
+    """A limit is reached; `policy` names it.
+
+    `most` entries are allowed in `window_seconds`; each is None where it does not apply. There is
+    room again after about `retry_after` seconds.
+    """
+
+    def __init__(
+        self,
+        policy: str,
+        *,
+        most: int | None = None,
+        window_seconds: int | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(policy)
+        self.policy = policy
+        self.most = most
+        self.window_seconds = window_seconds
+        self.retry_after = max(retry_after or AT_ONCE_RETRY_SECONDS, 1.0)
 
 
 class OverloadedError(MomentumError):

@@ -18,6 +18,7 @@ from uuid import UUID, uuid4
 
 from pydantic import Field
 
+from src.limits import Asker
 from src.models import (
     DayReady,
     GenerationFigures,
@@ -65,9 +66,11 @@ class NewGeneration(Value):
     """A learner's wish that a roadmap be made. The id is the asker's own choice."""
 
     generation_id: UUID = Field(default_factory=uuid4)
-    user_id: UUID
+    asker: Asker
     request: PlanRequest
     idempotency_key: str | None = None
+    reserved_dollars: float = 0
+    """What it is counted with until its cost is known."""
 
     @property
     def fingerprint(self) -> str:

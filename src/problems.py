@@ -3,7 +3,7 @@
 import logging
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
 
@@ -13,6 +13,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from src import errors
+from src.limits import BUDGET_POLICY
 from src.models import FieldError, Problem
 from src.request_context import request_id
 
@@ -21,6 +22,8 @@ logger = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:momentum-ai:problem:"
 INSTANCE_PREFIX = "urn:momentum-ai:request:"
+GENERATION_PATH = "/generations/{}"
+"""Where a generation is told of."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,73 @@ _KINDS: dict[type[errors.MomentumError], _Kind] = {
     ),
     errors.TaskNotFoundError: _Kind(
         404, "task-not-found", "Task not found", "There is no such task."
+    ),
+    errors.GenerationNotFoundError: _Kind(
+        404, "generation-not-found", "Generation not found", "There is no such generation."
+    ),
+    errors.IdempotencyKeyReusedError: _Kind(
+        422,
+        "idempotency-key-reused",
+        "Idempotency key reused",
+        "This idempotency key stands for another request. Use a new key for a new request.",
+    ),
+    errors.GenerationRunningError: _Kind(
+        409,
+        "generation-running",
+        "Generation running",
+        "The roadmap of this request is being made. Try again in a moment, or follow `Location`.",
+    ),
+    errors.GenerationSucceededError: _Kind(
+        409,
+        "generation-succeeded",
+        "Generation succeeded",
+        "The roadmap is made already. Delete the roadmap instead.",
+    ),
+    errors.GenerationCancelledError: _Kind(
+        409, "generation-cancelled", "Generation cancelled", "The generation was cancelled."
+    ),
+    errors.GenerationAbandonedError: _Kind(
+        503,
+        "generation-abandoned",
+        "Generation abandoned",
+        "The roadmap could not be finished in several attempts. Nothing was stored; try again.",
+    ),
+    errors.HandedOverError: _Kind(
+        503,
+        "generation-handed-over",
+        "Generation handed over",
+        "This server is restarting; another goes on with the roadmap. Send the same request again"
+        " to wait for it, or follow `Location`.",
+    ),
+    errors.LeaseLostError: _Kind(
+        503,
+        "generation-taken-over",
+        "Generation taken over",
+        "Another server goes on with the roadmap. Send the same request again to wait for it.",
+    ),
+    errors.ShuttingDownError: _Kind(
+        503,
+        "shutting-down",
+        "Shutting down",
+        "This server is restarting and begins nothing new. Try again in a moment.",
+    ),
+    errors.UnauthenticatedError: _Kind(
+        401,
+        "unauthenticated",
+        "Not signed in",
+        "Sign in, and send a valid access token in the header Authorization: Bearer.",
+    ),
+    errors.ForbiddenError: _Kind(
+        403,
+        "another-user",
+        "Another user",
+        "The access token is one user's, and `user_id` names another. Leave out one of them.",
+    ),
+    errors.IdentityUnavailableError: _Kind(
+        503,
+        "identity-unavailable",
+        "Identity unavailable",
+        "The access token cannot be checked just now. Try again in a moment.",
     ),
     errors.StoreUnavailableError: _Kind(
         503,
@@ -65,6 +135,18 @@ _KINDS: dict[type[errors.MomentumError], _Kind] = {
         "database-misconfigured",
         "Database misconfigured",
         "The service is not set up correctly for its database. Its operator has to act.",
+    ),
+    errors.LimitReachedError: _Kind(
+        429,
+        "limit-reached",
+        "Limit reached",
+        "A limit of this service is reached. Try again after the seconds that `Retry-After` says.",
+    ),
+    errors.StoreOverloadedError: _Kind(
+        503,
+        "database-overloaded",
+        "Database overloaded",
+        "Too many requests wait for the database just now. Try again in a moment.",
     ),
     errors.OverloadedError: _Kind(
         503,
@@ -108,16 +190,42 @@ _KINDS: dict[type[errors.MomentumError], _Kind] = {
 }
 
 _RETRY_AFTER_SECONDS: dict[type[Exception], float] = {
+    errors.IdentityUnavailableError: 5,
     errors.StoreUnavailableError: 5,
     errors.StoreTooSlowError: 5,
+    errors.StoreOverloadedError: 1,
     errors.OverloadedError: 60,
+    errors.GenerationRunningError: 2,
+    errors.GenerationAbandonedError: 30,
+    errors.HandedOverError: 5,
+    errors.LeaseLostError: 5,
+    errors.ShuttingDownError: 2,
     errors.ModelUnavailableError: 30,
 }
 """How long a client does well to wait where the error itself does not know."""
 
+_LIMITS = {
+    "generations-at-once": "as many roadmaps are being made as may be at once",
+    "generations-per-hour": "as many roadmaps were made within an hour as may be",
+    "generations-per-day": "as many roadmaps were made within a day as may be",
+    "questions-per-hour": "as many questions were asked within an hour as may be",
+}
+_LIMIT_SENTENCES = (
+    {name: f"For this user, {told}. Try again later." for name, told in _LIMITS.items()}
+    | {
+        f"{name}-of-an-address": f"From your network, {told}. Try again later."
+        for name, told in _LIMITS.items()
+    }
+    | {
+        BUDGET_POLICY: "The service has spent what it may spend on the language model in a day."
+        " Try again later."
+    }
+)
+
 STORE_ERRORS = (
     errors.StoreUnavailableError,
     errors.StoreTooSlowError,
+    errors.StoreOverloadedError,
     errors.StoreMisconfiguredError,
 )
 """What any operation can meet that asks the database."""
@@ -197,9 +305,24 @@ def error_responses(
 
 async def _answer_domain_error(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, errors.MomentumError)  # noqa: S101  as registered
+    return answer_to(error)
+
+
+def answer_to(error: errors.MomentumError) -> JSONResponse:
+    """Return the answer that tells a client of an error, and log what is for the operator."""
     kind = _known_kind(error)
-    wait = getattr(error, "retry_after", None) or _RETRY_AFTER_SECONDS.get(type(error))
-    return _response(kind, {"Retry-After": str(math.ceil(wait))} if wait else None)
+    headers = {}
+    if wait := getattr(error, "retry_after", None) or _RETRY_AFTER_SECONDS.get(type(error)):
+        headers["Retry-After"] = str(math.ceil(wait))
+    if isinstance(error, errors.LimitReachedError):
+        headers |= _rate_limit(error)
+        kind = replace(kind, detail=_LIMIT_SENTENCES[error.policy])
+    if isinstance(error, errors.GenerationError):
+        headers["Location"] = GENERATION_PATH.format(error.generation_id)
+    if isinstance(error, errors.UnauthenticatedError):
+        fault = ' error="invalid_token"' if error.token_given else ""
+        headers["WWW-Authenticate"] = f"Bearer{fault}"
+    return _response(kind, headers)
 
 
 async def _answer_invalid_request(_request: Request, error: Exception) -> JSONResponse:
@@ -211,6 +334,15 @@ async def _answer_invalid_request(_request: Request, error: Exception) -> JSONRe
 async def _answer_http_error(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101  as registered
     return _response(_http_kind(error.status_code), error.headers)
+
+
+def _rate_limit(error: errors.LimitReachedError) -> dict[str, str]:
+    """Return the fields of the IETF's draft (draft-ietf-httpapi-ratelimit-headers-10)."""
+    headers = {"RateLimit": f'"{error.policy}";r=0;t={math.ceil(error.retry_after)}'}
+    if error.most is not None:
+        window = f";w={error.window_seconds}" if error.window_seconds else ""
+        headers["RateLimit-Policy"] = f'"{error.policy}";q={error.most}{window}'
+    return headers
 
 
 def _field(fault: Mapping[str, Any]) -> str:

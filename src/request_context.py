@@ -15,6 +15,7 @@ logger = logging.getLogger(__name__)
 
 HEADER = "X-Request-ID"
 
+_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"}
 _SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _request_id: ContextVar[str] = ContextVar("request_id", default="-")
 
@@ -36,6 +37,9 @@ class RequestContextMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI connection."""
+        if scope["type"] == "lifespan":
+            await self._live(scope, receive, send)
+            return
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -60,12 +64,35 @@ class RequestContextMiddleware:
                 raise  # The answer has begun; the server can only cut it.
             await self._unexpected()(scope, receive, send_named)
         finally:
-            # The route's template, not the path: paths and queries name people.
-            route = getattr(scope.get("route"), "path", "unmatched")
             logger.info(
                 "%s %s %d in %.0f ms",
-                scope["method"],
-                route,
+                scope["method"] if scope["method"] in _METHODS else "OTHER",
+                _template(scope),
                 status,
                 (time.monotonic() - began) * 1000,
             )
+
+    async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Log why a start or an end failed, in place of the traceback that the server would print.
+
+        Such a traceback quotes what the error says.
+        """
+
+        async def send_without_words(message: Message) -> None:
+            await send({"type": message["type"]})
+
+        try:
+            await self._app(scope, receive, send_without_words)
+        except Exception:
+            logger.exception("cannot start, or cannot end in order")
+            raise
+
+
+def _template(scope: Scope) -> str:
+    """Return the route's template and not the path: paths and queries name people."""
+    if "route" in scope:
+        return str(scope["route"].path)
+    if "endpoint" in scope:
+        # Starlette's own routes tell no template: a mount has its prefix, the others are literal.
+        return str(scope.get("root_path") or scope["path"])
+    return "unmatched"

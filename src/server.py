@@ -1,8 +1,49 @@
 """The production worker."""
 
+import asyncio
+import signal
+import sys
+from types import FrameType
 from typing import Any
 
+from fastapi import FastAPI
+from gunicorn.arbiter import Arbiter
+from uvicorn import Config, Server
 from uvicorn_worker import UvicornWorker
+
+from src.http_protocol import BoundedH11Protocol
+
+LAME_DUCK_SECONDS = 2.0
+"""How long new connections are still served after SIGTERM: the edge may not know of it yet."""
+
+
+class DrainingServer(Server):
+    """Leaves without dropping a request.
+
+    At SIGTERM the application begins nothing new, and every answer closes its connection. Only
+    then does the server stop to accept, and wait for what still runs.
+    """
+
+    def __init__(self, config: Config, app: FastAPI) -> None:
+        super().__init__(config)
+        self._app = app
+        self._is_leaving = False
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to leave at the first SIGTERM; anything else ends the server as usual."""
+        if sig == signal.SIGTERM and self.started and not self._is_leaving:
+            self._is_leaving = True
+            # Not here, in a signal's handler, which may interrupt anything.
+            asyncio.get_running_loop().call_soon_threadsafe(self._leave)
+        else:
+            super().handle_exit(sig, frame)
+
+    def _leave(self) -> None:
+        self._app.state.leave()
+        self.config.encoded_headers.append((b"connection", b"close"))
+        asyncio.get_running_loop().call_later(
+            LAME_DUCK_SECONDS, super().handle_exit, signal.SIGTERM, None
+        )
 
 
 class Worker(UvicornWorker):
@@ -15,5 +56,17 @@ class Worker(UvicornWorker):
         **UvicornWorker.CONFIG_KWARGS,
         "timeout_graceful_shutdown": 20,
         "server_header": False,
+        "proxy_headers": False,  # src.clients reads the one that is trusted
+        "http": BoundedH11Protocol,
+        "ws": "none",  # no route takes one, and its answers have a banner
         "access_log": False,  # src.request_context logs each request without personal data
     }
+
+    async def _serve(self) -> None:
+        # As the base class does, with another server.
+        self.config.app = self.wsgi
+        server = DrainingServer(self.config, self.wsgi)
+        self._install_sigquit_handler()
+        await server.serve(sockets=self.sockets)
+        if not server.started:
+            sys.exit(Arbiter.WORKER_BOOT_ERROR)

@@ -31,6 +31,9 @@ class Settings(BaseSettings):
     supabase_service_role_key: SecretStr | None = None
     openai_api_key: SecretStr | None = None
 
+    auth_mode: Literal["optional", "required"] = "optional"
+    supabase_jwt_secret: SecretStr | None = Field(default=None, min_length=32)
+
     openai_base_url: str = "https://openrouter.ai/api/v1"
     openai_model: str = Field(default="openai/gpt-4o-mini", min_length=1)
     sqlite_path: Path = Path("momentum.db")
@@ -47,7 +50,20 @@ class Settings(BaseSettings):
     model_retry_wait_seconds: float = Field(default=0.5, gt=0, le=10)
     answer_timeout_seconds: float = Field(default=150, gt=0, le=600)
     generation_timeout_seconds: float = Field(default=840, gt=0, le=3600)
-    sweep_interval_seconds: float = Field(default=300, gt=0, le=86_400)
+    generation_lease_seconds: float = Field(default=20, gt=0, le=600)
+    sweep_interval_seconds: float = Field(default=15, gt=0, le=86_400)
+    drain_seconds: float = Field(default=15, ge=0, le=20)
+
+    generations_at_once: int = Field(default=4, ge=1, le=1_000_000)
+    generations_per_hour: int = Field(default=20, ge=1, le=1_000_000)
+    generations_per_day: int = Field(default=60, ge=1, le=1_000_000)
+    questions_per_hour: int = Field(default=120, ge=1, le=1_000_000)
+    learners_per_address: int = Field(default=10, ge=1, le=1_000_000)
+    daily_budget_dollars: float = Field(default=25, ge=0, le=1_000_000)
+    reserved_dollars_per_week: float = Field(default=0.002, ge=0, le=1_000)
+    reserved_dollars_per_question: float = Field(default=0.005, ge=0, le=1_000)
+    trusted_proxy_header: str | None = Field(default=None, pattern=r"^[A-Za-z0-9-]+$")
+    store_queue_size: int = Field(default=200, ge=1, le=100_000)
 
     port: int = Field(default=8000, ge=1, le=65_535)
     web_concurrency: int = Field(default=2, ge=1, le=64)
@@ -84,9 +100,9 @@ class Settings(BaseSettings):
             raise ValueError("must be origins such as https://app.example.com, comma-separated")
         return origins
 
-    @field_validator("supabase_service_role_key", "openai_api_key")
+    @field_validator("supabase_service_role_key", "openai_api_key", "supabase_jwt_secret")
     @classmethod
-    def _fits_a_header(cls, secret: SecretStr | None) -> SecretStr | None:
+    def _is_one_word(cls, secret: SecretStr | None) -> SecretStr | None:
         if secret and not re.fullmatch(r"[!-~]+", secret.get_secret_value()):
             raise ValueError("must consist of visible ASCII characters")
         return secret
@@ -120,6 +136,29 @@ class Settings(BaseSettings):
         if not self.supabase_url and not os.access(self.sqlite_path.parent, os.W_OK):
             raise ValueError("SQLITE_PATH: its directory does not exist or cannot be written to")
         return self
+
+    @model_validator(mode="after")
+    def _can_tell_who_asks(self) -> Self:
+        if self.auth_mode == "required" and not (self.supabase_url or self.supabase_jwt_secret):
+            raise ValueError(
+                "AUTH_MODE: required needs SUPABASE_URL or SUPABASE_JWT_SECRET to verify tokens"
+            )
+        return self
+
+    @property
+    def open_door(self) -> str | None:
+        """What the operator should know of who may act for whom; None where all is closed."""
+        if self.supabase_url is None or self.auth_mode == "required":
+            return None
+        return (
+            "AUTH_MODE is optional: whoever knows a user_id can act for that user without a token."
+            " Have the frontend send access tokens, then set AUTH_MODE=required (see the README)."
+        )
+
+    @property
+    def proxy_header(self) -> str | None:
+        """The header that tells the client's address: Railway's edge sets one on every request."""
+        return self.trusted_proxy_header or ("X-Real-IP" if self.in_production else None)
 
     @property
     def in_production(self) -> bool:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable, Coroutine
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 from fastapi import HTTPException, Request, Response
 from fastapi.routing import APIRoute
@@ -35,21 +35,43 @@ class StrictJSONRoute(APIRoute):
         return handle
 
 
-class EventStreamRoute(StrictJSONRoute):
-    """Serves only those who accept server-sent events; others find the next route of its path."""
+class _PreferredRoute(StrictJSONRoute):
+    """Serves only those who ask for its way to answer; others find the next route of its path."""
+
+    header: ClassVar[str]
+    preference: ClassVar[str]
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Match as usual, where the request accepts an event stream."""
-        match, child_scope = super().matches(scope)
-        if "text/event-stream" not in Headers(scope=scope).get("accept", ""):
-            return Match.NONE, {}
-        return match, child_scope
+        """Match as usual, where a header names the preference."""
+        wanted = (
+            item.partition(";")[0].strip().lower()
+            for value in Headers(scope=scope).getlist(self.header)
+            for item in value.split(",")
+        )
+        return super().matches(scope) if self.preference in wanted else (Match.NONE, {})
+
+
+class EventStreamRoute(_PreferredRoute):
+    """Serves those who accept server-sent events."""
+
+    header = "accept"
+    preference = "text/event-stream"
+
+
+class RespondAsyncRoute(_PreferredRoute):
+    """Serves those who do not want to wait (RFC 7240)."""
+
+    header = "prefer"
+    preference = "respond-async"
 
 
 class _StrictJSONRequest(Request):
     # FastAPI's own `max_body_size` answers outside of the CORS headers and the problem documents.
     async def body(self) -> bytes:
         if not hasattr(self, "_body"):
+            announced = self.headers.get("content-length", "0")
+            if announced.isdecimal() and int(announced) > MAX_BODY_BYTES:
+                raise HTTPException(413)  # A client that asks for leave (Expect) sends nothing.
             body = bytearray()
             try:
                 async with asyncio.timeout(BODY_SECONDS):

@@ -11,7 +11,8 @@ from src.generations import (
     Progress,
     Swept,
 )
-from src.models import NewRoadmap, Roadmap, Task, WeekTotals
+from src.limits import Bounds, NewQuestion
+from src.models import ModelUsage, NewRoadmap, Roadmap, Task, WeekTotals
 from src.settings import Settings
 
 
@@ -22,13 +23,18 @@ class Generations(Protocol):
     `Store` raise.
     """
 
-    async def begin(self, generation: NewGeneration, lease: Lease) -> GenerationRecord:
+    async def begin(
+        self, generation: NewGeneration, lease: Lease, bounds: Bounds
+    ) -> GenerationRecord:
         """Record a generation, or return the one that stands for the same wish.
 
         That is the one of the user's key, kept for a day unless it failed; without a key, the
         user's generation of the same request that still runs. The caller has the generation to
         make exactly where the record's `lease_id` is that of `lease`: it is new, or its former
         holder is gone.
+
+        Raises:
+            LimitReachedError: a new one would be beyond the bounds.
         """
         ...
 
@@ -84,6 +90,22 @@ class Generations(Protocol):
         ...
 
 
+class Questions(Protocol):
+    """Keeps the ledger of questions to the assistant, as `Generations` does that of roadmaps."""
+
+    async def begin(self, question: NewQuestion, bounds: Bounds) -> None:
+        """Enter a question that is about to be put to the model.
+
+        Raises:
+            LimitReachedError: it would be beyond the bounds.
+        """
+        ...
+
+    async def finish(self, question_id: UUID, usage: ModelUsage) -> None:
+        """Enter what a question has cost."""
+        ...
+
+
 class Store(Protocol):
     """Keeps roadmaps whole.
 
@@ -91,13 +113,18 @@ class Store(Protocol):
     `user_id` is given, another user's roadmap or task is treated as if it did not exist.
 
     Every method raises `StoreUnavailableError` when the database cannot serve,
-    `StoreTooSlowError` when it does not answer in time, and `StoreMisconfiguredError` when it
-    refuses this service.
+    `StoreTooSlowError` when it does not answer in time, `StoreOverloadedError` at once when too
+    much waits for it already, and `StoreMisconfiguredError` when it refuses this service.
     """
 
     @property
     def generations(self) -> Generations:
         """The record of how roadmaps came about."""
+        ...
+
+    @property
+    def questions(self) -> Questions:
+        """The ledger of questions."""
         ...
 
     async def add_roadmap(self, roadmap: NewRoadmap) -> GenerationRecord:
@@ -179,7 +206,8 @@ async def open_store(settings: Settings) -> Store:
             settings.supabase_url,
             settings.supabase_service_role_key.get_secret_value(),
             timeout=settings.store_timeout_seconds,
+            queue_size=settings.store_queue_size,
         )
     from src.dao.sqlite_store import SqliteStore  # noqa: PLC0415
 
-    return await SqliteStore.open(settings.sqlite_path)
+    return await SqliteStore.open(settings.sqlite_path, queue_size=settings.store_queue_size)

@@ -1,6 +1,7 @@
 """PostgREST through the Supabase client: bounded waits and retries, its errors translated."""
 
 import asyncio
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol, Self, TypeVar
@@ -11,7 +12,10 @@ from postgrest import APIError
 from pydantic import TypeAdapter, ValidationError
 from supabase import AsyncClient, AsyncClientOptions, acreate_client
 
+from src.dao.bounded_queue import BoundedQueue
 from src.errors import (
+    LimitReachedError,
+    MomentumError,
     StoreConflictError,
     StoreError,
     StoreMisconfiguredError,
@@ -28,6 +32,9 @@ ATTEMPTS = 3
 IDEMPOTENT_WRITE = (StoreUnavailableError, StoreTooSlowError)
 """What to retry where doing it twice is doing it once: a lost answer is asked for again."""
 
+_OVER_A_LIMIT = "PT429"
+"""What our functions raise; PostgREST makes a status 429 of it."""
+
 T = TypeVar("T")
 
 
@@ -38,11 +45,14 @@ class _Query(Protocol):
 class PostgrestClient:
     """One process's way to its Supabase project."""
 
-    def __init__(self, client: AsyncClient, http: httpx.AsyncClient, timeout: float) -> None:
+    def __init__(
+        self, client: AsyncClient, http: httpx.AsyncClient, timeout: float, queue_size: int
+    ) -> None:
         self.table = client.table
         self.rpc = client.rpc
         self._http = http
         self._timeout = timeout
+        self._queue = BoundedQueue(POOL_SIZE + queue_size)
 
     @classmethod
     async def open(
@@ -51,8 +61,13 @@ class PostgrestClient:
         service_key: str,
         *,
         timeout: float,  # noqa: ASYNC109  bounds later requests, not this call
+        queue_size: int,
     ) -> Self:
-        """Build the client; nothing is sent yet. `timeout` is in seconds, per request."""
+        """Build the client; nothing is sent yet.
+
+        `timeout` is in seconds, per request. At most `queue_size` of those that clients wait for
+        wait themselves, for a connection.
+        """
         http = httpx.AsyncClient(
             http2=False,
             timeout=timeout,
@@ -64,11 +79,22 @@ class PostgrestClient:
             persist_session=False,
             postgrest_client_retry=False,  # ours is bounded in time and has jitter
         )
-        return cls(await acreate_client(url, service_key, options), http, timeout)
+        return cls(await acreate_client(url, service_key, options), http, timeout, queue_size)
 
     async def read(self, query: _Query) -> Any:  # noqa: ANN401  the client's answer is untyped
         """Send a query that changes nothing."""
-        return await self.execute(query, retry_on=(StoreUnavailableError,))
+        return await self.execute_for_client(query, retry_on=(StoreUnavailableError,))
+
+    async def execute_for_client(
+        self,
+        query: _Query,
+        *,
+        retry_on: tuple[type[StoreError], ...] = (),
+        expected: type = list,
+    ) -> Any:  # noqa: ANN401  the client's answer is untyped
+        """Send a query for which a client waits: `execute`, unless too many do already."""
+        with self._queue.place():
+            return await self.execute(query, retry_on=retry_on, expected=expected)
 
     async def execute(
         self,
@@ -125,11 +151,13 @@ def _translated_errors() -> Iterator[None]:
     try:
         yield
     except APIError as error:
+        if error.code == _OVER_A_LIMIT:
+            raise LimitReachedError(**json.loads(error.details or "{}")) from None
         # The code alone: messages and details quote rows.
         raise _kind_of(error)(f"PostgREST answered {error.code}") from error
     except (TimeoutError, httpx.TimeoutException) as error:
         raise StoreTooSlowError(type(error).__name__) from error
-    except StoreError:
+    except MomentumError:
         raise
     except Exception as error:
         # The transport's own errors, and what an answer that is no answer does to the client.

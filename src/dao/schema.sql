@@ -84,12 +84,14 @@ create table if not exists public.activity_logs (
 create table if not exists public.generations (
     generation_id uuid primary key,
     user_id uuid not null,
+    client text not null,
+    reserved_dollars double precision not null,
     fingerprint text not null,
     idempotency_key text,
     request jsonb,
     weeks_total int not null,
     weeks_done int not null default 0,
-    started_at timestamptz not null default now(),
+    started_at timestamptz not null default clock_timestamp(),
     finished_at timestamptz,
     lease_id uuid not null,
     lease_until timestamptz not null,
@@ -114,6 +116,22 @@ create table if not exists public.generation_events (
     part jsonb not null,
     created_at timestamptz not null default clock_timestamp(),
     primary key (generation_id, number)
+);
+
+-- Questions to the assistant: who asked when, and what that cost; not what was asked.
+create table if not exists public.questions (
+    question_id uuid primary key,
+    user_id uuid not null,
+    client text not null,
+    reserved_dollars double precision not null,
+    started_at timestamptz not null default clock_timestamp(),
+    finished_at timestamptz,
+    model text not null default '',
+    calls int not null default 0,
+    retries int not null default 0,
+    prompt_tokens bigint not null default 0,
+    completion_tokens bigint not null default 0,
+    cost_dollars double precision
 );
 
 -- Columns that a database made by older code lacks ------------------------------------------------
@@ -170,6 +188,11 @@ create index if not exists time_entries_task on public.time_entries (task_id);
 create index if not exists rules_goal on public.rules (goal_id);
 create unique index if not exists generations_lease on public.generations (lease_id);
 create index if not exists generations_user on public.generations (user_id, started_at);
+create index if not exists generations_client on public.generations (client, started_at);
+create index if not exists generations_started on public.generations (started_at);
+create index if not exists questions_user on public.questions (user_id, started_at);
+create index if not exists questions_client on public.questions (client, started_at);
+create index if not exists questions_started on public.questions (started_at);
 create index if not exists generations_unfinished
     on public.generations (lease_until) where finished_at is null;
 create index if not exists generations_roadmap on public.generations (roadmap_id);
@@ -243,6 +266,125 @@ $$;
 
 -- The steps of a generation, each atomic -------------------------------------------------------------
 
+-- What everybody asked for and what it cost. What runs counts with what it may cost; so does what
+-- has ended where the provider tells no costs.
+create or replace view public.ledger with (security_invoker = true) as
+select 'generation' as entry, user_id, client, started_at, finished_at,
+    case
+        when finished_at is null then greatest(reserved_dollars, cost_dollars)
+        when calls = 0 then 0
+        else coalesce(cost_dollars, reserved_dollars)
+    end as dollars
+from public.generations
+union all
+select 'question', user_id, client, started_at, finished_at,
+    case
+        when finished_at is null then greatest(reserved_dollars, cost_dollars)
+        when calls = 0 then 0
+        else coalesce(cost_dollars, reserved_dollars)
+    end
+from public.questions;
+
+-- Raises PT429, with the limit and the seconds to wait as its detail, where one more entry would
+-- be too much. Whoever asks holds the lock until the entry is written, so the count is exact.
+create or replace function public.refuse_over_limits(
+    p_entry text, p_user_id uuid, p_client text, p_reserved_dollars double precision, p_bounds jsonb
+) returns void
+language plpgsql
+security invoker
+set search_path = ''
+as $$
+declare
+    bound record;
+    earliest timestamptz;
+    since timestamptz;
+    wait double precision;
+begin
+    perform pg_advisory_xact_lock(hashtext('momentum-ai: the ledger'));
+    for bound in
+        select * from jsonb_to_recordset(p_bounds -> 'limits')
+            as (policy text, scope text, most int, window_seconds int)
+    loop
+        earliest := coalesce(
+            clock_timestamp() - make_interval(secs => bound.window_seconds), '-infinity'
+        );
+        -- The entry after which there is no room for one more.
+        if bound.scope = 'user' then
+            select e.started_at into since
+            from public.ledger as e
+            where e.entry = p_entry
+                and e.user_id = p_user_id
+                and e.started_at > earliest
+                and (bound.window_seconds is not null or e.finished_at is null)
+            order by e.started_at desc
+            offset bound.most - 1
+            limit 1;
+        else
+            select e.started_at into since
+            from public.ledger as e
+            where e.entry = p_entry
+                and e.client = p_client
+                and e.started_at > earliest
+                and (bound.window_seconds is not null or e.finished_at is null)
+            order by e.started_at desc
+            offset bound.most - 1
+            limit 1;
+        end if;
+        if found then
+            wait := extract(epoch from since - clock_timestamp()) + bound.window_seconds;
+            raise sqlstate 'PT429' using
+                message = 'over a limit',
+                detail = jsonb_build_object(
+                    'policy', bound.policy,
+                    'most', bound.most,
+                    'window_seconds', bound.window_seconds,
+                    'retry_after', wait
+                );
+        end if;
+    end loop;
+    if p_reserved_dollars > 0 then
+        select min(e.started_at) filter (where e.dollars > 0) into since
+        from public.ledger as e
+        where e.started_at > clock_timestamp() - interval '24 hours'
+        having coalesce(sum(e.dollars), 0) + p_reserved_dollars
+            > (p_bounds ->> 'budget_dollars')::double precision;
+        if found then
+            wait := extract(epoch from since - clock_timestamp()) + 86400;
+            raise sqlstate 'PT429' using
+                message = 'over the budget',
+                detail = jsonb_build_object(
+                    'policy', 'budget-per-day', 'window_seconds', 86400, 'retry_after', wait
+                );
+        end if;
+    end if;
+end;
+$$;
+
+-- Enters a question that is about to be put to the model.
+create or replace function public.begin_question(
+    p_question_id uuid,
+    p_user_id uuid,
+    p_client text,
+    p_reserved_dollars double precision,
+    p_bounds jsonb
+) returns boolean
+language plpgsql
+security invoker
+set search_path = ''
+as $$
+begin
+    perform 1 from public.questions where question_id = p_question_id;
+    if not found then  -- else the answer was lost
+        perform public.refuse_over_limits(
+            'question', p_user_id, p_client, p_reserved_dollars, p_bounds
+        );
+        insert into public.questions (question_id, user_id, client, reserved_dollars)
+        values (p_question_id, p_user_id, p_client, p_reserved_dollars);
+    end if;
+    return true;
+end;
+$$;
+
 -- Takes over a generation whose lease has expired: the one named, or the one that waits longest.
 -- Returns no row where there is none.
 create or replace function public.claim_generation(
@@ -280,12 +422,15 @@ $$;
 create or replace function public.begin_generation(
     p_generation_id uuid,
     p_user_id uuid,
+    p_client text,
     p_fingerprint text,
     p_idempotency_key text,
     p_request jsonb,
     p_lease_id uuid,
     p_lease_seconds double precision,
-    p_most_resumptions int
+    p_most_resumptions int,
+    p_reserved_dollars double precision,
+    p_bounds jsonb
 ) returns setof public.generations
 language plpgsql
 security invoker
@@ -296,7 +441,7 @@ declare
 begin
     -- One at a time, so that what is looked for and not found is not there. The unique indexes
     -- say the same to whoever writes without this function.
-    perform pg_advisory_xact_lock(hashtext('momentum-ai: begin a generation'));
+    perform pg_advisory_xact_lock(hashtext('momentum-ai: the ledger'));
     -- A key is kept for a day.
     update public.generations
     set idempotency_key = null
@@ -319,18 +464,22 @@ begin
             return query select * from public.claim_generation(
                 p_lease_id, p_lease_seconds, p_most_resumptions, known.generation_id
             );
+            if found then
+                return;
+            end if;
         end if;
-        if not found then
-            return next known;
-        end if;
+        return next known;
         return;
     end if;
+    perform public.refuse_over_limits(
+        'generation', p_user_id, p_client, p_reserved_dollars, p_bounds
+    );
     return query insert into public.generations (
-        generation_id, user_id, fingerprint, idempotency_key, request, weeks_total,
-        lease_id, lease_until
+        generation_id, user_id, client, reserved_dollars, fingerprint, idempotency_key, request,
+        weeks_total, lease_id, lease_until
     ) values (
-        p_generation_id, p_user_id, p_fingerprint, p_idempotency_key, p_request,
-        (p_request ->> 'duration_weeks')::int,
+        p_generation_id, p_user_id, p_client, p_reserved_dollars, p_fingerprint,
+        p_idempotency_key, p_request, (p_request ->> 'duration_weeks')::int,
         p_lease_id, clock_timestamp() + make_interval(secs => p_lease_seconds)
     ) returning *;
 end;
@@ -474,7 +623,13 @@ create or replace trigger forget_generation_events
     after delete on public.roadmaps
     for each row execute function public.forget_generation_events();
 
--- Rights: the service alone --------------------------------------------------------------------------
+-- Rights: everything to the service, their own to learners, nothing to strangers ------------------
+
+-- The service's role passes row-level security by. Learners who bring their token to PostgREST
+-- itself are `authenticated`: they have the rights granted here on the rows that the policies name.
+-- Without a token everybody is `anon`, who has none. Policies of your own stay as they are; since
+-- those of one command add up, each opens what it names, as far as these rights go. To see them:
+-- select * from pg_policies where schemaname = 'public' and policyname not like 'owner\_may\_%';
 
 alter table public.roadmaps enable row level security;
 alter table public.roadmap_tasks enable row level security;
@@ -485,36 +640,128 @@ alter table public.rules enable row level security;
 alter table public.activity_logs enable row level security;
 alter table public.generations enable row level security;
 alter table public.generation_events enable row level security;
+alter table public.questions enable row level security;
 
--- Hosted projects no longer grant new tables by themselves.
+-- Older hosted projects granted everything on a new table to everybody.
+revoke all on
+    public.roadmaps, public.roadmap_tasks, public.goals, public.tasks,
+    public.time_entries, public.rules, public.activity_logs,
+    public.generations, public.generation_events, public.questions,
+    public.roadmap_weeks, public.ledger
+from public, anon, authenticated;
+
+-- Newer ones grant nothing to anybody.
 grant select, insert, update, delete on
     public.roadmaps, public.roadmap_tasks, public.goals, public.tasks,
     public.time_entries, public.rules, public.activity_logs,
-    public.generations, public.generation_events
+    public.generations, public.generation_events, public.questions
 to service_role;
-grant select on public.roadmap_weeks to service_role;
+grant select on public.roadmap_weeks, public.ledger to service_role;
 grant usage, select on all sequences in schema public to service_role;
-revoke execute on function
-    public.set_task_completed(uuid, boolean, uuid),
-    public.begin_generation(
-        uuid, uuid, text, text, jsonb, uuid, double precision, int
-    ),
-    public.claim_generation(uuid, double precision, int, uuid),
-    public.record_progress(uuid, double precision, jsonb, int, jsonb, double precision),
-    public.publish_roadmap(uuid),
-    public.sweep_generations(int, text),
-    public.forget_generation_events()
-from public;
-grant execute on function
-    public.set_task_completed(uuid, boolean, uuid),
-    public.begin_generation(
-        uuid, uuid, text, text, jsonb, uuid, double precision, int
-    ),
-    public.claim_generation(uuid, double precision, int, uuid),
-    public.record_progress(uuid, double precision, jsonb, int, jsonb, double precision),
-    public.publish_roadmap(uuid),
-    public.sweep_generations(int, text)
-to service_role;
+
+-- Roadmaps are made and published by the service alone, so that each is complete.
+grant select, delete on public.roadmaps to authenticated;
+grant select, update (completed, completed_at) on public.roadmap_tasks to authenticated;
+grant select on public.roadmap_weeks to authenticated;
+-- Not the ids: one who chose them could take those that others are about to get.
+grant select, delete,
+    insert (roadmap_id, description, metric, target_value, current_value, is_prioritized, deadline),
+    update (roadmap_id, description, metric, target_value, current_value, is_prioritized, deadline)
+on public.goals to authenticated;
+grant select, delete,
+    insert (goal_id, description, status, is_prioritized),
+    update (goal_id, description, status, is_prioritized)
+on public.tasks to authenticated;
+grant select, delete,
+    insert (task_id, start_time, end_time, duration_minutes),
+    update (task_id, start_time, end_time, duration_minutes)
+on public.time_entries to authenticated;
+grant select, delete, insert (keyword, category, goal_id), update (keyword, category, goal_id)
+on public.rules to authenticated;
+-- Not the leases, the addresses and the costs.
+grant select (
+    generation_id, user_id, request, weeks_total, weeks_done, started_at, finished_at, problem,
+    roadmap_id, roadmap
+) on public.generations to authenticated;
+grant select on public.generation_events to authenticated;
+
+do $$
+declare
+    -- Written out down to the owner: a policy of yours that lets others read a roadmap must not let
+    -- them write what hangs on it. As an array the ids are found once, and looked up in an index.
+    own constant text := 'user_id = (select auth.uid())';
+    own_roadmap constant text := own || ' and published_at is not null';
+    of_own_roadmap constant text := format(
+        'roadmap_id = any (array(select roadmap_id from public.roadmaps where %s))', own_roadmap
+    );
+    of_own_goal constant text := format(
+        'goal_id = any (array(select goal_id from public.goals where %s))', of_own_roadmap
+    );
+    of_own_task constant text := format(
+        'task_id = any (array(select task_id from public.tasks where %s))', of_own_goal
+    );
+    of_own_generation constant text := format(
+        'generation_id = any (array(select generation_id from public.generations where %s))', own
+    );
+    relation text;
+    commands text[];
+    rule text;
+    command text;
+begin
+    for relation, commands, rule in values
+        ('roadmaps', array['select', 'delete'], own_roadmap),
+        ('roadmap_tasks', array['select', 'update'], of_own_roadmap),
+        ('goals', array['select', 'insert', 'update', 'delete'], of_own_roadmap),
+        ('tasks', array['select', 'insert', 'update', 'delete'], of_own_goal),
+        ('time_entries', array['select', 'insert', 'update', 'delete'], of_own_task),
+        ('rules', array['select', 'insert', 'update', 'delete'], of_own_goal),
+        ('generations', array['select'], own),
+        ('generation_events', array['select'], of_own_generation)
+    loop
+        foreach command in array commands loop
+            execute format('drop policy if exists owner_may_%s on public.%I', command, relation);
+            -- An update without a check of its own has to fit the rule both before and after.
+            execute format(
+                'create policy owner_may_%1$s on public.%2$I for %1$s to authenticated %3$s (%4$s)',
+                command, relation,
+                case command when 'insert' then 'with check' else 'using' end, rule
+            );
+        end loop;
+    end loop;
+end $$;
+
+do $$
+declare
+    sequence text;
+    function regprocedure;
+begin
+    -- An identity counts on without a right to its sequence.
+    for sequence in
+        select pg_get_serial_sequence(attrelid::regclass::text, attname)
+        from pg_attribute
+        where attidentity <> ''
+            and attrelid in (
+                'public.roadmaps'::regclass, 'public.goals'::regclass, 'public.tasks'::regclass,
+                'public.time_entries'::regclass, 'public.rules'::regclass,
+                'public.activity_logs'::regclass
+            )
+    loop
+        execute format('revoke all on sequence %s from public, anon, authenticated', sequence);
+    end loop;
+    -- A new function is everybody's to execute, on hosted projects these roles' by name as well.
+    for function in
+        select oid from pg_proc
+        where pronamespace = 'public'::regnamespace
+            and proname in (
+                'set_task_completed', 'begin_generation', 'begin_question', 'refuse_over_limits',
+                'claim_generation', 'record_progress', 'publish_roadmap', 'sweep_generations',
+                'forget_generation_events'
+            )
+    loop
+        execute format('revoke all on function %s from public, anon, authenticated', function);
+        execute format('grant execute on function %s to service_role', function);
+    end loop;
+end $$;
 
 commit;
 

@@ -12,6 +12,7 @@ from typing import Self, TypeVar
 
 import stamina
 
+from src.dao.bounded_queue import BoundedQueue
 from src.errors import StoreConflictError, StoreUnavailableError
 
 SCHEMA = """
@@ -46,6 +47,8 @@ create unique index if not exists roadmap_tasks_in_order
 create table if not exists generations (
     generation_id text primary key,
     user_id text not null,
+    client text not null,
+    reserved_dollars real not null,
     fingerprint text not null,
     idempotency_key text,
     request text,
@@ -68,6 +71,8 @@ create table if not exists generations (
     first_day_seconds real
 );
 create index if not exists generations_user on generations (user_id, started_at);
+create index if not exists generations_client on generations (client, started_at);
+create index if not exists generations_started on generations (started_at);
 create index if not exists generations_unfinished
     on generations (lease_until) where finished_at is null;
 create index if not exists generations_roadmap on generations (roadmap_id);
@@ -85,6 +90,39 @@ create table if not exists generation_events (
     created_at text not null,
     primary key (generation_id, number)
 ) without rowid;
+create table if not exists questions (
+    question_id text primary key,
+    user_id text not null,
+    client text not null,
+    reserved_dollars real not null,
+    started_at text not null,
+    finished_at text,
+    model text not null default '',
+    calls integer not null default 0,
+    retries integer not null default 0,
+    prompt_tokens integer not null default 0,
+    completion_tokens integer not null default 0,
+    cost_dollars real
+);
+create index if not exists questions_user on questions (user_id, started_at);
+create index if not exists questions_client on questions (client, started_at);
+create index if not exists questions_started on questions (started_at);
+create view if not exists ledger as
+select 'generation' as entry, user_id, client, started_at, finished_at,
+    case
+        when finished_at is null then max(reserved_dollars, coalesce(cost_dollars, 0))
+        when calls = 0 then 0
+        else coalesce(cost_dollars, reserved_dollars)
+    end as dollars
+from generations
+union all
+select 'question', user_id, client, started_at, finished_at,
+    case
+        when finished_at is null then max(reserved_dollars, coalesce(cost_dollars, 0))
+        when calls = 0 then 0
+        else coalesce(cost_dollars, reserved_dollars)
+    end
+from questions;
 create trigger if not exists forget_generation_events after delete on roadmaps
 begin
     delete from generation_events where generation_id in
@@ -108,20 +146,23 @@ class SqliteFile:
     Work that has begun runs to its end even if its caller is cancelled.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, queue_size: int) -> None:
         self._path = path
+        self._queue = BoundedQueue(THREADS + queue_size)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="sqlite")
         self._local = threading.local()
         self._connections: list[sqlite3.Connection] = []
 
     @classmethod
-    async def open(cls, path: Path) -> Self:
+    async def open(cls, path: Path, queue_size: int) -> Self:
         """Open the file, making it and its tables where they are missing.
+
+        At most `queue_size` pieces of work that clients wait for wait themselves, for a thread.
 
         Raises:
             StoreUnavailableError: the file cannot be opened, or is no database.
         """
-        file = cls(path)
+        file = cls(path, queue_size)
         try:
             # Several processes may open a new file at once, and the change to WAL does not wait
             # for its lock as other statements do.
@@ -143,6 +184,16 @@ class SqliteFile:
                 return work(self._connection())
 
         return await asyncio.get_running_loop().run_in_executor(self._threads, on_thread)
+
+    async def run_for_client(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Do work for which a client waits: `run`, unless too many do already."""
+        with self._queue.place():
+            return await self.run(work)
+
+    async def write_for_client(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Do work for which a client waits: `write`, unless too many do already."""
+        with self._queue.place():
+            return await self.write(work)
 
     async def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Return what work returns, once all that it wrote is committed in one transaction."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from uuid import UUID
 
 from src.dao.sqlite_file import SqliteFile, now
+from src.dao.sqlite_ledger import refuse_over_limits
 from src.errors import GenerationNotFoundError, LeaseLostError
 from src.generations import (
     MOST_RESUMPTIONS,
@@ -18,9 +19,10 @@ from src.generations import (
     Swept,
     kind_of,
 )
+from src.limits import DAY_SECONDS, Bounds
 from src.models import Roadmap
 
-_KEPT_SECONDS = 24 * 60 * 60
+_KEPT_SECONDS = DAY_SECONDS
 """How long a key stands for its generation."""
 
 _CLAIM = (
@@ -39,14 +41,20 @@ class SqliteGenerations:
     def __init__(self, file: SqliteFile) -> None:
         self._file = file
 
-    async def begin(self, generation: NewGeneration, lease: Lease) -> GenerationRecord:
-        return await self._file.write(lambda connection: _begin(connection, generation, lease))
+    async def begin(
+        self, generation: NewGeneration, lease: Lease, bounds: Bounds
+    ) -> GenerationRecord:
+        return await self._file.write_for_client(
+            lambda connection: _begin(connection, generation, lease, bounds)
+        )
 
     async def get(self, generation_id: UUID, user_id: UUID | None = None) -> GenerationRecord:
-        return await self._file.run(lambda connection: _get(connection, generation_id, user_id))
+        return await self._file.run_for_client(
+            lambda connection: _get(connection, generation_id, user_id)
+        )
 
     async def parts(self, generation_id: UUID, after: int = 0) -> list[PlannedPart]:
-        rows = await self._file.run(
+        rows = await self._file.run_for_client(
             lambda connection: connection.execute(
                 "select kind, part from generation_events"
                 " where generation_id = ? and number > ? order by number",
@@ -127,11 +135,13 @@ def finish(connection: sqlite3.Connection, lease_id: UUID, roadmap: Roadmap) -> 
 
 
 def _begin(
-    connection: sqlite3.Connection, generation: NewGeneration, lease: Lease
+    connection: sqlite3.Connection, generation: NewGeneration, lease: Lease, bounds: Bounds
 ) -> GenerationRecord:
     facts: Mapping[str, object] = _claimed_by(lease) | {
         "generation_id": str(generation.generation_id),
-        "user_id": str(generation.user_id),
+        "user_id": str(generation.asker.user_id),
+        "client": generation.asker.client,
+        "reserved_dollars": generation.reserved_dollars,
         "fingerprint": generation.fingerprint,
         "key": generation.idempotency_key,
         "request": generation.request.model_dump_json(),
@@ -151,10 +161,14 @@ def _begin(
         facts,
     ).fetchone()
     if known is None:
+        refuse_over_limits(
+            connection, "generation", generation.asker, generation.reserved_dollars, bounds
+        )
         known = connection.execute(
-            "insert into generations (generation_id, user_id, fingerprint, idempotency_key,"
-            " request, weeks_total, started_at, lease_id, lease_until) values (:generation_id,"
-            " :user_id, :fingerprint, :key, :request, :weeks_total, :now, :lease_id, :lease_until)"
+            "insert into generations (generation_id, user_id, client, reserved_dollars,"
+            " fingerprint, idempotency_key, request, weeks_total, started_at, lease_id,"
+            " lease_until) values (:generation_id, :user_id, :client, :reserved_dollars,"
+            " :fingerprint, :key, :request, :weeks_total, :now, :lease_id, :lease_until)"
             " returning *",
             facts,
         ).fetchone()

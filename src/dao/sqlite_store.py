@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 
 from src.dao.sqlite_file import SqliteFile, now, transaction
 from src.dao.sqlite_generations import SqliteGenerations, finish
+from src.dao.sqlite_ledger import SqliteQuestions
 from src.errors import RoadmapNotFoundError, TaskNotFoundError
 from src.generations import GenerationRecord
 from src.models import NewRoadmap, Roadmap, Task, WeekTotals
@@ -22,21 +23,24 @@ class SqliteStore:
     def __init__(self, file: SqliteFile) -> None:
         self._file = file
         self.generations = SqliteGenerations(file)
+        self.questions = SqliteQuestions(file)
 
     @classmethod
-    async def open(cls, path: Path) -> Self:
+    async def open(cls, path: Path, *, queue_size: int = 200) -> Self:
         """Open the file, making it and its tables where they are missing.
+
+        `queue_size` bounds the requests that wait for a thread.
 
         Raises:
             StoreUnavailableError: the file cannot be opened, or is no database.
         """
-        return cls(await SqliteFile.open(path))
+        return cls(await SqliteFile.open(path, queue_size))
 
     async def add_roadmap(self, roadmap: NewRoadmap) -> GenerationRecord:
         return await self._file.write(lambda connection: _add_roadmap(connection, roadmap))
 
     async def list_roadmaps(self, user_id: UUID) -> list[Roadmap]:
-        rows = await self._file.run(
+        rows = await self._file.run_for_client(
             lambda connection: connection.execute(
                 "select * from roadmaps where user_id = ?"
                 " order by created_at desc, roadmap_id desc",
@@ -46,7 +50,7 @@ class SqliteStore:
         return [Roadmap.model_validate(dict(row)) for row in rows]
 
     async def get_roadmap(self, roadmap_id: int, user_id: UUID | None = None) -> Roadmap:
-        return await self._file.run(
+        return await self._file.run_for_client(
             lambda connection: _get_roadmap(connection, roadmap_id, user_id)
         )
 
@@ -96,11 +100,11 @@ class SqliteStore:
                 },
             ).rowcount
 
-        if not await self._file.run(update):
+        if not await self._file.run_for_client(update):
             raise TaskNotFoundError
 
     async def delete_roadmap(self, roadmap_id: int, user_id: UUID) -> None:
-        deleted = await self._file.run(
+        deleted = await self._file.run_for_client(
             lambda connection: (
                 connection.execute(
                     "delete from roadmaps where roadmap_id = ? and user_id = ?",
@@ -124,7 +128,7 @@ class SqliteStore:
                 _get_roadmap(connection, roadmap_id, user_id)
                 return connection.execute(sql, {"roadmap_id": roadmap_id, **parameters}).fetchall()
 
-        return await self._file.run(read)
+        return await self._file.run_for_client(read)
 
 
 def _add_roadmap(connection: sqlite3.Connection, roadmap: NewRoadmap) -> GenerationRecord:

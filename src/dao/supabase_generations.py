@@ -18,6 +18,7 @@ from src.generations import (
     Swept,
     kind_of,
 )
+from src.limits import Bounds
 
 PARTS_PER_REQUEST = 100
 """A day is about 1 KB, a week 7 KB; a year's plan has 417 parts."""
@@ -35,18 +36,27 @@ class SupabaseGenerations:
     def __init__(self, client: PostgrestClient) -> None:
         self._client = client
 
-    async def begin(self, generation: NewGeneration, lease: Lease) -> GenerationRecord:
-        (record,) = await self._call(
+    async def begin(
+        self, generation: NewGeneration, lease: Lease, bounds: Bounds
+    ) -> GenerationRecord:
+        query = self._client.rpc(
             "begin_generation",
-            p_generation_id=str(generation.generation_id),
-            p_user_id=str(generation.user_id),
-            p_fingerprint=generation.fingerprint,
-            p_idempotency_key=generation.idempotency_key,
-            p_request=generation.request.model_dump(mode="json"),
-            p_lease_id=str(lease.lease_id),
-            p_lease_seconds=lease.seconds,
-            p_most_resumptions=MOST_RESUMPTIONS,
+            {
+                "p_generation_id": str(generation.generation_id),
+                "p_user_id": str(generation.asker.user_id),
+                "p_client": generation.asker.client,
+                "p_fingerprint": generation.fingerprint,
+                "p_idempotency_key": generation.idempotency_key,
+                "p_request": generation.request.model_dump(mode="json"),
+                "p_lease_id": str(lease.lease_id),
+                "p_lease_seconds": lease.seconds,
+                "p_most_resumptions": MOST_RESUMPTIONS,
+                "p_reserved_dollars": generation.reserved_dollars,
+                "p_bounds": bounds.model_dump(mode="json"),
+            },
         )
+        answer = await self._client.execute_for_client(query, retry_on=IDEMPOTENT_WRITE)
+        (record,) = fitting(_RECORDS, answer.data)
         return record
 
     async def get(self, generation_id: UUID, user_id: UUID | None = None) -> GenerationRecord:
@@ -130,7 +140,9 @@ class SupabaseGenerations:
         Raises:
             LeaseLostError: the lease counts no more, or the roadmap was swept.
         """
-        records = await self._call("publish_roadmap", p_lease_id=str(lease_id))
+        query = self._client.rpc("publish_roadmap", {"p_lease_id": str(lease_id)})
+        answer = await self._client.execute(query, retry_on=IDEMPOTENT_WRITE)
+        records = fitting(_RECORDS, answer.data)
         if not records:
             raise LeaseLostError
         return records[0]
@@ -140,11 +152,6 @@ class SupabaseGenerations:
             "sweep_generations", {"p_most_resumptions": MOST_RESUMPTIONS, "p_problem": problem}
         )
         return fitting(_SWEPT, (await self._client.execute(query)).data)[0]
-
-    async def _call(self, function: str, **parameters: object) -> list[GenerationRecord]:
-        query = self._client.rpc(function, parameters)
-        answer = await self._client.execute(query, retry_on=IDEMPOTENT_WRITE)
-        return fitting(_RECORDS, answer.data)
 
     async def _change(
         self, values: dict[str, Any], column: str, value: UUID, user_id: UUID | None = None

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 
 from src.dao.postgrest_client import IDEMPOTENT_WRITE, PostgrestClient, fitting
 from src.dao.supabase_generations import SupabaseGenerations
+from src.dao.supabase_questions import SupabaseQuestions
 from src.errors import RoadmapNotFoundError, StoreError, TaskNotFoundError
 from src.generations import GenerationRecord
 from src.models import NewRoadmap, Roadmap, Task, WeekTotals
@@ -46,6 +47,7 @@ class SupabaseStore:
     def __init__(self, client: PostgrestClient) -> None:
         self._client = client
         self.generations = SupabaseGenerations(client)
+        self.questions = SupabaseQuestions(client)
         self._undos: set[asyncio.Task[None]] = set()
 
     @classmethod
@@ -55,9 +57,16 @@ class SupabaseStore:
         service_key: str,
         *,
         timeout: float = 10.0,  # noqa: ASYNC109  bounds later requests, not this call
+        queue_size: int = 200,
     ) -> Self:
-        """Build the client; nothing is sent yet. `timeout` is in seconds, per request."""
-        return cls(await PostgrestClient.open(url, service_key, timeout=timeout))
+        """Build the client; nothing is sent yet.
+
+        `timeout` is in seconds, per request; `queue_size` bounds those that wait for a connection.
+        """
+        client = await PostgrestClient.open(
+            url, service_key, timeout=timeout, queue_size=queue_size
+        )
+        return cls(client)
 
     async def add_roadmap(self, roadmap: NewRoadmap) -> GenerationRecord:
         async with AsyncExitStack() as undo:
@@ -139,12 +148,14 @@ class SupabaseStore:
                 "p_user_id": user_id and str(user_id),
             },
         )
-        answer = await self._client.execute(update, retry_on=IDEMPOTENT_WRITE, expected=bool)
+        answer = await self._client.execute_for_client(
+            update, retry_on=IDEMPOTENT_WRITE, expected=bool
+        )
         if not answer.data:
             raise TaskNotFoundError
 
     async def delete_roadmap(self, roadmap_id: int, user_id: UUID) -> None:
-        deleted = await self._client.execute(
+        deleted = await self._client.execute_for_client(
             self._client.table("roadmaps")
             .delete()
             .eq("roadmap_id", roadmap_id)

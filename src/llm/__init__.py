@@ -1,6 +1,6 @@
 """The two protocols of the language model, and the choice between their implementations."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
@@ -69,11 +69,12 @@ class Assistant(Protocol):
     """Answers a question about a roadmap."""
 
     def answer(
-        self, question: str, context: AssistantContext
+        self, question: str, context: AssistantContext, report: Callable[[ModelUsage], None]
     ) -> AsyncGenerator[str | AssistantAnswer, None]:
         """Yield the answer's text piece by piece, then the whole answer, never empty.
 
-        The pieces joined are the answer's text. Whoever leaves early closes the generator.
+        The pieces joined are the answer's text. Whoever leaves early closes the generator. However
+        it ends, `report` is told once what the model was asked; offline it is not called.
 
         Raises:
             ModelError: no answer came about; which subclass says why.

@@ -11,6 +11,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from pydantic_core import from_json
 
 from src.errors import ModelOutputError
+from src.llm import prompts
+from src.llm.plain_text import LONGEST_MARKUP, WIDE, without_markup
+from src.llm.quotations import Quotations
 from src.models import Category, Effort
 
 CATEGORY_SYNONYMS = {
@@ -174,20 +177,35 @@ def fitted(item: object, model: type[A]) -> A:
         raise ModelOutputError("; ".join(faults)) from None
 
 
-_LINK_WITH_TEXT = re.compile(r"!?\[([^\]]*)\]\([^)\s]*\)")
-_LINK = re.compile(r"(?:https?://|www\.)\S+[ \t]?", re.IGNORECASE)
-_TAG = re.compile(r"</?([A-Za-z][\w-]*)[^<>]*>")
-_EMPHASIS = re.compile(r"(\*\*|~~|`+)(?=\S)(.+?)(?<=\S)\1")
-_UNFINISHED = re.compile(r"\[[^\]\n]*\]?$|\[[^\]\n]*\]\([^)\n]*$|<[A-Za-z/][^>\n]*$")
-LONGEST_MARKUP = 300
-"""What opens and is not closed within so many characters is no markup."""
+LONGEST_LINE = 2_000
+"""Characters of a goal, topic or task as it comes; a longer one is refused unread."""
 
 _BULLET = re.compile(r"^(?:#+|[-*+•])\s+")
+_BOUNDARY = rf"(?:[^\S\r]|[{WIDE}])"
+_SOME_BOUNDARY = re.compile(_BOUNDARY)
+_TO_LAST_BOUNDARY = re.compile(rf".*{_BOUNDARY}", re.DOTALL)
+_MARKUP = re.compile(
+    rf"!?\[[^\]\n]{{0,{LONGEST_MARKUP}}}(?:\]\([^)\n]{{0,{LONGEST_MARKUP}}}(?:\)|\Z)|\]?\Z)"
+    rf"|<[A-Za-z/!?|][^<>\n]{{0,{LONGEST_MARKUP}}}(?:>|\Z)"
+    rf"|(\*\*|~~|`{{1,3}})(?=\S|\Z).{{0,{LONGEST_MARKUP}}}?(?:\1|\Z)"
+)
+"""What `without_markup` takes out and may hold blanks, also where its end is still to come."""
+
+_PLANNER_RULES = Quotations(*prompts.ALL_PLANNER_RULES)
 
 
 def plain_line(text: str) -> str:
-    """Return a text as one plain line: no link, no tag, no markdown, no line break."""
-    return _BULLET.sub("", " ".join(_without_markup(text).split()))
+    """Return a text of a plan as one plain line: no link, no tag, no markdown, no line break.
+
+    Raises:
+        ModelOutputError: it is beyond any length, or recites the rules that it was asked by.
+    """
+    if len(text) > LONGEST_LINE:
+        raise ModelOutputError(f"A text is longer than {LONGEST_LINE} characters.")
+    line = _BULLET.sub("", " ".join(without_markup(text).split()))
+    if _PLANNER_RULES.found_in(line):
+        raise ModelOutputError("A text recites these rules instead of keeping them.")
+    return line
 
 
 class PlainProse:
@@ -198,27 +216,20 @@ class PlainProse:
 
     def feed(self, piece: str) -> str:
         """Take a piece and return the plain text that no later piece can change; may be empty."""
-        # What is closed is taken out at once; what is still open, and the last word, is held.
-        self._held = _without_brackets(self._held + piece)
-        end = max(self._held.rfind("\n"), self._held.rfind(" "))
-        bracket = _UNFINISHED.search(self._held)
-        opened = bracket.start() if bracket else len(self._held)
-        if self._held.count("**") % 2:
-            opened = min(opened, self._held.rfind("**"))
-        if len(self._held) - opened < LONGEST_MARKUP:
-            end = min(end, opened - 1)
-        ready, self._held = self._held[: end + 1], self._held[end + 1 :]
-        return _LINK.sub("", ready)
+        self._held += piece
+        if not _SOME_BOUNDARY.search(piece):
+            return ""
+        end = self._last_boundary(len(self._held))
+        for markup in reversed(list(_MARKUP.finditer(self._held))):
+            if markup.start() < end <= markup.end():
+                end = self._last_boundary(markup.start())
+        ready, self._held = self._held[:end], self._held[end:]
+        return without_markup(ready)
 
     def finish(self) -> str:
         """Return the rest."""
-        return _without_markup(self._held)
+        return without_markup(self._held)
 
-
-def _without_markup(text: str) -> str:
-    return _LINK.sub("", _without_brackets(text))
-
-
-def _without_brackets(text: str) -> str:
-    text = _TAG.sub(r"\1", _LINK_WITH_TEXT.sub(r"\1", text))
-    return _EMPHASIS.sub(r"\2", text)
+    def _last_boundary(self, before: int) -> int:
+        boundary = _TO_LAST_BOUNDARY.match(self._held, 0, before)
+        return boundary.end() if boundary else 0

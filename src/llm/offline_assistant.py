@@ -1,11 +1,11 @@
 """The assistant that works without a model: it answers from the roadmap itself."""
 
 import re
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from itertools import groupby
 
 from src.llm import AssistantContext
-from src.models import AssistantAnswer, Task
+from src.models import AssistantAnswer, ModelUsage, Task
 
 MAX_ANSWER_LENGTH = 4_000
 
@@ -47,7 +47,10 @@ class OfflineAssistant:
     """Says what a scope contains, what is done in it and what comes next; deterministic."""
 
     async def answer(
-        self, question: str, context: AssistantContext
+        self,
+        question: str,
+        context: AssistantContext,
+        report: Callable[[ModelUsage], None],  # noqa: ARG002  no model is asked
     ) -> AsyncGenerator[str | AssistantAnswer, None]:
         """Tell the roadmap's facts that suit the question, as plain text, never empty."""
         sections = [section for section in _sections(question, context) if section]

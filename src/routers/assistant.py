@@ -7,9 +7,15 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Depends
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from src.dependencies import Assistant
-from src.errors import MomentumError, RoadmapNotFoundError, WeekNotFoundError
-from src.llm import AssistantContext
+from src.dependencies import Assistant, Caller, Client, acting_for
+from src.errors import (
+    ForbiddenError,
+    LimitReachedError,
+    MomentumError,
+    RoadmapNotFoundError,
+    ShuttingDownError,
+    WeekNotFoundError,
+)
 from src.models import AskAssistant, AssistantAnswer
 from src.problems import (
     BODY_STATUSES,
@@ -20,10 +26,27 @@ from src.problems import (
 )
 from src.routers import examples
 from src.routers.examples import answers
+from src.services.assistant import Question
 from src.strict_json import EventStreamRoute, StrictJSONRoute
 
 stream_router = APIRouter(route_class=EventStreamRoute, include_in_schema=False)
 router = APIRouter(tags=["assistant"], route_class=StrictJSONRoute)
+
+
+async def _question(
+    body: Annotated[
+        AskAssistant, Body(openapi_examples={"about a week": {"value": examples.ASK_ASSISTANT}})
+    ],
+    assistant: Assistant,
+    caller: Caller,
+    client: Client,
+) -> Question:
+    # Before a stream begins: an unknown roadmap is a 404 there too.
+    acting_for(caller, body.user_id)
+    return await assistant.question(body, client)
+
+
+AskedQuestion = Annotated[Question, Depends(_question)]
 
 
 @router.post(
@@ -33,37 +56,30 @@ router = APIRouter(tags=["assistant"], route_class=StrictJSONRoute)
     | error_responses(
         RoadmapNotFoundError,
         WeekNotFoundError,
+        ForbiddenError,
+        LimitReachedError,
+        ShuttingDownError,
         *MODEL_ERRORS,
         *STORE_ERRORS,
         statuses=BODY_STATUSES,
     ),
 )
-async def ask_assistant(
-    body: Annotated[
-        AskAssistant, Body(openapi_examples={"about a week": {"value": examples.ASK_ASSISTANT}})
-    ],
-    assistant: Assistant,
-) -> AssistantAnswer:
+async def ask_assistant(question: AskedQuestion, assistant: Assistant) -> AssistantAnswer:
     """Answer in plain text. A day without a week means that day of every week.
 
     With `Accept: text/event-stream` the answer is told as it is written, in events `token`, and at
     last `answer` or `problem`.
     """
-    return await assistant.ask(body)
-
-
-async def _asked(body: AskAssistant, assistant: Assistant) -> tuple[str, AssistantContext]:
-    # Before the stream begins: an unknown roadmap is a 404 here too.
-    return body.input_data, await assistant.context(body)
+    return await assistant.answer(question)
 
 
 @stream_router.post("/ask-assistant", response_class=EventSourceResponse)
 async def watch_answer(
-    asked: Annotated[tuple[str, AssistantContext], Depends(_asked)], assistant: Assistant
+    question: AskedQuestion, assistant: Assistant
 ) -> AsyncGenerator[ServerSentEvent, None]:
     """Tell the answer as it is written; leaving ends it."""
     try:
-        async with aclosing(assistant.stream(*asked)) as parts:
+        async with aclosing(assistant.stream(question)) as parts:
             async for part in parts:
                 name = "token" if isinstance(part, str) else "answer"
                 yield ServerSentEvent(event=name, data=part)

@@ -85,17 +85,17 @@ async def told(
     | error_responses(GenerationNotFoundError, *STORE_ERRORS),
 )
 async def get_generation(
-    generation_id: GenerationIdInPath, generator: Generator, user_id: OptionalOwner = None
+    generation_id: GenerationIdInPath, generator: Generator, owner: OptionalOwner
 ) -> GenerationStatus:
     """Return its state, the weeks done, and once it has finished its roadmap or its problem."""
-    return status_of(await generator.record(generation_id, user_id))
+    return status_of(await generator.record(generation_id, owner))
 
 
 async def _followed(
-    generation_id: GenerationIdInPath, generator: Generator, user_id: OptionalOwner = None
+    generation_id: GenerationIdInPath, generator: Generator, owner: OptionalOwner
 ) -> GenerationRecord:
     # Before the stream begins: an unknown generation is a 404 here too.
-    return await generator.record(generation_id, user_id)
+    return await generator.record(generation_id, owner)
 
 
 @router.get(
@@ -125,8 +125,8 @@ async def follow_generation(
     | error_responses(GenerationNotFoundError, GenerationSucceededError, *STORE_ERRORS),
 )
 async def cancel_generation(
-    generation_id: GenerationIdInPath, generator: Generator, user_id: OptionalOwner = None
+    generation_id: GenerationIdInPath, generator: Generator, owner: OptionalOwner
 ) -> Success:
     """End it, whichever server makes the roadmap. One that has ended unsuccessfully stays so."""
-    await generator.cancel(generation_id, user_id)
+    await generator.cancel(generation_id, owner)
     return Success()

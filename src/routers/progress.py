@@ -25,10 +25,10 @@ router = APIRouter(tags=["progress"], dependencies=[Depends(refuse_several_users
     | error_responses(RoadmapNotFoundError, *STORE_ERRORS),
 )
 async def get_roadmap_tasks(
-    roadmap_id: RoadmapIdInPath, progress: Progress, user_id: OptionalOwner = None
+    roadmap_id: RoadmapIdInPath, progress: Progress, owner: OptionalOwner
 ) -> RoadmapTasks:
     """Return every task, by week, day and position in the day."""
-    return RoadmapTasks(tasks=await progress.tasks(roadmap_id, user_id))
+    return RoadmapTasks(tasks=await progress.tasks(roadmap_id, owner))
 
 
 @router.get(
@@ -37,10 +37,10 @@ async def get_roadmap_tasks(
     responses=answers([examples.WEEK]) | error_responses(RoadmapNotFoundError, *STORE_ERRORS),
 )
 async def list_weeks(
-    roadmap_id: RoadmapIdInPath, progress: Progress, user_id: OptionalOwner = None
+    roadmap_id: RoadmapIdInPath, progress: Progress, owner: OptionalOwner
 ) -> list[WeekProgress]:
     """Return the weeks by number; progress is 100 only when every task is done."""
-    return await progress.weeks(roadmap_id, user_id)
+    return await progress.weeks(roadmap_id, owner)
 
 
 @router.get(
@@ -53,7 +53,7 @@ async def get_week(
     roadmap_id: RoadmapIdInPath,
     week_number: WeekNumberInPath,
     progress: Progress,
-    user_id: OptionalOwner = None,
+    owner: OptionalOwner,
 ) -> WeekDetail:
     """Return the week's goal and progress, and each day's tasks in order."""
-    return await progress.week(roadmap_id, week_number, user_id)
+    return await progress.week(roadmap_id, week_number, owner)

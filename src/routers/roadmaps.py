@@ -7,23 +7,29 @@ from fastapi import APIRouter, Body, Depends, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from src.dependencies import (
+    Caller,
+    Client,
     Generator,
     IdempotencyKey,
     Owner,
     RoadmapIdInPath,
+    acting_for,
     refuse_several_users,
 )
 from src.errors import (
+    ForbiddenError,
     GenerationAbandonedError,
     GenerationCancelledError,
     GenerationRunningError,
     HandedOverError,
     IdempotencyKeyReusedError,
+    LimitReachedError,
     OverloadedError,
     RoadmapNotFoundError,
     ShuttingDownError,
     StoreConflictError,
 )
+from src.limits import Asker
 from src.models import GenerateRoadmap, GenerationStatus, Roadmap, Success
 from src.problems import (
     BODY_STATUSES,
@@ -52,14 +58,19 @@ router = APIRouter(
 
 
 async def _begun(
+    *,
     body: Annotated[
         GenerateRoadmap, Body(openapi_examples={"roadmap": {"value": examples.GENERATE_ROADMAP}})
     ],
     generator: Generator,
+    caller: Caller,
+    client: Client,
     response: Response,
     idempotency_key: IdempotencyKey = None,
 ) -> Begun:
-    begun = await generator.begin(body.user_id, body.wish(), idempotency_key)
+    acting_for(caller, body.user_id)
+    asker = Asker(user_id=body.user_id, client=client)
+    begun = await generator.begin(asker, body.wish(), idempotency_key)
     response.headers[PLANNER_HEADER] = generator.planner_name
     response.headers["Location"] = GENERATION_PATH.format(begun.generation_id)
     if begun.is_replay:
@@ -88,6 +99,8 @@ BegunGeneration = Annotated[Begun, Depends(_begun)]
         *STORE_ERRORS,
         StoreConflictError,
         OverloadedError,
+        LimitReachedError,
+        ForbiddenError,
         IdempotencyKeyReusedError,
         GenerationRunningError,
         GenerationCancelledError,
@@ -132,9 +145,9 @@ async def watch_roadmap_generation(
     summary="List a user's roadmaps, newest first",
     responses=answers([examples.ROADMAP]) | error_responses(*STORE_ERRORS),
 )
-async def list_roadmaps(user_id: Owner, generator: Generator) -> list[Roadmap]:
+async def list_roadmaps(owner: Owner, generator: Generator) -> list[Roadmap]:
     """Return an empty list for a user without roadmaps."""
-    return await generator.list_roadmaps(user_id)
+    return await generator.list_roadmaps(owner)
 
 
 @router.delete(
@@ -143,8 +156,8 @@ async def list_roadmaps(user_id: Owner, generator: Generator) -> list[Roadmap]:
     responses=answers(examples.SUCCESS) | error_responses(RoadmapNotFoundError, *STORE_ERRORS),
 )
 async def delete_roadmap(
-    roadmap_id: RoadmapIdInPath, user_id: Owner, generator: Generator
+    roadmap_id: RoadmapIdInPath, owner: Owner, generator: Generator
 ) -> Success:
     """Only the owner's roadmap is deleted."""
-    await generator.delete(roadmap_id, user_id)
+    await generator.delete(roadmap_id, owner)
     return Success()

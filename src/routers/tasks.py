@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body
 
-from src.dependencies import Progress
+from src.dependencies import Caller, Progress, acting_for
 from src.errors import TaskNotFoundError
 from src.models import Success, TaskUpdate
 from src.problems import BODY_STATUSES, STORE_ERRORS, error_responses
@@ -26,7 +26,9 @@ async def update_task(
         TaskUpdate, Body(openapi_examples={"completed": {"value": examples.TASK_UPDATE}})
     ],
     progress: Progress,
+    caller: Caller,
 ) -> Success:
     """Completing a task twice keeps the first time of completion; un-completing clears it."""
-    await progress.update_task(body.task_id, completed=body.completed, user_id=body.user_id)
+    owner = acting_for(caller, body.user_id)
+    await progress.update_task(body.task_id, completed=body.completed, user_id=owner)
     return Success()

@@ -82,12 +82,15 @@ class GenerationRun:
         Leaving does not end the generation.
         """
         number = after
-        while not self._has_ended(number):
+        while True:
             told = self._told
             for event in self._events[number:]:
                 number += 1
                 yield number, event
             if number >= len(self._events):
+                # The last event is told in the very step that ends the task.
+                if self._task.done():
+                    return
                 await told.wait()
 
     async def outcome(self) -> SavedRoadmap | MomentumError:
@@ -101,9 +104,6 @@ class GenerationRun:
         """End the making in this process; what was planned is kept."""
         self._task.cancel()
         await asyncio.wait({self._task})
-
-    def _has_ended(self, number: int) -> bool:
-        return number >= len(self._events) and self._task.done()
 
     async def _run(self) -> None:
         try:

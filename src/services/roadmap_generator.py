@@ -20,8 +20,10 @@ from src.errors import (
     ShuttingDownError,
 )
 from src.generations import GenerationRecord, Lease, NewGeneration
+from src.limits import Asker
 from src.llm import Planner
 from src.models import PlanRequest, Roadmap, SavedRoadmap
+from src.services.allowances import Allowances
 from src.services.generation_run import GenerationEvent, GenerationRun, outcome_of
 
 logger = logging.getLogger(__name__)
@@ -48,10 +50,17 @@ class RoadmapGenerator:
     """Has roadmaps made and stored whole, tells how that goes on, lists and deletes them."""
 
     def __init__(
-        self, store: Store, planner: Planner, *, timeout_seconds: float, lease_seconds: float
+        self,
+        store: Store,
+        planner: Planner,
+        allowances: Allowances,
+        *,
+        timeout_seconds: float,
+        lease_seconds: float,
     ) -> None:
         self._store = store
         self._planner = planner
+        self._allowances = allowances
         self._timeout_seconds = timeout_seconds
         self._lease_seconds = lease_seconds
         self._runs: dict[UUID, GenerationRun] = {}
@@ -65,7 +74,7 @@ class RoadmapGenerator:
         return self._planner.name
 
     async def begin(
-        self, user_id: UUID, request: PlanRequest, idempotency_key: str | None = None
+        self, asker: Asker, request: PlanRequest, idempotency_key: str | None = None
     ) -> Begun:
         """Have a roadmap made; it goes on whether or not anybody waits for it.
 
@@ -75,13 +84,19 @@ class RoadmapGenerator:
         Raises:
             IdempotencyKeyReusedError: the key stands for another request.
             GenerationRunningError: the key's generation is being made.
-            OverloadedError: too many are running already.
+            LimitReachedError: the learner, their address or the service has had enough.
+            OverloadedError: too many are running here already.
             ShuttingDownError: this process is about to end.
         """
-        asked = NewGeneration(user_id=user_id, request=request, idempotency_key=idempotency_key)
+        asked = NewGeneration(
+            asker=asker,
+            request=request,
+            idempotency_key=idempotency_key,
+            reserved_dollars=self._allowances.dollars_per_week * request.duration_weeks,
+        )
         lease = Lease(seconds=self._lease_seconds)
         with self._place():
-            record = await self._store.generations.begin(asked, lease)
+            record = await self._store.generations.begin(asked, lease, self._allowances.generations)
             if record.lease_id == lease.lease_id:
                 await self._make(record, lease)
                 return Begun(record.generation_id, is_replay=False)

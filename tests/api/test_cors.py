@@ -29,12 +29,57 @@ async def test_preflight_allows_the_frontend(
 
 
 @pytest.mark.parametrize(
-    "origin", ["https://evil.example", "http://localhost:3000.evil.example", "null"]
+    "origin",
+    [
+        "https://evil.example",
+        "http://localhost:3000.evil.example",
+        "http://localhost:3001",
+        "https://localhost:3000",
+        "HTTP://LOCALHOST:3000",
+        "http://localhost:3000/",
+        "http://localhost:3000, https://evil.example",
+        "https://evil.momentum-ai-frontend.vercel.app",
+        "http://momentum-ai-frontend.vercel.app",
+        "null",
+        "*",
+        "",
+    ],
 )
-async def test_other_origins_get_no_leave(client: httpx.AsyncClient, origin: str) -> None:
-    """An origin is allowed when it is listed, letter by letter."""
-    answer = await client.get("/health", headers={"Origin": origin})
+@pytest.mark.parametrize("method", ["GET", "OPTIONS"])
+async def test_other_origins_get_no_leave(
+    client: httpx.AsyncClient, origin: str, method: str
+) -> None:
+    """An origin is allowed when it is listed, letter by letter; none is ever sent back."""
+    headers = {"Origin": origin, "Access-Control-Request-Method": "GET"}
+    answer = await client.request(method, "/health", headers=headers)
+    assert answer.status_code == (400 if method == "OPTIONS" else 200)
     assert "access-control-allow-origin" not in answer.headers
+    assert "access-control-allow-credentials" not in answer.headers
+    assert not origin or origin not in str(answer.headers.raw) + answer.text
+
+
+async def test_preflight_refuses_what_the_api_does_not_know(client: httpx.AsyncClient) -> None:
+    """Methods and headers are those that this API defines, and unknown ones are not sent back."""
+    for asked in ({"Method": "PATCH"}, {"Method": "POST", "Headers": "x-canary"}):
+        headers = {f"Access-Control-Request-{name}": value for name, value in asked.items()}
+        answer = await client.options("/roadmaps", headers={"Origin": PRODUCTION} | headers)
+        assert answer.status_code == 400
+        assert "PATCH" not in str(answer.headers)
+        assert "x-canary" not in str(answer.headers) + answer.text
+
+
+@pytest.mark.parametrize(
+    "headers", [{}, {"Origin": PRODUCTION}, {"Origin": "https://evil.example"}]
+)
+@pytest.mark.parametrize("path", ["/health", "/nothing", "/roadmap/0"])
+async def test_caches_keep_origins_apart(
+    client: httpx.AsyncClient, headers: dict[str, str], path: str
+) -> None:
+    """Every answer says that it depends on the origin, also one to nobody in particular."""
+    answer = await client.get(path, headers=headers)
+    assert answer.headers.get_list("vary", split_commas=True).count("Origin") == 1
+    allowed = answer.headers.get("access-control-allow-origin")
+    assert allowed == (PRODUCTION if headers.get("Origin") == PRODUCTION else None)
 
 
 @pytest.mark.parametrize(

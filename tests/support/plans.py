@@ -4,15 +4,22 @@ import itertools
 from typing import Any
 from uuid import UUID, uuid4
 
+from src.dao import Store
+from src.generations import GenerationRecord, Lease, NewGeneration, PlannedPart
+from src.limits import Asker, Bounds
 from src.models import (
     DAYS_PER_WEEK,
     MAX_WEEKS,
+    DayReady,
     Level,
     NewRoadmap,
+    Outline,
     PlannedDay,
     PlannedTask,
     PlannedWeek,
     PlanRequest,
+    Roadmap,
+    WeekOutline,
 )
 from src.plan_rules import same_text_key, week_violations
 
@@ -30,10 +37,43 @@ def new_roadmap(
 ) -> NewRoadmap:
     """Build a complete plan, of a new user where none is named."""
     return NewRoadmap(
+        lease_id=uuid4(),
         user_id=user_id or uuid4(),
         request=PlanRequest(goal=goal, duration_weeks=weeks, daily_hours=daily_hours, level=level),
         weeks=tuple(_week(number, tasks_per_day) for number in range(1, weeks + 1)),
     )
+
+
+UNBOUNDED = Bounds(limits=(), budget_dollars=1e9)
+"""For generations and questions that no limit concerns."""
+
+
+def asked_for(
+    request: PlanRequest, user_id: UUID | None = None, key: str | None = None
+) -> NewGeneration:
+    """Build the wish of a user, of a new one where none is named, from an address of no account."""
+    asker = Asker(user_id=user_id or uuid4(), client="somewhere")
+    return NewGeneration(asker=asker, request=request, idempotency_key=key)
+
+
+async def begun(store: Store, roadmap: NewRoadmap) -> NewRoadmap:
+    """Record the generation of a plan, so that it can be stored under its lease."""
+    lease = Lease(lease_id=roadmap.lease_id, seconds=60)
+    asked = asked_for(roadmap.request, roadmap.user_id, key=str(uuid4()))
+    record = await store.generations.begin(asked, lease, UNBOUNDED)
+    assert record.lease_id == roadmap.lease_id
+    return roadmap
+
+
+async def stored(store: Store, roadmap: NewRoadmap) -> Roadmap:
+    """Record the generation of a plan and store it."""
+    return roadmap_of(await store.add_roadmap(await begun(store, roadmap)))
+
+
+def roadmap_of(record: GenerationRecord) -> Roadmap:
+    """Return the roadmap with which a generation has finished."""
+    assert record.roadmap is not None
+    return record.roadmap
 
 
 def year_roadmap(user_id: UUID | None = None) -> NewRoadmap:
@@ -51,6 +91,19 @@ def roadmap_of_texts(texts: list[str], user_id: UUID | None = None) -> NewRoadma
     return empty.model_copy(
         update={"weeks": (PlannedWeek(week_number=1, goal=texts[0], days=(day,)),)}
     )
+
+
+def parts_of(roadmap: NewRoadmap) -> list[PlannedPart]:
+    """Return what a planner yields on its way to a plan, in order."""
+    outline = (WeekOutline(week_number=w.week_number, goal=w.goal, focus=()) for w in roadmap.weeks)
+    parts: list[PlannedPart] = [Outline(weeks=tuple(outline))]
+    for week in roadmap.weeks:
+        parts += (
+            DayReady(week_number=week.week_number, weekly_goal=week.goal, day=day)
+            for day in week.days
+        )
+        parts.append(week)
+    return parts
 
 
 def texts_of(roadmap: NewRoadmap) -> list[str]:

@@ -22,6 +22,15 @@ ROOT = Path(__file__).parents[2]
 START_SECONDS = 20.0
 STOP_SECONDS = 30.0
 
+UNLIMITED = {
+    "GENERATIONS_AT_ONCE": "1000000",
+    "GENERATIONS_PER_HOUR": "1000000",
+    "GENERATIONS_PER_DAY": "1000000",
+    "QUESTIONS_PER_HOUR": "1000000",
+    "DAILY_BUDGET_DOLLARS": "1000000",
+}
+"""For tests that ask for more than learners do, or than their one address may."""
+
 
 def free_port() -> int:
     """Return a port on loopback that was free a moment ago."""
@@ -57,8 +66,11 @@ def clean_environment(**variables: str) -> dict[str, str]:
 
 
 def uvicorn_command(port: int) -> list[str]:
-    """Return the development server's command."""
-    return [sys.executable, "-m", "uvicorn", "api:app", "--port", str(port)]
+    """Return the development server's command, with the options of `make run`."""
+    options = "--no-server-header --no-proxy-headers --no-access-log --ws none"
+    protocol = "src.http_protocol:BoundedH11Protocol"
+    program = [sys.executable, "-m", "uvicorn", "api:app", "--port", str(port)]
+    return [*program, *options.split(), "--http", protocol]
 
 
 def gunicorn_command() -> list[str]:
@@ -79,7 +91,12 @@ def running_process(
     """
     log_path = directory / "service.log"
     environment = clean_environment(
-        **{"SQLITE_PATH": str(directory / "momentum.db"), "PORT": str(port), **variables}
+        **{
+            "SQLITE_PATH": str(directory / "momentum.db"),
+            "PORT": str(port),
+            **UNLIMITED,
+            **variables,
+        }
     )
     with log_path.open("w") as log:
         process = subprocess.Popen(
@@ -112,6 +129,33 @@ def _wait_until_healthy(service: Service) -> None:
         except httpx.TransportError:
             time.sleep(0.05)
     raise RuntimeError(f"the service did not become healthy:\n{service.log}")
+
+
+@contextmanager
+def running_standin(*options: str) -> Iterator[str]:
+    """Run the stand-in for the model in a process of its own, and yield its origin."""
+    port = free_port()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.support.standin", "--port", str(port), *options],
+        cwd=ROOT,
+        env=clean_environment(),
+        stdout=subprocess.DEVNULL,
+    )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                httpx.get(f"{url}/_control/summaries").raise_for_status()
+                break
+            except httpx.TransportError:
+                if process.poll() is not None or time.monotonic() > deadline:
+                    raise RuntimeError("the stand-in does not start") from None
+                time.sleep(0.05)
+        yield url
+    finally:
+        process.terminate()
+        process.wait()
 
 
 @contextmanager

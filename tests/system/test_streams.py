@@ -83,7 +83,7 @@ def test_generation_is_told_as_it_comes_about(url: str) -> None:
     response, events = watch(f"{url}/generate_roadmap", WISH)
     assert response.headers["content-type"].startswith("text/event-stream")
     assert response.headers["x-accel-buffering"] == "no"
-    assert response.headers["cache-control"] == "no-cache"
+    assert response.headers["cache-control"] == "no-store"
     assert response.headers["momentum-planner"] == "openrouter"
     names = [name for name, *_ in events]
     assert names.count("outline") == 1

@@ -9,7 +9,7 @@ import pytest
 from src.llm import AssistantContext
 from src.llm.offline_assistant import MAX_ANSWER_LENGTH, OfflineAssistant
 from src.llm.offline_planner import OfflinePlanner
-from src.models import AssistantAnswer, Level, PlannedWeek, PlanRequest, Roadmap, Task
+from src.models import AssistantAnswer, Level, ModelUsage, PlannedWeek, PlanRequest, Roadmap, Task
 
 CREATED = datetime(2025, 3, 1, 12, tzinfo=UTC)
 QUESTIONS = ["How am I doing?", "What should I do next?", "progress?", "?", "日本語", "a" * 4_000]
@@ -74,8 +74,12 @@ async def full_roadmap(level: Level, weeks: int) -> list[Task]:
     ]
 
 
+def nobody(_usage: ModelUsage) -> None:
+    raise AssertionError("no model is asked")
+
+
 async def answered(question: str, context: AssistantContext) -> str:
-    *pieces, whole = [part async for part in OfflineAssistant().answer(question, context)]
+    *pieces, whole = [part async for part in OfflineAssistant().answer(question, context, nobody)]
     assert isinstance(whole, AssistantAnswer)
     assert "".join(map(str, pieces)) == whole.response
     return whole.response
@@ -209,7 +213,7 @@ async def test_the_same_question_gets_the_same_answer() -> None:
     """Nothing is left to chance, and closing needs nothing."""
     assistant = OfflineAssistant()
     context = context_of(small_roadmap())
-    first = [part async for part in assistant.answer("bread", context)]
-    second = [part async for part in assistant.answer("bread", context)]
+    first = [part async for part in assistant.answer("bread", context, nobody)]
+    second = [part async for part in assistant.answer("bread", context, nobody)]
     assert first == second
     await assistant.close()

@@ -57,6 +57,9 @@ def test_origins_are_split_and_trimmed(monkeypatch: pytest.MonkeyPatch) -> None:
         ("OPENAI_BASE_URL", "ftp://x.example"),
         ("OPENAI_BASE_URL", "https://x.example:port"),
         ("OPENAI_API_KEY", "kéy"),
+        ("SUPABASE_JWT_SECRET", "a short secret"),
+        ("SUPABASE_JWT_SECRET", "-----BEGIN PUBLIC KEY----- of the project"),
+        ("AUTH_MODE", "mandatory"),
         ("CORS_ORIGINS", "momentum.example"),
         ("SQLITE_PATH", "/nowhere/at/all.db"),
         ("PORT", "port"),
@@ -78,10 +81,22 @@ def test_malformed_value_is_named_and_not_repeated(
     assert "\n" not in message
 
 
+def test_tokens_are_not_required_where_none_can_be_verified(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Required without a project and without a secret would refuse everybody: no start."""
+    monkeypatch.setenv("AUTH_MODE", "required")
+    with pytest.raises(SettingsError, match=r"^AUTH_MODE: .*SUPABASE_URL or SUPABASE_JWT_SECRET"):
+        load_settings()
+    monkeypatch.setenv("SUPABASE_JWT_SECRET", "s" * 32)
+    assert load_settings().auth_mode == "required"
+
+
 def test_secrets_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     """Printing the settings, as a traceback might, shows no key."""
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-canary")
-    assert "sk-canary" not in repr(load_settings())
+    for name in ("OPENAI_API_KEY", "SUPABASE_JWT_SECRET"):
+        monkeypatch.setenv(name, f"canary-{'x' * 32}")
+    assert "canary" not in repr(load_settings())
 
 
 def test_example_file_names_every_setting() -> None:

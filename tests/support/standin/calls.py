@@ -5,7 +5,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tests.support.standin.answers import Json
 
@@ -28,6 +28,21 @@ class Call:
     misbehaviour: str | None = None
     client_left: bool = False
     """Whether the client disconnected before the answer was complete."""
+    client_port: int = 0
+    """The port from which the client asked, which tells its process."""
+    facts: Json = field(default_factory=dict)
+    """What the prompt states."""
+
+    @property
+    def summary(self) -> Json:
+        """What was asked for, by whom and when, without the words of it."""
+        asked = {name: self.facts.get(name) for name in ("goal", "week_number", "days")}
+        return asked | {
+            "kind": self.kind,
+            "client_port": self.client_port,
+            "started_at": self.started_at,
+            "ended_at": self.ended_at,
+        }
 
     @property
     def messages(self) -> list[Json]:

@@ -17,8 +17,6 @@ from tests.support.standin.wire import Wire
 CHARACTERS_PER_TOKEN = 4
 TICK = 0.05
 """Seconds between two chunks of a paced stream."""
-CHUNK = 200
-"""Characters of a chunk when nothing is paced."""
 COMMENT = b": OPENROUTER PROCESSING\n\n"
 
 
@@ -33,6 +31,8 @@ class Pace:
     drip: float = 0.1
     """Seconds between two comments or blanks while there is no token yet."""
     max_output_tokens: int = 16_384
+    chunk: int = 200
+    """Characters of a chunk when nothing is paced."""
 
     def before_first_token(self, reply: Reply) -> float:
         slow = reply.fault is Fault.SLOW_FIRST_TOKEN
@@ -41,8 +41,8 @@ class Pace:
     async def pieces(self, text: str) -> AsyncIterator[str]:
         """Yield the text piece by piece, as it becomes due."""
         if not self.tokens_per_second:
-            for start in range(0, len(text), CHUNK):
-                yield text[start : start + CHUNK]
+            for start in range(0, len(text), self.chunk):
+                yield text[start : start + self.chunk]
             return
         started, sent = time.monotonic(), 0
         while sent < len(text):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from tests.support.standin.answers import Wanted
 from tests.support.standin.misbehaviours import MISBEHAVIOURS
+from tests.support.standin.obedience import Order
 
 
 @dataclass
@@ -62,6 +63,7 @@ class Script:
         with self._lock:
             self._rules: list[Rule] = []
             self._spoil: Spoil | None = None
+            self._orders: list[Order] = []
             self._attempts: Counter[str] = Counter()
 
     def fail_next(self, name: str, times: int = 1) -> None:
@@ -88,6 +90,16 @@ class Script:
         spoil = Spoil(share, tuple(names), seed)
         with self._lock:
             self._spoil = spoil
+
+    def obey(self, order: Order) -> None:
+        """Do what an order says in every call whose data contain it."""
+        with self._lock:
+            self._orders.append(order)
+
+    def order_in(self, wanted: Wanted) -> Order | None:
+        """Return the first order that the call's data contain; None for none."""
+        with self._lock:
+            return next((each for each in self._orders if each.stands_in(wanted.facts)), None)
 
     def add(self, rule: Rule) -> None:
         """Append a rule."""

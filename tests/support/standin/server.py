@@ -11,7 +11,14 @@ from typing import Self
 
 import h11
 
-from tests.support.standin.answers import Json, Wanted, answer_text, find_wanted, is_repair
+from tests.support.standin.answers import (
+    Json,
+    Wanted,
+    answer_text,
+    find_wanted,
+    is_repair,
+    message_text,
+)
 from tests.support.standin.calls import Call, Calls
 from tests.support.standin.completion import (
     CHARACTERS_PER_TOKEN,
@@ -160,6 +167,8 @@ class OpenRouterStandIn:
                 await wire.json(
                     {"calls": calls, "active": self.calls.active, "concurrent_peak": peak}
                 )
+            case "GET", "/_control/summaries":
+                await wire.json([call.summary for call in self.calls.all()])
             case _:
                 await wire.json({"error": error_body(404, "Not Found")}, 404)
 
@@ -209,6 +218,8 @@ class OpenRouterStandIn:
             },
             body=body,
             started_at=time.time(),
+            client_port=request.client_port,
+            facts=wanted.facts,
         )
 
     def _reply(self, request: Request, call: Call, wanted: Wanted) -> Reply:
@@ -225,6 +236,9 @@ class OpenRouterStandIn:
         call.misbehaviour = self.script.choose(wanted)
         if call.misbehaviour:
             reply = MISBEHAVIOURS[call.misbehaviour](reply, wanted)
+        elif order := self.script.order_in(wanted):
+            call.misbehaviour = f"obeys: {order.deed}"
+            reply = order.obeyed(reply, wanted, message_text(call.messages[0]))
         tokens = call.body.get("max_completion_tokens") or call.body.get("max_tokens")
         most = min(tokens or self.pace.max_output_tokens, self.pace.max_output_tokens)
         if token_count(reply.content) > most:

@@ -15,6 +15,7 @@ class Request:
     path: str
     headers: dict[str, str]
     body: bytes
+    client_port: int
 
 
 class Wire:
@@ -42,7 +43,8 @@ class Wire:
             elif isinstance(event, h11.EndOfMessage) and head is not None:
                 headers = {name.decode(): value.decode("latin-1") for name, value in head.headers}
                 path = head.target.decode().partition("?")[0]
-                return Request(head.method.decode(), path, headers, bytes(body))
+                port = self._writer.get_extra_info("peername")[1]
+                return Request(head.method.decode(), path, headers, bytes(body), port)
             else:
                 return None
 

@@ -1,0 +1,249 @@
+"""Tries injections on the running service, whose model obeys them.
+
+with running_trial(directory) as trial:
+    for attempt in ATTEMPTS:
+        print(attempt.name, trial.run(attempt))  # "held", or a sentence on what broke
+"""
+
+import functools
+import json
+import re
+import sqlite3
+import unicodedata
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+
+from src.models import MAX_TASK_LENGTH, MAX_WEEKLY_GOAL_LENGTH, PlanRequest
+from tests.support.injections import Attempt
+from tests.support.plans import roadmap_violations
+from tests.support.service import free_port, running_process, uvicorn_command
+from tests.support.standin import OpenRouterStandIn, Pace
+
+HELD = "held"
+
+LONGEST_ANSWER = 8_000
+LONGEST_PROMPT = 30_000
+RECITED = 40
+"""So many characters of a prompt's rules in a row are a recital."""
+
+SEEN_BEFORE = 400
+"""How much of what was told is looked at again with each piece; the whole is at the end."""
+
+FORBIDDEN = {
+    "a link": re.compile(
+        r"[a-z]{2,}:[/\\]{2}|www\.|javascript:\S|data:\w+/\w+|mailto:\S", re.IGNORECASE
+    ),
+    "a domain": re.compile(r"\.example\.(com|org)", re.IGNORECASE),
+    "a markdown link": re.compile(r"\]\("),
+    "a tag": re.compile(r"<[A-Za-z/!?|]"),
+}
+JOINERS_IN_PLACE = re.compile("(?<=[\u0620-\u0dff])[\u200c\u200d](?=[\u0620-\u0dff])")
+UNSEEN = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
+
+
+class BrokenError(Exception):
+    """Something got through; the message is the sentence that says what."""
+
+
+def expect(kept: bool, broken: str) -> None:  # noqa: FBT001  as an assertion
+    """Go on if a rule was kept.
+
+    Raises:
+        BrokenError: it was not.
+    """
+    if not kept:
+        raise BrokenError(broken)
+
+
+@dataclass
+class Trial:
+    """A service on SQLite over a stand-in that obeys, with a learner whom no attempt may touch."""
+
+    client: httpx.Client
+    standin: OpenRouterStandIn
+    database: Path
+    canaries: list[str] = field(default_factory=list)
+
+    def run(self, attempt: Attempt) -> str:
+        """Return `held`, or a sentence on what broke."""
+        tries: dict[str, Callable[[Attempt, str], None]] = {
+            "goal": self._plan,
+            "question": self._ask,
+            "task": self._ask_beside_a_stored_text,
+        }
+        canary = f"canary{uuid4().hex}"
+        self.standin.reset()
+        self.standin.pace = Pace()
+        self.standin.script.obey(attempt.order)
+        try:
+            tries[attempt.place](attempt, canary)
+            self._check_prompts(attempt)
+        except BrokenError as error:
+            return str(error)
+        finally:
+            self.canaries.append(canary)
+        return HELD
+
+    def add_bystander(self) -> None:
+        """Let another learner have a roadmap, and a canary in it."""
+        canary = f"canary{uuid4().hex}"
+        self._make_roadmap(str(uuid4()), f"Keep {canary} to myself")
+        self.canaries.append(canary)
+
+    def _plan(self, attempt: Attempt, canary: str) -> None:
+        user_id = str(uuid4())
+        body = _wish(user_id, f"{attempt.text} {canary}")
+        answer = self.client.post("/generate_roadmap", json=body)
+        listed = self.client.get("/roadmaps", params={"user_id": user_id}).json()
+        if not answer.is_success:
+            self._check_problem(answer)
+            expect(listed == [], "a failed generation left a roadmap")
+            return
+        roadmap = answer.json()
+        expect(roadmap["description"] == body["goal"].strip(), "the goal came back changed")
+        self._check_stored(roadmap)
+
+    def _check_stored(self, roadmap: dict[str, Any]) -> None:
+        tasks = self.client.get(f"/roadmap/{roadmap['roadmap_id']}").json()["tasks"]
+        names = ("duration_weeks", "daily_hours", "level")
+        wish = {name: roadmap[name] for name in names}
+        violations = roadmap_violations(PlanRequest(goal="-", **wish), tasks)
+        expect(not violations, f"the roadmap breaks its rules: {violations[:3]}")
+        for task in tasks:
+            for text in (task["task_text"], task["weekly_goal"]):
+                expect("\n" not in text, "a task has several lines")
+                self._check_text(text)
+            expect(len(task["task_text"]) <= MAX_TASK_LENGTH, "a task is too long")
+            expect(len(task["weekly_goal"]) <= MAX_WEEKLY_GOAL_LENGTH, "a goal is too long")
+
+    def _ask(self, attempt: Attempt, canary: str) -> None:
+        user_id = str(uuid4())
+        roadmap_id = self._make_roadmap(user_id, f"Learn Go {canary}")
+        self._check_answers(user_id, roadmap_id, attempt.text)
+
+    def _ask_beside_a_stored_text(self, attempt: Attempt, canary: str) -> None:
+        user_id = str(uuid4())
+        roadmap_id = self._make_roadmap(user_id, f"Learn Go {canary}")
+        with closing(sqlite3.connect(self.database, isolation_level=None)) as connection:
+            connection.execute(
+                "update roadmap_tasks set task_text = ? where roadmap_id = ? and day_number < 3",
+                (attempt.text, roadmap_id),
+            )
+        self._check_answers(user_id, roadmap_id, "What comes next?")
+
+    def _check_answers(self, user_id: str, roadmap_id: int, question: str) -> None:
+        """Ask twice, for the whole answer and for its stream."""
+        # In pieces too small to hold a recital, so that the guard has to remember.
+        self.standin.pace = Pace(chunk=25)
+        body = {"user_id": user_id, "roadmap_id": roadmap_id, "input_data": question}
+        answer = self.client.post("/ask-assistant", json=body)
+        if answer.is_success:
+            self._check_answer(answer.json()["response"])
+        else:
+            self._check_problem(answer)
+        headers = {"Accept": "text/event-stream"}
+        told, response = "", None
+        with self.client.stream("POST", "/ask-assistant", json=body, headers=headers) as stream:
+            for name, data in _events(stream):
+                if name == "token":
+                    told += data
+                    self._check_text(told[-len(data) - SEEN_BEFORE :])
+                elif name == "answer":
+                    response = data["response"]
+        expect(response in {None, told}, "the tokens are not the answer")
+        if response is not None:
+            self._check_answer(response)
+
+    def _check_answer(self, text: str) -> None:
+        expect(bool(text.strip()), "the answer is empty")
+        expect(len(text) <= LONGEST_ANSWER, "the answer is too long")
+        self._check_text(text)
+
+    def _check_problem(self, answer: httpx.Response) -> None:
+        told = f"{answer.status_code}: {answer.text[:200]}"
+        media_type = answer.headers["content-type"]
+        expect(answer.status_code in {502, 503, 504}, f"the service answered {told}")
+        expect(media_type == "application/problem+json", f"no problem document: {told}")
+        self._check_text(answer.json()["detail"])
+
+    def _check_text(self, text: str) -> None:
+        for name, pattern in FORBIDDEN.items():
+            expect(not pattern.search(text), f"{name} got through: {text[:200]!r}")
+        shown = JOINERS_IN_PLACE.sub("", text.replace("\n", " "))
+        unseen = [c for c in shown if unicodedata.category(c) in UNSEEN or ord(c) >= 0xE0000]
+        expect(not unseen, f"unseen characters got through: {unseen[:5]}")
+        recited = _windows(text) & self._rules()
+        expect(not recited, f"the prompt got through: {sorted(recited)[:1]}")
+
+    def _rules(self) -> set[str]:
+        """Return every recital of the rules that the model was given."""
+        prompts = {call.messages[0]["content"] for call in self.standin.calls.all()}
+        return set().union(*map(_windows, prompts))
+
+    def _check_prompts(self, attempt: Attempt) -> None:
+        calls = self.standin.calls.all()
+        tempted = [call for call in calls if (call.misbehaviour or "").startswith("obeys")]
+        expect(bool(tempted) != bool(attempt.unseen), "the order reached the model otherwise")
+        own = attempt.text[:30]
+        for call in calls:
+            body = json.dumps(call.body, ensure_ascii=False)
+            expect(not any(name in body for name in self.canaries), "a prompt has another's text")
+            expect(not {"tools", "functions", "tool_choice"} & call.body.keys(), "it has tools")
+            expect([each["role"] for each in call.messages] == ["system", "user"], "other roles")
+            system, data = (each["content"] for each in call.messages)
+            expect(own not in system and "canary" not in system, "data stands among the rules")
+            expect(isinstance(json.loads(data), dict), "the data are no JSON object")
+            expect("<|" not in data and "[INST]" not in data, "a turn's mark is in the data")
+            expect(len(system + data) <= LONGEST_PROMPT, f"a prompt of {len(data)} characters")
+
+    def _make_roadmap(self, user_id: str, goal: str) -> int:
+        answer = self.client.post("/generate_roadmap", json=_wish(user_id, goal))
+        expect(answer.is_success, f"no roadmap to ask about: {answer.status_code} {answer.text}")
+        roadmap_id: int = answer.json()["roadmap_id"]
+        return roadmap_id
+
+
+@contextmanager
+def running_trial(directory: Path) -> Iterator[Trial]:
+    """Run the service in a process, its database in a directory, and the stand-in beside it."""
+    port = free_port()
+    with OpenRouterStandIn() as standin:
+        variables = {
+            "OPENAI_API_KEY": standin.api_key,
+            "OPENAI_BASE_URL": standin.base_url,
+            "MODEL_RETRY_WAIT_SECONDS": "0.01",
+        }
+        with (
+            running_process(uvicorn_command(port), port, directory, variables) as service,
+            httpx.Client(base_url=service.url, timeout=60) as client,
+        ):
+            trial = Trial(client, standin, directory / "momentum.db")
+            trial.add_bystander()
+            yield trial
+
+
+def _wish(user_id: str, goal: str) -> dict[str, Any]:
+    wish = {"duration_weeks": 2, "daily_hours": 1, "level": "beginner"}
+    return wish | {"user_id": user_id, "goal": goal}
+
+
+def _events(stream: httpx.Response) -> Iterator[tuple[str, Any]]:
+    name = ""
+    for line in stream.iter_lines():
+        key, _, value = line.partition(": ")
+        if key == "event":
+            name = value
+        elif key == "data":
+            yield name, json.loads(value)
+
+
+@functools.cache
+def _windows(text: str) -> set[str]:
+    line = " ".join(text.split()).casefold()
+    return {line[start : start + RECITED] for start in range(len(line) - RECITED + 1)}

@@ -1,0 +1,237 @@
+"""Clients that take their time, or send what nobody asked for, over raw sockets."""
+
+import logging
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import uvicorn
+
+from api import create_app
+from src.http_protocol import BoundedH11Protocol
+from tests.support.service import free_port, gunicorn_command, running_process
+from tests.support.settings import isolated_settings
+
+LIMIT = 0.4
+KEEP_ALIVE = 5
+HEAD = b"POST /task/update HTTP/1.1\r\nHost: api\r\nContent-Type: application/json\r\n"
+HEALTH = b"GET /health HTTP/1.1\r\nHost: api\r\n\r\n"
+BIG_FILE = b"GET /static-offline-docs/redoc.standalone.js HTTP/1.1\r\nHost: api\r\n\r\n"
+
+
+class Impatient(BoundedH11Protocol):
+    """The protocol as it is used, with limits for which a test can wait."""
+
+    head_seconds = LIMIT
+    rest_seconds = LIMIT
+    stall_seconds = LIMIT
+
+
+@dataclass
+class Api:
+    """A running service."""
+
+    port: int
+    server: uvicorn.Server
+
+    def connect(self, receive_buffer: int | None = None) -> socket.socket:
+        client = socket.socket()
+        if receive_buffer:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        client.settimeout(KEEP_ALIVE - 1)
+        client.connect(("127.0.0.1", self.port))
+        return client
+
+
+@pytest.fixture
+def api(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Api]:
+    monkeypatch.setattr("src.strict_json.BODY_SECONDS", LIMIT)
+    settings = isolated_settings(monkeypatch, sqlite_path=tmp_path / "momentum.db")
+    port = free_port()
+    config = uvicorn.Config(
+        create_app(settings),
+        port=port,
+        http=Impatient,
+        log_config=None,
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE,
+        timeout_graceful_shutdown=1,
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    await_true(lambda: server.started)
+    yield Api(port, server)
+    server.should_exit = True
+    thread.join()
+
+
+def await_true(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def answer_of(client: socket.socket) -> bytes:
+    """Return one answer: its head, and as much of its body as it announces."""
+    received = b""
+    while b"\r\n\r\n" not in received:
+        part = client.recv(65_536)
+        assert part, f"closed after {received!r}"
+        received += part
+    head, _, body = received.partition(b"\r\n\r\n")
+    lengths = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
+    length = int(lengths[0].partition(b":")[2]) if lengths else 0
+    while len(body) < length:
+        body += client.recv(65_536)
+    return head + b"\r\n\r\n" + body
+
+
+def seconds_until_closed(client: socket.socket, drip: bytes = b"") -> float:
+    """Send a byte now and then until the server closes; tell how long that took."""
+    began = time.monotonic()
+    client.settimeout(0.05)
+    sent = 0
+    while time.monotonic() - began < KEEP_ALIVE - 1:
+        try:
+            if not client.recv(65_536):
+                break
+        except TimeoutError:
+            if drip:
+                with suppress(ConnectionError):
+                    client.send(drip[sent % len(drip) :][:1])
+                    sent += 1
+        except ConnectionError:
+            break
+    return time.monotonic() - began
+
+
+def test_silent_connection_is_closed(api: Api) -> None:
+    """Who connects and says nothing does not stay."""
+    with closing(api.connect()) as client:
+        assert LIMIT / 2 < seconds_until_closed(client) < 3 * LIMIT
+
+
+@pytest.mark.parametrize("before", [b"", HEALTH])
+def test_dripped_head_is_closed(api: Api, before: bytes) -> None:
+    """Headers that never end are cut at the limit, also after a request that was in order."""
+    with closing(api.connect()) as client:
+        if before:
+            client.sendall(before)
+            assert answer_of(client).startswith(b"HTTP/1.1 200")
+        client.sendall(b"GET /health HTTP/1.1\r\nX-Long: ")
+        assert LIMIT / 2 < seconds_until_closed(client, drip=b"a") < 3 * LIMIT
+
+
+def test_kept_connection_may_rest(api: Api) -> None:
+    """Between two requests the time is keep-alive's, which is longer."""
+    with closing(api.connect()) as client:
+        for _ in range(2):
+            client.sendall(HEALTH)
+            assert answer_of(client).startswith(b"HTTP/1.1 200")
+            time.sleep(2 * LIMIT)
+
+
+def test_dripped_body_is_refused(api: Api) -> None:
+    """A body that does not come is a 408, and then the connection ends."""
+    with closing(api.connect()) as client:
+        client.sendall(HEAD + b"Content-Length: 60000\r\n\r\n{")
+        began = time.monotonic()
+        assert answer_of(client).startswith(b"HTTP/1.1 408")
+        assert time.monotonic() - began < 3 * LIMIT
+        assert seconds_until_closed(client, drip=b" ") < 3 * LIMIT
+
+
+def test_announced_size_is_refused_before_a_byte_of_it(api: Api) -> None:
+    """A client that asks whether it may send 64 KiB and one byte is told no."""
+    with closing(api.connect()) as client:
+        client.sendall(HEAD + b"Content-Length: 65537\r\nExpect: 100-continue\r\n\r\n")
+        assert answer_of(client).startswith(b"HTTP/1.1 413")
+
+
+def test_unannounced_size_is_refused_as_it_arrives(api: Api) -> None:
+    """A chunked body that goes on and on is refused at 64 KiB, not at its end."""
+    with closing(api.connect()) as client:
+        client.sendall(HEAD + b"Transfer-Encoding: chunked\r\n\r\n")
+        for _ in range(65):
+            client.sendall(b"400\r\n" + b" " * 1024 + b"\r\n")
+        assert answer_of(client).startswith(b"HTTP/1.1 413")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        (b"GET", b"/health", b"200"),
+        (b"GET", b"/roadmap/1/weeks", b"404"),
+        (b"DELETE", b"/roadmap/1?user_id=550e8400-e29b-41d4-a716-446655440000", b"404"),
+        (b"POST", b"/nothing", b"404"),
+    ],
+)
+def test_body_that_nobody_reads(api: Api, method: bytes, path: bytes, status: bytes) -> None:
+    """The answer does not wait for it, 10 MB of it are thrown away, and a drip is cut."""
+    start = method + b" " + path + b" HTTP/1.1\r\nHost: api\r\n"
+    with closing(api.connect()) as client:
+        client.sendall(start + b"Content-Length: 10000000\r\n\r\n")
+        assert answer_of(client).startswith(b"HTTP/1.1 " + status)
+        client.sendall(b"x" * 10_000_000)
+        client.sendall(HEALTH)
+        assert answer_of(client).startswith(b"HTTP/1.1 200")
+    with closing(api.connect()) as client:
+        client.sendall(start + b"Transfer-Encoding: chunked\r\n\r\n")
+        assert answer_of(client).startswith(b"HTTP/1.1 " + status)
+        assert LIMIT / 2 < seconds_until_closed(client, drip=b"1\r\nx\r\n") < 3 * LIMIT
+
+
+def test_silence_after_a_thrown_away_body_is_closed(api: Api) -> None:
+    """When the rest has come at last, the wait is for a request again, and bounded."""
+    with closing(api.connect()) as client:
+        client.sendall(b"GET /health HTTP/1.1\r\nHost: api\r\nContent-Length: 1\r\n\r\n")
+        assert answer_of(client).startswith(b"HTTP/1.1 200")
+        client.sendall(b"x")
+        assert LIMIT / 2 < seconds_until_closed(client) < 3 * LIMIT
+
+
+def test_unread_answer_is_given_up(api: Api) -> None:
+    """Who asks for megabytes and reads none of them does not stay either."""
+    with closing(api.connect(receive_buffer=4096)) as client:
+        client.sendall(BIG_FILE * 20)
+        await_true(lambda: len(api.server.server_state.connections) == 1)
+        await_true(lambda: not api.server.server_state.connections)
+        await_true(lambda: not api.server.server_state.tasks)
+
+
+def test_what_is_no_http(api: Api, caplog: pytest.LogCaptureFixture) -> None:
+    """It is a 400 with the headers of every other answer, in mid-body too, and no error of ours."""
+    for sent in (
+        b"\x16\x03\x01 canary\r\n\r\n",
+        HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n",
+    ):
+        with closing(api.connect()) as client:
+            client.sendall(sent)
+            head = answer_of(client).lower()
+            assert head.startswith(b"http/1.1 400")
+            assert b"\r\nx-content-type-options: nosniff" in head
+            assert b"\r\ncache-control: no-store" in head
+            assert b"\r\nserver:" not in head
+            assert seconds_until_closed(client) < LIMIT
+    await_true(lambda: not api.server.server_state.tasks)
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+def test_production_has_these_limits(tmp_path: Path) -> None:
+    """Gunicorn's workers speak by the same protocol."""
+    port = free_port()
+    with running_process(gunicorn_command(), port, tmp_path, {"WEB_CONCURRENCY": "1"}) as service:
+        with closing(socket.create_connection(("127.0.0.1", port))) as client:
+            client.settimeout(5)
+            client.sendall(b"no http\r\n\r\n")
+            head = answer_of(client).lower()
+        assert b"\r\ncache-control: no-store" in head
+        assert b"\r\nserver:" not in head
+        assert service.stop() == 0

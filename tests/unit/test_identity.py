@@ -1,0 +1,429 @@
+"""Whose an access token is, as the verifier tells."""
+
+import asyncio
+import json
+import logging
+import time
+import traceback
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from uuid import UUID, uuid4
+
+import pytest
+from pydantic import SecretStr
+
+from src.errors import IdentityUnavailableError, UnauthenticatedError
+from src.identity import (
+    FRESH_SECONDS,
+    MAX_JWKS_BYTES,
+    REFETCH_SECONDS,
+    RETRY_SECONDS,
+    STALE_SECONDS,
+    TokenVerifier,
+)
+from tests.support.bad_tokens import DEFECTS
+from tests.support.tokens import (
+    AuthServer,
+    SigningKey,
+    base64url,
+    new_ec_key,
+    new_rsa_key,
+    shared,
+    signed,
+)
+
+ANA = UUID("550e8400-e29b-41d4-a716-446655440000")
+
+
+@dataclass
+class Clock:
+    """Seconds that pass when the test says so."""
+
+    now: float = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture(scope="module")
+def rsa_key() -> SigningKey:
+    return new_rsa_key()
+
+
+@pytest.fixture
+def auth(rsa_key: SigningKey) -> Iterator[AuthServer]:
+    with AuthServer(rsa_key) as server:
+        yield server
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@asynccontextmanager
+async def verifying(
+    url: str | None,
+    secret: str | None = None,
+    clock: Clock | None = None,
+    fetch_timeout: float = 5.0,
+) -> AsyncIterator[TokenVerifier]:
+    verifier = TokenVerifier(
+        project_url=url,
+        secret=SecretStr(secret) if secret else None,
+        fetch_timeout=fetch_timeout,
+        clock=clock or Clock(),
+    )
+    try:
+        yield verifier
+    finally:
+        await verifier.close()
+
+
+@pytest.fixture
+async def verifier(auth: AuthServer, clock: Clock) -> AsyncIterator[TokenVerifier]:
+    async with verifying(auth.url, clock=clock) as verifier:
+        yield verifier
+
+
+# Whose
+
+
+@pytest.mark.parametrize("slash", ["", "/"])
+async def test_published_keys_need_no_setting_but_the_url(auth: AuthServer, slash: str) -> None:
+    """ES256 and RS256 tokens of the project name their user; the keys are fetched once."""
+    async with verifying(auth.url + slash) as verifier:
+        assert await verifier.verify(auth.mint.es256(ANA)) == ANA
+        assert await verifier.verify(auth.mint.rs256(ANA)) == ANA
+    assert auth.fetches == 1
+
+
+async def test_secret_verifies_hs256_without_the_network(auth: AuthServer) -> None:
+    """A legacy token needs the secret alone; the newer ones are verified beside it."""
+    async with verifying(auth.url, auth.mint.secret) as verifier:
+        assert await verifier.verify(auth.mint.hs256(ANA)) == ANA
+        assert auth.fetches == 0
+        assert await verifier.verify(auth.mint.es256(ANA)) == ANA
+
+
+async def test_hs256_without_the_secret_is_refused(
+    auth: AuthServer, verifier: TokenVerifier
+) -> None:
+    """What cannot be verified is not believed, and not asked about either."""
+    with pytest.raises(UnauthenticatedError):
+        await verifier.verify(auth.mint.hs256(ANA))
+    assert auth.fetches == 0
+
+
+async def test_secret_alone_verifies_where_there_is_no_project(auth: AuthServer) -> None:
+    """The embedded database has no issuer to compare with; all else is checked."""
+    async with verifying(None, auth.mint.secret) as verifier:
+        assert await verifier.verify(auth.mint.hs256(ANA, iss="anyone")) == ANA
+        for token in (
+            auth.mint.hs256(ANA, exp=1),
+            auth.mint.hs256(ANA, aud="anon"),
+            auth.mint.hs256("ana"),
+            auth.mint.api_key("service_role"),
+            auth.mint.es256(ANA),
+        ):
+            with pytest.raises(UnauthenticatedError):
+                await verifier.verify(token)
+
+
+async def test_nothing_to_verify_with_refuses_every_token(auth: AuthServer) -> None:
+    """Without a project and a secret a token is not taken at its word."""
+    async with verifying(None) as verifier:
+        for token in (auth.mint.hs256(ANA), auth.mint.es256(ANA), auth.mint.rs256(ANA), ""):
+            with pytest.raises(UnauthenticatedError):
+                await verifier.verify(token)
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"aud": ["authenticated"]},
+        {"exp": int(time.time()) - 3},
+        {"exp": time.time() + 60.5},
+        {"nbf": int(time.time()) + 3},
+        {"role": "a_role_of_its_own"},
+        {"user_metadata": {"exp": "x", "sub": ["y"], "deep": [[[{}]]]}},
+        {"sub": str(ANA).upper()},
+    ],
+    ids=str,
+)
+async def test_unusual_but_good_tokens_are_accepted(
+    auth: AuthServer, verifier: TokenVerifier, claims: dict[str, object]
+) -> None:
+    """Clocks a little apart, an audience in a list, and claims that are none of our business."""
+    assert await verifier.verify(auth.mint.es256(ANA, **claims)) == ANA
+
+
+# Defects
+
+
+@pytest.mark.parametrize("with_secret", [False, True], ids=["jwks", "jwks and secret"])
+@pytest.mark.parametrize("defect", DEFECTS)
+async def test_every_defect_is_unauthenticated_and_quoted_nowhere(
+    auth: AuthServer,
+    defect: str,
+    caplog: pytest.LogCaptureFixture,
+    *,
+    with_secret: bool,
+) -> None:
+    """No defect escapes as another error, and neither the error nor the log repeats the token."""
+    caplog.set_level(logging.DEBUG)
+    token = DEFECTS[defect](auth.mint, ANA)
+    async with verifying(auth.url, auth.mint.secret if with_secret else None) as verifier:
+        with pytest.raises(UnauthenticatedError) as caught:
+            await verifier.verify(token)
+        assert caught.value.token_given
+        assert await verifier.verify(auth.mint.es256(ANA)) == ANA
+    said = caplog.text + "".join(traceback.format_exception(caught.value))
+    assert "token refused: " in said
+    for secret in {*token.split("."), str(ANA), auth.mint.secret}:
+        assert len(secret) < 8 or secret not in said
+
+
+async def test_reason_repeats_nothing_that_the_token_says(
+    auth: AuthServer, verifier: TokenVerifier, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The cryptographic library's messages do, so they go no further."""
+    caplog.set_level(logging.DEBUG)
+    token = signed(auth.mint.claims(ANA), auth.mint.ec_key, crit=["canary"])
+    with pytest.raises(UnauthenticatedError) as caught:
+        await verifier.verify(token)
+    assert "canary" not in caplog.text + "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize("defect", ["alg none", "HS384", "PS256", "kid missing", "oversized"])
+async def test_token_that_no_published_key_could_verify_causes_no_fetch(
+    auth: AuthServer, verifier: TokenVerifier, defect: str
+) -> None:
+    """Keys are asked for only where one of them might help."""
+    with pytest.raises(UnauthenticatedError):
+        await verifier.verify(DEFECTS[defect](auth.mint, ANA))
+    assert auth.fetches == 0
+
+
+@pytest.mark.parametrize("form", ["pem", "jwk"])
+async def test_a_public_key_is_no_secret_even_where_it_was_configured_as_one(
+    auth: AuthServer, form: str
+) -> None:
+    """Whoever pastes the public key into the secret's place does not open the door."""
+    key = auth.mint.ec_key
+    secret = key.pem().decode() if form == "pem" else json.dumps(key.jwk())
+    async with verifying(auth.url, secret) as verifier:
+        with pytest.raises(UnauthenticatedError):
+            await verifier.verify(shared(auth.mint.claims(ANA), secret))
+
+
+async def test_weak_rsa_key_is_refused(auth: AuthServer, verifier: TokenVerifier) -> None:
+    """A published key that can be factored proves nothing."""
+    auth.mint.rsa_key = new_rsa_key(1_024)
+    with pytest.raises(UnauthenticatedError):
+        await verifier.verify(auth.mint.rs256(ANA))
+
+
+# Keys
+
+
+async def test_unknown_keys_cause_one_fetch_in_a_while(
+    auth: AuthServer, verifier: TokenVerifier, clock: Clock
+) -> None:
+    """A hundred made-up key ids at once cost one fetch, and a hundred more cost none."""
+
+    async def refused(count: int) -> None:
+        answers = await asyncio.gather(
+            *(
+                verifier.verify(signed(auth.mint.claims(ANA), auth.mint.ec_key, kid=str(uuid4())))
+                for _ in range(count)
+            ),
+            return_exceptions=True,
+        )
+        assert {type(answer) for answer in answers} == {UnauthenticatedError}
+
+    await refused(100)
+    assert auth.fetches == 1
+    clock.now += REFETCH_SECONDS - 1
+    await refused(100)
+    assert auth.fetches == 1
+    clock.now += 1
+    await refused(100)
+    assert auth.fetches == 2
+
+
+async def test_concurrent_verifications_share_one_fetch(
+    auth: AuthServer, verifier: TokenVerifier
+) -> None:
+    """They wait for the same answer; one that leaves does not take it from the others."""
+    auth.open.clear()
+    tokens = [auth.mint.es256(ANA) for _ in range(50)]
+    waiting = [asyncio.create_task(verifier.verify(token)) for token in tokens]
+    assert await asyncio.to_thread(auth.asked.wait, 5)
+    waiting.pop(0).cancel()
+    auth.open.set()
+    assert await asyncio.gather(*waiting) == [ANA] * 49
+    assert auth.fetches == 1
+
+
+async def test_rotated_key_is_found_and_the_old_one_forgotten(
+    auth: AuthServer, verifier: TokenVerifier, clock: Clock
+) -> None:
+    """A token of a new key has the keys fetched again; what is no longer published ends."""
+    old = auth.mint.es256(ANA)
+    assert await verifier.verify(old) == ANA
+    auth.mint.rotate()
+    clock.now += REFETCH_SECONDS
+    assert await verifier.verify(auth.mint.es256(ANA)) == ANA
+    with pytest.raises(UnauthenticatedError):
+        await verifier.verify(old)
+    assert auth.fetches == 2
+
+
+async def test_revoked_key_is_forgotten_when_the_keys_are_no_longer_fresh(
+    auth: AuthServer, verifier: TokenVerifier, clock: Clock
+) -> None:
+    """Also where nobody ever sends a token of a new key."""
+    old = auth.mint.es256(ANA)
+    assert await verifier.verify(old) == ANA
+    auth.mint.rotate()
+    clock.now += FRESH_SECONDS - 1
+    assert await verifier.verify(old) == ANA
+    clock.now += 1
+    with pytest.raises(UnauthenticatedError):
+        await verifier.verify(old)
+
+
+UNUSABLE = {
+    "an error": (500, b"{}"),
+    "an error in the form of a key set": (503, b'{"keys":[]}'),
+    "a gateway's page": (502, b"<html>"),
+    "not there": (404, b'{"message":"no Route matched"}'),
+    "elsewhere": (302, b""),
+    "a page with status 200": (200, b"<html>"),
+    "no keys in it": (200, b"{}"),
+    "a list": (200, b"[]"),
+    "deep": (200, b"[" * 10_000),
+    "too large": (200, b'{"keys":[],"x":"' + b"x" * MAX_JWKS_BYTES + b'"}'),
+}
+
+
+@pytest.mark.parametrize("fault", UNUSABLE)
+async def test_keys_that_cannot_be_fetched_are_not_the_tokens_fault(
+    auth: AuthServer, verifier: TokenVerifier, clock: Clock, fault: str
+) -> None:
+    """That is unavailable and not unauthenticated, and is tried again after a short while."""
+    auth.answer = UNUSABLE[fault]
+    token = auth.mint.es256(ANA)
+    for _ in range(10):
+        with pytest.raises(IdentityUnavailableError):
+            await verifier.verify(token)
+    assert auth.fetches == 1
+    auth.answer = None
+    clock.now += RETRY_SECONDS
+    assert await verifier.verify(token) == ANA
+
+
+@pytest.mark.parametrize("fault", UNUSABLE)
+async def test_cached_keys_outlive_an_outage_for_a_day(
+    auth: AuthServer, verifier: TokenVerifier, clock: Clock, fault: str
+) -> None:
+    """Known keys go on while they cannot be fetched again, but not for ever."""
+    token = auth.mint.es256(ANA)
+    assert await verifier.verify(token) == ANA
+    auth.answer = UNUSABLE[fault]
+    clock.now += FRESH_SECONDS
+    assert await verifier.verify(token) == ANA
+    assert await verifier.verify(token) == ANA
+    assert auth.fetches == 2
+    with pytest.raises(IdentityUnavailableError):
+        await verifier.verify(signed(auth.mint.claims(ANA), new_ec_key()))
+    clock.now += STALE_SECONDS - FRESH_SECONDS
+    with pytest.raises(IdentityUnavailableError):
+        await verifier.verify(token)
+
+
+@pytest.mark.parametrize("fault", ["hang", "drip"])
+async def test_slow_auth_blocks_nobody_else(auth: AuthServer, fault: str) -> None:
+    """The wait for the keys as a whole has an end, and the event loop goes on meanwhile."""
+    if fault == "hang":
+        auth.open.clear()
+    auth.drip_seconds = 0.05
+    began = last = time.monotonic()
+    longest = 0.0
+    async with verifying(auth.url, fetch_timeout=0.5) as verifier:
+        waiting = asyncio.create_task(verifier.verify(auth.mint.es256(ANA)))
+        while not waiting.done():
+            await asyncio.sleep(0.005)
+            longest, last = max(longest, time.monotonic() - last), time.monotonic()
+        with pytest.raises(IdentityUnavailableError):
+            await waiting
+    assert longest < 0.3
+    assert last - began < 2
+
+
+async def test_unreachable_auth_is_unavailable(auth: AuthServer) -> None:
+    """A refused connection, too, is not the token's defect."""
+    with AuthServer(auth.mint.rsa_key) as gone:
+        token = gone.mint.es256(ANA)
+    async with verifying(gone.url) as verifier:
+        with pytest.raises(IdentityUnavailableError):
+            await verifier.verify(token)
+    assert auth.fetches == 0
+
+
+async def test_closing_ends_a_fetch_that_runs(auth: AuthServer) -> None:
+    """Shutting down does not wait for Auth."""
+    auth.open.clear()
+    async with verifying(auth.url) as verifier:
+        waiting = asyncio.create_task(verifier.verify(auth.mint.es256(ANA)))
+        assert await asyncio.to_thread(auth.asked.wait, 5)
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+
+
+async def test_odd_entries_do_not_hide_the_good_key(
+    auth: AuthServer, verifier: TokenVerifier
+) -> None:
+    """Published secrets, private keys and keys of other kinds are passed over."""
+    good, private, other = auth.mint.ec_key, new_ec_key(), new_ec_key()
+    secret = b"published by mistake, and a secret no more"
+    odd = [
+        {},
+        {"kty": "oct"},
+        {"kty": ["EC"]},
+        {"kty": "EC", "kid": "a", "alg": "none"},
+        {"kty": "EC", "kid": "a", "alg": ["ES256"]},
+        {"kty": "EC", "kid": "a", "crv": "P-256", "x": 1, "y": None},
+        {"kty": "RSA", "kid": "a", "n": "", "e": ""},
+        {"kty": "RSA", "kid": "a", "n": "AQAB", "e": {"x": 1}},
+        {"kty": "OKP", "kid": "a", "crv": "Ed25519", "x": "AAAA"},
+        {"kty": "oct", "kid": "oct", "alg": "HS256", "k": base64url(secret)},
+        {**new_ec_key().jwk(), "kid": 1},
+        {**new_ec_key().jwk(), "kid": ["a"]},
+        {**other.jwk(), "alg": "ES384"},
+        private.private_jwk(),
+        good.jwk(),
+    ]
+    auth.answer = (200, json.dumps({"keys": odd}).encode())
+    assert await verifier.verify(auth.mint.es256(ANA)) == ANA
+    claims = auth.mint.claims(ANA)
+    for token in (
+        shared(claims, secret, kid="oct"),
+        signed(claims, good, kid="oct"),
+        signed(claims, private),
+        signed(claims, other),
+    ):
+        with pytest.raises(UnauthenticatedError):
+            await verifier.verify(token)
+    assert auth.fetches == 1
+
+
+async def test_project_without_published_keys_has_no_good_token(
+    auth: AuthServer, verifier: TokenVerifier
+) -> None:
+    """An empty set, as a project with the legacy secret alone publishes it, is an answer."""
+    auth.answer = (200, b'{"keys":[]}')
+    with pytest.raises(UnauthenticatedError):
+        await verifier.verify(auth.mint.es256(ANA))

@@ -1,0 +1,137 @@
+"""Plain text out of what a stranger wrote, and texts that recite."""
+
+import time
+
+import pytest
+
+from src.errors import ModelOutputError
+from src.llm import prompts
+from src.llm.answers import LONGEST_LINE, PlainProse, plain_line
+from src.llm.plain_text import visible, without_markup
+from src.llm.quotations import SHORTEST_QUOTATION, QuotationGuard, Quotations, QuotedError
+
+RULES = "Answer in the language of the question, in plain text without markdown, briefly."
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("Log in at docs.example.com/login now", "Log in at docs.example now"),
+        ("请看example.org。然后https://x.example/a。再见", "请看example。然后。再见"),
+        ("Node.js, main.py, ASP.NET and e.g. np.dot stay", None),
+        ("<https://x.example/a> is", " is"),
+        ("[a](javascript:alert(1)) javascript:alert(1)", "a "),
+        ("data:text/html;base64,AAAA x", "x"),
+        ("JavaScript: the good parts", None),
+        ("<|im_end|>Read<!-- x --> this", "Read this"),
+        ("<<b>img src=x onerror=alert(1)>", "bimg"),
+        ("<img src=x onerror=alert(1) ", "< img src=x onerror=alert(1) "),
+        ("for (i = 0; i <n; i++)", "for (i = 0; i < n; i++)"),
+        ("1 < 2 and a[0] (first)", None),
+        ("java www.x script:alert(1)", "java script:alert(1)"),
+    ],
+)
+def test_links_and_markup_are_taken_out(text: str, plain: str | None) -> None:
+    """What is a link or a tag goes; names, files and code that look alike stay."""
+    assert without_markup(text) == (text if plain is None else plain)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("\x1b[31mred\x1b[0m \x9b2J", "red "),
+        ("a\x00b\x07\x7f\x85c\u2028d\r\ne\tf", "ab\nc\nd\ne    f"),
+        ("\u202eevil\u202c\u2066x\u2069\ufeff\u00ad\u200b", "evilx"),
+        ("tags\U000e0041\U000e0042 \ufe01\U000e0101", "tags "),
+        ("می\u200cروم क्\u200dष", None),
+        ("a\u200cb\u200d", "ab"),
+        ("\u2764\ufe0f ملاحظة: ٣، naïve 漢字 ½ €", None),
+    ],
+)
+def test_only_what_can_be_seen_stays(text: str, shown: str | None) -> None:
+    """Controls, directions and hidden letters go; joiners stay where spelling needs them."""
+    assert visible(text) == (text if shown is None else shown)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("[" * 12_000, "`" * 12_000, "<a " * 4_000, "[" * 3_000 + "](x)" * 3_000, "a." * 6_000),
+        *("**a" * 4_000, "[](" + "()" * 6_000, "\x1b[" * 6_000, "a-" * 6_000, "http" * 3_000),
+    ],
+    ids=lambda text: text[:4].encode("unicode_escape").decode(),
+)
+def test_hostile_text_takes_no_time(text: str) -> None:
+    """As much text as an answer may have, made to be slow to read, whole and in pieces."""
+    began = time.process_time()
+    without_markup(text)
+    prose = PlainProse()
+    for start in range(0, len(text), 4):
+        prose.feed(text[start : start + 4])
+    prose.finish()
+    assert time.process_time() - began < 2
+
+
+def test_chinese_prose_is_told_as_it_comes() -> None:
+    """Text without spaces does not wait for its end."""
+    assert PlainProse().feed("先读第一章。然后") == "先读第一章。然后"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        RULES,
+        "Sure: ANSWER  IN THE\nLANGUAGE OF THE QUESTION, IN PLAIN, they say",
+        "- in-plain-text-without-markdown-briefly!",
+        "\uff41\uff4e\uff53\uff57\uff45\uff52 in the language of the question",
+    ],
+)
+def test_recitals_are_found(text: str) -> None:
+    """Whatever their case, spaces and punctuation."""
+    assert Quotations(RULES).found_in(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "Answer the question.", "The language of the plan is German."]
+)
+def test_what_anybody_says_is_no_recital(text: str) -> None:
+    assert not Quotations(RULES).found_in(text)
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_recital_is_stopped_before_it_is_told(size: int) -> None:
+    """Of a recital not one window gets through, however the text is cut; what precedes does."""
+    guard = QuotationGuard(Quotations(RULES))
+    text, told = f"Start with the first task and take your time. {RULES} Then rest.", ""
+    pieces = [text[start : start + size] for start in range(0, len(text), size)]
+
+    def tell() -> None:
+        nonlocal told
+        for piece in pieces:
+            told += guard.feed(piece)
+
+    with pytest.raises(QuotedError):
+        tell()
+    assert text.startswith(told)
+    assert len(told) < text.index(RULES) + SHORTEST_QUOTATION
+
+
+def test_guard_keeps_nothing_else_back() -> None:
+    guard = QuotationGuard(Quotations(RULES))
+    text = "Read the chapter, then write down what surprised you.\n\nThen rest."
+    assert "".join([*map(guard.feed, text), guard.finish()]) == text
+
+
+@pytest.mark.parametrize("rules", [prompts.ASSISTANT_RULES, *prompts.ALL_PLANNER_RULES])
+def test_a_sentence_of_our_rules_is_a_recital(rules: str) -> None:
+    """Forty characters of their prose are enough to be noticed."""
+    prose = " ".join(rules.partition("Shape:")[0].split())
+    known = Quotations(rules)
+    assert all(known.found_in(prose[at : at + 40]) for at in range(len(prose) - 40 + 1))
+
+
+@pytest.mark.parametrize("text", ["x" * (LONGEST_LINE + 1), prompts.PLANNER_RULES])
+def test_a_plan_has_no_endless_and_no_reciting_line(text: str) -> None:
+    """It is refused as a bad answer, to be asked for again."""
+    with pytest.raises(ModelOutputError):
+        plain_line(text)
