@@ -126,7 +126,13 @@ IdempotencyKey = Annotated[
         " same roadmap instead of a second one."
     ),
 ]
-GenerationIdInPath = Annotated[UUID, Path(description="As `Location` named it.")]
+GenerationIdInPath = Annotated[
+    UUID,
+    Path(
+        description="As `Location` named it.",
+        openapi_examples={"a generation": {"value": "3f6c1d52-7d0b-4d55-9a53-0c5a3d8d7b10"}},
+    ),
+]
 LastEventId = Annotated[
     int, Header(ge=0, le=MAX_EVENTS, description="The number of the last event that was seen.")
 ]

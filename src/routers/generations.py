@@ -5,7 +5,7 @@ from contextlib import aclosing
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, HTTPException
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from src.dependencies import (
@@ -92,10 +92,16 @@ async def get_generation(
 
 
 async def _followed(
-    generation_id: GenerationIdInPath, generator: Generator, owner: OptionalOwner
-) -> GenerationRecord:
+    generation_id: GenerationIdInPath,
+    generator: Generator,
+    owner: OptionalOwner,
+    last_event_id: LastEventId = 0,
+) -> int:
     # Before the stream begins: an unknown generation is a 404 here too.
-    return await generator.record(generation_id, owner)
+    record = await generator.record(generation_id, owner)
+    if record.finished_at and last_event_id and await generator.has_told(record, last_event_id):
+        raise HTTPException(204)  # So that an EventSource asks no more.
+    return last_event_id
 
 
 @router.get(
@@ -103,18 +109,19 @@ async def _followed(
     summary="Follow a generation as it goes on",
     response_class=EventSourceResponse,
     responses=examples.event_stream(examples.GENERATION_EVENTS)
+    | {204: {"description": "All of it was told."}}
     | error_responses(GenerationNotFoundError, *STORE_ERRORS),
 )
 async def follow_generation(
-    generation: Annotated[GenerationRecord, Depends(_followed)],
+    generation_id: GenerationIdInPath,
     generator: Generator,
-    last_event_id: LastEventId = 0,
+    last_event_id: Annotated[int, Depends(_followed)],
 ) -> AsyncGenerator[ServerSentEvent, None]:
     """Tell every event after `Last-Event-ID`, of whichever server makes the roadmap.
 
     A stream that ends without `saved` or a numbered `problem` is to be asked for again.
     """
-    async for event in told(generator, generation.generation_id, last_event_id):
+    async for event in told(generator, generation_id, last_event_id):
         yield event
 
 

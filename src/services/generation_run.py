@@ -67,6 +67,7 @@ class GenerationRun:
         self._events: list[GenerationEvent] = list(known)
         self._unkept: list[PlannedPart] = []
         self._failed_writes = 0
+        self._is_stopping = False
         self._planned = asyncio.Event()
         self._told = asyncio.Event()
         self._task = asyncio.create_task(self._run())
@@ -102,27 +103,34 @@ class GenerationRun:
 
     async def stop(self) -> None:
         """End the making in this process; what was planned is kept."""
-        self._task.cancel()
+        if not self._is_stopping:
+            # Once: a second time would strike while the first is being told.
+            self._is_stopping = True
+            self._task.cancel()
         await asyncio.wait({self._task})
 
     async def _run(self) -> None:
         try:
-            end: GenerationEvent = await self._made()
+            end = await self._ended()
         except asyncio.CancelledError:
             await self._release()
             end = await self._fate()
+        self._tell(end)
+
+    async def _ended(self) -> SavedRoadmap | MomentumError:
+        try:
+            return await self._made()
         except LeaseLostError:
-            end = await self._fate()
+            return await self._fate()
         except StoreError as error:
             # All that was paid for is kept: whoever comes next goes on with it.
             await self._release()
-            end = error
+            return error
         except MomentumError as error:
-            end = await self._failed(error)
+            return await self._failed(error)
         except Exception:
             logger.exception("a generation failed unexpectedly")
-            end = await self._failed(MomentumError("the generation ended unexpectedly"))
-        self._tell(end)
+            return await self._failed(MomentumError("the generation ended unexpectedly"))
 
     async def _made(self) -> SavedRoadmap:
         weeks = await self._planned_weeks()

@@ -133,6 +133,10 @@ class RoadmapGenerator:
             async for numbered in events:
                 yield numbered
 
+    async def has_told(self, record: GenerationRecord, number: int) -> bool:
+        """Return whether an event was the end of a finished generation: no part has its number."""
+        return not await self._store.generations.parts(record.generation_id, number - 1)
+
     async def record(self, generation_id: UUID, user_id: UUID | None = None) -> GenerationRecord:
         """Return what is known of a generation.
 
@@ -151,7 +155,7 @@ class RoadmapGenerator:
         record = await self._store.generations.cancel(
             generation_id, GenerationCancelledError.__name__, user_id
         )
-        if record.roadmap is not None:
+        if record.problem is None:
             raise GenerationSucceededError(generation_id)
         if run := self._runs.get(generation_id):
             await run.stop()

@@ -235,7 +235,8 @@ def use_every_endpoint(it: Subject) -> None:
     done = {"task_id": tasks[0]["id"], "completed": True, "user_id": ANA}
     it.client.post("/task/update", json=done).raise_for_status()
     for body in (WISH | {"goal": "Stream the goal-canary"}, WISH):
-        with it.client.stream("POST", "/generate_roadmap", json=body, headers=STREAM) as streamed:
+        headers = STREAM | {"Idempotency-Key": f"key-canary-{time.monotonic_ns()}"}
+        with it.client.stream("POST", "/generate_roadmap", json=body, headers=headers) as streamed:
             assert "event: saved" in streamed.read().decode()
     assert "event: answer" in it.ask(roadmap["roadmap_id"], headers=STREAM).text
     it.client.delete(path, params={"user_id": ANA}).raise_for_status()

@@ -1,0 +1,388 @@
+"""Row-level security: what the database itself lets each bearer of a token see and change."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
+
+import httpx
+import psycopg
+import pytest
+
+from tests.contract.test_schema import DEPLOYED
+from tests.support.data_plane import SCHEMA, Database, DataPlane, Postgres
+from tests.support.row_security import client_of, measured_matrix
+from tests.support.secured_rows import (
+    OTHERS,
+    PUBLISHED,
+    RELATIONS,
+    SECOND,
+    UNPUBLISHED,
+    VIEWS,
+    SecuredRows,
+    secured_rows,
+    uuid_of,
+)
+
+TABLES = [name for name in RELATIONS if name not in VIEWS]
+
+# --- Who -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("before", ["", DEPLOYED], ids=["empty", "deployed"])
+def test_everybody_has_exactly_their_rights(new_project: DataPlane, before: str) -> None:
+    """Every cell of the matrix is right, also where everybody was granted everything before."""
+    if before:
+        new_project.execute(before)
+    new_project.apply_schema()
+    matrix = measured_matrix(new_project)
+    assert matrix.wrong == []
+    assert matrix.cells == 500
+
+
+def test_matrix_sees_what_is_wrong(new_project: DataPlane) -> None:
+    """A policy that is missing, one that is too weak and a grant too much are each found."""
+    new_project.apply_schema()
+    new_project.execute(
+        """
+        drop policy owner_may_delete on goals;
+        alter policy owner_may_select on roadmaps using (user_id = (select auth.uid()));
+        alter policy owner_may_insert on tasks with check (true);
+        grant select on questions to anon;
+        alter table questions disable row level security;
+        """
+    )
+    assert measured_matrix(new_project).wrong == [
+        "published goals: owner has SIU- instead of SIUD",
+        "published tasks: nameless has -I-- instead of ----",
+        "published tasks: other has -I-- instead of ----",
+        "published questions: anon has S--- instead of ----",
+        "unpublished roadmaps: owner has S--- instead of ----",
+        "unpublished tasks: nameless has -I-- instead of ----",
+        "unpublished tasks: other has -I-- instead of ----",
+        "unpublished tasks: owner has -I-- instead of ----",
+        "nobody's tasks: nameless has -I-- instead of ----",
+        "nobody's tasks: other has -I-- instead of ----",
+        "nobody's tasks: owner has -I-- instead of ----",
+    ]
+
+
+@pytest.fixture
+def rows(data_plane: DataPlane) -> Iterator[SecuredRows]:
+    with secured_rows(data_plane.database) as rows:
+        yield rows
+
+
+@pytest.fixture
+def owner(data_plane: DataPlane, rows: SecuredRows) -> Iterator[httpx.Client]:
+    """Offer a client of PostgREST that bears the owner's token, with the rows in place."""
+    assert not rows.changed()
+    with client_of(data_plane, "owner") as client:
+        yield client
+
+
+# --- Which columns -------------------------------------------------------------------------------
+
+GOAL = {
+    "roadmap_id",
+    "description",
+    "metric",
+    "target_value",
+    "current_value",
+    "is_prioritized",
+    "deadline",
+}
+CHANGED = {
+    "roadmap_tasks": {"completed", "completed_at"},
+    "goals": GOAL,
+    "tasks": {"goal_id", "description", "status", "is_prioritized"},
+    "time_entries": {"task_id", "start_time", "end_time", "duration_minutes"},
+    "rules": {"keyword", "category", "goal_id"},
+}
+"""What an owner may set in rows of the owner's own; nothing in the tables that are not here."""
+
+ADDED = {name: columns for name, columns in CHANGED.items() if name != "roadmap_tasks"}
+HIDDEN = {
+    "generations": {
+        "client",
+        "reserved_dollars",
+        "fingerprint",
+        "idempotency_key",
+        "lease_id",
+        "lease_until",
+        "resumptions",
+        "model",
+        "calls",
+        "retries",
+        "prompt_tokens",
+        "completion_tokens",
+        "cost_dollars",
+        "first_day_seconds",
+    }
+}
+"""What an owner may not even see in rows of the owner's own."""
+
+VALUES = {
+    "bigint": SECOND,
+    "boolean": True,
+    "date": "2026-01-02",
+    "double precision": 7,
+    "integer": 7,
+    "jsonb": {"week": 7},
+    "numeric": 7,
+    "text": "changed",
+    "timestamp with time zone": "2026-01-02T03:04:05Z",
+    "uuid": uuid_of(7),
+}
+"""A value that no row has, or the number of a second parent."""
+
+
+def columns_of(plane: DataPlane, table: str) -> dict[str, Any]:
+    """Return the table's columns, each with a value that is new to it."""
+    columns = plane.query(
+        "select column_name, data_type from information_schema.columns"  # noqa: S608  our own name
+        f" where table_schema = 'public' and table_name = '{table}'"
+    )
+    return {name: VALUES[kind] for name, kind in columns}
+
+
+def refused(answer: httpx.Response) -> bool:
+    """Tell whether the database refused it for want of a right, rather than for what it said."""
+    return answer.status_code in {401, 403} and answer.json()["code"] == "42501"
+
+
+def done(rows: SecuredRows, answer: httpx.Response) -> bool:
+    """Tell whether a write changed anything; if not, it was refused."""
+    changed = rows.changed()
+    assert changed != refused(answer), answer.text
+    return changed
+
+
+@pytest.mark.parametrize("table", sorted({*TABLES} - {"questions", "activity_logs"}))
+def test_owner_touches_only_these_columns(
+    data_plane: DataPlane, rows: SecuredRows, owner: httpx.Client, table: str
+) -> None:
+    """No other column of an own row is changed, given with a new row, or seen where it is ours."""
+    relation = RELATIONS[table]
+    row = {relation.key: f"eq.{relation.key_of(PUBLISHED)}"}
+    changed, added, hidden = set(), set(), set()
+    for column, value in columns_of(data_plane, table).items():
+        new = {**relation.new_row(PUBLISHED), column: value}
+        if done(rows, owner.patch(f"/{table}", params=row, json={column: value})):
+            changed.add(column)
+        if done(rows, owner.post(f"/{table}", json=new)):
+            added.add(column)
+        if refused(owner.get(f"/{table}", params={"select": column})):
+            hidden.add(column)
+    assert changed == CHANGED.get(table, set())
+    assert added == ADDED.get(table, set())
+    assert hidden == HIDDEN.get(table, set())
+
+
+# --- Which rows ----------------------------------------------------------------------------------
+
+OWN = (PUBLISHED, SECOND)
+
+
+@pytest.mark.parametrize("parent", [OTHERS, UNPUBLISHED, None])
+@pytest.mark.parametrize(
+    ("table", "column"),
+    [
+        ("goals", "roadmap_id"),
+        ("tasks", "goal_id"),
+        ("time_entries", "task_id"),
+        ("rules", "goal_id"),
+    ],
+)
+def test_owner_gives_nothing_away(
+    rows: SecuredRows, owner: httpx.Client, table: str, column: str, parent: int | None
+) -> None:
+    """A row neither moves nor is added to what is another's, is not published, or is nobody's."""
+    relation = RELATIONS[table]
+    row = {relation.key: f"eq.{PUBLISHED}"}
+    new = {**relation.new_row(PUBLISHED), column: parent}
+    assert not done(rows, owner.patch(f"/{table}", params=row, json={column: parent}))
+    assert not done(rows, owner.post(f"/{table}", json=new))
+    # What reads no row is not held to the policy for reading either.
+    assert not done(rows, owner.patch(f"/{table}", json={column: parent}))
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_what_names_no_row_reaches_only_own_rows(
+    rows: SecuredRows, owner: httpx.Client, table: str
+) -> None:
+    """A change or a delete of every row that there is leaves all others' rows as they are."""
+    before = rows.now()
+    owner.patch(f"/{table}", json=RELATIONS[table].change)
+    owner.delete(f"/{table}")
+    touched = {named(row) for row in set(before) - set(rows.now())}
+    own = {(name, RELATIONS[name].key_of(number)) for name in TABLES for number in OWN}
+    assert touched <= own
+    assert bool(touched) == (table in {"roadmaps", *CHANGED})
+
+
+def named(row: tuple[str, str]) -> tuple[str, Any]:
+    """Return the table and the key of a row."""
+    table, text = row
+    return table, json.loads(text)[RELATIONS[table].key]
+
+
+def test_owner_deletes_a_roadmap_with_all_that_was_planned(
+    rows: SecuredRows, owner: httpx.Client
+) -> None:
+    """Tasks, goals and the generation's events go along, which the owner may not delete alone."""
+    before = rows.now()
+    deleted = owner.delete("/roadmaps", params={"roadmap_id": f"eq.{PUBLISHED}"})
+    assert deleted.status_code == 204
+    gone = {named(row) for row in before} - {named(row) for row in rows.now()}
+    assert gone == {
+        (name, RELATIONS[name].key_of(PUBLISHED))
+        for name in ("roadmaps", "roadmap_tasks", "goals", "generation_events")
+    }
+
+
+# --- Which functions -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("caller", ["anon", "nameless", "other", "owner", "service"])
+def test_functions_are_the_service_alone(
+    data_plane: DataPlane, rows: SecuredRows, caller: str
+) -> None:
+    """Whoever else calls one is refused, before it looks at what it was given."""
+    functions = data_plane.query(
+        "select proname, proargnames[1:pronargs] from pg_proc"
+        " where pronamespace = 'public'::regnamespace and prorettype <> 'trigger'::regtype"
+    )
+    assert len(functions) >= 8
+    with client_of(data_plane, caller) as client:
+        for name, parameters in functions:
+            answer = client.post(f"/rpc/{name}", json=dict.fromkeys(parameters))
+            assert refused(answer) == (caller != "service"), (name, answer.text)
+        call = {"p_task_id": uuid_of(PUBLISHED), "p_completed": True}
+        completed = client.post("/rpc/set_task_completed", json=call)
+        assert completed.is_success == rows.changed() == (caller == "service")
+
+
+# --- What stands in the catalog ------------------------------------------------------------------
+
+HELD = """
+select distinct grantee::regrole::text, kind, privilege_type
+from (
+    select 'relation or sequence ' || relkind::text, relacl
+    from pg_class where relnamespace = 'public'::regnamespace
+    union all
+    select 'function', coalesce(proacl, acldefault('f', proowner))
+    from pg_proc where pronamespace = 'public'::regnamespace
+) as rights (kind, acl), aclexplode(acl)
+where grantee = 0 or grantee in ('anon'::regrole, 'authenticated'::regrole)
+order by 1, 2, 3
+"""
+"""What everybody, `anon` and `authenticated` hold on whole objects, in every table or in one."""
+
+
+@pytest.mark.parametrize("before", ["", DEPLOYED], ids=["empty", "deployed"])
+def test_nothing_is_granted_beside_the_policies(postgres: Postgres, before: str) -> None:
+    """Learners may read and delete, and set single columns; nobody has a sequence or a function."""
+    with postgres.database() as database:
+        if before:
+            database.execute(before)
+        database.run_file(SCHEMA)
+        assert database.query(HELD) == [
+            ("authenticated", "relation or sequence r", "DELETE"),
+            ("authenticated", "relation or sequence r", "SELECT"),
+            ("authenticated", "relation or sequence v", "SELECT"),
+        ]
+
+
+def test_policies_are_for_learners_and_ask_once_who_asks(data_plane: DataPlane) -> None:
+    """Each policy is for `authenticated` and one command, and reads the token once a statement."""
+    policies = data_plane.query(
+        "select roles::text[], cmd, coalesce(qual, '') || coalesce(with_check, '') from pg_policies"
+        " where schemaname = 'public'"
+    )
+    assert len(policies) == 22
+    for roles, command, rule in policies:
+        assert roles == ["authenticated"]
+        assert command != "ALL"
+        assert "auth.uid()" in rule
+        assert "auth.uid()" not in rule.replace("( SELECT auth.uid() AS uid)", "")
+
+
+def test_foreign_policies_stay_and_open_only_what_they_name(new_project: DataPlane) -> None:
+    """One that shows roadmaps to all learners lets nobody see or write what hangs on them."""
+    new_project.apply_schema()
+    new_project.execute("create policy shared on roadmaps for select to authenticated using (true)")
+    new_project.apply_schema()
+    assert measured_matrix(new_project).wrong == [
+        "published roadmaps: nameless has S--- instead of ----",
+        "published roadmaps: other has S--- instead of ----",
+        "published roadmap_weeks: nameless has S--- instead of ----",
+        "published roadmap_weeks: other has S--- instead of ----",
+        "unpublished roadmaps: nameless has S--- instead of ----",
+        "unpublished roadmaps: other has S--- instead of ----",
+        "unpublished roadmaps: owner has S--- instead of ----",
+    ]
+
+
+# --- Speed ---------------------------------------------------------------------------------------
+
+USER = UUID(int=7)
+STATEMENTS = {
+    **{f"all {name}": f"table {name}" for name in (*CHANGED, "roadmaps", "roadmap_weeks")},
+    "all generations": "select generation_id, weeks_done from generations",
+    "all generation_events": "table generation_events",
+    "every task undone": "update roadmap_tasks set completed = false",
+    "every goal changed": "update goals set current_value = 7",
+    "every time entry deleted": "delete from time_entries",
+    "every roadmap deleted": "delete from roadmaps",
+}
+
+
+@pytest.fixture(scope="module")
+def crowded(postgres: Postgres) -> Iterator[Database]:
+    """Offer a database of 2,000 roadmaps of 1,000 users, with 84,000 tasks, and goals and more."""
+    with postgres.database() as database:
+        database.run_file(SCHEMA)
+        database.execute(
+            """
+            insert into roadmaps (user_id, description, duration_weeks, daily_hours, level)
+            select lpad(to_hex(n % 1000), 32, '0')::uuid, 'Learn', 2, 1, 'beginner'
+            from generate_series(1, 2000) as n;
+            insert into roadmap_tasks (roadmap_id, week_number, day_number, position, task_text)
+            select roadmap_id, week, day, place, 'Do'
+            from roadmaps, generate_series(1, 2) as week, generate_series(1, 7) as day,
+                generate_series(1, 3) as place;
+            insert into goals (roadmap_id, description)
+            select roadmap_id, 'Run' from roadmaps, generate_series(1, 3);
+            insert into tasks (goal_id, description)
+            select goal_id, 'Run slowly' from goals, generate_series(1, 3);
+            insert into time_entries (task_id, duration_minutes)
+            select task_id, 25 from tasks, generate_series(1, 3);
+            insert into rules (keyword, goal_id) select 'word ' || goal_id, goal_id from goals;
+            insert into generations (
+                generation_id, user_id, client, reserved_dollars, fingerprint, weeks_total,
+                roadmap_id, finished_at, lease_id, lease_until
+            )
+            select gen_random_uuid(), user_id, '192.0.2.1', 1, 'wish', 2, roadmap_id, now(),
+                gen_random_uuid(), now()
+            from roadmaps;
+            insert into generation_events (generation_id, number, kind, part)
+            select generation_id, n, 'week', '{}' from generations, generate_series(1, 5) as n;
+            """
+        )
+        database.execute("analyze")
+        yield database
+
+
+@pytest.mark.parametrize("statement", STATEMENTS)
+def test_policies_find_own_rows_by_an_index(crowded: Database, statement: str) -> None:
+    """In a crowded database not even a statement that names no row reads a whole table."""
+    with psycopg.connect(crowded.uri()) as connection:
+        connection.execute("set local role authenticated")
+        claims = json.dumps({"role": "authenticated", "sub": str(USER)})
+        connection.execute("select set_config('request.jwt.claims', %s, true)", [claims])
+        lines = connection.execute(f"explain {STATEMENTS[statement]}".encode()).fetchall()
+        connection.rollback()
+    plan = "\n".join(line for (line,) in lines)
+    assert "Index" in plan
+    assert "Seq Scan" not in plan, plan
