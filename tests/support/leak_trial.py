@@ -1,0 +1,333 @@
+"""Drives every endpoint and every failure of a service with canaries, and looks for them.
+
+Whatever is secret or personal carries one: keys, tokens, goals, questions, tasks, users.
+"""
+
+import json
+import socket
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import jwt
+
+from tests.support.backends import Backend, SqliteBackend, SupabaseBackend
+from tests.support.data_plane import DataPlane
+from tests.support.fault_proxy import Fault
+from tests.support.service import (
+    Service,
+    free_port,
+    gunicorn_command,
+    running_process,
+    uvicorn_command,
+)
+from tests.support.standin import OpenRouterStandIn, Pace
+
+FAULTY = "tests.support.faulty_api:app"
+ANA = "ca4a121e-0000-4000-8000-00000ca4a121"
+JWT_SECRET = "jwt-secret-canary-0123456789-0123456789"  # noqa: S105
+WISH: dict[str, Any] = {
+    "user_id": ANA,
+    "goal": "Learn the goal-canary by heart",
+    "duration_weeks": 1,
+    "daily_hours": 2,
+    "level": "beginner",
+}
+STREAM = {"Accept": "text/event-stream"}
+JUNK = {"Idempotency-Key": "key-canary", "X-Request-ID": "id-canary junk"}
+FEW = ("status_403", "cut_output", "silence")
+QUICK = {
+    "STORE_TIMEOUT_SECONDS": "0.3",
+    "MODEL_IDLE_TIMEOUT_SECONDS": "0.2",
+    "MODEL_CALL_TIMEOUT_SECONDS": "0.4",
+    "MODEL_RETRY_WAIT_SECONDS": "0.01",
+    "ANSWER_TIMEOUT_SECONDS": "1.5",
+    "GENERATION_TIMEOUT_SECONDS": "1.5",
+}
+
+
+@dataclass
+class Suspicion:
+    """What must not be found, and the error bodies in which it was looked for."""
+
+    canaries: set[str] = field(default_factory=lambda: {"canary", ANA})
+    refusals: list[tuple[int, str]] = field(default_factory=list)
+
+    def look_into(self, answer: httpx.Response) -> None:
+        """Search an answer that is an error."""
+        if answer.is_error:
+            answer.read()
+            self.refusals.append((answer.status_code, answer.text))
+            headers = " ".join(f"{name}: {value}" for name, value in answer.headers.items())
+            assert self.found_in(answer.text) == []
+            assert self.found_in(headers) == []
+
+    def found_in(self, text: str) -> list[str]:
+        return [canary for canary in self.canaries if canary.lower() in text.lower()]
+
+
+@dataclass
+class Subject:
+    """A running service, what it stands on, and a client that searches each error."""
+
+    service: Service
+    backend: Backend
+    data_plane: DataPlane | None
+    standin: OpenRouterStandIn
+    client: httpx.Client
+    suspicion: Suspicion
+
+    def roadmap(self, **changes: object) -> httpx.Response:
+        # A key of its own for each, so that none waits for another or is answered by it.
+        key = {"Idempotency-Key": f"key-canary-{time.monotonic_ns()}"}
+        return self.client.post("/generate_roadmap", json=WISH | changes, headers=key)
+
+    def ask(self, roadmap_id: int, **options: Any) -> httpx.Response:  # noqa: ANN401  of httpx
+        body = {"user_id": ANA, "roadmap_id": roadmap_id, "input_data": "Why question-canary?"}
+        return self.client.post("/ask-assistant", json=body, **options)
+
+
+@contextmanager
+def _subject(
+    server: str,
+    level: str,
+    standin: OpenRouterStandIn,
+    directory: Path,
+    data_plane: DataPlane | None,
+) -> Iterator[Subject]:
+    port = free_port()
+    command = (
+        [FAULTY if part == "api:app" else part for part in uvicorn_command(port)]
+        if server == "uvicorn"
+        else [*gunicorn_command(), FAULTY]
+    )
+    variables = QUICK | {
+        "LOG_LEVEL": level,
+        "OPENAI_API_KEY": standin.api_key,
+        "OPENAI_BASE_URL": standin.base_url,
+        "SUPABASE_JWT_SECRET": JWT_SECRET,
+        "WEB_CONCURRENCY": "1",
+    }
+    suspicion = Suspicion()
+    backend: Backend = SqliteBackend(directory / "momentum.db")
+    if data_plane is not None:
+        backend = SupabaseBackend(data_plane)
+        suspicion.canaries.add(data_plane.service_key)
+        variables |= {
+            "SUPABASE_URL": data_plane.url,
+            "SUPABASE_SERVICE_ROLE_KEY": data_plane.service_key,
+            "RAILWAY_ENVIRONMENT": "production",
+        }
+    with running_process(command, port, directory, variables) as service:
+        hooks = {"response": [suspicion.look_into]}
+        with httpx.Client(
+            base_url=service.url, timeout=30, event_hooks=hooks, headers=JUNK
+        ) as client:
+            yield Subject(service, backend, data_plane, standin, client, suspicion)
+
+
+@dataclass(frozen=True)
+class LeakTrial:
+    """What came of a trial: all that was printed, each error's status and body, what was found."""
+
+    log: str
+    refusals: list[tuple[int, str]]
+    found: list[str]
+
+
+def run_leak_trial(
+    server: str,
+    level: str,
+    directory: Path,
+    data_plane: DataPlane | None,
+    misbehaviours: Iterable[str],
+) -> LeakTrial:
+    """Drive a service, `uvicorn` or `gunicorn`, at a log level; on SQLite without a data plane.
+
+    Raises:
+        AssertionError: an error's body or headers hold a canary.
+    """
+    pace = Pace(drip=0.05, slow_first_token=0.3)
+    with (
+        OpenRouterStandIn(api_key="model-key-canary", pace=pace) as standin,
+        _subject(server, level, standin, directory, data_plane) as it,
+    ):
+        use_every_endpoint(it)
+        send_what_nobody_should(it)
+        claim_to_be_somebody(it)
+        leave_early(it)
+        meet_bugs(it)
+        fail_at_the_model(it, misbehaviours)
+        fail_at_the_database(it)
+        time.sleep(0.2)  # what was left running ends
+        it.service.stop()
+        log = it.service.log
+    return LeakTrial(log, it.suspicion.refusals, it.suspicion.found_in(log))
+
+
+def use_every_endpoint(it: Subject) -> None:
+    """Let everything succeed once, and remember what the tasks are."""
+    roadmap = it.roadmap().raise_for_status().json()
+    path = f"/roadmap/{roadmap['roadmap_id']}"
+    tasks = it.client.get(path).raise_for_status().json()["tasks"]
+    it.suspicion.canaries |= {task["task_text"] for task in tasks} | {task["id"] for task in tasks}
+    it.suspicion.canaries |= {task["weekly_goal"] for task in tasks}
+    answer = it.ask(roadmap["roadmap_id"]).raise_for_status().json()
+    it.suspicion.canaries.add(answer["response"])
+    for url in (
+        *("/health", "/docs", "/redoc", "/openapi.json", "/static-offline-docs/swagger-ui.css"),
+        *(f"/roadmaps?user_id={ANA}", f"{path}/weeks", f"{path}/week/1?user_id={ANA}"),
+    ):
+        it.client.get(url, headers={"X-Request-ID": "a-sane.id_1"}).raise_for_status()
+    done = {"task_id": tasks[0]["id"], "completed": True, "user_id": ANA}
+    it.client.post("/task/update", json=done).raise_for_status()
+    begun = it.client.post(
+        "/generate_roadmap",
+        json=WISH | {"goal": "Begin the goal-canary"},
+        headers={"Prefer": "respond-async", "Idempotency-Key": "key-canary of its own"},
+    ).raise_for_status()
+    generation = begun.headers["location"]
+    assert "event: saved" in it.client.get(f"{generation}/events").text
+    assert it.client.get(generation).json()["state"] == "succeeded"
+    assert it.client.delete(generation).status_code == 409
+    for body in (WISH | {"goal": "Stream the goal-canary"}, WISH):
+        headers = STREAM | {"Idempotency-Key": f"key-canary-{time.monotonic_ns()}"}
+        with it.client.stream("POST", "/generate_roadmap", json=body, headers=headers) as streamed:
+            assert "event: saved" in streamed.read().decode()
+    assert "event: answer" in it.ask(roadmap["roadmap_id"], headers=STREAM).text
+    it.client.delete(path, params={"user_id": ANA}).raise_for_status()
+
+
+def send_what_nobody_should(it: Subject) -> None:
+    """Send bad bodies, ids, paths and methods, all of which hold canaries."""
+    as_json = {"Content-Type": "application/json"}
+    for route in ("/generate_roadmap", "/ask-assistant", "/task/update"):
+        for body in (
+            *(b'{"user_id": "canary', b'"canary"', b"\xffcanary", b'{"canary": 1, "canary": 2}'),
+            *(b"canary" * 20_000, b'{"user_id": "canary", "goal": ["canary"], "level": "canary"}'),
+            b'{"canary": {"canary": "canary"}, "task_id": {"canary": 1}, "completed": "canary"}',
+            json.dumps(WISH | {"goal": "canary" * 999, "duration_weeks": "canary"}).encode(),
+            json.dumps(WISH | {"roadmap_id": "canary", "input_data": "\0canary"}).encode(),
+        ):
+            it.client.post(route, content=body, headers=as_json)
+        it.client.post(route, content=b"canary", headers={"Content-Type": "text/canary"})
+    for path in (
+        *("/canary", "/roadmap/canary", "/roadmap/1/week/canary", "/roadmap/canary/weeks"),
+        *("/roadmaps", "/roadmaps?user_id=canary", f"/roadmaps?user_id={ANA}&user_id={ANA}"),
+        *(f"/roadmap/4711?user_id={ANA}", f"/roadmap/4711/week/3?user_id={ANA}", "/docs/canary"),
+        *("/static-offline-docs/canary", f"/health?user_id={ANA}", f"/generations/{ANA}"),
+        *(f"/roadmap/1/week/99?user_id={ANA}", "/roadmap/99999999999999999999?x=canary"),
+    ):
+        it.client.get(path, headers={"Host": "host.canary", "Cookie": "canary=1"})
+    for method in ("PUT", "CANARY"):
+        it.client.request(method, f"/roadmaps?user_id={ANA}")
+    it.client.request("CANARY", "/canary")
+    it.client.post("/task/update", json={"task_id": "canary", "completed": True})
+    it.ask(4711)
+    it.client.delete("/roadmap/4711", params={"user_id": ANA})
+    upgrade = b"GET /roadmap/4711?user_id=%s HTTP/1.1\r\nHost: api\r\n" % ANA.encode()
+    upgrade += b"Authorization: Bearer canary\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    upgrade += b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+    for wire in (b"canary\r\n\r\n", b"GET /canary HTTP/9\r\n\r\n", upgrade):
+        assert b"canary" not in exchange(it, wire)
+
+
+def claim_to_be_somebody(it: Subject) -> None:
+    """Send tokens of every kind."""
+    issuer = f"{it.data_plane.url}/auth/v1" if it.data_plane else "canary"
+    claims: dict[str, Any] = {
+        "sub": ANA,
+        "aud": "authenticated",
+        "iss": issuer,
+        "exp": time.time() + 600,
+    }
+    other = claims | {"sub": "ca4a121e-0000-4000-8000-0000000ca4a1"}
+    tokens = [jwt.encode(claims, JWT_SECRET), jwt.encode(other, JWT_SECRET)]
+    tokens += [jwt.encode(claims | {"exp": 1}, JWT_SECRET), jwt.encode(claims, "x" * 32)]
+    tokens += [jwt.encode(claims, "", algorithm="none"), "canary", "canary.canary.canary"]
+    it.suspicion.canaries |= {*tokens, other["sub"]}
+    for scheme in ("Bearer", "Canary"):
+        for token in tokens:
+            headers = {"Authorization": f"{scheme} {token}"}
+            it.client.get("/roadmaps", params={"user_id": ANA}, headers=headers)
+            it.client.post("/task/update", json={"task_id": "canary"}, headers=headers)
+
+
+def leave_early(it: Subject) -> None:
+    """Leave in mid-body, in mid-answer and in mid-stream."""
+    head = b"POST /generate_roadmap HTTP/1.1\r\nHost: api\r\nContent-Type: application/json\r\n"
+    exchange(it, head + b'Content-Length: 999\r\n\r\n{"goal": "canary', wait=False)
+    exchange(it, head + b"Transfer-Encoding: chunked\r\n\r\n6\r\ncanary\r\nzz\r\n")
+    with suppress(httpx.ReadTimeout):
+        it.client.post("/generate_roadmap", json=WISH | {"goal": "canary"}, timeout=0.05)
+    body = WISH | {"goal": "Leave the goal-canary", "duration_weeks": 4}
+    with it.client.stream("POST", "/generate_roadmap", json=body, headers=STREAM) as streamed:
+        next(streamed.iter_lines())
+
+
+def meet_bugs(it: Subject) -> None:
+    """Run into errors that nothing foresaw."""
+    for kind in ("raise", "answer", "warn", "task", "stream", "libraries"):
+        with suppress(httpx.TransportError):
+            it.client.post(f"/faulty/{kind}", content=b"canary")
+
+
+def fail_at_the_model(it: Subject, misbehaviours: Iterable[str]) -> None:
+    """Let the model misbehave in each of these ways."""
+    roadmap_id = it.roadmap().raise_for_status().json()["roadmap_id"]
+    for name in misbehaviours:
+        it.standin.reset()
+        it.standin.script.fail_always(name)
+        answer = it.ask(roadmap_id)
+        if answer.is_success:
+            it.suspicion.canaries.add(answer.json()["response"])
+        it.roadmap(goal=f"Learn {name}-canary")
+    it.standin.reset()
+
+
+def fail_at_the_database(it: Subject) -> None:
+    """Let the database fail in every way it knows; what it says quotes rows."""
+    roadmap_id = it.roadmap().raise_for_status().json()["roadmap_id"]
+    done = {"task_id": ANA, "completed": True, "user_id": ANA}
+
+    def touch() -> None:
+        it.client.get("/roadmaps", params={"user_id": ANA})
+        it.client.get(f"/roadmap/{roadmap_id}")
+        it.client.post("/task/update", json=done)
+        it.roadmap()
+
+    if it.data_plane is not None:
+        for fault in Fault:
+            it.data_plane.proxy.inject(fault, lambda _: True)
+            touch()
+            it.data_plane.proxy.reset()
+        it.backend.execute(
+            "create function refuse() returns trigger language plpgsql as $$ begin"
+            " raise exception 'canary %', new using detail = 'canary', hint = 'canary'; end $$;"
+            "create trigger refuse before insert or update on roadmap_tasks"
+            " for each row execute function refuse()"
+        )
+        touch()
+        it.backend.execute("drop function refuse cascade")
+        return
+    it.backend.execute("update roadmap_tasks set created_at = 'canary'")
+    it.backend.execute("update roadmaps set created_at = 'canary'")
+    touch()
+    it.backend.execute("alter table roadmaps rename to roadmaps_canary")
+    touch()
+
+
+def exchange(it: Subject, wire: bytes, *, wait: bool = True) -> bytes:
+    """Send bytes over a connection of their own, and return what comes back within a moment."""
+    url = urlsplit(it.service.url)
+    with closing(socket.create_connection((url.hostname, url.port))) as connection:
+        connection.settimeout(0.3)
+        connection.sendall(wire)
+        with suppress(TimeoutError, ConnectionError):
+            return connection.recv(65_536) if wait else b""
+    return b""
