@@ -117,7 +117,7 @@ def _unquoted(key: str) -> str:
 IdempotencyKey = Annotated[
     Annotated[
         str,
-        StringConstraints(min_length=1, max_length=255, pattern="^[ -~]+$"),
+        StringConstraints(min_length=1, max_length=255, pattern="^[!-~]([ -~]*[!-~])?$"),
         AfterValidator(_unquoted),
     ]
     | None,

@@ -267,11 +267,13 @@ $$;
 -- The steps of a generation, each atomic -------------------------------------------------------------
 
 -- What everybody asked for and what it cost. What runs counts with what it may cost; so does what
--- has ended where the provider tells no costs.
+-- was cut off, whose last calls nobody tells of, and what has ended where the provider tells no
+-- costs.
 create or replace view public.ledger with (security_invoker = true) as
 select 'generation' as entry, user_id, client, started_at, finished_at,
     case
-        when finished_at is null then greatest(reserved_dollars, cost_dollars)
+        when finished_at is null or problem in ('GenerationCancelledError', 'GenerationAbandonedError')
+            then greatest(reserved_dollars, cost_dollars)
         when calls = 0 then 0
         else coalesce(cost_dollars, reserved_dollars)
     end as dollars
@@ -343,13 +345,15 @@ begin
         end if;
     end loop;
     if p_reserved_dollars > 0 then
+        -- As a variable: no index is asked for what changes while it is looked for.
+        earliest := clock_timestamp() - interval '24 hours';
         select min(e.started_at) filter (where e.dollars > 0) into since
         from public.ledger as e
-        where e.started_at > clock_timestamp() - interval '24 hours'
+        where e.started_at > earliest
         having coalesce(sum(e.dollars), 0) + p_reserved_dollars
             > (p_bounds ->> 'budget_dollars')::double precision;
         if found then
-            wait := extract(epoch from since - clock_timestamp()) + 86400;
+            wait := coalesce(extract(epoch from since - clock_timestamp()), 0) + 86400;
             raise sqlstate 'PT429' using
                 message = 'over the budget',
                 detail = jsonb_build_object(
@@ -373,6 +377,7 @@ security invoker
 set search_path = ''
 as $$
 begin
+    perform pg_advisory_xact_lock(hashtext('momentum-ai: the ledger'));
     perform 1 from public.questions where question_id = p_question_id;
     if not found then  -- else the answer was lost
         perform public.refuse_over_limits(

@@ -45,9 +45,10 @@ def allowances_of(settings: Settings) -> Allowances:
             limits=(*of_users, *of_addresses), budget_dollars=settings.daily_budget_dollars
         )
 
+    is_free = settings.openai_api_key is None  # nobody has to pay for the offline models
     return Allowances(
         generations=bounds(*generations),
         questions=bounds(*questions),
-        dollars_per_week=settings.reserved_dollars_per_week,
-        dollars_per_question=settings.reserved_dollars_per_question,
+        dollars_per_week=0 if is_free else settings.reserved_dollars_per_week,
+        dollars_per_question=0 if is_free else settings.reserved_dollars_per_question,
     )

@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from src.dao import Store
 from src.errors import (
+    GenerationNotFoundError,
     HandedOverError,
     LeaseLostError,
     ModelOutputError,
@@ -34,8 +35,10 @@ GenerationEvent: TypeAlias = PlannedPart | SavedRoadmap | MomentumError
 
 
 def outcome_of(record: GenerationRecord) -> SavedRoadmap | MomentumError:
-    """Return how a finished generation ended."""
-    return record.saved or recorded_error(record.problem or "", record.generation_id)
+    """Return how a finished generation ended; after a day a roadmap is not known any more."""
+    if record.problem is not None:
+        return recorded_error(record.problem, record.generation_id)
+    return record.saved or GenerationNotFoundError()
 
 
 class GenerationRun:

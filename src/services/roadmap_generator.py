@@ -4,7 +4,7 @@ import asyncio
 import logging
 import random
 from collections.abc import AsyncGenerator, Iterator
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing, contextmanager, suppress
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -18,6 +18,7 @@ from src.errors import (
     MomentumError,
     OverloadedError,
     ShuttingDownError,
+    StoreError,
 )
 from src.generations import GenerationRecord, Lease, NewGeneration
 from src.limits import Asker
@@ -225,7 +226,13 @@ class RoadmapGenerator:
 
     async def _make(self, record: GenerationRecord, lease: Lease) -> None:
         """Make a generation's roadmap here, on from what is kept of it."""
-        known = await self._store.generations.parts(record.generation_id)
+        try:
+            known = await self._store.generations.parts(record.generation_id)
+        except StoreError:
+            # Else nobody could go on with it before the lease ends.
+            with suppress(StoreError):
+                await self._store.generations.release(lease.lease_id)
+            raise
         run = GenerationRun(
             record=record,
             known=known,

@@ -11,17 +11,18 @@ from fastapi import FastAPI
 from api import create_app
 from src import errors
 from src.dao import Store
-from src.models import NewRoadmap, Roadmap
+from src.models import Roadmap
 from src.settings import Settings
-from tests.api.conftest import ANA, WISH
+from tests.api.conftest import ANA
 from tests.support.backends import SqliteBackend
 
 ORIGIN = "http://localhost:3000"
+GENERATION = UUID("3f6c1d52-7d0b-4d55-9a53-0c5a3d8d7b10")
 SECRET = "postgresql://admin:hunter2@db"  # noqa: S105  a canary
 
 
 class BrokenStore:
-    """A store over a real one whose listing and adding fail as told."""
+    """A store over a real one whose listing fails as told."""
 
     def __init__(self, store: Store, error: Exception) -> None:
         self._store = store
@@ -31,9 +32,6 @@ class BrokenStore:
         return getattr(self._store, name)
 
     async def list_roadmaps(self, user_id: UUID) -> list[Roadmap]:  # noqa: ARG002
-        raise self._error
-
-    async def add_roadmap(self, roadmap: NewRoadmap) -> Roadmap:  # noqa: ARG002
         raise self._error
 
 
@@ -72,6 +70,11 @@ ANSWERS = [
     (errors.StoreTooSlowError(SECRET), 504, "5"),
     (errors.StoreConflictError(SECRET), 409, None),
     (errors.StoreMisconfiguredError(SECRET), 503, None),
+    (errors.StoreOverloadedError(SECRET), 503, "1"),
+    (errors.UnauthenticatedError(SECRET), 401, None),
+    (errors.IdentityUnavailableError(SECRET), 503, "5"),
+    (errors.ForbiddenError(SECRET), 403, None),
+    (errors.LimitReachedError("generations-per-day", most=3, retry_after=61.5), 429, "62"),
     (errors.OverloadedError(SECRET), 503, "60"),
     (errors.ModelUnavailableError(SECRET), 503, "30"),
     (errors.ModelUnavailableError(SECRET, retry_after=6.2), 503, "7"),
@@ -82,15 +85,24 @@ ANSWERS = [
     (errors.RoadmapNotFoundError(77_001), 404, None),
     (errors.WeekNotFoundError(77_001, 3), 404, None),
     (errors.TaskNotFoundError(SECRET), 404, None),
+    (errors.GenerationNotFoundError(SECRET), 404, None),
+    (errors.IdempotencyKeyReusedError(GENERATION), 422, None),
+    (errors.GenerationRunningError(GENERATION), 409, "2"),
+    (errors.GenerationSucceededError(GENERATION), 409, None),
+    (errors.GenerationCancelledError(GENERATION), 409, None),
+    (errors.GenerationAbandonedError(GENERATION), 503, "30"),
+    (errors.HandedOverError(GENERATION), 503, "5"),
+    (errors.LeaseLostError(SECRET), 503, "5"),
+    (errors.ShuttingDownError(SECRET), 503, "2"),
 ]
 
 
 @pytest.mark.parametrize(("error", "status", "wait"), ANSWERS)
 async def test_domain_errors_become_problem_documents(
-    client: httpx.AsyncClient, status: int, wait: str | None
+    client: httpx.AsyncClient, error: Exception, status: int, wait: str | None
 ) -> None:
     """Each has its status, a type of its own, and nothing of what the error knows."""
-    answer = await client.post("/generate_roadmap", json=WISH)
+    answer = await client.get("/roadmaps", params={"user_id": ANA})
     problem = answer.json()
     assert answer.status_code == problem["status"] == status
     assert problem["type"].startswith("urn:momentum-ai:problem:")
@@ -98,6 +110,23 @@ async def test_domain_errors_become_problem_documents(
     assert answer.headers.get("retry-after") == wait
     assert SECRET not in answer.text
     assert "77001" not in answer.text
+    leads_to = f"/generations/{GENERATION}" if isinstance(error, errors.GenerationError) else None
+    assert answer.headers.get("location") == leads_to
+
+
+@pytest.mark.parametrize(
+    ("error", "challenge"),
+    [
+        (errors.UnauthenticatedError(SECRET), 'Bearer error="invalid_token"'),
+        (errors.UnauthenticatedError(SECRET, token_given=False), "Bearer"),
+    ],
+)
+async def test_unauthenticated_says_how_to_sign_in(
+    client: httpx.AsyncClient, challenge: str
+) -> None:
+    """A bad token is told from none, as RFC 6750 asks."""
+    answer = await client.get("/roadmaps", params={"user_id": ANA})
+    assert answer.headers.get_list("www-authenticate") == [challenge]
 
 
 def test_every_domain_error_is_covered() -> None:
@@ -105,11 +134,13 @@ def test_every_domain_error_is_covered() -> None:
     families = {
         errors.MomentumError,
         errors.NotFoundError,
+        errors.GenerationError,
         errors.StoreError,
         errors.ModelError,
         errors.SettingsError,  # ends the start, before there are clients
     }
-    defined = {cls for cls in vars(errors).values() if isinstance(cls, type)}
+    named = (cls for cls in vars(errors).values() if isinstance(cls, type))
+    defined = {cls for cls in named if issubclass(cls, errors.MomentumError)}
     assert defined - families == {type(error) for error, _, _ in ANSWERS}
 
 

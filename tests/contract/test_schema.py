@@ -1,18 +1,18 @@
 """What `src/dao/schema.sql` makes of an empty database, of the deployed one and of its own."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
 
 from src.dao.supabase_store import SupabaseStore
 from tests.support.data_plane import SCHEMA, Database, DataPlane, Postgres
-from tests.support.plans import new_roadmap
+from tests.support.plans import new_roadmap, stored
 
-TABLES = [
+DEPLOYED_TABLES = [
     "activity_logs",
     "goals",
     "roadmap_tasks",
@@ -21,6 +21,8 @@ TABLES = [
     "tasks",
     "time_entries",
 ]
+LATER_TABLES = ["generation_events", "generations", "questions"]
+TABLES = sorted(DEPLOYED_TABLES + LATER_TABLES)
 USER = UUID("11111111-1111-4111-8111-111111111111")
 
 # As hosted projects of that time made it: every role is granted everything on what is new.
@@ -91,6 +93,21 @@ insert into time_entries (task_id, duration_minutes) values (1, 25);
 insert into rules (keyword, category, goal_id) values ('rust', 'coding', 1);
 insert into activity_logs (app_name, duration_minutes) values ('Editor', 50);
 """
+# What only the service writes.
+LATER_ROWS = """
+insert into generations (
+    generation_id, user_id, client, reserved_dollars, fingerprint, request, weeks_total, lease_id,
+    lease_until
+) values (
+    '33333333-3333-4333-8333-333333333333', '11111111-1111-4111-8111-111111111111', 'somewhere',
+    1, 'f', '{}', 1, '44444444-4444-4444-8444-444444444444', '2026-01-01Z'
+);
+insert into generation_events (generation_id, number, kind, part)
+    values ('33333333-3333-4333-8333-333333333333', 1, 'outline', '{}');
+insert into questions (question_id, user_id, client, reserved_dollars) values (
+    '55555555-5555-4555-8555-555555555555', '11111111-1111-4111-8111-111111111111', 'somewhere', 1
+);
+"""
 # What the deployed columns permit, since none of them is `not null`.
 NULLS = """
 insert into roadmaps (
@@ -138,11 +155,11 @@ def catalog_of(database: Database) -> dict[str, list[str]]:
     return {name: sorted(map(str, database.query(sql))) for name, sql in CATALOG.items()}
 
 
-def rows_of(database: Database) -> dict[str, list[Any]]:
-    """Return every row of every table, as its deployed columns have it."""
-    ours = ("position", "published_at", "generation_id")
+def rows_of(database: Database, tables: Sequence[str] = DEPLOYED_TABLES) -> dict[str, list[Any]]:
+    """Return every row of tables, as the deployed columns have it."""
+    ours = ("position", "published_at", "lease_id")
     rows = {}
-    for table in TABLES:
+    for table in tables:
         found = database.query(f"select to_jsonb(t) from {table} as t order by t")  # noqa: S608  own
         rows[table] = [{name: row[name] for name in row if name not in ours} for (row,) in found]
     return rows
@@ -173,7 +190,7 @@ def deployed(new_project: DataPlane) -> DataPlane:
 
 
 def test_empty_database_gets_every_table(postgres: Postgres) -> None:
-    """All seven tables stand after the first run."""
+    """Every table stands after the first run."""
     with postgres.database() as database:
         apply(database)
         tables = database.query("select tablename from pg_tables where schemaname = 'public'")
@@ -269,7 +286,7 @@ async def test_upgraded_database_takes_new_roadmaps(deployed: DataPlane) -> None
     """Half hours are stored, where the deployed column was a whole number, and nothing is swept."""
     deployed.apply_schema()
     async with opened(deployed) as store:
-        roadmap = await store.add_roadmap(new_roadmap(USER, daily_hours=0.5))
+        roadmap = await stored(store, new_roadmap(USER, daily_hours=0.5))
         assert roadmap.daily_hours == 0.5
         listed = await store.list_roadmaps(USER)
         assert [each.daily_hours for each in listed] == [0.5, 1, 3]
@@ -353,7 +370,27 @@ def test_every_table_has_row_level_security(postgres: Postgres, before: str) -> 
         definers = database.query(
             "select proname from pg_proc where pronamespace = 'public'::regnamespace and prosecdef"
         )
-        assert definers == []
+        # A trigger's function, which runs for whoever deletes a roadmap.
+        assert definers == [("forget_generation_events",)]
+
+
+@pytest.mark.parametrize("before", ["", DEPLOYED])
+def test_functions_are_the_services_alone(postgres: Postgres, before: str) -> None:
+    """What makes, publishes and sweeps can be executed with no key that a browser has."""
+    with postgres.database() as database:
+        if before:
+            database.execute(before)
+        apply(database)
+        rights = database.query(
+            """
+            select proname, role, has_function_privilege(role, oid, 'execute') from pg_proc,
+                unnest(array['public', 'anon', 'authenticated', 'service_role']) as role
+            where pronamespace = 'public'::regnamespace
+            """
+        )
+        assert {"begin_generation", "publish_roadmap"} <= {name for name, _, _ in rights}
+        for name, role, may_execute in rights:
+            assert may_execute == (role == "service_role"), (name, role)
 
 
 @pytest.mark.parametrize("granted", [False, True])
@@ -361,13 +398,14 @@ def test_every_table_has_row_level_security(postgres: Postgres, before: str) -> 
 def test_public_keys_see_and_change_nothing(
     new_project: DataPlane, role: str, *, granted: bool
 ) -> None:
-    """The keys that a browser has read no row and change none, whatever they were granted."""
+    """The keys that a browser has read no row of others and change none, whatever was granted."""
     if granted:
         new_project.execute(DEPLOYED)
     new_project.apply_schema()
-    new_project.execute(ROWS)
-    before = rows_of(new_project.database)
-    key = new_project.key(role, sub=str(USER))
+    new_project.execute(ROWS + LATER_ROWS)
+    before = rows_of(new_project.database, TABLES)
+    assert all(before.values())
+    key = new_project.key(role, sub=str(USER if role == "anon" else uuid4()))
     with httpx.Client(
         base_url=f"{new_project.url}/rest/v1", headers={"Authorization": f"Bearer {key}"}
     ) as client:
@@ -382,7 +420,9 @@ def test_public_keys_see_and_change_nothing(
             answer = client.post("/rpc/set_task_completed", json=call)
             assert not answer.is_success or answer.json() is False
         assert not client.post("/roadmaps", json={"user_id": str(USER)}).is_success
-    assert rows_of(new_project.database) == before
+        sweep = {"p_most_resumptions": 0, "p_problem": "none"}
+        assert not client.post("/rpc/sweep_generations", json=sweep).is_success
+    assert rows_of(new_project.database, TABLES) == before
 
 
 # --- Speed --------------------------------------------------------------------------------------
@@ -394,14 +434,52 @@ READS = {
         order by created_at desc, roadmap_id desc limit 1000""",
     "a roadmap's weeks": "select * from roadmap_weeks where roadmap_id = 77",
     "a week": "select * from roadmap_weeks where roadmap_id = 77 and week_number = 2",
-    "an undo": "delete from roadmaps where generation_id = '11111111-1111-4111-8111-111111111111'",
-    "a sweep": "delete from roadmaps where published_at is null and created_at < now()",
+    "an undo": """
+        delete from roadmaps where lease_id = '11111111-1111-4111-8111-111111111111'
+            and published_at is null""",
+    "a wish": """
+        select * from generations where user_id = '00000000-0000-0000-0000-000000000077'
+            and case
+                when generation_id = '11111111-1111-4111-8111-111111111111' then true
+                else idempotency_key = 'k' and problem is null
+            end
+        order by started_at limit 1""",
+    "a generation": """
+        select * from generations
+        where generation_id = '11111111-1111-4111-8111-111111111111'""",
+    "a lease": """
+        update generations set weeks_done = 1
+        where lease_id = '11111111-1111-4111-8111-111111111111' and finished_at is null""",
+    "parts": """
+        select kind, part from generation_events
+        where generation_id = '11111111-1111-4111-8111-111111111111' and number > 3
+        order by number limit 100""",
+    "a claim": """
+        select generation_id from generations
+        where finished_at is null and lease_until < clock_timestamp() and resumptions < 5
+        order by lease_until limit 1 for update skip locked""",
+    "a sweep of roadmaps": """
+        delete from roadmaps as r
+        where r.published_at is null and not exists (
+            select from generations as g where g.lease_id = r.lease_id
+                and g.finished_at is null and g.lease_until > clock_timestamp()
+        ) and (r.lease_id is not null or r.created_at < now() - interval '15 minutes')""",
+    "a sweep of generations": """
+        update generations set finished_at = now()
+        where finished_at is null and lease_until < clock_timestamp() and resumptions >= 5""",
+    "a sweep of wishes": """
+        update generations set request = null
+        where request is not null and finished_at < now() - interval '24 hours'""",
+    "a deletion's parts": """
+        delete from generation_events as e using generations as g
+        where g.roadmap_id = 77 and e.generation_id = g.generation_id""",
 }
+"""What the store asks, and what its functions do."""
 
 
 @pytest.fixture(scope="module")
 def crowded(postgres: Postgres) -> Any:  # noqa: ANN401  a generator
-    """Offer a database of 2,000 roadmaps of 1,000 users, and 84,000 tasks."""
+    """Offer a database of 2,000 roadmaps of 1,000 users with 84,000 tasks, as generated."""
     with postgres.database() as database:
         apply(database)
         database.execute(
@@ -414,6 +492,16 @@ def crowded(postgres: Postgres) -> Any:  # noqa: ANN401  a generator
             select roadmap_id, week, 'Goal', day, place, 'Do'
             from roadmaps, generate_series(1, 2) as week, generate_series(1, 7) as day,
                 generate_series(1, 3) as place;
+            insert into generations (
+                generation_id, user_id, client, reserved_dollars, fingerprint, weeks_total,
+                lease_id, lease_until, finished_at, roadmap_id
+            )
+            select gen_random_uuid(), user_id, 'somewhere', 1, 'f', 2, gen_random_uuid(), now(),
+                now(), roadmap_id
+            from roadmaps;
+            insert into generation_events (generation_id, number, kind, part)
+            select generation_id, number, 'day', '{}' from generations,
+                generate_series(1, 15) as number;
             """
         )
         database.execute("analyze")

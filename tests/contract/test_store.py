@@ -9,9 +9,18 @@ import pytest
 
 from src.dao import Store
 from src.errors import RoadmapNotFoundError, TaskNotFoundError
+from src.generations import Swept
 from src.models import MAX_ID, NewRoadmap, Roadmap
 from tests.support.backends import Backend
-from tests.support.plans import new_roadmap, roadmap_of_texts, texts_of, year_roadmap
+from tests.support.plans import (
+    begun,
+    new_roadmap,
+    roadmap_of,
+    roadmap_of_texts,
+    stored,
+    texts_of,
+    year_roadmap,
+)
 
 NO_TASK_IDS = [
     "00000000-0000-4000-8000-000000000000",
@@ -51,7 +60,7 @@ async def test_added_roadmap_is_returned_as_stored(store: Store) -> None:
     """`add_roadmap` returns the eight fields, with the goal as the user wrote it."""
     plan = new_roadmap(goal="Learn Rust", weeks=2, daily_hours=1.5, level="advanced")
     before = datetime.now(UTC)
-    roadmap = await store.add_roadmap(plan)
+    roadmap = await stored(store, plan)
 
     assert roadmap.roadmap_id >= 1
     assert roadmap.created_at.utcoffset() == timedelta(0)
@@ -73,7 +82,7 @@ async def test_added_roadmap_is_returned_as_stored(store: Store) -> None:
 async def test_daily_hours_leave_as_they_came(store: Store, hours: float, json: str) -> None:
     """Whole hours stay whole and half hours half, in the answer to the write and to reads."""
     plan = new_roadmap(daily_hours=hours)
-    added = await store.add_roadmap(plan)
+    added = await stored(store, plan)
     for roadmap in (added, *await store.list_roadmaps(plan.user_id)):
         assert f'"daily_hours":{json},' in roadmap.model_dump_json()
 
@@ -81,7 +90,7 @@ async def test_daily_hours_leave_as_they_came(store: Store, hours: float, json: 
 async def test_tasks_are_ordered_by_week_day_and_position(store: Store) -> None:
     """Reading returns the plan's order, in which texts are not in alphabetical order."""
     plan = new_roadmap(weeks=12, tasks_per_day=4)
-    roadmap = await store.add_roadmap(plan)
+    roadmap = await stored(store, plan)
     tasks = await store.list_tasks(roadmap.roadmap_id)
 
     assert [task.task_text for task in tasks] == texts_of(plan)
@@ -97,7 +106,7 @@ async def test_tasks_are_ordered_by_week_day_and_position(store: Store) -> None:
 
 async def test_task_holds_what_was_planned(store: Store) -> None:
     """A new task is as planned and not completed."""
-    roadmap = await store.add_roadmap(new_roadmap(weeks=1))
+    roadmap = await stored(store, new_roadmap(weeks=1))
     first, second, *_ = await store.list_tasks(roadmap.roadmap_id)
 
     assert first.model_dump(exclude={"id", "created_at"}) == {
@@ -119,7 +128,7 @@ async def test_task_holds_what_was_planned(store: Store) -> None:
 async def test_week_filter_returns_that_week_alone(store: Store) -> None:
     """With a week's number only its tasks come, in order; none for a week that is not there."""
     plan = new_roadmap(weeks=3)
-    roadmap = await store.add_roadmap(plan)
+    roadmap = await stored(store, plan)
     everything = await store.list_tasks(roadmap.roadmap_id)
 
     second = await store.list_tasks(roadmap.roadmap_id, plan.user_id, week_number=2)
@@ -131,7 +140,7 @@ async def test_week_filter_returns_that_week_alone(store: Store) -> None:
 async def test_year_is_complete_and_in_order(store: Store) -> None:
     """All 2,184 tasks of the largest plan come back, though a hosted project cuts at 1,000."""
     plan = year_roadmap()
-    roadmap = await store.add_roadmap(plan)
+    roadmap = await stored(store, plan)
 
     await assert_whole(store, roadmap, plan)
     weeks = await store.list_weeks(roadmap.roadmap_id)
@@ -158,7 +167,7 @@ async def test_text_survives_unchanged(store: Store, text: str) -> None:
     """Goals, weekly goals and tasks come back character by character."""
     plan = new_roadmap(goal=text)
     texts = roadmap_of_texts([text, f"{text} again"], plan.user_id)
-    roadmap = await store.add_roadmap(plan.model_copy(update={"weeks": texts.weeks}))
+    roadmap = await stored(store, plan.model_copy(update={"weeks": texts.weeks}))
 
     assert (await store.get_roadmap(roadmap.roadmap_id)).description == text
     tasks = await store.list_tasks(roadmap.roadmap_id)
@@ -172,7 +181,7 @@ async def test_text_survives_unchanged(store: Store, text: str) -> None:
 
 async def test_unknown_user_has_no_roadmaps(store: Store) -> None:
     """An unknown user's list is empty, also where others have roadmaps."""
-    await store.add_roadmap(new_roadmap())
+    await stored(store, new_roadmap())
     assert await store.list_roadmaps(uuid4()) == []
 
 
@@ -181,15 +190,15 @@ async def test_roadmaps_are_listed_newest_first(store: Store) -> None:
     user_id = uuid4()
     added = []
     for number in range(5):
-        added.append(await store.add_roadmap(new_roadmap(user_id, goal=f"Goal {number}")))
-        await store.add_roadmap(new_roadmap())
+        added.append(await stored(store, new_roadmap(user_id, goal=f"Goal {number}")))
+        await stored(store, new_roadmap())
     assert await store.list_roadmaps(user_id) == added[::-1]
 
 
 async def test_roadmaps_of_one_instant_are_listed_by_id(store: Store, backend: Backend) -> None:
     """Where two were made at the same time, the one with the greater id counts as newer."""
     user_id = uuid4()
-    added = [await store.add_roadmap(new_roadmap(user_id)) for _ in range(5)]
+    added = [await stored(store, new_roadmap(user_id)) for _ in range(5)]
     backend.execute("update roadmaps set created_at = '2026-01-01T00:00:00.000000+00:00'")
 
     listed = await store.list_roadmaps(user_id)
@@ -242,8 +251,8 @@ async def test_unknown_roadmap_is_not_found(store: Store, roadmap_id: int) -> No
 async def test_roadmap_of_another_user_is_not_found(store: Store) -> None:
     """To a user who is not its owner a roadmap does not exist, and it stays as it was."""
     plan, stranger = new_roadmap(), uuid4()
-    roadmap = await store.add_roadmap(plan)
-    await store.add_roadmap(new_roadmap(stranger))
+    roadmap = await stored(store, plan)
+    await stored(store, new_roadmap(stranger))
     calls = [
         store.get_roadmap(roadmap.roadmap_id, stranger),
         store.list_tasks(roadmap.roadmap_id, stranger),
@@ -261,7 +270,7 @@ async def test_roadmap_of_another_user_is_not_found(store: Store) -> None:
 @pytest.mark.parametrize("task_id", NO_TASK_IDS)
 async def test_unknown_task_is_not_found(store: Store, task_id: str, *, completed: bool) -> None:
     """An id of no task, or no id at all, is not found and changes nothing."""
-    roadmap = await store.add_roadmap(new_roadmap(weeks=1))
+    roadmap = await stored(store, new_roadmap(weeks=1))
     for user_id in (None, roadmap.user_id):
         with pytest.raises(TaskNotFoundError):
             await store.set_task_completed(task_id, completed=completed, user_id=user_id)
@@ -270,7 +279,7 @@ async def test_unknown_task_is_not_found(store: Store, task_id: str, *, complete
 
 async def test_task_of_another_user_is_not_found(store: Store) -> None:
     """Only its owner, or a caller who names no user, changes a task."""
-    roadmap = await store.add_roadmap(new_roadmap())
+    roadmap = await stored(store, new_roadmap())
     task_id = await first_task_id(store, roadmap)
 
     with pytest.raises(TaskNotFoundError):
@@ -285,7 +294,7 @@ async def test_task_of_another_user_is_not_found(store: Store) -> None:
 
 async def test_completing_a_task_marks_it_and_no_other(store: Store) -> None:
     """The task is completed now, in UTC; everything else stays as it was, its order too."""
-    roadmap = await store.add_roadmap(new_roadmap())
+    roadmap = await stored(store, new_roadmap())
     before = await store.list_tasks(roadmap.roadmap_id)
     await store.set_task_completed(before[4].id, completed=True)
     after = await store.list_tasks(roadmap.roadmap_id)
@@ -301,7 +310,7 @@ async def test_completing_a_task_marks_it_and_no_other(store: Store) -> None:
 
 async def test_completing_twice_keeps_the_first_time(store: Store) -> None:
     """The time of completion is that of the first completion."""
-    roadmap = await store.add_roadmap(new_roadmap())
+    roadmap = await stored(store, new_roadmap())
     task_id = await first_task_id(store, roadmap)
     await store.set_task_completed(task_id, completed=True)
     first = (await store.list_tasks(roadmap.roadmap_id))[0].completed_at
@@ -312,7 +321,7 @@ async def test_completing_twice_keeps_the_first_time(store: Store) -> None:
 
 async def test_uncompleting_clears_the_time(store: Store) -> None:
     """An undone completion leaves no time; undoing twice is fine; the next one sets a new time."""
-    roadmap = await store.add_roadmap(new_roadmap())
+    roadmap = await stored(store, new_roadmap())
     new, *_ = await store.list_tasks(roadmap.roadmap_id)
     await store.set_task_completed(new.id, completed=True)
     first = (await store.list_tasks(roadmap.roadmap_id))[0].completed_at
@@ -329,7 +338,7 @@ async def test_uncompleting_clears_the_time(store: Store) -> None:
 
 async def test_weeks_count_tasks_and_completed_ones(store: Store) -> None:
     """Each week has a row, by number, with its goal, its tasks and how many are completed."""
-    roadmap = await store.add_roadmap(new_roadmap(weeks=12, tasks_per_day=2))
+    roadmap = await stored(store, new_roadmap(weeks=12, tasks_per_day=2))
     tasks = await store.list_tasks(roadmap.roadmap_id)
     for task in [*tasks[:14], tasks[14], tasks[-1]]:
         await store.set_task_completed(task.id, completed=True)
@@ -353,8 +362,8 @@ async def test_weeks_count_tasks_and_completed_ones(store: Store) -> None:
 async def test_deleted_roadmap_is_gone_with_its_tasks(store: Store, backend: Backend) -> None:
     """Nothing of it can be read, changed or deleted again; other roadmaps stay whole."""
     plan = new_roadmap()
-    kept = await store.add_roadmap(plan)
-    gone = await store.add_roadmap(new_roadmap(plan.user_id))
+    kept = await stored(store, plan)
+    gone = await stored(store, new_roadmap(plan.user_id))
     task_id = await first_task_id(store, gone)
     await store.delete_roadmap(gone.roadmap_id, plan.user_id)
 
@@ -376,17 +385,16 @@ async def test_deleted_roadmap_is_gone_with_its_tasks(store: Store, backend: Bac
 
 async def test_id_of_a_deleted_roadmap_is_not_used_again(store: Store) -> None:
     """A client that still holds a deleted roadmap's id never meets another roadmap there."""
-    first = await store.add_roadmap(new_roadmap())
+    first = await stored(store, new_roadmap())
     await store.delete_roadmap(first.roadmap_id, first.user_id)
-    assert (await store.add_roadmap(new_roadmap())).roadmap_id > first.roadmap_id
+    assert (await stored(store, new_roadmap())).roadmap_id > first.roadmap_id
 
 
 async def test_sweep_never_deletes_what_is_published(store: Store) -> None:
     """With nothing left behind the sweep deletes nothing, whatever the age."""
     plans = [new_roadmap(), new_roadmap()]
-    roadmaps = [await store.add_roadmap(plan) for plan in plans]
-    for age in (timedelta(0), timedelta(days=1)):
-        assert await store.sweep_unpublished(age) == 0
+    roadmaps = [await stored(store, plan) for plan in plans]
+    assert await store.generations.sweep("swept") == Swept(roadmaps=0, generations=0)
     for roadmap, plan in zip(roadmaps, plans, strict=True):
         await assert_whole(store, roadmap, plan)
 
@@ -401,10 +409,7 @@ async def test_concurrent_writers_keep_every_roadmap_whole(
     user_id = uuid4()
     plans = [new_roadmap(user_id, weeks=1 + number, goal=f"{number}") for number in range(12)]
     roadmaps = await asyncio.gather(
-        *(
-            (store if number % 2 else other_store).add_roadmap(plan)
-            for number, plan in enumerate(plans)
-        )
+        *(stored(store if number % 2 else other_store, plan) for number, plan in enumerate(plans))
     )
     for roadmap, plan in zip(roadmaps, plans, strict=True):
         assert roadmap.description == plan.request.goal
@@ -415,7 +420,7 @@ async def test_concurrent_writers_keep_every_roadmap_whole(
 
 async def test_concurrent_updates_are_all_kept(store: Store, other_store: Store) -> None:
     """Tasks completed at the same time are all completed; twice the same keeps one time."""
-    roadmap = await store.add_roadmap(new_roadmap(weeks=1))
+    roadmap = await stored(store, new_roadmap(weeks=1))
     tasks = await store.list_tasks(roadmap.roadmap_id)
     await asyncio.gather(
         *(
@@ -430,7 +435,7 @@ async def test_concurrent_updates_are_all_kept(store: Store, other_store: Store)
 
 async def test_reader_never_sees_a_part(store: Store, other_store: Store) -> None:
     """While a year is being written, a reader sees nothing or all of it."""
-    plan = year_roadmap()
+    plan = await begun(store, year_roadmap())
     writing = asyncio.create_task(store.add_roadmap(plan))
     while not writing.done():
         for roadmap in await other_store.list_roadmaps(plan.user_id):
@@ -439,7 +444,7 @@ async def test_reader_never_sees_a_part(store: Store, other_store: Store) -> Non
             with suppress(RoadmapNotFoundError):
                 seen = await read(1)
                 assert not isinstance(seen, list) or len(seen) in {52, 2_184}
-    await assert_whole(other_store, await writing, plan)
+    await assert_whole(other_store, roadmap_of(await writing), plan)
 
 
 @pytest.mark.parametrize("milliseconds", [0, 1, 2, 5, 10, 20, 40, 80, 160])
@@ -447,7 +452,7 @@ async def test_cancelled_write_leaves_all_or_nothing(
     store: Store, other_store: Store, backend: Backend, milliseconds: int
 ) -> None:
     """A writer that is cancelled in mid-flight leaves the whole roadmap or none."""
-    plan = year_roadmap()
+    plan = await begun(store, year_roadmap())
     writing = asyncio.create_task(store.add_roadmap(plan))
     await asyncio.sleep(milliseconds / 1_000)
     writing.cancel()
@@ -462,7 +467,7 @@ async def test_cancelled_write_leaves_all_or_nothing(
 
 async def test_close_can_be_repeated(store: Store) -> None:
     """Closing a closed store does nothing, so that every owner may close it."""
-    await store.add_roadmap(new_roadmap())
+    await stored(store, new_roadmap())
     await store.close()
     await store.close()
 
@@ -477,7 +482,7 @@ async def test_many_processes_may_open_a_new_database_at_once(backend: Backend) 
 @pytest.mark.parametrize("form", ["{{{}}}", "urn:uuid:{}", "{}"])
 async def test_task_ids_are_read_alike(store: Store, form: str) -> None:
     """Every way to write a UUID names the same task, whatever the database."""
-    roadmap = await store.add_roadmap(new_roadmap())
+    roadmap = await stored(store, new_roadmap())
     task = (await store.list_tasks(roadmap.roadmap_id))[0]
     await store.set_task_completed(form.format(task.id.upper()), completed=True)
     assert (await store.list_tasks(roadmap.roadmap_id))[0].completed

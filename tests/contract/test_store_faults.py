@@ -6,9 +6,9 @@ through an undisturbed store and, from outside, in the tables themselves.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from uuid import uuid4
 
 import psycopg
@@ -24,10 +24,21 @@ from src.errors import (
     StoreUnavailableError,
     TaskNotFoundError,
 )
-from src.models import NewRoadmap, Roadmap
+from src.generations import Lease, Progress
+from src.limits import NewQuestion
+from src.models import ModelUsage, NewRoadmap, Roadmap
 from tests.support.data_plane import DataPlane
 from tests.support.fault_proxy import Exchange, Fault, FaultProxy
-from tests.support.plans import new_roadmap, texts_of, year_roadmap
+from tests.support.plans import (
+    UNBOUNDED,
+    asked_for,
+    begun,
+    new_roadmap,
+    roadmap_of,
+    stored,
+    texts_of,
+    year_roadmap,
+)
 
 TIMEOUT = 0.3
 """Seconds that the store gives a request here."""
@@ -35,7 +46,7 @@ TIMEOUT = 0.3
 LATE = 0.45
 """Seconds after which a delayed request lands: when the store has given it up."""
 
-REQUESTS = ("POST", "POST", "POST", "POST", "PATCH")
+REQUESTS = ("POST", "POST", "POST", "POST", "POST")
 """Writing a year: the roadmap, its 2,184 tasks in three, the publication."""
 
 EVERY_REQUEST = range(1, len(REQUESTS) + 1)
@@ -73,8 +84,8 @@ def is_undo(exchange: Exchange) -> bool:
 
 
 @asynccontextmanager
-async def opened(url: str, key: str, **settings: float) -> AsyncIterator[SupabaseStore]:
-    store = await SupabaseStore.open(url, key, **settings)
+async def opened(url: str, key: str, seconds: float = 10.0) -> AsyncIterator[SupabaseStore]:
+    store = await SupabaseStore.open(url, key, timeout=seconds)
     try:
         yield store
     finally:
@@ -84,7 +95,7 @@ async def opened(url: str, key: str, **settings: float) -> AsyncIterator[Supabas
 @pytest.fixture
 async def store(data_plane: DataPlane, fault_proxy: FaultProxy) -> AsyncIterator[SupabaseStore]:
     """Open the store whose requests are disturbed."""
-    async with opened(fault_proxy.url, data_plane.service_key, timeout=TIMEOUT) as store:
+    async with opened(fault_proxy.url, data_plane.service_key, seconds=TIMEOUT) as store:
         yield store
 
 
@@ -98,7 +109,7 @@ async def reader(data_plane: DataPlane) -> AsyncIterator[SupabaseStore]:
 async def outcome_of(store: Store, plan: NewRoadmap) -> Roadmap | StoreError:
     """Return what a write ended in: the roadmap, or an error that is one of the store's own."""
     try:
-        return await store.add_roadmap(plan)
+        return roadmap_of(await store.add_roadmap(plan))
     except StoreError as error:
         return error
 
@@ -150,14 +161,32 @@ def count(data_plane: DataPlane, table: str) -> int:
     return number
 
 
-async def assert_nothing_left(reader: Store, data_plane: DataPlane, *, late_insert: bool) -> None:
+def recorded_ids(data_plane: DataPlane, plan: NewRoadmap) -> list[int]:
+    """Return the roadmap that the record of the plan's generation names, if any."""
+    rows = data_plane.query(
+        "select roadmap_id from generations where roadmap_id is not null"  # noqa: S608  own value
+        f" and finished_at is not null and lease_id = '{plan.lease_id}'"
+    )
+    return [roadmap_id for (roadmap_id,) in rows]
+
+
+async def swept(reader: Store, plan: NewRoadmap) -> int:
+    """Sweep once nobody holds the plan's lease, and return how many roadmaps were deleted."""
+    assert (await reader.generations.sweep("swept")).roadmaps == 0
+    await reader.generations.release(plan.lease_id)
+    return (await reader.generations.sweep("swept")).roadmaps
+
+
+async def assert_nothing_left(
+    reader: Store, data_plane: DataPlane, plan: NewRoadmap, *, late_insert: bool
+) -> None:
     """Assert that no row is left; only an insert that came after its undo leaves one to sweep."""
     assert count(data_plane, "roadmap_tasks") == 0
     left = unpublished_ids(data_plane)
     assert count(data_plane, "roadmaps") == len(left) == int(late_insert)
     for roadmap_id in left:
         await assert_invisible(reader, data_plane, roadmap_id)
-    assert await reader.sweep_unpublished(timedelta(0)) == len(left)
+    assert await swept(reader, plan) == len(left)
     assert count(data_plane, "roadmaps") == 0
 
 
@@ -168,8 +197,8 @@ async def test_undisturbed_year_takes_five_requests(
     store: SupabaseStore, reader: SupabaseStore, fault_proxy: FaultProxy
 ) -> None:
     """The faults below meet every request that there is: this is all of them."""
-    plan = year_roadmap()
-    roadmap = await store.add_roadmap(plan)
+    plan = await begun(reader, year_roadmap())
+    roadmap = roadmap_of(await store.add_roadmap(plan))
     assert tuple(exchange.method for exchange in fault_proxy.exchanges) == REQUESTS
     assert all(exchange.status in {200, 201, 204} for exchange in fault_proxy.exchanges)
     assert await assert_all_or_nothing(reader, plan) == [roadmap]
@@ -188,7 +217,7 @@ async def test_one_fault_leaves_all_or_nothing(
     fault: Fault,
 ) -> None:
     """Whichever request fails in whichever way: the whole roadmap, or one error and no row."""
-    plan = year_roadmap()
+    plan = await begun(reader, year_roadmap())
     fault_proxy.inject_at(number, fault, seconds=LATE)
     outcome = await outcome_of(store, plan)
     # Before anything late has landed, too: an error has been told, so nothing is to be seen.
@@ -198,10 +227,11 @@ async def test_one_fault_leaves_all_or_nothing(
 
     assert len(fault_proxy.exchanges) >= number
     assert await assert_all_or_nothing(reader, plan) == visible
+    assert recorded_ids(data_plane, plan) == [roadmap.roadmap_id for roadmap in visible]
     if isinstance(outcome, StoreError):
         assert type(outcome) is EXPECTED[fault]
         late_insert = number == 1 and fault is Fault.DELAY
-        await assert_nothing_left(reader, data_plane, late_insert=late_insert)
+        await assert_nothing_left(reader, data_plane, plan, late_insert=late_insert)
     else:
         assert unpublished_ids(data_plane) == []
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
@@ -221,7 +251,7 @@ async def test_failed_undo_leaves_nothing_visible(
     undo_fault: Fault,
 ) -> None:
     """Where the undo fails too: the first error, a line in the log, and a leftover to sweep."""
-    plan = year_roadmap()
+    plan = await begun(reader, year_roadmap())
     fault_proxy.inject(undo_fault, is_undo, seconds=LATE)
     fault_proxy.inject(fault, lambda exchange: exchange.number >= number, seconds=LATE)
     outcome = await outcome_of(store, plan)
@@ -233,14 +263,13 @@ async def test_failed_undo_leaves_nothing_visible(
     assert sum(is_undo(exchange) for exchange in fault_proxy.exchanges) > 1
     # Published, where only the answer to the publication was lost: then it is whole.
     listed = await assert_all_or_nothing(reader, plan)
+    assert recorded_ids(data_plane, plan) == [roadmap.roadmap_id for roadmap in listed]
     left = unpublished_ids(data_plane)
     assert len(left) + len(listed) == count(data_plane, "roadmaps") <= 1
     for roadmap_id in left:
         await assert_invisible(reader, data_plane, roadmap_id)
 
-    assert await reader.sweep_unpublished(timedelta(days=1)) == 0
-    assert unpublished_ids(data_plane) == left
-    assert await reader.sweep_unpublished(timedelta(0)) == len(left)
+    assert await swept(reader, plan) == len(left)
     assert unpublished_ids(data_plane) == []
     assert await assert_all_or_nothing(reader, plan) == listed
     if not listed:
@@ -251,15 +280,65 @@ async def test_undo_that_cannot_go_through_leaves_an_unpublished_row(
     store: SupabaseStore, reader: SupabaseStore, data_plane: DataPlane, fault_proxy: FaultProxy
 ) -> None:
     """The leftover of which the tests above speak does come to be, tasks included."""
+    plan = await begun(reader, year_roadmap())
     fault_proxy.inject(Fault.REFUSE, is_undo)
     fault_proxy.inject_at(3, Fault.UNAVAILABLE)
     with pytest.raises(StoreUnavailableError):
-        await store.add_roadmap(year_roadmap())
+        await store.add_roadmap(plan)
     (left,) = unpublished_ids(data_plane)
     assert count(data_plane, "roadmap_tasks") == 1_000
     await assert_invisible(reader, data_plane, left)
-    assert await reader.sweep_unpublished(timedelta(0)) == 1
+    assert await swept(reader, plan) == 1
     assert count(data_plane, "roadmap_tasks") == 0
+
+
+@pytest.mark.parametrize(
+    ("fate", "left"),
+    [
+        ("live", 1),
+        ("lapsed", 0),
+        ("taken over", 0),
+        ("failed", 0),
+        ("cancelled", 0),
+        ("unknown", 0),
+    ],
+)
+async def test_sweep_deletes_what_dead_leases_wrote(
+    reader: SupabaseStore, data_plane: DataPlane, fate: str, left: int
+) -> None:
+    """Unpublished rows stay while their writer may still publish them, and not a sweep longer."""
+    plan, generations = await begun(reader, new_roadmap()), reader.generations
+    ((generation_id,),) = data_plane.query("select generation_id from generations")
+    lease = uuid4() if fate == "unknown" else plan.lease_id
+    data_plane.execute(
+        "insert into roadmaps (user_id, description, duration_weeks, daily_hours, level, lease_id,"  # noqa: S608  own values
+        f" published_at) values ('{plan.user_id}', 'Learn', 1, 1, 'beginner', '{lease}', null)"
+    )
+    if fate in {"lapsed", "taken over"}:
+        await generations.release(plan.lease_id)
+    if fate == "taken over":
+        assert await generations.claim(Lease(seconds=60)) is not None
+    if fate == "failed":
+        await generations.fail(plan.lease_id, "ModelOutputError")
+    if fate == "cancelled":
+        await generations.cancel(generation_id, "GenerationCancelledError")
+    assert (await generations.sweep("swept")).roadmaps == 1 - left
+    assert count(data_plane, "roadmaps") == left
+
+
+async def test_sweep_gives_older_code_its_time(
+    reader: SupabaseStore, data_plane: DataPlane
+) -> None:
+    """Rows without a lease are deleted once their writer must long have ended."""
+    for minutes in (1, 14, 16, 100):
+        data_plane.execute(
+            "insert into roadmaps (user_id, description, duration_weeks, daily_hours, level,"  # noqa: S608  own values
+            f" created_at, published_at) values ('{uuid4()}', 'Learn', {minutes}, 1, 'beginner',"
+            f" now() - interval '{minutes} minutes', null)"
+        )
+    assert (await reader.generations.sweep("swept")).roadmaps == 2
+    kept = data_plane.query("select duration_weeks from roadmaps order by 1")
+    assert kept == [(1,), (14,)]
 
 
 async def test_failed_write_touches_no_other_roadmap(
@@ -267,10 +346,11 @@ async def test_failed_write_touches_no_other_roadmap(
 ) -> None:
     """The undo deletes what this write made, and nothing else of the same user."""
     plan = new_roadmap()
-    kept = await reader.add_roadmap(plan)
+    kept = await stored(reader, plan)
+    failing = await begun(reader, new_roadmap(plan.user_id, goal="Learn Go"))
     fault_proxy.inject_at(2, Fault.UNAVAILABLE)
     with pytest.raises(StoreUnavailableError):
-        await store.add_roadmap(new_roadmap(plan.user_id, goal="Learn Go"))
+        await store.add_roadmap(failing)
     assert await assert_all_or_nothing(reader, plan) == [kept]
 
 
@@ -288,21 +368,28 @@ async def test_cancelled_write_is_undone(
     number: int,
     fault: Fault,
 ) -> None:
-    """Cancelled while a request is on its way: the cancellation is kept, and no row is left."""
-    plan = year_roadmap()
+    """Cancelled while a request is on its way: the cancellation is kept, and no row is left.
+
+    But for a publication that had landed: then the roadmap is whole, and its record knows.
+    """
+    has_landed = (number, fault) == (len(REQUESTS), Fault.WITHHOLD)
+    plan = await begun(reader, year_roadmap())
     fault_proxy.inject_at(number, fault, seconds=LATE)
     writing = asyncio.create_task(store.add_roadmap(plan))
     await fault_proxy.until_held()
     writing.cancel()
     await asyncio.wait([writing])
     assert writing.cancelled()
-    assert await assert_all_or_nothing(reader, plan) == []
+    assert len(await assert_all_or_nothing(reader, plan)) == has_landed
     await end(store, fault_proxy)
 
     assert any(is_undo(exchange) for exchange in fault_proxy.exchanges)
-    assert await assert_all_or_nothing(reader, plan) == []
-    late_insert = number == 1 and fault is Fault.DELAY
-    await assert_nothing_left(reader, data_plane, late_insert=late_insert)
+    listed = await assert_all_or_nothing(reader, plan)
+    assert len(listed) == has_landed
+    assert recorded_ids(data_plane, plan) == [roadmap.roadmap_id for roadmap in listed]
+    if not has_landed:
+        late_insert = number == 1 and fault is Fault.DELAY
+        await assert_nothing_left(reader, data_plane, plan, late_insert=late_insert)
 
 
 @pytest.mark.parametrize("fault", [Fault.UNAVAILABLE, Fault.WITHHOLD])
@@ -318,9 +405,10 @@ async def test_cancellation_does_not_stop_an_undo(
 
     Whether the undo came of an error or of a first cancellation.
     """
+    plan = await begun(reader, year_roadmap())
     fault_proxy.inject(Fault.DELAY, is_undo, seconds=TIMEOUT / 2)
     fault_proxy.inject_at(4, fault)
-    writing = asyncio.create_task(store.add_roadmap(year_roadmap()))
+    writing = asyncio.create_task(store.add_roadmap(plan))
     if fault is Fault.WITHHOLD:
         await fault_proxy.until_held()
         fault_proxy.held.clear()
@@ -332,16 +420,20 @@ async def test_cancellation_does_not_stop_an_undo(
     assert writing.cancelled()
     assert count(data_plane, "roadmaps") == 1
     await store.close()
-    await assert_nothing_left(reader, data_plane, late_insert=False)
+    await assert_nothing_left(reader, data_plane, plan, late_insert=False)
 
 
 # --- Every method, under faults that last -------------------------------------------------------
 
 
 async def outcomes_of_all(store: Store, roadmap: Roadmap, task_id: str) -> dict[str, object]:
-    """Call every method at once and return what each returned or raised, by its name."""
+    """Call every method and return what each returned or raised, by its name."""
     key, owner = roadmap.roadmap_id, roadmap.user_id
-    calls = {
+    plan, lease, generation_id = new_roadmap(), Lease(seconds=60), uuid4()
+    asked = asked_for(plan.request, plan.user_id)
+    question = NewQuestion(asker=asked.asker, reserved_dollars=0)
+    progress = Progress(first_number=1, weeks_done=0, usage=ModelUsage(model="none"))
+    calls: dict[str, Awaitable[object]] = {
         "list_roadmaps": store.list_roadmaps(owner),
         "get_roadmap": store.get_roadmap(key, owner),
         "list_tasks": store.list_tasks(key),
@@ -349,10 +441,28 @@ async def outcomes_of_all(store: Store, roadmap: Roadmap, task_id: str) -> dict[
         "list_weeks": store.list_weeks(key),
         "set_task_completed": store.set_task_completed(task_id, completed=True),
         "delete_roadmap": store.delete_roadmap(key, uuid4()),
-        "sweep_unpublished": store.sweep_unpublished(timedelta(0)),
-        "add_roadmap": store.add_roadmap(new_roadmap()),
+        "add_roadmap": store.add_roadmap(plan),
+        "begin": store.generations.begin(asked, lease, UNBOUNDED),
+        "get": store.generations.get(generation_id),
+        "parts": store.generations.parts(generation_id),
+        "claim": store.generations.claim(lease),
+        "record_progress": store.generations.record_progress(lease, progress),
+        "release": store.generations.release(lease.lease_id),
+        "fail": store.generations.fail(lease.lease_id, "failed"),
+        "cancel": store.generations.cancel(generation_id, "cancelled"),
+        "sweep": store.generations.sweep("swept"),
+        "begin a question": store.questions.begin(question, UNBOUNDED),
+        "finish a question": store.questions.finish(question.question_id, progress.usage),
     }
-    outcomes = await asyncio.gather(*calls.values(), return_exceptions=True)
+    # Side by side, since each takes as long as its retries; few, since a request has no time to
+    # wait for its turn.
+    places = asyncio.Semaphore(6)
+
+    async def outcome(call: Awaitable[object]) -> object:
+        async with places:
+            return await call
+
+    outcomes = await asyncio.gather(*map(outcome, calls.values()), return_exceptions=True)
     return dict(zip(calls, outcomes, strict=True))
 
 
@@ -364,7 +474,7 @@ def assert_each_is(outcomes: dict[str, object], kind: type[StoreError]) -> None:
 
 @pytest.fixture
 async def roadmap(reader: SupabaseStore) -> Roadmap:
-    return await reader.add_roadmap(new_roadmap(weeks=1))
+    return await stored(reader, new_roadmap(weeks=1))
 
 
 @pytest.fixture
@@ -437,7 +547,7 @@ async def test_lock_held_too_long_is_too_slow(
 ) -> None:
     """A database that is busy with something else is too slow, and serves again afterwards."""
     with psycopg.connect(data_plane.database.uri()) as connection:
-        connection.execute("lock table roadmaps in access exclusive mode")
+        connection.execute("lock table roadmaps, generations, generation_events")
         outcomes = await outcomes_of_all(store, roadmap, task_id)
     assert_each_is(outcomes, StoreTooSlowError)
     assert await store.get_roadmap(roadmap.roadmap_id) == roadmap

@@ -1,0 +1,133 @@
+"""Several instances of the application on one database, and a planner that stops where told."""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+from fastapi import FastAPI
+
+from api import create_app
+from src.dao import Store
+from src.errors import ModelError
+from src.generations import PlannedPart
+from src.llm import PlanPart
+from src.llm.offline_planner import OfflinePlanner
+from src.models import ModelUsage, PlanRequest
+from src.settings import Settings
+
+PATIENCE_SECONDS = 15.0
+
+
+class GatedPlanner:
+    """The offline planner, which waits at a gate before it yields one part more than so many.
+
+    With an error, that is what comes after the gate.
+    """
+
+    name = "offline"
+
+    def __init__(self, free_parts: int, error: ModelError | None = None) -> None:
+        self._free_parts = free_parts
+        self._error = error
+        self.gate = asyncio.Event()
+        self._reached = asyncio.Event()
+        self.known: list[Sequence[PlannedPart]] = []
+        """What each planning was told to be known."""
+        self.made: list[PlannedPart] = []
+        """What all plannings yielded."""
+        self.running = 0
+
+    async def plan(
+        self, request: PlanRequest, known: Sequence[PlannedPart] = ()
+    ) -> AsyncGenerator[PlanPart, None]:
+        self.known.append(known)
+        self.running += 1
+        try:
+            async with aclosing(OfflinePlanner().plan(request, known)) as parts:
+                async for part in parts:
+                    if not isinstance(part, ModelUsage):
+                        if len(self.made) >= self._free_parts:
+                            self._reached.set()
+                            await self.gate.wait()
+                            if self._error is not None:
+                                raise self._error
+                        self.made.append(part)
+                    yield part
+        finally:
+            self.running -= 1
+
+    async def at_the_gate(self) -> None:
+        """Wait until a planning has come so far."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await self._reached.wait()
+
+    async def close(self) -> None:
+        """Do nothing: there are no connections."""
+
+
+@dataclass
+class Replica:
+    """A running instance, and a client that talks to it."""
+
+    app: FastAPI
+    client: httpx.AsyncClient
+
+    async def status(self, location: str) -> dict[str, Any]:
+        """Return how a generation goes."""
+        answer = await self.client.get(location)
+        assert answer.status_code == httpx.codes.OK, answer.text
+        status: dict[str, Any] = answer.json()
+        return status
+
+    async def until(self, location: str, **facts: object) -> dict[str, Any]:
+        """Wait until the status of a generation has these facts."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while True:
+                status = await self.status(location)
+                if facts.items() <= status.items():
+                    return status
+                await asyncio.sleep(0.02)
+
+    async def events(self, location: str, after: int | None = None) -> list[dict[str, Any]]:
+        """Follow a generation to its end; return each event's `event`, `id` and `data`."""
+        headers = {} if after is None else {"Last-Event-ID": str(after)}
+        answer = await self.client.get(f"{location}/events", headers=headers)
+        assert answer.status_code == httpx.codes.OK, answer.text
+        return events_in(answer.text)
+
+    async def roadmaps(self, user_id: str) -> list[dict[str, Any]]:
+        """Return what a user sees."""
+        listed = await self.client.get("/roadmaps", params={"user_id": user_id})
+        assert listed.status_code == httpx.codes.OK, listed.text
+        roadmaps: list[dict[str, Any]] = listed.json()
+        return roadmaps
+
+
+def events_in(text: str) -> list[dict[str, Any]]:
+    """Return the events of a stream that has ended."""
+    found = []
+    for block in text.replace("\r\n", "\n").split("\n\n"):
+        fields = dict(
+            line.split(": ", 1) for line in block.splitlines() if line and not line.startswith(":")
+        )
+        if fields:
+            found.append(fields | {"data": json.loads(fields["data"])})
+    return found
+
+
+@asynccontextmanager
+async def replica(
+    settings: Settings, store: Store, planner: GatedPlanner | None = None
+) -> AsyncIterator[Replica]:
+    """Run an instance; leaving ends it as a server does, which closes the store."""
+    app = create_app(settings, store=store, planner=planner)
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with (
+        httpx.AsyncClient(transport=transport, base_url="http://api.test", timeout=60) as client,
+        app.router.lifespan_context(app),
+    ):
+        yield Replica(app, client)

@@ -1,0 +1,227 @@
+"""An SQLite file that is locked, read-only or full: a clear 503, and nothing is lost."""
+
+import asyncio
+import os
+import resource
+import sqlite3
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from src.dao import sqlite_file
+from src.dao.sqlite_store import SqliteStore
+from src.settings import Settings
+from tests.api.conftest import ANA, WISH
+from tests.api.replicas import PATIENCE_SECONDS, GatedPlanner, Replica, replica
+from tests.support.settings import isolated_settings
+
+PATH = "/generate_roadmap"
+KEY = {"Idempotency-Key": "k"}
+NOBODY = 65_534
+
+
+@pytest.fixture
+def directory() -> Iterator[Path]:
+    """Offer a directory in which everybody may write."""
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        directory.chmod(0o777)
+        yield directory
+
+
+@pytest.fixture
+def settings(monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Offer settings under which a lease ends soon, and nobody waits long for a lock."""
+    monkeypatch.setattr(sqlite_file, "BUSY_TIMEOUT_SECONDS", 0.1)
+    return isolated_settings(
+        monkeypatch, generation_lease_seconds=1, sweep_interval_seconds=3600, drain_seconds=0
+    )
+
+
+@asynccontextmanager
+async def running(
+    settings: Settings, directory: Path, planner: GatedPlanner | None = None
+) -> AsyncIterator[Replica]:
+    store = await SqliteStore.open(directory / "momentum.db")
+    async with replica(settings, store, planner) as on:
+        yield on
+
+
+@contextmanager
+def locked(directory: Path) -> Iterator[None]:
+    """Hold the file's lock, as another process may that hangs."""
+    with closing(sqlite3.connect(directory / "momentum.db", isolation_level=None)) as other:
+        other.execute("begin exclusive")
+        yield
+        other.execute("rollback")
+
+
+@contextmanager
+def full(directory: Path) -> Iterator[None]:
+    """Let no file of this process grow beyond what the database's have already."""
+    # Beyond what the log may hold already, so that a transaction fails in its midst.
+    limit = max(path.stat().st_size for path in directory.iterdir()) + 8 * 1024
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@contextmanager
+def read_only(directory: Path) -> Iterator[None]:
+    """Take the right to write the file, also from root."""
+    files = list(directory.iterdir())
+    user = os.geteuid()
+    for path in files:
+        path.chmod(0o444)
+    if user == 0:
+        os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+        for path in files:
+            if path.exists():
+                path.chmod(0o644)
+
+
+def assert_unavailable(answer: httpx.Response) -> None:
+    """Assert that an answer is a clear 503 which tells nothing of the file."""
+    assert answer.status_code == 503, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem = answer.json()
+    assert problem["type"] == "urn:momentum-ai:problem:database-unavailable"
+    assert answer.headers["retry-after"] == "5"
+    assert "momentum.db" not in answer.text
+    assert "sqlite" not in answer.text.lower()
+
+
+async def content_of(on: Replica) -> list[Any]:
+    """Return all that Ana has, every task included."""
+    roadmaps = await on.roadmaps(ANA)
+    paths = [f"/roadmap/{roadmap['roadmap_id']}" for roadmap in roadmaps]
+    return [roadmaps, *[(await on.client.get(path)).json() for path in paths]]
+
+
+async def assert_writes_fail_and_reads_do_not(on: Replica, content: list[Any]) -> None:
+    """Assert that every write is a clear 503, and that everything is there all the same."""
+    roadmap = content[0][0]
+    task = content[1]["tasks"][0]
+    update = {"task_id": task["id"], "completed": True}
+    path = f"/roadmap/{roadmap['roadmap_id']}"
+    assert_unavailable(await on.client.post(PATH, json=WISH | {"goal": "Go"}, headers=KEY))
+    assert_unavailable(await on.client.post("/task/update", json=update))
+    assert_unavailable(await on.client.delete(path, params={"user_id": ANA}))
+    assert (await on.client.get("/health")).status_code == 200
+    assert await content_of(on) == content
+
+
+async def made_at_last(on: Replica, wish: dict[str, Any]) -> httpx.Response:
+    """Repeat a request until the lease has ended that could not be given back."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while True:
+            made = await on.client.post(PATH, json=wish, headers=KEY)
+            if made.status_code != httpx.codes.CONFLICT:
+                break
+            await asyncio.sleep(0.1)
+    assert made.status_code == httpx.codes.OK, made.text
+    return made
+
+
+async def assert_serves_again(on: Replica, content: list[Any]) -> None:
+    """Assert that nothing was lost, and that what failed can be done now, once."""
+    assert await content_of(on) == content
+    made = await on.client.post(PATH, json=WISH | {"goal": "Go"}, headers=KEY)
+    assert made.status_code == 200, made.text
+    assert await on.roadmaps(ANA) == [made.json(), *content[0]]
+
+
+async def test_locked_file(settings: Settings, directory: Path) -> None:
+    """Another process that holds the lock for too long costs writes alone, until it lets go."""
+    async with running(settings, directory) as on:
+        await on.client.post(PATH, json=WISH)
+        content = await content_of(on)
+        with locked(directory):
+            await assert_writes_fail_and_reads_do_not(on, content)
+        await assert_serves_again(on, content)
+
+
+async def test_read_only_file(settings: Settings, directory: Path) -> None:
+    """A service that may only read starts, and serves what is there."""
+    async with running(settings, directory) as on:
+        await on.client.post(PATH, json=WISH)
+        content = await content_of(on)
+    with read_only(directory):
+        async with running(settings, directory) as on:
+            await assert_writes_fail_and_reads_do_not(on, content)
+    async with running(settings, directory) as on:
+        await assert_serves_again(on, content)
+
+
+async def test_full_disk(settings: Settings, directory: Path) -> None:
+    """Where a roadmap does not fit, none of it is stored; it can be made once there is room."""
+    wish = WISH | {"goal": "Go", "duration_weeks": 52, "daily_hours": 8, "level": "advanced"}
+    async with running(settings, directory) as on:
+        await on.client.post(PATH, json=WISH)
+        content = await content_of(on)
+        with full(directory):
+            assert_unavailable(await on.client.post(PATH, json=wish, headers=KEY))
+            assert await content_of(on) == content
+        made = await made_at_last(on, wish)
+        assert await on.roadmaps(ANA) == [made.json(), *content[0]]
+    with closing(sqlite3.connect(directory / "momentum.db")) as database:
+        assert database.execute("pragma integrity_check").fetchall() == [("ok",)]
+
+
+async def test_trouble_in_mid_generation(settings: Settings, directory: Path) -> None:
+    """What was planned before is kept, and the retry asks for the rest alone."""
+    planner = GatedPlanner(12)
+    async with running(settings, directory, planner) as on:
+        waiting = asyncio.create_task(on.client.post(PATH, json=WISH, headers=KEY))
+        await planner.at_the_gate()
+        location = (await on.client.post(PATH, json=WISH, headers=KEY)).headers["location"]
+        await on.until(location, weeks_done=1)
+        with locked(directory):
+            planner.gate.set()
+            assert_unavailable(await waiting)
+            assert await on.roadmaps(ANA) == []
+            assert (await on.status(location))["state"] == "running"
+        made = await made_at_last(on, WISH)
+        assert len(planner.known[1]) >= 9
+        assert await on.roadmaps(ANA) == [made.json()]
+
+
+@pytest.mark.parametrize("end", ["hand over", "cancel"])
+async def test_leaving_while_the_database_is_busy(
+    settings: Settings, directory: Path, end: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who is told to end twice, before the lease could be given back, still answers who waits."""
+    monkeypatch.setattr(sqlite_file, "BUSY_TIMEOUT_SECONDS", 5)
+    planner = GatedPlanner(4)
+    async with running(settings, directory, planner) as on:
+        waiting = asyncio.create_task(on.client.post(PATH, json=WISH, headers=KEY))
+        await planner.at_the_gate()
+        location = (await on.client.post(PATH, json=WISH, headers=KEY)).headers["location"]
+        followed = asyncio.create_task(on.events(location))
+        generator = on.app.state.generator
+        with locked(directory):
+            generator.leave(0)
+            await asyncio.sleep(0.2)
+            assert not waiting.done()
+            if end == "hand over":
+                ending = asyncio.create_task(generator.close())
+            else:
+                ending = asyncio.create_task(on.client.delete(location))
+            await asyncio.sleep(0.1)
+        await ending
+        answer = await waiting
+        assert answer.status_code in {503, 409}, answer.text
+        assert answer.headers["location"] == location
+        assert (await followed)[-1]["event"] == "problem"

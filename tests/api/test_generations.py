@@ -1,0 +1,436 @@
+"""Generations over HTTP: repeated, shared, followed, cancelled, taken over and handed over."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from typing import Any, Protocol
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+
+from src.errors import ModelOutputError
+from src.generations import MOST_RESUMPTIONS, Lease, PlannedPart, Progress
+from src.llm.offline_planner import OfflinePlanner
+from src.models import GenerateRoadmap, ModelUsage
+from src.settings import Settings
+from tests.api.conftest import ANA, BEN, WISH
+from tests.api.replicas import PATIENCE_SECONDS, GatedPlanner, Replica, replica
+from tests.support.backends import Backend
+from tests.support.plans import UNBOUNDED, asked_for
+from tests.support.settings import isolated_settings
+
+PATH = "/generate_roadmap"
+KEY = {"Idempotency-Key": "8e03978e-40d5-43e8-bc93-6894a57f9324"}
+RESPOND_ASYNC = {"Prefer": "respond-async"}
+PARTS = 1 + 2 * 8
+"""The outline, and each week with its seven days."""
+
+
+@pytest.fixture
+def settings(monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Offer settings under which the dead are found soon."""
+    return isolated_settings(
+        monkeypatch, generation_lease_seconds=2, sweep_interval_seconds=0.2, drain_seconds=5
+    )
+
+
+class Start(Protocol):
+    async def __call__(self, planner: GatedPlanner | None = None) -> Replica: ...
+
+
+@pytest.fixture
+async def start(settings: Settings, backend: Backend) -> AsyncIterator[Start]:
+    """Offer to start instances on one database."""
+    async with AsyncExitStack() as running:
+
+        async def start(planner: GatedPlanner | None = None) -> Replica:
+            store = await backend.open()
+            return await running.enter_async_context(replica(settings, store, planner))
+
+        yield start
+
+
+def problem_of(answer: httpx.Response) -> str:
+    """Return which problem an answer tells of."""
+    assert answer.headers["content-type"] == "application/problem+json", answer.text
+    kind: str = answer.json()["type"]
+    return kind.removeprefix("urn:momentum-ai:problem:")
+
+
+async def begun(on: Replica, **wish: object) -> str:
+    """Begin a generation and return where it is told of."""
+    answer = await on.client.post(PATH, json=WISH | wish, headers=RESPOND_ASYNC)
+    assert answer.status_code == 202, answer.text
+    location: str = answer.headers["location"]
+    return location
+
+
+async def parts_recorded(on: Replica, location: str, count: int) -> None:
+    """Wait until so many parts are on record."""
+    generations = on.app.state.generator._store.generations  # noqa: SLF001  a look inside
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while True:
+            if len(await generations.parts(UUID(location[-36:]))) >= count:
+                return
+            await asyncio.sleep(0.02)
+
+
+# --- Idempotency keys -------------------------------------------------------------------------
+
+
+async def test_repeated_request_gets_the_first_answer(start: Start) -> None:
+    """Byte for byte, whichever instance answers, and says that it is a repetition."""
+    one, other = await start(), await start()
+    first = await one.client.post(PATH, json=WISH, headers=KEY)
+    assert first.status_code == 200
+    assert "idempotency-replayed" not in first.headers
+    for on, key in ((one, KEY), (other, {"Idempotency-Key": f'"{KEY["Idempotency-Key"]}"'})):
+        again = await on.client.post(PATH, json=WISH, headers=key)
+        assert (again.status_code, again.content) == (200, first.content)
+        assert again.headers["idempotency-replayed"] == "true"
+        assert again.headers["location"] == first.headers["location"]
+    assert await other.roadmaps(ANA) == [first.json()]
+
+
+async def test_key_stands_for_one_request(start: Start) -> None:
+    """Under the same key nothing else is made; another user's same key is another key."""
+    on = await start()
+    first = await on.client.post(PATH, json=WISH, headers=KEY)
+    reused = await on.client.post(PATH, json=WISH | {"goal": "Learn Go"}, headers=KEY)
+    assert (reused.status_code, problem_of(reused)) == (422, "idempotency-key-reused")
+    assert reused.headers["location"] == first.headers["location"]
+    assert await on.roadmaps(ANA) == [first.json()]
+    bens = await on.client.post(PATH, json=WISH | {"user_id": BEN, "goal": "x"}, headers=KEY)
+    assert bens.status_code == 200
+    assert await on.roadmaps(BEN) == [bens.json()]
+
+
+async def test_running_key_says_where_to_look(start: Start) -> None:
+    """A repetition while the first still runs is told to wait, on any instance."""
+    one, other = await start(planner := GatedPlanner(4)), await start()
+    answer = await one.client.post(PATH, json=WISH, headers=KEY | RESPOND_ASYNC)
+    location = answer.headers["location"]
+    for on in (one, other):
+        again = await on.client.post(PATH, json=WISH, headers=KEY)
+        assert (again.status_code, problem_of(again)) == (409, "generation-running")
+        assert again.headers["retry-after"] == "2"
+        assert again.headers["location"] == location
+        reused = await on.client.post(PATH, json=WISH | {"goal": "Learn Go"}, headers=KEY)
+        assert (reused.status_code, problem_of(reused)) == (422, "idempotency-key-reused")
+    planner.gate.set()
+    await other.until(location, state="succeeded")
+    assert len(planner.known) == 1
+
+
+@pytest.mark.parametrize("key", [b"", b"x" * 256, b"caf\xe9", "ключ".encode(), b"a\tb"])
+async def test_unusable_keys_are_refused(start: Start, key: bytes) -> None:
+    """A key is visible ASCII of 1 to 255 characters; anything else begins nothing."""
+    on = await start()
+    answer = await on.client.post(PATH, json=WISH, headers=[(b"Idempotency-Key", key)])
+    assert answer.status_code == 422, answer.text
+    assert [fault["field"] for fault in answer.json()["errors"]] == ["idempotency-key"]
+    assert await on.roadmaps(ANA) == []
+
+
+async def test_failure_frees_the_key(start: Start) -> None:
+    """It is not repeated: the next request under the key is made anew, and has its own record."""
+    failing = GatedPlanner(0, ModelOutputError("no plan"))
+    failing.gate.set()
+    one, other = await start(failing), await start()
+    failed = await one.client.post(PATH, json=WISH, headers=KEY)
+    assert (failed.status_code, problem_of(failed)) == (502, "model-output-unusable")
+    again = await other.client.post(PATH, json=WISH, headers=KEY)
+    assert again.status_code == 200
+    assert "idempotency-replayed" not in again.headers
+    assert await one.roadmaps(ANA) == [again.json()]
+
+
+async def test_double_click_is_one_roadmap(start: Start) -> None:
+    """Identical requests without a key share one generation, on one instance or on two."""
+    planners = GatedPlanner(4), GatedPlanner(4)
+    one, other = await start(planners[0]), await start(planners[1])
+    clicks = [
+        asyncio.create_task(on.client.post(PATH, json=WISH)) for on in (one, other, one, other)
+    ]
+    reached = [asyncio.create_task(planner.at_the_gate()) for planner in planners]
+    await asyncio.wait(reached, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.sleep(0.3)  # until the others have asked, too
+    for planner in planners:
+        planner.gate.set()
+    answers = [await click for click in clicks]
+    for waiting in reached:
+        waiting.cancel()
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.content for answer in answers}) == 1
+    assert not any("idempotency-replayed" in answer.headers for answer in answers)
+    assert await one.roadmaps(ANA) == [answers[0].json()]
+    assert sum(len(planner.known) for planner in planners) == 1
+    later = await one.client.post(PATH, json=WISH)
+    assert later.json()["roadmap_id"] != answers[0].json()["roadmap_id"]
+
+
+# --- Asking without waiting, and how it goes ----------------------------------------------------
+
+
+async def test_whoever_does_not_wait_is_told_where_to_look(start: Start) -> None:
+    """202 at once; then the weeks done, and at last the roadmap with what it took."""
+    one, other = await start(planner := GatedPlanner(12)), await start()
+    answer = await one.client.post(PATH, json=WISH, headers=RESPOND_ASYNC)
+    assert answer.status_code == 202
+    assert answer.headers["preference-applied"] == "respond-async"
+    assert answer.headers["momentum-planner"] == "offline"
+    location = answer.headers["location"]
+    status = answer.json()
+    assert location == f"/generations/{status['generation_id']}"
+    assert (status["state"], status["weeks_total"]) == ("running", 2)
+    running = await other.until(location, weeks_done=1)
+    assert (running["state"], running["finished_at"]) == ("running", None)
+    assert (running["roadmap"], running["problem"]) == (None, None)
+    planner.gate.set()
+    done = await other.until(location, state="succeeded")
+    assert (done["weeks_done"], done["problem"]) == (2, None)
+    assert done["usage"]["model"] == "offline"
+    figures = done["roadmap"].pop("generation")
+    assert 0 < figures["first_day_seconds"] <= figures["total_seconds"]
+    assert await other.roadmaps(ANA) == [done["roadmap"]]
+
+
+async def test_failure_is_told_by_the_record(start: Start) -> None:
+    """The same problem as to whoever waited, also by the events, under a number."""
+    failing = GatedPlanner(3, ModelOutputError("no plan"))
+    one, other = await start(failing), await start()
+    location = await begun(one)
+    failing.gate.set()
+    failed = await other.until(location, state="failed")
+    assert failed["problem"]["type"].endswith(":model-output-unusable")
+    assert failed["roadmap"] is None
+    for on in (one, other):
+        *told, end = await on.events(location)
+        assert [event["event"] for event in told] == ["outline", "day", "day"]
+        assert (end["event"], end["id"]) == ("problem", "4")
+        assert end["data"]["type"] == failed["problem"]["type"]
+    assert await one.roadmaps(ANA) == []
+
+
+async def test_generation_of_nobody_or_another_is_not_found(start: Start) -> None:
+    """To whoever names another user it does not exist, and it goes on."""
+    on = await start(planner := GatedPlanner(4))
+    location = await begun(on)
+    for place in (f"{location}?user_id={BEN}", f"/generations/{uuid4()}"):
+        path, _, query = place.partition("?")
+        for method, suffix in (("GET", ""), ("DELETE", ""), ("GET", "/events")):
+            answer = await on.client.request(method, f"{path}{suffix}?{query}")
+            assert (answer.status_code, problem_of(answer)) == (404, "generation-not-found")
+    assert (await on.client.get("/generations/7")).status_code == 422
+    assert (await on.status(f"{location}?user_id={ANA}"))["state"] == "running"
+    planner.gate.set()
+    await on.until(location, state="succeeded")
+
+
+# --- Cancelling ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("place", ["here", "elsewhere"])
+async def test_cancelled_generation_ends(start: Start, place: str) -> None:
+    """Whoever waits is told, the planner stops, nothing is stored, and its key is free."""
+    one, other = await start(planner := GatedPlanner(4)), await start()
+    waiting = asyncio.create_task(one.client.post(PATH, json=WISH, headers=KEY))
+    await planner.at_the_gate()
+    again = await other.client.post(PATH, json=WISH, headers=KEY)
+    location = again.headers["location"]
+    on = one if place == "here" else other
+    for _ in range(2):
+        cancelled = await on.client.delete(location, params={"user_id": ANA})
+        assert (cancelled.status_code, cancelled.json()) == (200, {"success": True})
+        assert place == "elsewhere" or planner.running == 0  # at once
+    answer = await waiting
+    assert (answer.status_code, problem_of(answer)) == (409, "generation-cancelled")
+    assert answer.headers["location"] == location
+    assert planner.running == 0
+    status = await other.status(location)
+    assert status["state"] == "cancelled"
+    assert status["problem"]["type"].endswith(":generation-cancelled")
+    assert (await other.events(location))[-1]["event"] == "problem"
+    assert await one.roadmaps(ANA) == []
+    assert (await other.client.post(PATH, json=WISH, headers=KEY)).status_code == 200
+
+
+async def test_success_cannot_be_cancelled(start: Start, backend: Backend) -> None:
+    """The roadmap stays; it is deleted like any other."""
+    on = await start()
+    made = await on.client.post(PATH, json=WISH)
+    answer = await on.client.delete(made.headers["location"])
+    assert (answer.status_code, problem_of(answer)) == (409, "generation-succeeded")
+    assert await on.roadmaps(ANA) == [made.json()]
+    # Also once the record has forgotten what was asked for and answered.
+    backend.execute("update generations set finished_at = '2026-01-01T00:00:00.000000+00:00'")
+    await on.until(made.headers["location"], roadmap=None)
+    answer = await on.client.delete(made.headers["location"])
+    assert (answer.status_code, problem_of(answer)) == (409, "generation-succeeded")
+
+
+# --- Following ----------------------------------------------------------------------------------
+
+
+async def test_events_are_the_same_for_all(start: Start) -> None:
+    """While it runs and afterwards, here and elsewhere, from the start and from any number on."""
+    one, other = await start(planner := GatedPlanner(6)), await start()
+    location = await begun(one)
+    followers = [
+        asyncio.create_task(on.events(location, after))
+        for on in (one, other)
+        for after in (None, 0, 3, 9)
+    ]
+    await parts_recorded(other, location, 6)
+    planner.gate.set()
+    whole, *others = [await follower for follower in followers]
+    assert [event["id"] for event in whole] == [str(n) for n in range(1, PARTS + 2)]
+    names = ["outline", *(["day"] * 7 + ["week"]) * 2, "saved"]
+    assert [event["event"] for event in whole] == names
+    (roadmap,) = await one.roadmaps(ANA)
+    assert roadmap.items() <= whole[-1]["data"].items()
+    for after, events in zip((0, 3, 9, 0, 0, 3, 9), others, strict=True):
+        assert events == whole[after:]
+    for on in (one, other):
+        for after in (0, 5, PARTS):
+            assert await on.events(location, after) == whole[after:]
+
+
+@pytest.mark.parametrize("number", ["-1", "x", "1.5", "", "419", "9" * 30])
+async def test_numbers_of_no_event_are_refused(start: Start, number: str) -> None:
+    """`Last-Event-ID` is the number of an event that there can be."""
+    on = await start()
+    made = await on.client.post(PATH, json=WISH)
+    location = f"{made.headers['location']}/events"
+    answer = await on.client.get(location, headers={"Last-Event-ID": number})
+    assert answer.status_code == 422
+
+
+# --- Processes that die -------------------------------------------------------------------------
+
+
+async def left_behind(backend: Backend, count: int, key: str | None = None) -> list[PlannedPart]:
+    """Begin a generation as a process does that dies after so many parts; return those."""
+    body = GenerateRoadmap.model_validate(WISH)
+    parts = [
+        part
+        async for part in OfflinePlanner().plan(body.wish())
+        if not isinstance(part, ModelUsage)
+    ][:count]
+    store = await backend.open()
+    lease = Lease(seconds=0.2)
+    wish = asked_for(body.wish(), body.user_id, key)
+    await store.generations.begin(wish, lease, UNBOUNDED)
+    usage = ModelUsage(model="offline", calls=3, prompt_tokens=100)
+    progress = Progress(parts=tuple(parts), first_number=1, weeks_done=count // 9, usage=usage)
+    await store.generations.record_progress(lease, progress)
+    await store.close()
+    return parts
+
+
+def location_in(backend: Backend) -> str:
+    """Return where the only generation is told of."""
+    ((generation_id,),) = backend.query("select generation_id from generations")
+    return f"/generations/{generation_id}"
+
+
+@pytest.mark.parametrize("count", [0, 1, 5, 9, 12, PARTS])
+async def test_sweep_goes_on_with_what_a_dead_process_left(
+    start: Start, backend: Backend, count: int
+) -> None:
+    """Any instance finds it, asks for what is missing alone, and adds up what both have cost."""
+    kept = await left_behind(backend, count)
+    planner = GatedPlanner(PARTS)
+    on = await start(planner)
+    status = await on.until(location_in(backend), state="succeeded")
+    assert [list(known) for known in planner.known] == [kept]
+    assert len(planner.made) == PARTS - count
+    assert status["usage"]["calls"] == 3
+    events = await on.events(location_in(backend))
+    assert [event["id"] for event in events] == [str(n) for n in range(1, PARTS + 2)]
+    (roadmap,) = await on.roadmaps(ANA)
+    tasks = (await on.client.get(f"/roadmap/{roadmap['roadmap_id']}")).json()["tasks"]
+    assert {(task["week_number"], task["day_number"]) for task in tasks} == {
+        (week, day) for week in (1, 2) for day in range(1, 8)
+    }
+
+
+@pytest.mark.parametrize("key", [None, KEY["Idempotency-Key"]])
+async def test_retry_goes_on_with_what_a_dead_process_left(
+    monkeypatch: pytest.MonkeyPatch, backend: Backend, key: str | None
+) -> None:
+    """A learner who asks again does not wait for a sweep, and gets one roadmap."""
+    settings = isolated_settings(monkeypatch, sweep_interval_seconds=3600)
+    planner = GatedPlanner(PARTS)
+    async with replica(settings, await backend.open(), planner) as on:
+        await asyncio.sleep(0.1)  # past the sweep at the start
+        kept = await left_behind(backend, 12, key)
+        await asyncio.sleep(0.25)
+        headers = {"Idempotency-Key": key} if key else {}
+        answer = await on.client.post(PATH, json=WISH, headers=headers)
+        assert answer.status_code == 200, answer.text
+        assert [list(known) for known in planner.known] == [kept]
+        assert len(planner.made) == PARTS - 12
+        assert await on.roadmaps(ANA) == [answer.json()]
+
+
+async def test_what_no_process_survives_fails(start: Start, backend: Backend) -> None:
+    """After a bounded number of resumptions it ends, its key is free, and nothing is stored."""
+    key = KEY["Idempotency-Key"]
+    await left_behind(backend, 12, key)
+    backend.execute(f"update generations set resumptions = {MOST_RESUMPTIONS}")  # noqa: S608  ours
+    on = await start()
+    location = location_in(backend)
+    failed = await on.until(location, state="failed")
+    assert failed["problem"]["type"].endswith(":generation-abandoned")
+    assert failed["weeks_done"] == 1
+    (*_, end) = await on.events(location)
+    assert (end["event"], end["id"]) == ("problem", "13")
+    assert await on.roadmaps(ANA) == []
+    assert (await on.client.post(PATH, json=WISH, headers=KEY)).status_code == 200
+
+
+# --- Leaving ------------------------------------------------------------------------------------
+
+
+async def test_leaving_lets_finish_what_runs(start: Start) -> None:
+    """New work is refused with when to come back; what began before is answered as usual."""
+    one, other = await start(planner := GatedPlanner(4)), await start()
+    waiting = asyncio.create_task(one.client.post(PATH, json=WISH))
+    await planner.at_the_gate()
+    one.app.state.generator.leave(PATIENCE_SECONDS)
+    for headers in ({}, KEY, RESPOND_ASYNC, {"Accept": "text/event-stream"}):
+        refused = await one.client.post(PATH, json=WISH | {"goal": "Learn Go"}, headers=headers)
+        assert (refused.status_code, problem_of(refused)) == (503, "shutting-down")
+        assert refused.headers["retry-after"] == "2"
+    planner.gate.set()
+    answer = await waiting
+    assert answer.status_code == 200
+    assert await other.roadmaps(ANA) == [answer.json()]
+    assert await one.roadmaps(ANA) == [answer.json()]  # reads are served to the end
+
+
+async def test_leaving_hands_over_what_does_not_finish(start: Start) -> None:
+    """Whoever waits is told where to look; another instance goes on, and nothing is made twice."""
+    one = await start(leaving := GatedPlanner(12))
+    waiting = asyncio.create_task(one.client.post(PATH, json=WISH, headers=KEY))
+    await leaving.at_the_gate()
+    # By now it is kept, or will be before the lease is given back or not at all.
+    one.app.state.generator.leave(0.3)
+    answer = await waiting
+    assert (answer.status_code, problem_of(answer)) == (503, "generation-handed-over")
+    assert answer.headers["retry-after"] == "5"
+    location = answer.headers["location"]
+    assert leaving.running == 0
+    assert (await one.status(location))["state"] == "running"
+    other = await start(taking := GatedPlanner(PARTS))
+    status = await other.until(location, state="succeeded")
+    assert [list(known) for known in taking.known] == [leaving.made]
+    assert len(leaving.made) + len(taking.made) == PARTS
+    roadmap: dict[str, Any] = status["roadmap"]
+    roadmap.pop("generation")
+    assert await other.roadmaps(ANA) == [roadmap]
+    again = await other.client.post(PATH, json=WISH, headers=KEY)
+    assert again.headers["idempotency-replayed"] == "true"
+    assert again.json() == roadmap

@@ -1,0 +1,597 @@
+"""What the record of generations promises, whichever database it is in."""
+
+import asyncio
+from collections import Counter
+from uuid import uuid4
+
+import pytest
+
+from src.dao import Store
+from src.errors import GenerationNotFoundError, LeaseLostError
+from src.generations import (
+    MOST_RESUMPTIONS,
+    GenerationRecord,
+    Lease,
+    NewGeneration,
+    PlannedPart,
+    Progress,
+    Swept,
+)
+from src.models import ModelUsage, NewRoadmap
+from tests.support.backends import Backend
+from tests.support.plans import (
+    UNBOUNDED,
+    asked_for,
+    new_roadmap,
+    parts_of,
+    roadmap_of,
+    texts_of,
+)
+
+LONG_AGO = "2026-01-01T00:00:00.000000+00:00"
+NO_USAGE = ModelUsage(model="")
+USAGE = ModelUsage(
+    model="openai/gpt-4o-mini",
+    calls=5,
+    retries=1,
+    prompt_tokens=3_000_000_000,
+    completion_tokens=40,
+    cost_dollars=0.125,
+)
+
+
+def wish_for(plan: NewRoadmap, *, key: str | None = None) -> NewGeneration:
+    """Return the wish that a plan fulfils."""
+    return asked_for(plan.request, plan.user_id, key)
+
+
+def new_lease() -> Lease:
+    return Lease(seconds=60)
+
+
+def progress(
+    parts: list[PlannedPart] | None = None, *, first: int = 1, weeks_done: int = 0
+) -> Progress:
+    return Progress(
+        parts=tuple(parts or ()), first_number=first, weeks_done=weeks_done, usage=NO_USAGE
+    )
+
+
+def under(plan: NewRoadmap, lease: Lease) -> NewRoadmap:
+    return plan.model_copy(update={"lease_id": lease.lease_id})
+
+
+async def begun(
+    store: Store, wish: NewGeneration | None = None, lease: Lease | None = None
+) -> GenerationRecord:
+    """Begin a generation that is new, or is taken over here."""
+    lease = lease or new_lease()
+    record = await store.generations.begin(wish or wish_for(new_roadmap()), lease, UNBOUNDED)
+    assert record.lease_id == lease.lease_id
+    return record
+
+
+async def joined(store: Store, wish: NewGeneration) -> GenerationRecord:
+    """Ask for a generation that stands already."""
+    lease = new_lease()
+    record = await store.generations.begin(wish, lease, UNBOUNDED)
+    assert record.lease_id != lease.lease_id
+    return record
+
+
+async def succeeded(store: Store, plan: NewRoadmap, *, key: str | None = None) -> GenerationRecord:
+    """Begin a generation and store its plan."""
+    lease = new_lease()
+    await begun(store, wish_for(plan, key=key), lease)
+    return await store.add_roadmap(under(plan, lease))
+
+
+def expire(backend: Backend, record: GenerationRecord) -> None:
+    """Let a lease's time have passed long ago."""
+    backend.execute(
+        f"update generations set lease_until = '{LONG_AGO}'"  # noqa: S608  own values
+        f" where lease_id = '{record.lease_id}'"
+    )
+
+
+def age(backend: Backend, *columns: str) -> None:
+    """Let everything have happened long ago."""
+    values = ", ".join(f"{column} = '{LONG_AGO}'" for column in columns)
+    backend.execute(f"update generations set {values}")  # noqa: S608  own values
+
+
+def count(backend: Backend, table: str) -> int:
+    number: int = backend.query(f"select count(*) from {table}")[0][0]  # noqa: S608  own name
+    return number
+
+
+# --- Beginning --------------------------------------------------------------------------------
+
+
+async def test_new_generation_is_recorded_as_asked(store: Store, other_store: Store) -> None:
+    """Everybody sees who asked for what, and that nothing of it is done."""
+    plan = new_roadmap(weeks=3)
+    wish, lease = wish_for(plan, key="k"), new_lease()
+    record = await store.generations.begin(wish, lease, UNBOUNDED)
+    assert record.generation_id == wish.generation_id
+    assert record.user_id == plan.user_id
+    assert record.request == plan.request
+    assert (record.idempotency_key, record.fingerprint) == ("k", wish.fingerprint)
+    assert record.lease_id == lease.lease_id
+    assert (record.weeks_done, record.weeks_total) == (0, 3)
+    assert (record.finished_at, record.roadmap, record.problem, record.saved) == (None,) * 4
+    assert record.usage == NO_USAGE
+    assert await other_store.generations.get(wish.generation_id) == record
+    assert await other_store.generations.parts(wish.generation_id) == []
+
+
+async def test_fingerprint_is_of_what_is_wanted() -> None:
+    """It differs with every field of the request, and with nothing else."""
+    plan = new_roadmap(weeks=2, level="advanced")
+    same = wish_for(plan.model_copy(update={"user_id": uuid4()}), key="k")
+    assert wish_for(plan).fingerprint == same.fingerprint
+    changes = ({"goal": "x"}, {"duration_weeks": 3}, {"daily_hours": 8.0}, {"level": "beginner"})
+    wishes = [
+        plan.model_copy(update={"request": plan.request.model_copy(update=change)})
+        for change in changes
+    ]
+    assert len({wish_for(wish).fingerprint for wish in (plan, *wishes)}) == 5
+
+
+async def test_same_key_is_the_same_generation(store: Store, other_store: Store) -> None:
+    """Whether it runs or has succeeded, and whatever is asked for under the key."""
+    plan = new_roadmap()
+    other = new_roadmap(plan.user_id, goal="Learn Go")
+    record = await begun(store, wish_for(plan, key="k"), lease := new_lease())
+    assert await joined(other_store, wish_for(plan, key="k")) == record
+    # The fingerprint tells the asker that the key stands for something else.
+    assert (await joined(store, wish_for(other, key="k"))).fingerprint == record.fingerprint
+    done = await store.add_roadmap(under(plan, lease))
+    assert await joined(other_store, wish_for(plan, key="k")) == done
+    assert await joined(store, wish_for(other, key="k")) == done
+
+
+async def test_lapsed_generation_is_not_taken_over_for_another_wish(
+    store: Store, backend: Backend
+) -> None:
+    """Who reuses its key for something else does not get to make it."""
+    plan = new_roadmap()
+    record = await begun(store, wish_for(plan, key="k"))
+    expire(backend, record)
+    other = new_roadmap(plan.user_id, goal="Learn Go")
+    assert (await joined(store, wish_for(other, key="k"))).lease_id == record.lease_id
+
+
+async def test_twin_without_a_key_joins_what_runs(store: Store, other_store: Store) -> None:
+    """A double click is one generation, also beside one with a key; a later click is a new one."""
+    for key in (None, "k"):
+        plan = new_roadmap()
+        record = await begun(store, wish_for(plan, key=key), lease := new_lease())
+        assert await joined(other_store, wish_for(plan)) == record
+        await store.add_roadmap(under(plan, lease))
+        assert (await begun(store, wish_for(plan))).generation_id != record.generation_id
+
+
+async def test_different_wishes_are_different_generations(store: Store) -> None:
+    """Another key, another request without one, and another user each begin one of their own."""
+    plan = new_roadmap()
+    wishes = [
+        wish_for(plan),
+        wish_for(plan, key="one"),
+        wish_for(plan, key="two"),
+        wish_for(new_roadmap(plan.user_id, goal="Learn Go")),
+        wish_for(new_roadmap(), key="one"),
+        wish_for(new_roadmap()),
+    ]
+    records = [await begun(store, wish) for wish in wishes]
+    assert len({record.generation_id for record in records}) == len(wishes)
+
+
+@pytest.mark.parametrize("end", ["fail", "cancel"])
+async def test_failure_frees_the_key(store: Store, end: str) -> None:
+    """After an error or a cancellation the same request is made anew."""
+    wish = wish_for(new_roadmap(), key="k")
+    first = await begun(store, wish)
+    if end == "fail":
+        await store.generations.fail(first.lease_id, "ModelOutputError")
+    else:
+        await store.generations.cancel(first.generation_id, "GenerationCancelledError")
+    again = wish.model_copy(update={"generation_id": uuid4()})
+    assert (await begun(store, again)).generation_id == again.generation_id
+    assert (await store.generations.get(first.generation_id)).finished_at is not None
+
+
+async def test_key_is_free_after_a_day(store: Store, backend: Backend) -> None:
+    """It is kept for 24 hours from when the generation began, and for as long as it runs."""
+    plan = new_roadmap()
+    running = new_roadmap(plan.user_id)
+    done = await succeeded(store, plan, key="k")
+    await begun(store, wish_for(running, key="running"))
+    assert await joined(store, wish_for(plan, key="k")) == done
+    age(backend, "started_at")
+    await begun(store, wish_for(plan, key="k"))
+    await joined(store, wish_for(running, key="running"))
+    assert (await store.generations.get(done.generation_id)).roadmap == done.roadmap
+
+
+@pytest.mark.parametrize("key", ["k", None])
+async def test_concurrent_wishes_are_one_generation(
+    store: Store, other_store: Store, backend: Backend, key: str | None
+) -> None:
+    """Of twenty at once from two processes, one makes the roadmap and all get the same one."""
+    plan = new_roadmap()
+    leases = [new_lease() for _ in range(20)]
+    records = await asyncio.gather(
+        *(
+            (store, other_store)[number % 2].generations.begin(
+                wish_for(plan, key=key), lease, UNBOUNDED
+            )
+            for number, lease in enumerate(leases)
+        )
+    )
+    assert len({record.generation_id for record in records}) == 1
+    assert len({record.lease_id for record in records}) == 1
+    assert records[0].lease_id in {lease.lease_id for lease in leases}
+    assert count(backend, "generations") == 1
+
+
+async def test_text_of_a_wish_survives_unchanged(store: Store) -> None:
+    """Goals and keys come back character by character."""
+    text = "\"quoted\" 'single' {braces} 100% \\n, تعلّم 🚀; --"
+    plan = new_roadmap(goal=text)
+    record = await begun(store, wish_for(plan, key="a\"b'c\\d, (e).f:g%"))
+    assert record.request == plan.request
+    assert await joined(store, wish_for(plan, key="a\"b'c\\d, (e).f:g%")) == record
+
+
+# --- Leases -----------------------------------------------------------------------------------
+
+
+async def test_live_lease_is_nobody_elses(store: Store, other_store: Store) -> None:
+    """While its holder shows signs of life, nobody takes a generation over."""
+    await begun(store)
+    assert await other_store.generations.claim(new_lease()) is None
+
+
+async def test_lease_runs_out_by_itself(store: Store, other_store: Store) -> None:
+    """After so many seconds without a sign of life anybody may go on; each sign counts anew."""
+    record = await begun(store, lease=(held := Lease(seconds=0.3)))
+    await asyncio.sleep(0.2)
+    await store.generations.record_progress(held, progress())
+    await asyncio.sleep(0.2)
+    assert await other_store.generations.claim(new_lease()) is None
+    await asyncio.sleep(0.15)
+    claimed = await other_store.generations.claim(lease := new_lease())
+    assert claimed is not None
+    assert (claimed.generation_id, claimed.lease_id) == (record.generation_id, lease.lease_id)
+
+
+@pytest.mark.parametrize("key", ["k", None])
+async def test_same_wish_takes_a_lapsed_generation_over(
+    store: Store, other_store: Store, backend: Backend, key: str | None
+) -> None:
+    """A learner who asks again need not wait for a sweep."""
+    plan = new_roadmap()
+    record = await begun(store, wish_for(plan, key=key))
+    expire(backend, record)
+    again = await begun(other_store, wish_for(plan, key=key))
+    assert again.generation_id == record.generation_id
+    await joined(store, wish_for(plan, key=key))
+
+
+async def test_released_generation_can_be_claimed_at_once(store: Store, other_store: Store) -> None:
+    """Who leaves in order does not make the next one wait."""
+    record = await begun(store)
+    await store.generations.release(record.lease_id)
+    claimed = await other_store.generations.claim(new_lease())
+    assert claimed is not None
+    assert claimed.model_copy(update={"lease_id": record.lease_id}) == record
+    assert await store.generations.claim(new_lease()) is None
+
+
+async def test_former_holder_can_do_nothing(store: Store, other_store: Store) -> None:
+    """However late it writes, what another has taken over stays as that other makes it."""
+    plan = new_roadmap()
+    parts = parts_of(plan)
+    await begun(store, wish_for(plan), old := new_lease())
+    await store.generations.release(old.lease_id)
+    claimed = await other_store.generations.claim(new := new_lease())
+    assert claimed is not None
+    await other_store.generations.record_progress(new, progress(parts[:3]))
+
+    with pytest.raises(LeaseLostError):
+        await store.generations.record_progress(old, progress(parts, weeks_done=2))
+    with pytest.raises(LeaseLostError):
+        await store.add_roadmap(under(plan, old))
+    await store.generations.fail(old.lease_id, "ModelOutputError")
+    await store.generations.release(old.lease_id)
+    assert await store.generations.claim(new_lease()) is None
+    assert await store.generations.get(claimed.generation_id) == claimed
+    assert await store.generations.parts(claimed.generation_id) == parts[:3]
+    assert await store.list_roadmaps(plan.user_id) == []
+
+    done = await other_store.add_roadmap(under(plan, new))
+    assert await store.list_roadmaps(plan.user_id) == [done.roadmap]
+
+
+async def test_lapsed_lease_counts_until_it_is_claimed(store: Store, backend: Backend) -> None:
+    """A holder that was slow, and missed by nobody, goes on."""
+    plan = new_roadmap()
+    record = await begun(store, wish_for(plan), lease := new_lease())
+    expire(backend, record)
+    await store.generations.record_progress(lease, progress(parts_of(plan)))
+    assert await store.generations.claim(new_lease()) is None  # that was a sign of life
+    expire(backend, record)
+    done = await store.add_roadmap(under(plan, lease))
+    assert await store.list_roadmaps(plan.user_id) == [done.roadmap]
+
+
+async def test_who_waits_longest_is_claimed_first(store: Store) -> None:
+    """The order is that in which the leases ended, not that in which they began."""
+    records = [await begun(store) for _ in range(4)]
+    order = [records[number] for number in (2, 0, 3, 1)]
+    for record in order:
+        await store.generations.release(record.lease_id)
+    claimed = [await store.generations.claim(new_lease()) for _ in order]
+    assert [each and each.generation_id for each in claimed] == [r.generation_id for r in order]
+
+
+async def test_each_generation_is_claimed_once(store: Store, other_store: Store) -> None:
+    """Of many claimers at once from two processes, no two get the same generation."""
+    records = [await begun(store) for _ in range(8)]
+    for record in records:
+        await store.generations.release(record.lease_id)
+    claimed = await asyncio.gather(
+        *((store, other_store)[number % 2].generations.claim(new_lease()) for number in range(16))
+    )
+    found = Counter(each and each.generation_id for each in claimed)
+    # Who comes while all that is left is being claimed may get none; the next sweep finds it.
+    del found[None]
+    while (late := await store.generations.claim(new_lease())) is not None:
+        found[late.generation_id] += 1
+    assert found == Counter(record.generation_id for record in records)
+
+
+# --- Progress ---------------------------------------------------------------------------------
+
+
+async def test_progress_is_kept(store: Store, other_store: Store) -> None:
+    """The weeks done, the parts and what they cost are on record, for every process."""
+    plan = new_roadmap()
+    parts = parts_of(plan)
+    record = await begun(store, wish_for(plan), lease := new_lease())
+    done = Progress(
+        parts=tuple(parts[:9]), first_number=1, weeks_done=1, usage=USAGE, first_day_seconds=1.5
+    )
+    await store.generations.record_progress(lease, done)
+    after = await other_store.generations.get(record.generation_id)
+    assert (after.weeks_done, after.first_day_seconds, after.usage) == (1, 1.5, USAGE)
+    assert (after.finished_at, after.lease_id) == (None, lease.lease_id)
+    assert await other_store.generations.parts(record.generation_id) == parts[:9]
+
+
+async def test_progress_may_be_told_twice(store: Store, backend: Backend) -> None:
+    """What is repeated, because an answer was lost, is kept once."""
+    parts = parts_of(new_roadmap())
+    record = await begun(store, lease=(lease := new_lease()))
+    for _ in range(2):
+        await store.generations.record_progress(lease, progress(parts[:5]))
+    await store.generations.record_progress(lease, progress(parts[3:8], first=4))
+    assert await store.generations.parts(record.generation_id) == parts[:8]
+    assert count(backend, "generation_events") == 8
+
+
+@pytest.mark.parametrize("total", [99, 100, 101, 1_205])
+async def test_parts_are_complete_from_any_number_on(store: Store, total: int) -> None:
+    """All of them come back in order, though a hosted project cuts at 1,000."""
+    days = parts_of(new_roadmap(weeks=1, tasks_per_day=1))[1:8]
+    parts = [days[number % 7] for number in range(total)]
+    record = await begun(store, lease=(lease := new_lease()))
+    await store.generations.record_progress(lease, progress(parts))
+    for after in {0, 1, 98, 99, 100, 101, 999, 1_000, 1_001, total - 1, total, total + 1}:
+        assert await store.generations.parts(record.generation_id, after) == parts[after:]
+
+
+async def test_progress_of_what_has_ended_is_refused(store: Store) -> None:
+    """Its maker learns that there is nothing left to make."""
+    plan = new_roadmap()
+    record = await begun(store, wish_for(plan), lease := new_lease())
+    await store.generations.cancel(record.generation_id, "GenerationCancelledError")
+    with pytest.raises(LeaseLostError):
+        await store.generations.record_progress(lease, progress(parts_of(plan)))
+    with pytest.raises(LeaseLostError):
+        await store.add_roadmap(under(plan, lease))
+    assert await store.generations.parts(record.generation_id) == []
+    assert await store.list_roadmaps(plan.user_id) == []
+
+
+# --- The end ----------------------------------------------------------------------------------
+
+
+async def test_stored_roadmap_finishes_its_generation(store: Store, other_store: Store) -> None:
+    """In one step: the record has the roadmap as it is stored, and what it took."""
+    plan = new_roadmap(daily_hours=1.5)
+    record = await begun(store, wish_for(plan, key="k"), lease := new_lease())
+    done = Progress(first_number=1, weeks_done=2, usage=USAGE, first_day_seconds=0.25)
+    await store.generations.record_progress(lease, done)
+    finished = await store.add_roadmap(under(plan, lease))
+    assert finished == await other_store.generations.get(record.generation_id, plan.user_id)
+    assert [finished.roadmap] == await other_store.list_roadmaps(plan.user_id)
+    assert finished.problem is None
+    assert finished.saved is not None
+    assert finished.saved.model_dump(exclude={"generation"}) == roadmap_of(finished).model_dump()
+    figures = finished.saved.generation
+    assert ModelUsage(**figures.model_dump(include=set(ModelUsage.model_fields))) == USAGE
+    assert figures.first_day_seconds == 0.25
+    assert 0 < figures.total_seconds < 30
+
+
+async def test_failure_is_recorded_by_its_name(store: Store) -> None:
+    """The first end stays; what was planned and what it cost are kept."""
+    parts = parts_of(new_roadmap())
+    record = await begun(store, lease=(lease := new_lease()))
+    told = Progress(parts=tuple(parts[:1]), first_number=1, weeks_done=0, usage=USAGE)
+    await store.generations.record_progress(lease, told)
+    for problem in ("ModelOutputError", "ModelTooSlowError"):
+        await store.generations.fail(lease.lease_id, problem)
+    failed = await store.generations.get(record.generation_id)
+    assert (failed.problem, failed.roadmap, failed.usage) == ("ModelOutputError", None, USAGE)
+    assert failed.finished_at is not None
+    assert await store.generations.parts(record.generation_id) == parts[:1]
+    await store.generations.release(lease.lease_id)
+    assert await store.generations.claim(new_lease()) is None
+
+
+async def test_cancelled_generation_has_ended(store: Store, other_store: Store) -> None:
+    """Whoever works on it; cancelling it again changes nothing."""
+    record = await begun(store)
+    cancelled = await other_store.generations.cancel(record.generation_id, "Cancelled")
+    assert (cancelled.problem, cancelled.roadmap) == ("Cancelled", None)
+    assert cancelled.finished_at is not None
+    again = await store.generations.cancel(record.generation_id, "Again", record.user_id)
+    assert again == cancelled == await store.generations.get(record.generation_id)
+
+
+async def test_success_cannot_be_cancelled(store: Store) -> None:
+    """The record stays as it is, and the roadmap where it is."""
+    plan = new_roadmap()
+    done = await succeeded(store, plan)
+    assert await store.generations.cancel(done.generation_id, "Cancelled") == done
+    assert await store.list_roadmaps(plan.user_id) == [done.roadmap]
+
+
+async def test_cancelling_and_storing_at_once_have_one_winner(
+    store: Store, other_store: Store
+) -> None:
+    """Either the roadmap is there and the record says so, or it is cancelled and nothing is."""
+    for _ in range(6):
+        plan = new_roadmap()
+        record = await begun(store, wish_for(plan), lease := new_lease())
+        added, cancelled = await asyncio.gather(
+            store.add_roadmap(under(plan, lease)),
+            other_store.generations.cancel(record.generation_id, "Cancelled"),
+            return_exceptions=True,
+        )
+        assert isinstance(cancelled, GenerationRecord)
+        listed = await store.list_roadmaps(plan.user_id)
+        if cancelled.problem is None:
+            assert added == cancelled
+            assert listed == [cancelled.roadmap]
+            assert len(await store.list_tasks(listed[0].roadmap_id)) == len(texts_of(plan))
+        else:
+            assert isinstance(added, LeaseLostError)
+            assert listed == []
+
+
+async def test_generation_of_another_user_is_not_found(store: Store) -> None:
+    """Nor is one that nobody began; asking and cancelling change nothing."""
+    record = await begun(store)
+    for generation_id, user_id in ((record.generation_id, uuid4()), (uuid4(), None)):
+        with pytest.raises(GenerationNotFoundError):
+            await store.generations.get(generation_id, user_id)
+        with pytest.raises(GenerationNotFoundError):
+            await store.generations.cancel(generation_id, "Cancelled", user_id)
+    assert await store.generations.parts(uuid4()) == []
+    assert await store.generations.get(record.generation_id, record.user_id) == record
+
+
+async def test_unknown_lease_is_lost(store: Store) -> None:
+    """Nothing is written under a lease that nobody was given."""
+    lease, plan = new_lease(), new_roadmap()
+    with pytest.raises(LeaseLostError):
+        await store.generations.record_progress(lease, progress(parts_of(plan)))
+    with pytest.raises(LeaseLostError):
+        await store.add_roadmap(under(plan, lease))
+    assert await store.list_roadmaps(plan.user_id) == []
+
+
+# --- Sweeping ---------------------------------------------------------------------------------
+
+
+async def resumed_in_vain(store: Store, record: GenerationRecord, times: int) -> Lease:
+    """Take a generation over so many times; return the last lease, which is free again."""
+    lease = Lease(lease_id=record.lease_id, seconds=60)
+    for _ in range(times):
+        await store.generations.release(lease.lease_id)
+        claimed = await store.generations.claim(lease := new_lease())
+        assert claimed is not None
+        await store.generations.record_progress(lease, progress())  # a sign of life, no part
+    await store.generations.release(lease.lease_id)
+    return lease
+
+
+async def test_resumed_in_vain_is_given_up(store: Store, other_store: Store) -> None:
+    """After so many resumptions without a new part nobody tries again, and the sweep ends it."""
+    plan = new_roadmap()
+    record = await begun(store, wish_for(plan, key="k"))
+    await resumed_in_vain(store, record, MOST_RESUMPTIONS)
+    assert await other_store.generations.claim(new_lease()) is None
+    assert (await joined(store, wish_for(plan, key="k"))).finished_at is None
+    assert await other_store.generations.sweep("Abandoned") == Swept(roadmaps=0, generations=1)
+    given_up = await store.generations.get(record.generation_id)
+    assert given_up.problem == "Abandoned"
+    assert given_up.finished_at is not None
+    assert await store.generations.sweep("Abandoned") == Swept(roadmaps=0, generations=0)
+    await begun(store, wish_for(plan, key="k"))
+
+
+async def test_last_resumption_is_not_given_up_while_it_lives(store: Store) -> None:
+    """Who holds the last lease may still succeed."""
+    plan = new_roadmap()
+    record = await begun(store, wish_for(plan))
+    await resumed_in_vain(store, record, MOST_RESUMPTIONS - 1)
+    lease = new_lease()
+    assert await store.generations.claim(lease) is not None
+    assert (await store.generations.sweep("Abandoned")).generations == 0
+    done = await store.add_roadmap(under(plan, lease))
+    assert done.problem is None
+
+
+async def test_progress_counts_resumptions_anew(store: Store) -> None:
+    """What gets on, however slowly, is never given up."""
+    plan = new_roadmap()
+    record = await begun(store, wish_for(plan))
+    for number, part in enumerate(parts_of(plan)[:3], start=1):
+        lease = await resumed_in_vain(store, record, MOST_RESUMPTIONS - 1)
+        await store.generations.record_progress(lease, progress([part], first=number))
+        assert (await store.generations.sweep("Abandoned")).generations == 0
+        record = await store.generations.get(record.generation_id)
+    assert record.finished_at is None
+
+
+async def test_wishes_are_forgotten_after_a_day(store: Store, backend: Backend) -> None:
+    """The goal, the key, the roadmap and the parts go; the figures stay. What runs is kept."""
+    plan, running = new_roadmap(), new_roadmap()
+    await begun(store, wish_for(plan, key="k"), lease := new_lease())
+    told = Progress(parts=tuple(parts_of(plan)), first_number=1, weeks_done=2, usage=USAGE)
+    await store.generations.record_progress(lease, told)
+    done = await store.add_roadmap(under(plan, lease))
+    age(backend, "started_at", "finished_at")
+    backend.execute("update generations set finished_at = null where roadmap_id is null")
+    fresh = await succeeded(store, new_roadmap(), key="k")
+    record = await begun(store, wish_for(running, key="k"), kept := new_lease())
+    await store.generations.record_progress(kept, progress(parts_of(running)[:2]))
+
+    await store.generations.sweep("Abandoned")
+    after = await store.generations.get(done.generation_id)
+    assert (after.request, after.roadmap, after.idempotency_key) == (None, None, None)
+    assert (after.usage, after.weeks_done, after.user_id) == (USAGE, 2, plan.user_id)
+    assert await store.generations.parts(done.generation_id) == []
+    assert len(await store.list_roadmaps(plan.user_id)) == 1
+    assert await store.generations.get(fresh.generation_id) == fresh
+    assert await store.generations.get(record.generation_id) == record
+    assert len(await store.generations.parts(record.generation_id)) == 2
+
+
+async def test_deleted_roadmap_takes_its_parts_along(store: Store, backend: Backend) -> None:
+    """The texts are gone with the roadmap; that it was made, and its cost, stays on record."""
+    plan, kept = new_roadmap(), new_roadmap()
+    for each in (kept, plan):
+        await begun(store, wish_for(each), lease := new_lease())
+        told = Progress(parts=tuple(parts_of(each)), first_number=1, weeks_done=2, usage=USAGE)
+        await store.generations.record_progress(lease, told)
+        done = await store.add_roadmap(under(each, lease))
+    await store.delete_roadmap(roadmap_of(done).roadmap_id, plan.user_id)
+    assert await store.generations.parts(done.generation_id) == []
+    assert await store.generations.get(done.generation_id) == done
+    assert count(backend, "generation_events") == len(parts_of(kept))
