@@ -32,7 +32,7 @@ from src.models import (
     Value,
 )
 
-MOST_RESUMPTIONS = 5
+MOST_RESUMPTIONS = 10
 """How often in a row a generation is taken over without a single part being added to it."""
 
 PlannedPart: TypeAlias = Outline | DayReady | PlannedWeek

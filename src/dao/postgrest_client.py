@@ -167,7 +167,7 @@ def _translated_errors() -> Iterator[None]:
 def _kind_of(error: APIError) -> type[StoreError]:
     """Return what an error's code means: a SQLSTATE, PostgREST's own, or an HTTP status."""
     code = error.code or ""
-    if not code and not error.message:
+    if error.code is None and error.message is None:
         return StoreMisconfiguredError  # PostgREST says `{}` of a write to an unknown table
     if code in {"57014", "PGRST003", "504"}:
         return StoreTooSlowError

@@ -15,6 +15,7 @@ from src.errors import (
     ModelOutputError,
     ModelTooSlowError,
     MomentumError,
+    StoreConflictError,
     StoreError,
     recorded_error,
 )
@@ -61,6 +62,7 @@ class GenerationRun:
         self._record = record
         self._known = tuple(known)
         self._lease = lease
+        self._heartbeat_seconds = lease.seconds / HEARTBEATS_PER_LEASE
         self._store = store
         self._planner = planner
         self._timeout_seconds = timeout_seconds
@@ -123,7 +125,9 @@ class GenerationRun:
     async def _ended(self) -> SavedRoadmap | MomentumError:
         try:
             return await self._made()
-        except LeaseLostError:
+        except (LeaseLostError, StoreConflictError):
+            # The second where a sweep took the rows from under a write that was given up for dead.
+            await self._release()
             return await self._fate()
         except StoreError as error:
             # All that was paid for is kept: whoever comes next goes on with it.
@@ -143,7 +147,7 @@ class GenerationRun:
             range(1, self._record.weeks_total + 1)
         ):
             raise ModelOutputError("the planner left weeks out")
-        record = await self._store.add_roadmap(
+        record = await self._stored(
             NewRoadmap(
                 lease_id=self._lease.lease_id,
                 user_id=self._record.user_id,
@@ -156,15 +160,27 @@ class GenerationRun:
         logger.info("generated roadmap %d: %s", saved.roadmap_id, saved.generation)
         return saved
 
+    async def _stored(self, roadmap: NewRoadmap) -> GenerationRecord:
+        """Store the roadmap, and renew the lease as long as that takes."""
+        storing = asyncio.create_task(self._store.add_roadmap(roadmap))
+        try:
+            while not (await asyncio.wait({storing}, timeout=self._heartbeat_seconds))[0]:
+                await self._keep()
+            return await storing
+        finally:
+            storing.cancel()
+            await asyncio.wait({storing})
+
     async def _planned_weeks(self) -> list[PlannedWeek]:
         """Plan, keep each part and tell it; return the weeks in order."""
+        await self._keep()  # What is known may have grown old, if another took over meanwhile.
         planning = asyncio.create_task(self._plan())
         planning.add_done_callback(lambda _: self._planned.set())
         try:
             is_over = False
             while not is_over or self._unkept:
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(self._lease.seconds / HEARTBEATS_PER_LEASE):
+                    async with asyncio.timeout(self._heartbeat_seconds):
                         await self._planned.wait()
                 self._planned.clear()
                 # Seen before the last write, which then has the usage of the very end.

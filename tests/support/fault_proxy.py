@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeAlias
 
 import h11
 import httpx
@@ -24,6 +25,7 @@ UNAVAILABLE = (
     b'{"code":"PGRST001","message":"Database client error. Retrying the connection.",'
     b'"details":null,"hint":null}'
 )
+_OF_CONNECTION = frozenset({b"connection", b"host"})
 HTML = b"<html><head><title>502 Bad Gateway</title></head><body>cloudflare</body></html>"
 
 
@@ -63,8 +65,23 @@ class Exchange:
     method: str
     path: str
     query: str
+    peer_port: int = 0
+    """The port from which the client asks."""
     status: int | None = None
     """What PostgREST or the fault answered; None while or where there was no answer."""
+
+
+class Moment(StrEnum):
+    """How far an exchange has come that is watched."""
+
+    ANSWERED = "answered"
+    """PostgREST has answered, and the client does not know yet."""
+    DELIVERED = "delivered"
+    """The answer is on its way to the client."""
+
+
+Watcher: TypeAlias = Callable[[Exchange, bytes, Moment], None]
+"""Is told of an exchange, its request's body and its moment, in the proxy's thread."""
 
 
 @dataclass(frozen=True)
@@ -92,11 +109,14 @@ class FaultProxy:
         self._listening = threading.Event()
         self._in_flight = 0
         self._rules: list[_Rule] = []
+        self._watcher: Watcher | None = None
         self._port = 0
         self.held = threading.Event()
         """Set once a request is being held."""
         self.exchanges: list[Exchange] = []
         """The requests since the last reset, in the order in which they came."""
+        self.documents: dict[str, bytes] = {}
+        """What the project publishes as JSON beside its data, by path; rules hold for it, too."""
 
     @property
     def url(self) -> str:
@@ -116,9 +136,14 @@ class FaultProxy:
         """Do this to one request, counted from 1 since the last reset."""
         self.inject(fault, lambda exchange: exchange.number == number, seconds=seconds)
 
+    def watch(self, watcher: Watcher | None) -> None:
+        """Have every forwarded request told to `watcher`, at each moment; None ends that."""
+        self._watcher = watcher
+
     def reset(self) -> None:
-        """Forget the rules and the exchanges, and count from 1 again."""
+        """Forget the rules, the watcher and the exchanges, and count from 1 again."""
         self._rules = []
+        self._watcher = None
         self.exchanges = []
         self.held.clear()
 
@@ -195,10 +220,17 @@ class FaultProxy:
             if not isinstance(event, h11.EndOfMessage):
                 return False
             path, _, query = request.target.decode().partition("?")
-            exchange = Exchange(len(self.exchanges) + 1, request.method.decode(), path, query)
+            exchange = Exchange(
+                len(self.exchanges) + 1,
+                request.method.decode(),
+                path,
+                query,
+                writer.get_extra_info("peername")[1],
+            )
             self.exchanges.append(exchange)
             rule = next((rule for rule in self._rules if rule.when(exchange)), None)
             answer = await self._answer(exchange, request, body, rule)
+            self._tell(exchange, body, Moment.ANSWERED)
         finally:
             self._in_flight -= 1
         if answer is None:
@@ -212,6 +244,7 @@ class FaultProxy:
             return False
         writer.write(sent)
         await writer.drain()
+        self._tell(exchange, body, Moment.DELIVERED)
         return http.our_state is h11.DONE and http.their_state is h11.DONE
 
     async def _answer(
@@ -232,19 +265,29 @@ class FaultProxy:
             await self._hold(rule.seconds)
         return None if fault in {Fault.WITHHOLD, Fault.LOSE} else answer
 
+    def _tell(self, exchange: Exchange, body: bytes, moment: Moment) -> None:
+        if self._watcher is not None:
+            self._watcher(exchange, body, moment)
+
     async def _hold(self, seconds: float) -> None:
         self.held.set()
         await asyncio.sleep(seconds)
 
     async def _forward(self, exchange: Exchange, request: h11.Request, body: bytes) -> _Answer:
         if not exchange.path.startswith(f"{PREFIX}/"):
-            return _Answer(404, [(b"content-type", b"application/json")], b"{}")
-        response = await self._client.request(
-            exchange.method,
-            httpx.URL(request.target.decode().removeprefix(PREFIX)),
-            headers=[pair for pair in request.headers if pair[0] not in {b"connection", b"host"}],
-            content=body,
-        )
+            document = self.documents.get(exchange.path)
+            kind = [(b"content-type", b"application/json")]
+            return _Answer(404, kind, b"{}") if document is None else _Answer(200, kind, document)
+        try:
+            response = await self._client.request(
+                exchange.method,
+                httpx.URL(request.target.decode().removeprefix(PREFIX)),
+                headers=[pair for pair in request.headers if pair[0] not in _OF_CONNECTION],
+                content=body,
+            )
+        except httpx.TransportError:
+            # PostgREST is down, or went down over this request: a gateway says so.
+            return _Answer(502, [(b"content-type", b"text/html; charset=UTF-8")], HTML)
         framing = {b"connection", b"content-length", b"transfer-encoding"}
         headers = [pair for pair in response.headers.raw if pair[0].lower() not in framing]
         return _Answer(response.status_code, headers, response.content)

@@ -1,0 +1,208 @@
+"""The service as in production under load, while its processes are killed around it.
+
+The real PostgreSQL and PostgREST, Gunicorn with two workers as the Procfile starts it, the
+stand-in for the model, a line that loses half of the answers, and readers that look on.
+"""
+
+import asyncio
+import contextlib
+import random
+import tempfile
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+
+from tests.support.bought import Interruption, Records, account
+from tests.support.crash_report import CrashPlan, CrashReport
+from tests.support.data_plane import DataPlane, Postgres, running_data_plane, running_postgres
+from tests.support.keyed_load import KeyedLoad, beside, under_load
+from tests.support.lossy_proxy import LossyProxy
+from tests.support.onlookers import DatabaseLook, Readers, until_swept
+from tests.support.service import (
+    Service,
+    free_port,
+    gunicorn_command,
+    running_process,
+    running_standin,
+)
+from tests.support.workers import ChosenKills, Point, Workers
+
+SETTINGS = {
+    "WEB_CONCURRENCY": "2",
+    # Short, so that little time goes by in waiting; long enough for a busy machine to renew it.
+    "GENERATION_LEASE_SECONDS": "5",
+    "SWEEP_INTERVAL_SECONDS": "1",
+    "STORE_TIMEOUT_SECONDS": "5",
+    "OPENAI_API_KEY": "stand-in",
+}
+UNBOUNDED = {
+    # All learners come from one address, and nobody is to be refused for asking much.
+    "GENERATIONS_AT_ONCE": "100000",
+    "GENERATIONS_PER_HOUR": "100000",
+    "GENERATIONS_PER_DAY": "100000",
+    "LEARNERS_PER_ADDRESS": "1000",
+    "DAILY_BUDGET_DOLLARS": "100000",
+}
+FIRST_TOKEN_SECONDS = "0.1"  # noqa: S105  no secret
+LOST_SHARE = 0.5
+READERS = 2
+EVER = 1_000_000.0
+LARGE_SHARE = 0.3
+OUTAGE_SECONDS = 1.0
+RECOVERY_SECONDS = 45.0
+
+
+async def crash(plan: CrashPlan, say: Callable[[str], object]) -> CrashReport:
+    """Let everything happen that is planned, and return what came of it."""
+    with _production() as (postgres, plane, model_url, service):
+        workers = Workers(service.process.pid, urlsplit(model_url).port or 0)
+        line = LossyProxy(urlsplit(service.url).port or 0, lost_share=LOST_SHARE)
+        async with line.running():
+            load = KeyedLoad(line.url, plan.learners)
+            readers, look = Readers(service.url, load), DatabaseLook(plane.database)
+            report = CrashReport(plan, load, readers, look)
+            async with _looked_on(readers, look), under_load(load):
+                run = _Run(report, workers, service.url, say)
+                await run.kill_at_random()
+                await run.kill_at_chosen_moments(plane)
+                await run.stop_postgres(postgres)
+                await run.kill_postgrest(plane)
+                say("no more kills")
+            report.swept_after = await until_swept(plane.database)
+        await readers.read_everything()
+        await asyncio.to_thread(look.look, EVER)
+        report.answers, report.lost_answers = line.relayed, line.lost
+        report.roadmaps_per_wish = _roadmaps_per_wish(plane, load)
+        async with httpx.AsyncClient(base_url=model_url, timeout=60) as control:
+            summaries = (await control.get("/_control/summaries")).json()
+        interruptions = [*workers.deaths, *run.outages]
+        records = Records.read(plane.database)
+        report.bought = await asyncio.to_thread(account, records, summaries, interruptions)
+        report.log = service.log
+    report.seconds = time.monotonic() - run.began
+    return report
+
+
+class _Run:
+    """The kills, kind after kind."""
+
+    def __init__(
+        self, report: CrashReport, workers: Workers, url: str, say: Callable[[str], object]
+    ) -> None:
+        self.outages: list[Interruption] = []
+        self.began = time.monotonic()
+        self._report = report
+        self._workers = workers
+        self._url = url
+        self._tell = say
+        self._chance = random.Random(3)
+
+    async def kill_at_random(self) -> None:
+        plan, report = self._report.plan, self._report
+        deadline = time.monotonic() + plan.patience
+        while report.random_kills < plan.random_kills and time.monotonic() < deadline:
+            await asyncio.sleep(self._chance.expovariate(1 / plan.pause))
+            if await asyncio.to_thread(self._workers.kill_any, self._chance):
+                report.random_kills += 1
+                if report.random_kills % 25 == 0:
+                    self._say(f"{report.random_kills} kills at random moments")
+
+    async def kill_at_chosen_moments(self, plane: DataPlane) -> None:
+        plan, load = self._report.plan, self._report.load
+        kills = ChosenKills(self._workers, plan.chosen_kills, plan.pause)
+        deadline = time.monotonic() + plan.patience
+        plane.proxy.watch(kills)
+        said = 0
+        while kills.left and time.monotonic() < deadline:
+            load.large_share = LARGE_SHARE if kills.wants(Point.LATER_TASKS) else 0
+            await asyncio.sleep(0.1)
+            if kills.done.total() >= said + 20:
+                said = kills.done.total()
+                self._say(f"{said} kills at chosen moments")
+        plane.proxy.watch(None)
+        load.large_share = 0
+        self._report.chosen_kills = kills.done
+
+    async def stop_postgres(self, postgres: Postgres) -> None:
+        for _ in range(self._report.plan.postgres_stops):
+            recovery = await self._interrupt(postgres.stop_at_once, postgres.start)
+            self._report.postgres_recoveries += recovery
+        self._say(f"{len(self._report.postgres_recoveries)} stops of PostgreSQL survived")
+
+    async def kill_postgrest(self, plane: DataPlane) -> None:
+        for _ in range(self._report.plan.postgrest_kills):
+            recovery = await self._interrupt(plane.postgrest.kill, plane.postgrest.start)
+            self._report.postgrest_recoveries += recovery
+        self._say(f"{len(self._report.postgrest_recoveries)} kills of PostgREST survived")
+
+    async def _interrupt(self, stop: Callable[[], None], start: Callable[[], None]) -> list[float]:
+        """Stop and start something; return the seconds of the recovery, nothing without one."""
+        await asyncio.sleep(self._chance.uniform(0.5, 2))
+        at = time.time()
+        await asyncio.to_thread(stop)
+        await asyncio.sleep(self._chance.uniform(0.2, OUTAGE_SECONDS))
+        await asyncio.to_thread(start)
+        began = time.monotonic()
+        recovered = await self._until_it_reads(began + RECOVERY_SECONDS)
+        self.outages.append(Interruption(at, time.time()))
+        return [time.monotonic() - began] if recovered else []
+
+    async def _until_it_reads(self, deadline: float) -> bool:
+        wish = self._report.load.wishes[0]
+        async with httpx.AsyncClient(base_url=self._url) as client:
+            while time.monotonic() < deadline:
+                with contextlib.suppress(httpx.TransportError):
+                    answer = await client.get("/roadmaps", params={"user_id": wish.user_id})
+                    if answer.is_success:
+                        return True
+                await asyncio.sleep(0.1)
+        return False
+
+    def _say(self, news: str) -> None:
+        resolved = f"{self._report.load.resolved} of {len(self._report.load.wishes)} resolved"
+        self._tell(f"{time.monotonic() - self.began:>5.0f} s  {news}, {resolved}")
+
+
+@contextmanager
+def _production() -> Iterator[tuple[Postgres, DataPlane, str, Service]]:
+    """Run everything that there is in production, and the stand-in."""
+    port = free_port()
+    with (
+        running_postgres() as postgres,
+        postgres.database() as database,
+        running_data_plane(database) as plane,
+        running_standin("--first-token", FIRST_TOKEN_SECONDS) as model_url,
+        tempfile.TemporaryDirectory() as directory,
+    ):
+        plane.apply_schema()
+        variables = (
+            SETTINGS
+            | UNBOUNDED
+            | {
+                "SUPABASE_URL": plane.url,
+                "SUPABASE_SERVICE_ROLE_KEY": plane.service_key,
+                "OPENAI_BASE_URL": f"{model_url}/api/v1",
+            }
+        )
+        with running_process(gunicorn_command(), port, Path(directory), variables) as service:
+            yield postgres, plane, model_url, service
+
+
+@asynccontextmanager
+async def _looked_on(readers: Readers, look: DatabaseLook) -> AsyncIterator[None]:
+    looking = [look.look_on(), *(readers.read_on() for _ in range(READERS))]
+    async with beside(*looking):
+        yield
+
+
+def _roadmaps_per_wish(plane: DataPlane, load: KeyedLoad) -> Counter[int]:
+    rows = plane.query(
+        "select description, count(*) from roadmaps where published_at is not null group by 1"
+    )
+    roadmaps = dict(rows)
+    return Counter(roadmaps.get(wish.goal, 0) for wish in load.wishes)

@@ -1,0 +1,252 @@
+"""Learners who ask for roadmaps with idempotency keys, over a line that loses answers."""
+
+import asyncio
+import itertools
+import random
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import httpx
+
+from src.models import PlanRequest
+
+LONGEST_WAIT = 0.4
+"""Seconds before the next try: `Retry-After` counts only where it says less."""
+PATIENCE = 300.0
+"""Seconds until a learner gives up."""
+WISHES_PER_LEARNER = 4
+REPLAYED_SHARE = 0.25
+MISUSED_SHARE = 0.1
+WATCHED_SHARE = 0.25
+"""The share of wishes that are asked for with `Prefer: respond-async`, and then watched."""
+
+TRY_AGAIN = frozenset({409, 502, 503, 504})
+LARGE = {"duration_weeks": 25, "daily_hours": 8, "level": "advanced"}
+"""1,050 tasks, which are stored in two requests."""
+
+
+@dataclass
+class Wish:
+    """One roadmap that a learner wants; no other has its goal."""
+
+    key: str
+    body: dict[str, Any]
+    answer: dict[str, Any] | None = None
+    """The roadmap that the learner was given at last."""
+
+    @property
+    def goal(self) -> str:
+        goal: str = self.body["goal"]
+        return goal
+
+    @property
+    def user_id(self) -> str:
+        user_id: str = self.body["user_id"]
+        return user_id
+
+
+def plan_request(source: dict[str, Any], goal: str) -> PlanRequest:
+    """Return what a planner was asked for, from a wish's body or from a roadmap."""
+    names = ("duration_weeks", "daily_hours", "level")
+    return PlanRequest.model_validate({name: source[name] for name in names} | {"goal": goal})
+
+
+class KeyedLoad:
+    """So many learners at once, each asking until it has a definite answer, then anew."""
+
+    def __init__(self, url: str, learners: int, seed: int = 1) -> None:
+        self.wishes: list[Wish] = []
+        self.statuses: Counter[str] = Counter()
+        """What every try came to."""
+        self.faults: Counter[str] = Counter()
+        """Answers that break the contract."""
+        self.longest_seconds = 0.0
+        self.large_share = 0.0
+        self._url = url
+        self._learners = learners
+        self._chance = random.Random(seed)
+        self._numbers = itertools.count(1)
+        self._ending = asyncio.Event()
+
+    @property
+    def resolved(self) -> int:
+        return sum(wish.answer is not None for wish in self.wishes)
+
+    def end(self) -> None:
+        """Let no learner begin another wish; those begun are brought to their end."""
+        self._ending.set()
+
+    async def run(self) -> None:
+        """Ask until told to end and every wish is resolved or given up."""
+        # A connection per request: an answer that is lost takes no other one along.
+        limits = httpx.Limits(max_keepalive_connections=0, max_connections=None)
+        async with httpx.AsyncClient(base_url=self._url, timeout=60, limits=limits) as client:
+            await asyncio.gather(*(self._learn(client) for _ in range(self._learners)))
+
+    async def _learn(self, client: httpx.AsyncClient) -> None:
+        while not self._ending.is_set():
+            wish = self._next_wish()
+            self.wishes.append(wish)
+            began = time.monotonic()
+            wish.answer = await self._resolve(client, wish)
+            self.longest_seconds = max(self.longest_seconds, time.monotonic() - began)
+            if wish.answer is None:
+                self.faults["wishes given up"] += 1
+            elif wish.answer["description"] != wish.goal:
+                self.faults["another wish's roadmap"] += 1
+            elif self._chance.random() < REPLAYED_SHARE:
+                await self._replay(client, wish)
+
+    def _next_wish(self) -> Wish:
+        number, chance = next(self._numbers), self._chance
+        large = chance.random() < self.large_share
+        shape = {
+            "duration_weeks": chance.randint(1, 3),
+            "daily_hours": chance.choice([0.5, 1, 2, 4]),
+            "level": chance.choice(["beginner", "intermediate", "advanced"]),
+        }
+        body = {
+            "user_id": str(UUID(int=1 + number // WISHES_PER_LEARNER, version=4)),
+            "goal": f"Learn thing number {number}",
+            **(LARGE if large else shape),
+        }
+        return Wish(f"key-{number}", body)
+
+    async def _resolve(self, client: httpx.AsyncClient, wish: Wish) -> dict[str, Any] | None:
+        """Ask until there is a definite answer; None when patience ends."""
+        watch = self._chance.random() < WATCHED_SHARE
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            answer = await self._ask(client, wish, "respond-async" if watch else None)
+            if answer is None:
+                await asyncio.sleep(self._chance.uniform(0.02, 0.1))
+            elif answer.status_code == httpx.codes.OK:
+                found: dict[str, Any] = answer.json()
+                return found
+            elif answer.status_code == httpx.codes.ACCEPTED:
+                roadmap = await self._watch(client, answer.headers["Location"], deadline)
+                if roadmap is not None:
+                    return roadmap
+            elif answer.status_code in TRY_AGAIN:
+                await asyncio.sleep(min(LONGEST_WAIT, float(answer.headers.get("Retry-After", 1))))
+            else:
+                self.faults[f"status {answer.status_code}"] += 1
+                return None
+        return None
+
+    async def _ask(
+        self, client: httpx.AsyncClient, wish: Wish, prefer: str | None
+    ) -> httpx.Response | None:
+        """Ask once and check the answer's headers; None where no answer came."""
+        headers = {"Idempotency-Key": wish.key} | ({"Prefer": prefer} if prefer else {})
+        answer = await self._send(client, "POST", "/generate_roadmap", wish.body, headers)
+        if answer is None:
+            return None
+        needed = {
+            202: ("Location", "Preference-Applied"),
+            409: ("Retry-After", "Location"),
+            503: ("Retry-After",),
+            504: ("Retry-After",),
+        }
+        for name in needed.get(answer.status_code, ()):
+            if name not in answer.headers:
+                self.faults[f"{answer.status_code} without {name}"] += 1
+        return answer
+
+    async def _watch(
+        self, client: httpx.AsyncClient, location: str, deadline: float
+    ) -> dict[str, Any] | None:
+        """Ask how it goes until there is a roadmap; None where there will be none."""
+        while time.monotonic() < deadline:
+            answer = await self._send(client, "GET", location)
+            if answer is not None and answer.status_code == httpx.codes.OK:
+                told = answer.json()
+                if told["state"] == "succeeded":
+                    roadmap: dict[str, Any] = told["roadmap"]
+                    return roadmap
+                if told["state"] != "running":
+                    return None
+            elif answer is not None and answer.status_code not in TRY_AGAIN:
+                self.faults[f"status {answer.status_code} of a generation"] += 1
+                return None
+            await asyncio.sleep(0.2)
+        return None
+
+    async def _replay(self, client: httpx.AsyncClient, wish: Wish) -> None:
+        """Use the key once more: for the same wish, or for another."""
+        misused = self._chance.random() < MISUSED_SHARE
+        body = wish.body | ({"goal": f"{wish.goal}, and another"} if misused else {})
+        again = Wish(wish.key, body)
+        for _ in range(100):
+            answer = await self._ask(client, again, None)
+            if answer is None or answer.status_code in TRY_AGAIN - {409}:
+                await asyncio.sleep(0.1)
+                continue
+            if misused:
+                right = answer.status_code == httpx.codes.UNPROCESSABLE_ENTITY
+                self.faults["key reused for another wish without a 422"] += not right
+            else:
+                replayed = answer.headers.get("Idempotency-Replayed") == "true"
+                right = answer.status_code == httpx.codes.OK and replayed
+                right = right and _eight(answer.json()) == _eight(wish.answer or {})
+                self.faults["a repeated key that was not replayed"] += not right
+            return
+
+    async def _send(
+        self,
+        client: httpx.AsyncClient,
+        method: str,
+        path: str,
+        body: dict[str, Any] | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> httpx.Response | None:
+        try:
+            answer = await client.request(method, path, json=body, headers=headers)
+        except httpx.TransportError as error:
+            self.statuses[type(error).__name__] += 1
+            return None
+        name = answer.status_code
+        if answer.is_server_error:
+            kind = answer.headers.get("content-type", "")
+            told = answer.json()["type"] if "problem+json" in kind else "no problem document"
+            self.statuses[f"{name} {told.rpartition(':')[2]}"] += 1
+        else:
+            self.statuses[str(name)] += 1
+        return answer
+
+
+def _eight(roadmap: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields that every answer about a roadmap has."""
+    names = ("roadmap_id", "user_id", "description", "level", "duration_weeks", "daily_hours")
+    return {name: roadmap.get(name) for name in (*names, "is_active", "created_at")}
+
+
+@asynccontextmanager
+async def under_load(load: KeyedLoad) -> AsyncIterator[None]:
+    """Load the service while in the context; afterwards every wish is resolved or given up."""
+    loading = asyncio.create_task(load.run())
+    try:
+        yield
+    finally:
+        load.end()
+        await loading
+
+
+@asynccontextmanager
+async def beside(*works: Coroutine[object, object, None]) -> AsyncIterator[None]:
+    """Do endless works while in the context; one that ends has failed, and so does the context."""
+    tasks = [asyncio.create_task(work) for work in works]
+    try:
+        yield
+        for task in tasks:
+            if task.done():
+                task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
