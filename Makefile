@@ -8,7 +8,7 @@ VENV := .venv
 SERVER_OPTIONS := --no-server-header --no-proxy-headers --no-access-log --ws none \
 	--http src.http_protocol:BoundedH11Protocol
 
-.PHONY: run standin test lint types pytest bench-generate chaos-generate chaos-crash format clean
+.PHONY: run standin test lint types pytest bench-generate chaos-generate chaos-crash audit format clean
 
 run: $(VENV)/.run-ready
 	$(VENV)/bin/uvicorn api:app --host $(HOST) --port $(PORT) $(SERVER_OPTIONS)
@@ -40,6 +40,10 @@ chaos-generate: $(VENV)/.test-ready
 # Hundreds of kills of workers, PostgreSQL and PostgREST under load (about a quarter of an hour).
 chaos-crash: $(VENV)/.test-ready tests/support/node_modules/.ready
 	$(VENV)/bin/python -m benchmarks.chaos_crash
+
+# Who may do what, what leaks, what a model can make of it, and what it can cost.
+audit: $(VENV)/.test-ready tests/support/node_modules/.ready
+	$(VENV)/bin/python -m benchmarks.audit
 
 format: $(VENV)/.test-ready
 	$(VENV)/bin/ruff check --fix

@@ -105,7 +105,7 @@ def create_app(
         redirect_slashes=False,  # a redirect would name the host that the client claims
         generate_unique_id_function=_operation_id,
     )
-    app.openapi = partial(describe, app)  # type: ignore[method-assign]  # FastAPI's documented way
+    app.openapi = partial(describe, app, token_required=settings.auth_mode == "required")  # type: ignore[method-assign]  # FastAPI's documented way
     # First those of special answers, which leave to the others who does not ask for one.
     app.include_router(roadmaps.stream_router)
     app.include_router(roadmaps.async_router)

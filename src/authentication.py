@@ -47,4 +47,4 @@ class AuthenticationMiddleware:
         if len(given) > 1 or scheme.lower() != "bearer":
             raise UnauthenticatedError("not one bearer token")
         verifier: TokenVerifier = scope["app"].state.verifier
-        return await verifier.verify(token.strip())
+        return await verifier.verify(token.strip(" "))

@@ -10,6 +10,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
+from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 
 from src import errors
@@ -104,7 +105,7 @@ _KINDS: dict[type[errors.MomentumError], _Kind] = {
         403,
         "another-user",
         "Another user",
-        "The access token is one user's, and `user_id` names another. Leave out one of them.",
+        "The access token is one user's, and `user_id` names another. Send the signed-in user's.",
     ),
     errors.IdentityUnavailableError: _Kind(
         503,
@@ -331,19 +332,35 @@ async def _answer_invalid_request(_request: Request, error: Exception) -> JSONRe
     return _response(_http_kind(422), faults=faults)
 
 
-async def _answer_http_error(_request: Request, error: Exception) -> Response:
+async def _answer_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101  as registered
     if error.status_code == HTTPStatus.NO_CONTENT:
         return Response(status_code=HTTPStatus.NO_CONTENT)  # No problem: there is nothing to tell.
-    return _response(_http_kind(error.status_code), error.headers)
+    headers = dict(error.headers or {})
+    if "Allow" in headers and "route" in request.scope:
+        headers["Allow"] = _allowed(request)
+    return _response(_http_kind(error.status_code), headers)
+
+
+def _allowed(request: Request) -> str:
+    """Return every method of the request's path: the framework names those of one route alone."""
+    path = request.scope["route"].path
+    methods = {
+        method
+        for route in iter_route_contexts(request.app.routes)
+        if route.path == path
+        for method in route.methods or ()
+    }
+    return ", ".join(sorted(methods))
 
 
 def _rate_limit(error: errors.LimitReachedError) -> dict[str, str]:
-    """Return the fields of the IETF's draft (draft-ietf-httpapi-ratelimit-headers-10)."""
+    """Return the fields of the IETF's draft (draft-ietf-httpapi-ratelimit-headers-11)."""
     headers = {"RateLimit": f'"{error.policy}";r=0;t={math.ceil(error.retry_after)}'}
     if error.most is not None:
-        window = f";w={error.window_seconds}" if error.window_seconds else ""
-        headers["RateLimit-Policy"] = f'"{error.policy}";q={error.most}{window}'
+        window = error.window_seconds
+        unit = f";w={window}" if window else ';qu="concurrent-requests"'
+        headers["RateLimit-Policy"] = f'"{error.policy}";q={error.most}{unit}'
     return headers
 
 

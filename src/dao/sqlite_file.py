@@ -110,7 +110,9 @@ create index if not exists questions_started on questions (started_at);
 create view if not exists ledger as
 select 'generation' as entry, user_id, client, started_at, finished_at,
     case
-        when finished_at is null then max(reserved_dollars, coalesce(cost_dollars, 0))
+        when finished_at is null
+                or problem in ('GenerationCancelledError', 'GenerationAbandonedError')
+            then max(reserved_dollars, coalesce(cost_dollars, 0))
         when calls = 0 then 0
         else coalesce(cost_dollars, reserved_dollars)
     end as dollars

@@ -12,6 +12,12 @@ from src.errors import RoadmapNotFoundError, TaskNotFoundError
 from src.generations import GenerationRecord
 from src.models import NewRoadmap, Roadmap, Task, WeekTotals
 
+_OF_ROADMAP = (
+    "roadmap_id = (select roadmap_id from roadmaps where roadmap_id = :roadmap_id"
+    " and (:user_id is null or user_id = :user_id))"
+)
+"""Whose tasks are read: a roadmap's, where a user is named that user's."""
+
 
 class SqliteStore:
     """Keeps the promises of `src.dao.Store` by transaction.
@@ -60,7 +66,7 @@ class SqliteStore:
         rows = await self._rows_of(
             roadmap_id,
             user_id,
-            "select * from roadmap_tasks where roadmap_id = :roadmap_id"
+            f"select * from roadmap_tasks where {_OF_ROADMAP}"  # noqa: S608  ours
             " and (:week_number is null or week_number = :week_number)"
             " order by week_number, day_number, position",
             week_number=week_number,
@@ -71,9 +77,9 @@ class SqliteStore:
         rows = await self._rows_of(
             roadmap_id,
             user_id,
-            "select week_number, min(weekly_goal) as weekly_goal,"
+            "select week_number, min(weekly_goal) as weekly_goal,"  # noqa: S608  ours
             " count(*) as total_tasks, sum(completed) as completed_tasks"
-            " from roadmap_tasks where roadmap_id = :roadmap_id"
+            f" from roadmap_tasks where {_OF_ROADMAP}"
             " group by week_number order by week_number",
         )
         return [WeekTotals.model_validate(dict(row)) for row in rows]
@@ -126,7 +132,8 @@ class SqliteStore:
         def read(connection: sqlite3.Connection) -> list[sqlite3.Row]:
             with transaction(connection, "deferred"):
                 _get_roadmap(connection, roadmap_id, user_id)
-                return connection.execute(sql, {"roadmap_id": roadmap_id, **parameters}).fetchall()
+                values = {"roadmap_id": roadmap_id, "user_id": user_id and str(user_id)}
+                return connection.execute(sql, values | parameters).fetchall()
 
         return await self._file.run_for_client(read)
 

@@ -1,0 +1,227 @@
+"""Who asks: tokens over HTTP. The matrix of who may do what is among the system tests."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+
+from api import create_app
+from tests.api.conftest import ANA, BEN, WISH
+from tests.support.backends import Backend, SqliteBackend
+from tests.support.bad_tokens import DEFECTS
+from tests.support.settings import isolated_settings
+from tests.support.tokens import AuthServer, SigningKey, new_rsa_key
+
+OWN = {"user_id": ANA}
+
+
+@pytest.fixture(scope="module")
+def rsa_key() -> SigningKey:
+    return new_rsa_key()
+
+
+@pytest.fixture
+def auth(rsa_key: SigningKey) -> Iterator[AuthServer]:
+    with AuthServer(rsa_key) as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite"])
+def backend(tmp_path: Any) -> SqliteBackend:  # noqa: ANN401  who asks is found out before
+    return SqliteBackend(tmp_path / "momentum.db")
+
+
+class Clients:
+    """Makes clients of the application, in either mode, that knows the project of `auth`."""
+
+    def __init__(self, backend: Backend, auth: AuthServer, patch: pytest.MonkeyPatch) -> None:
+        self._backend = backend
+        self._auth = auth
+        self._patch = patch
+
+    @asynccontextmanager
+    async def of(self, mode: str) -> AsyncIterator[httpx.AsyncClient]:
+        settings = isolated_settings(
+            self._patch,
+            supabase_url=self._auth.url,
+            supabase_service_role_key="a-key-that-opens-nothing-here",
+            auth_mode=mode,
+        )
+        app = create_app(settings, store=await self._backend.open())
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=transport, base_url="http://api.test") as client,
+        ):
+            yield client
+
+
+@pytest.fixture
+def clients(backend: Backend, auth: AuthServer, monkeypatch: pytest.MonkeyPatch) -> Clients:
+    return Clients(backend, auth, monkeypatch)
+
+
+def bearer(token: str) -> dict[str, Any]:
+    # As a client would send what has no place in a header: as bytes.
+    return {"Authorization": f"Bearer {token}".encode("utf-8", "surrogatepass")}
+
+
+@pytest.mark.parametrize("mode", ["optional", "required"])
+async def test_every_defect_is_refused(clients: Clients, auth: AuthServer, mode: str) -> None:
+    """It is a 401 that says how to sign in: never a 500, and nobody becomes anonymous by it."""
+    wrong = []
+    async with clients.of(mode) as client:
+        for name, defect in DEFECTS.items():
+            headers = bearer(defect(auth.mint, UUID(ANA)))
+            answer = await client.get("/roadmaps", params=OWN, headers=headers)
+            told = (
+                answer.status_code,
+                answer.headers["content-type"],
+                answer.headers.get_list("www-authenticate"),
+            )
+            if told != (401, "application/problem+json", ['Bearer error="invalid_token"']):
+                wrong.append((name, told))
+    assert wrong == []
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
+async def test_token_acts_as_its_subject(clients: Clients, auth: AuthServer, scheme: str) -> None:
+    """The scheme's case does not matter (RFC 9110)."""
+    async with clients.of("required") as client:
+        headers = {"Authorization": f"{scheme} {auth.mint.es256(ANA)}"}
+        made = await client.post("/generate_roadmap", json=WISH, headers=headers)
+        listed = await client.get("/roadmaps", params=OWN, headers=headers)
+    assert listed.json() == [made.json()]
+
+
+@pytest.mark.parametrize(
+    ("mode", "headers"), [("required", {}), ("optional", bearer("bad")), ("required", bearer("x"))]
+)
+async def test_body_of_nobody_is_not_read(
+    clients: Clients, mode: str, headers: dict[str, Any]
+) -> None:
+    """Whoever is refused costs nothing: not one byte of the body is taken."""
+    read = []
+
+    async def body() -> AsyncIterator[bytes]:
+        read.append(b"{")
+        yield b"{"
+
+    async with clients.of(mode) as client:
+        for path in ("/generate_roadmap", "/ask-assistant", "/task/update"):
+            answer = await client.post(
+                path, content=body(), headers=headers | {"Content-Type": "application/json"}
+            )
+            assert answer.status_code == 401
+    assert read == []
+
+
+@pytest.mark.parametrize("answer", [(503, b""), (200, b"<html>"), (200, b'{"keys":1}')])
+async def test_keys_out_of_reach(
+    clients: Clients, auth: AuthServer, answer: tuple[int, bytes]
+) -> None:
+    """Whose a token is cannot be told: try again. Who sends none is served as always."""
+    auth.answer = answer
+    headers = bearer(auth.mint.es256(ANA))
+    async with clients.of("optional") as client:
+        refused = await client.get("/roadmaps", params=OWN, headers=headers)
+        assert refused.status_code == 503
+        assert refused.json()["type"] == "urn:momentum-ai:problem:identity-unavailable"
+        assert refused.headers["retry-after"] == "5"
+        assert (await client.get("/roadmaps", params=OWN)).json() == []
+        assert (await client.get("/health", headers=headers)).status_code == 200
+        # What no key can save needs none.
+        bad = await client.get("/roadmaps", params=OWN, headers=bearer("bad"))
+        assert bad.status_code == 401
+    async with clients.of("required") as client:
+        assert (await client.get("/roadmaps", params=OWN, headers=headers)).status_code == 503
+        assert (await client.get("/roadmaps", params=OWN)).status_code == 401
+
+
+async def test_keys_are_fetched_for_tokens_alone(clients: Clients, auth: AuthServer) -> None:
+    """A frontend that sends no token costs the project's Auth nothing; one fetch serves many."""
+    async with clients.of("optional") as client:
+        await client.get("/roadmaps", params=OWN)
+        assert auth.fetches == 0
+        for user in (ANA, BEN, ANA):
+            own = {"user_id": user}
+            answer = await client.get(
+                "/roadmaps", params=own, headers=bearer(auth.mint.es256(user))
+            )
+            assert answer.status_code == 200
+    assert auth.fetches == 1
+
+
+async def test_idempotency_key_of_another_tells_nothing(clients: Clients, auth: AuthServer) -> None:
+    """The same key is another one for another user; whoever may not ask learns of no generation."""
+    key = {"Idempotency-Key": "the same"}
+    async with clients.of("optional") as client:
+        ana = bearer(auth.mint.es256(ANA)) | key
+        ben = bearer(auth.mint.es256(BEN)) | key
+        hers = await client.post("/generate_roadmap", json=WISH, headers=ana)
+        # Also where the request is another than hers, which for her would be a 422.
+        for goal in (WISH["goal"], "Play the guitar"):
+            refused = await client.post(
+                "/generate_roadmap", json=WISH | {"goal": goal}, headers=ben
+            )
+            assert refused.status_code == 403
+            assert "location" not in refused.headers
+        his = await client.post("/generate_roadmap", json=WISH | {"user_id": BEN}, headers=ben)
+        assert his.status_code == 200
+        assert his.json()["user_id"] == BEN
+        assert his.json()["roadmap_id"] != hers.json()["roadmap_id"]
+        assert his.headers["location"] != hers.headers["location"]
+        assert "idempotency-replayed" not in his.headers
+        hidden = await client.get(hers.headers["location"], headers=bearer(auth.mint.es256(BEN)))
+        assert hidden.status_code == 404
+
+
+async def test_another_users_and_nobodys_look_the_same(clients: Clients, auth: AuthServer) -> None:
+    """Nobody finds out by guessing which roadmaps, tasks and generations there are."""
+    ben = bearer(auth.mint.es256(BEN))
+    nobodys = "7f8c1c1e-3b7e-4b5e-9d56-000000000000"
+    async with clients.of("optional") as client:
+        made = await client.post("/generate_roadmap", json=WISH)
+        roadmap_id, generation = made.json()["roadmap_id"], made.headers["location"]
+        task = (await client.get(f"/roadmap/{roadmap_id}")).json()["tasks"][0]
+
+        async def told(method: str, path: str, task_id: str | None = None) -> dict[str, Any]:
+            """Return what Ben is told, but for the name of his request."""
+            body = {"task_id": task_id, "completed": True} if task_id else None
+            answer = await client.request(method, path, json=body, headers=ben)
+            problem: dict[str, Any] = answer.json()
+            assert problem["status"] == 404
+            return {name: problem[name] for name in ("type", "title", "detail")}
+
+        for rest in ("", "/weeks", "/week/1", "/week/52"):
+            hers = await told("GET", f"/roadmap/{roadmap_id}{rest}")
+            assert hers == await told("GET", f"/roadmap/4711{rest}")
+        deleted = await told("DELETE", f"/roadmap/{roadmap_id}?user_id={BEN}")
+        assert deleted == await told("DELETE", f"/roadmap/4711?user_id={BEN}")
+        updated = await told("POST", "/task/update", task["id"])
+        assert updated == await told("POST", "/task/update", nobodys)
+        for method, rest in (("GET", ""), ("GET", "/events"), ("DELETE", "")):
+            hers = await told(method, f"{generation}{rest}")
+            assert hers == await told(method, f"/generations/{nobodys}{rest}")
+
+
+@pytest.mark.parametrize("mode", ["optional", "required"])
+async def test_description_asks_for_a_token(clients: Clients, mode: str) -> None:
+    """So that Swagger UI's Authorize sends one; only where it is required, it is said to be."""
+    async with clients.of(mode) as client:
+        document = (await client.get("/openapi.json")).json()
+    described = {
+        (path, method): operation
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    }
+    ((name, scheme),) = document["components"]["securitySchemes"].items()
+    assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
+    assert "security" not in described.pop(("/health", "get"))
+    for operation in described.values():
+        assert operation["security"] == [{}, {name: []}][mode == "required" :]
+        assert {"401", "403", "503"} <= operation["responses"].keys()
+        assert "WWW-Authenticate" in operation["responses"]["401"]["headers"]

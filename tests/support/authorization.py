@@ -1,0 +1,168 @@
+"""The authorization matrix: every route, from every sender, whomever the request names.
+
+findings = await try_every_cell(url, backend, senders_of(mint, "ES256"), token_required=True)
+print(findings.cells, findings.statuses, findings.wrong)
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from uuid import uuid4
+
+import httpx
+
+from src.dao import Store
+from src.generations import Lease
+from tests.support.authorization_cells import (
+    ANA,
+    USERS,
+    Cell,
+    Expected,
+    Owned,
+    Sender,
+    all_cells,
+    expected,
+)
+from tests.support.backends import Backend
+from tests.support.plans import UNBOUNDED, asked_for, begun, roadmap_of, roadmap_of_texts
+
+ORIGIN = "http://localhost:3000"
+PROBLEM = "urn:momentum-ai:problem:"
+WAIT_SECONDS = 30
+
+_ROWS = f"""
+select 'roadmap', cast(roadmap_id as text), description, cast(is_active as text)
+from roadmaps where user_id = '{ANA}'
+union all
+select 'task', cast(id as text), task_text, cast(completed_at as text)
+from roadmap_tasks where roadmap_id in (select roadmap_id from roadmaps where user_id = '{ANA}')
+union all
+select 'generation', cast(generation_id as text), problem, cast(finished_at as text)
+from generations where user_id = '{ANA}'
+union all
+select 'question', cast(question_id as text), null, null from questions where user_id = '{ANA}'
+order by 1, 2
+"""  # noqa: S608  ours
+
+
+@dataclass
+class Findings:
+    """What the matrix came to; `wrong` has a sentence for each wrong cell."""
+
+    cells: int = 0
+    statuses: Counter[int] = field(default_factory=Counter)
+    wrong: list[str] = field(default_factory=list)
+
+
+async def try_every_cell(
+    url: str, backend: Backend, senders: dict[str, Sender], *, token_required: bool
+) -> Findings:
+    """Send every cell to the service at `url`, and look behind it into its database.
+
+    It needs room for some 100 generations, and a planner that makes them. `token_required` says
+    which mode the service is in.
+    """
+    findings = Findings()
+    store = await backend.open()
+    try:
+        async with httpx.AsyncClient(base_url=url, timeout=60) as client:
+            trial = _Trial(client, backend, store, await _new_possessions(store))
+            for cell in all_cells(senders):
+                wanted = expected(cell, token_required=token_required)
+                answer, fault = await trial.send(cell, wanted)
+                findings.cells += 1
+                findings.statuses[answer.status_code] += 1
+                if fault:
+                    findings.wrong.append(f"{cell}: {fault}")
+    finally:
+        await store.close()
+    return findings
+
+
+@dataclass(frozen=True)
+class _Trial:
+    client: httpx.AsyncClient
+    backend: Backend
+    store: Store
+    standing: Owned
+    """What Ana has all the time. Requests that may change what she has get something of its own."""
+
+    async def send(self, cell: Cell, wanted: Expected) -> tuple[httpx.Response, str | None]:
+        """Send a cell; return its answer and what is wrong with that, None where nothing is."""
+        writes = cell.route.writes
+        may_write = writes and wanted.status == cell.route.success
+        owned = await _new_possessions(self.store) if may_write else self.standing
+        before = self._rows() if writes else []
+        answer = await self.client.send(_request(self.client, cell, owned))
+        fault = next(_faults(answer, wanted, owned), None)
+        if answer.status_code == httpx.codes.ACCEPTED:
+            await self._until_finished(answer.headers["Location"], cell)
+        if writes and not may_write and self._rows() != before:
+            fault = "it has left a trace"
+        return answer, fault
+
+    def _rows(self) -> list[tuple[object, ...]]:
+        """Return from outside whatever a request could change that is Ana's."""
+        return self.backend.query(_ROWS)
+
+    async def _until_finished(self, location: str, cell: Cell) -> None:
+        """Wait for a generation, so that it leaves no trace beside the cells that follow."""
+        async with asyncio.timeout(WAIT_SECONDS):
+            while True:
+                answer = await self.client.get(location, headers=cell.sender.headers)
+                if answer.json()["state"] != "running":
+                    return
+                await asyncio.sleep(0.02)
+
+
+async def _new_possessions(store: Store) -> Owned:
+    """Give Ana a roadmap of one task, and a generation that somebody seems to work on."""
+    canary = f"canary{uuid4().hex}"
+    plan = roadmap_of_texts([canary], ANA)
+    request = plan.request.model_copy(update={"goal": canary})
+    record = await store.add_roadmap(
+        await begun(store, plan.model_copy(update={"request": request}))
+    )
+    roadmap_id = roadmap_of(record).roadmap_id
+    (task,) = await store.list_tasks(roadmap_id)
+    running = await store.generations.begin(
+        asked_for(request, ANA, key=str(uuid4())), Lease(seconds=3_600), UNBOUNDED
+    )
+    return Owned(roadmap_id, task.id, record.generation_id, running.generation_id, canary)
+
+
+def _request(client: httpx.AsyncClient, cell: Cell, owned: Owned) -> httpx.Request:
+    route = cell.route
+    user = {"user_id": str(USERS[cell.named])} if cell.named else {}
+    body = None
+    if route.body:
+        body = route.body(owned) | (user if route.naming == "body" else {})
+    return client.build_request(
+        route.method,
+        route.path.format(**vars(owned)),
+        params=user if route.naming == "query" else None,
+        json=body,
+        headers=[("Origin", ORIGIN), *route.headers.items(), *cell.sender.headers],
+    )
+
+
+def _faults(answer: httpx.Response, wanted: Expected, owned: Owned) -> Iterator[str]:
+    """Yield what is wrong with an answer, the worst first."""
+    if answer.status_code != wanted.status:
+        yield f"{answer.status_code} in place of {wanted.status}: {answer.text[:120]}"
+    told = f"{answer.headers}{answer.text}"
+    if wanted.shows is not None and (owned.canary in told) is not wanted.shows:
+        yield "it does not tell what it should" if wanted.shows else "it tells what is Ana's"
+    if answer.headers.get("Access-Control-Allow-Origin") != ORIGIN:
+        yield "a browser does not let its page read it"
+    if answer.headers.get("WWW-Authenticate") != wanted.challenge:
+        yield f"its challenge is {answer.headers.get('WWW-Authenticate')}"
+    if wanted.problem is None:
+        return
+    if answer.headers["Content-Type"] != "application/problem+json":
+        yield "it is no problem document"
+    elif answer.json()["type"] != f"{PROBLEM}{wanted.problem}":
+        yield f"it is {answer.json()['type']}"
+    if "Location" in answer.headers:
+        yield "it tells of a generation"

@@ -1,0 +1,84 @@
+"""The services on which the authorization matrix is tried: either database, either mode.
+
+with running_project(plane, directory) as project:
+    findings = await try_every_cell(
+        project.required.url, project.backend, senders_of(project.mint, "ES256"),
+        token_required=True,
+    )
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from secrets import token_hex
+
+from tests.support.backends import Backend, SqliteBackend, SupabaseBackend
+from tests.support.data_plane import DataPlane
+from tests.support.fault_proxy import running_proxy
+from tests.support.service import (
+    Service,
+    free_port,
+    gunicorn_command,
+    running_process,
+    uvicorn_command,
+)
+from tests.support.tokens import JWKS_PATH, TokenMint
+
+
+@dataclass(frozen=True)
+class Project:
+    """A Supabase project with its Auth, and a service on it in each mode, with two workers.
+
+    `variables` tell a further service of the project.
+    """
+
+    variables: dict[str, str]
+    backend: Backend
+    mint: TokenMint
+    optional: Service
+    required: Service
+
+
+@contextmanager
+def running_project(plane: DataPlane, directory: Path) -> Iterator[Project]:
+    """Run both services; the one that requires tokens alone knows the project's secret."""
+    with ExitStack() as stack:
+        # A way of its own: what other tests do to theirs, and forget of it, is nothing to us.
+        proxy = stack.enter_context(running_proxy(plane.rest_url))
+        mint = TokenMint(proxy.url, token_hex(32))
+        proxy.documents[JWKS_PATH] = json.dumps(mint.jwks()).encode()
+        variables = {
+            "SUPABASE_URL": proxy.url,
+            "SUPABASE_SERVICE_ROLE_KEY": plane.service_key,
+        }
+
+        def started(mode: str, **more: str) -> Service:
+            home, port = directory / mode, free_port()
+            home.mkdir()
+            environment = variables | more | {"AUTH_MODE": mode, "WEB_CONCURRENCY": "2"}
+            return stack.enter_context(running_process(gunicorn_command(), port, home, environment))
+
+        optional = started("optional")
+        required = started("required", SUPABASE_JWT_SECRET=mint.secret)
+        yield Project(variables, SupabaseBackend(plane), mint, optional, required)
+
+
+@dataclass(frozen=True)
+class Alone:
+    """A service on SQLite that knows a project's secret and nothing else of it."""
+
+    backend: Backend
+    mint: TokenMint
+    service: Service
+
+
+@contextmanager
+def running_alone(mode: str, directory: Path) -> Iterator[Alone]:
+    """Run such a service in a mode."""
+    mint = TokenMint("https://project.supabase.co", token_hex(32))
+    variables = {"AUTH_MODE": mode, "SUPABASE_JWT_SECRET": mint.secret}
+    port = free_port()
+    with running_process(uvicorn_command(port), port, directory, variables) as service:
+        yield Alone(SqliteBackend(directory / "momentum.db"), mint, service)

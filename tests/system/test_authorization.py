@@ -1,0 +1,111 @@
+"""Who may do what, on the services that people run: the whole matrix, in both modes."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+import httpx
+import pytest
+
+from tests.support.authorization import Findings, try_every_cell
+from tests.support.authorization_cells import ANA, senders_of
+from tests.support.authorized_services import Project, running_alone, running_project
+from tests.support.data_plane import DataPlane
+from tests.support.service import free_port, running_process, uvicorn_command
+
+OPEN_DOOR = "whoever knows a user_id can act for that user"
+
+
+@pytest.fixture(scope="module")
+def project(
+    session_data_plane: DataPlane, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Project]:
+    session_data_plane.reset()
+    with running_project(session_data_plane, tmp_path_factory.mktemp("project")) as project:
+        yield project
+
+
+def assert_right(findings: Findings) -> None:
+    assert findings.wrong == []
+    assert findings.cells > 1_000
+    assert {200, 401, 404, 422} <= findings.statuses.keys()
+
+
+@pytest.mark.timeout(300)
+async def test_without_a_token_as_before_and_with_one_as_its_subject(project: Project) -> None:
+    """Optional: a token is believed or refused, and never ignored."""
+    senders = senders_of(project.mint, "ES256")
+    url = project.optional.url
+    findings = await try_every_cell(url, project.backend, senders, token_required=False)
+    assert_right(findings)
+    assert findings.statuses[403] > 0
+
+
+@pytest.mark.timeout(300)
+async def test_nothing_without_a_token(project: Project) -> None:
+    """Required: only liveness, the docs and preflights answer to nobody in particular."""
+    senders = senders_of(project.mint, "ES256")
+    url = project.required.url
+    findings = await try_every_cell(url, project.backend, senders, token_required=True)
+    assert_right(findings)
+
+
+@pytest.mark.parametrize("algorithm", ["RS256", "HS256"])
+async def test_the_same_however_tokens_are_signed(
+    project: Project, algorithm: Literal["RS256", "HS256"]
+) -> None:
+    """The other published key, and the secret where the service knows it."""
+    senders = senders_of(project.mint, algorithm)
+    few = {name: senders[name] for name in ("owner", "other", "wrong key")}
+    url = project.required.url
+    findings = await try_every_cell(url, project.backend, few, token_required=True)
+    assert findings.wrong == []
+    assert findings.statuses[200] > 30
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("mode", ["optional", "required"])
+async def test_the_same_without_supabase(tmp_path: Path, mode: str) -> None:
+    """On the embedded file the secret is enough. There nobody is warned: it is one's own file."""
+    required = mode == "required"
+    with running_alone(mode, tmp_path) as alone:
+        senders = senders_of(alone.mint, "HS256")
+        findings = await try_every_cell(
+            alone.service.url, alone.backend, senders, token_required=required
+        )
+        assert_right(findings)
+        assert OPEN_DOOR not in alone.service.log
+
+
+def test_open_door_is_told_once(project: Project) -> None:
+    """The operator reads it once, not once per worker, and only where the door is open."""
+    assert project.optional.log.count(OPEN_DOOR) == 1
+    assert "AUTH_MODE=required" in project.optional.log
+    assert OPEN_DOOR not in project.required.log
+
+
+def test_open_door_is_told_without_gunicorn_too(project: Project, tmp_path: Path) -> None:
+    """A service of one process, as in development, tells it by itself."""
+    port = free_port()
+    with running_process(uvicorn_command(port), port, tmp_path, project.variables) as service:
+        assert service.log.count(OPEN_DOOR) == 1
+
+
+@pytest.mark.parametrize("size", [60_000, 5_000_000])
+def test_refusal_arrives_beside_a_body(project: Project, size: int) -> None:
+    """A client that is still sending reads the 401 all the same, not a broken connection."""
+    for _ in range(20):
+        with httpx.Client(base_url=project.required.url) as client:
+            answer = client.post("/generate_roadmap", json={"goal": "x" * size})
+            assert answer.status_code == 401
+
+
+def test_secret_is_believed_only_where_it_is_set(project: Project) -> None:
+    """Without the setting nobody becomes anonymous by a token of that kind, either."""
+    headers = {"Authorization": f"Bearer {project.mint.hs256(ANA)}"}
+    params = {"user_id": str(ANA)}
+    statuses = [
+        httpx.get(f"{service.url}/roadmaps", params=params, headers=headers).status_code
+        for service in (project.optional, project.required)
+    ]
+    assert statuses == [401, 200]
