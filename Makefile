@@ -27,7 +27,8 @@ types: $(VENV)/.test-ready
 	$(VENV)/bin/mypy
 
 pytest: $(VENV)/.test-ready tests/support/node_modules/.ready
-	$(VENV)/bin/pytest
+	$(VENV)/bin/pytest -m "not alone" -n auto --dist loadfile
+	$(VENV)/bin/pytest -m alone
 
 # How soon a roadmap is there, beside one long completion (about six minutes).
 bench-generate: $(VENV)/.test-ready

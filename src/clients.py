@@ -28,8 +28,10 @@ class ClientIdentifier:
 
     def _network(self, scope: Scope) -> str:
         peer = scope["client"][0] if scope.get("client") else ""
-        told = Headers(scope=scope).get(self._trusted_header, "") if self._trusted_header else ""
-        # Of a list, each proxy adds what it saw at the end: the last entry is our proxy's own.
+        name = self._trusted_header
+        # Each proxy adds what it saw at the end, to the list or as another header: the last entry
+        # is our proxy's own.
+        told = ",".join(Headers(scope=scope).getlist(name)) if name else ""
         for address in (told.rpartition(",")[2].strip(), peer):
             try:
                 ip = ipaddress.ip_address(address)

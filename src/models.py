@@ -49,6 +49,11 @@ def _visible_text(value: str) -> str:
     return value
 
 
+_VISIBLE_TEXT = r"^[^\u0000]*[\p{L}\p{M}\p{N}\p{P}\p{S}][^\u0000]*$"
+_SHOWN = Field(json_schema_extra={"pattern": _VISIBLE_TEXT})
+"""The rule of `_visible_text` as JSON Schema has it, for clients."""
+
+
 def _lower_case(value: object) -> object:
     return value.lower() if isinstance(value, str) else value
 
@@ -61,14 +66,17 @@ Goal = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_GOAL_LENGTH),
     AfterValidator(_visible_text),
+    _SHOWN,
 ]
 Question = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_QUESTION_LENGTH),
     AfterValidator(_visible_text),
+    _SHOWN,
 ]
-WeekCount = Annotated[int, BeforeValidator(_json_number), Field(ge=1, le=MAX_WEEKS)]
-DayNumber = Annotated[int, BeforeValidator(_json_number), Field(ge=1, le=DAYS_PER_WEEK)]
+# Bounds stand next to their type: after a validator, JSON Schema would not know their names.
+WeekCount = Annotated[int, Field(ge=1, le=MAX_WEEKS), BeforeValidator(_json_number)]
+DayNumber = Annotated[int, Field(ge=1, le=DAYS_PER_WEEK), BeforeValidator(_json_number)]
 WholeOrHalf = Annotated[
     float,
     PlainSerializer(_whole_when_whole, return_type=int | float, when_used="json"),
@@ -77,10 +85,10 @@ WholeOrHalf = Annotated[
 """Hours: leaves as the JSON number that came in, `2` and not `2.0`."""
 DailyHours = Annotated[
     WholeOrHalf,
-    BeforeValidator(_json_number),
     Field(ge=0.5, le=8, multiple_of=0.5, allow_inf_nan=False),
+    BeforeValidator(_json_number),
 ]
-RoadmapId = Annotated[int, BeforeValidator(_json_number), Field(ge=1, le=MAX_ID)]
+RoadmapId = Annotated[int, Field(ge=1, le=MAX_ID), BeforeValidator(_json_number)]
 
 
 def _in_utc(value: datetime) -> datetime:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from uuid import uuid4
 
+import anyio
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -58,7 +59,9 @@ class RequestContextMiddleware:
 
         try:
             await self._app(scope, receive, send_named)
-        except Exception:
+        except Exception as error:
+            if status and _is_departure(error):
+                return  # The client has left the stream; nobody is there to be told.
             logger.exception("unexpected error")
             if status:
                 raise  # The answer has begun; the server can only cut it.
@@ -86,6 +89,15 @@ class RequestContextMiddleware:
         except Exception:
             logger.exception("cannot start, or cannot end in order")
             raise
+
+
+def _is_departure(error: Exception) -> bool:
+    """Return whether an answer merely ended before what writes to it did.
+
+    When a client leaves, FastAPI closes an event stream before it stops the stream's writer.
+    """
+    _, others = BaseExceptionGroup("", [error]).split(anyio.BrokenResourceError)
+    return others is None
 
 
 def _template(scope: Scope) -> str:

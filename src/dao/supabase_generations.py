@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import TypeAdapter
 
 from src.dao.postgrest_client import IDEMPOTENT_WRITE, PostgrestClient, fitting
-from src.errors import GenerationNotFoundError, LeaseLostError
+from src.errors import GenerationNotFoundError, LeaseLostError, StoreUnavailableError
 from src.generations import (
     MOST_RESUMPTIONS,
     PART_KINDS,
@@ -80,7 +80,8 @@ class SupabaseGenerations:
                 .order("number")
                 .limit(PARTS_PER_REQUEST)
             )
-            page = (await self._client.read(query)).data
+            # Not in the clients' queue: who has taken a generation over needs them.
+            page = (await self._client.execute(query, retry_on=(StoreUnavailableError,))).data
             parts += (PART_KINDS[row["kind"]].model_validate(row["part"]) for row in page)
             if len(page) < PARTS_PER_REQUEST:
                 return parts

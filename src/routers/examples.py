@@ -1,8 +1,16 @@
 """What the API description shows: requests that one can execute, and what they answer."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from src.dependencies import EXAMPLE_USER
+
+
+class EventStream(NamedTuple):
+    """What an event stream tells: the names of its events, and an excerpt."""
+
+    names: tuple[str, ...]
+    excerpt: str
+
 
 ROADMAP = {
     "roadmap_id": 1,
@@ -69,7 +77,9 @@ ASSISTANT_ANSWER = {
 SUCCESS = {"success": True}
 
 
-GENERATION_EVENTS = """\
+GENERATION_EVENTS = EventStream(
+    ("outline", "day", "week", "saved", "problem"),
+    """\
 event: day
 data: {"week_number":1,"weekly_goal":"…","day":{"day_number":1,"tasks":[{"text":"…","effort":\
 "light","category":"reading"}]}}
@@ -82,7 +92,8 @@ id: 2
 event: saved
 data: {"roadmap_id":1,"user_id":"…","description":"…"}
 id: 30
-"""
+""",
+)
 
 GENERATION_STATUS = {
     "generation_id": "3f6c1d52-7d0b-4d55-9a53-0c5a3d8d7b10",
@@ -103,14 +114,28 @@ GENERATION_STATUS = {
     },
 }
 
-ANSWER_EVENTS = """\
+ANSWER_EVENTS = EventStream(
+    ("token", "answer", "problem"),
+    """\
 event: token
 data: "Start with "
 
 event: answer
 data: {"response":"Start with the exercises of day 1.","sources":[]}
-"""
+""",
+)
 
+
+PREFER: dict[str, Any] = {
+    "name": "Prefer",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string"},
+    "description": "With `respond-async` the answer is 202 at once (RFC 7240). Other preferences"
+    " are ignored.",
+    # Not `respond-async`: who executes the example wants to see a roadmap.
+    "examples": {"wait as usual": {"value": "wait=60"}},
+}
 
 ACCEPTED: dict[str, Any] = {
     "description": "Accepted, with `Prefer: respond-async`",
@@ -130,18 +155,21 @@ ACCEPTED: dict[str, Any] = {
 }
 
 
-def event_stream(events: str) -> dict[int | str, dict[str, Any]]:
+def event_stream(events: EventStream) -> dict[int | str, dict[str, Any]]:
     """Return the description of an answer 200 that is an event stream."""
     return {200: {"content": {"text/event-stream": _stream_of(events)}}}
 
 
 def answers(
-    value: object, headers: dict[str, str] | None = None, events: str | None = None
+    value: object,
+    headers: dict[str, str] | None = None,
+    events: EventStream | None = None,
+    links: dict[str, dict[str, Any]] | None = None,
 ) -> dict[int | str, dict[str, Any]]:
     """Return the description of an answer 200.
 
-    It has an example, its headers' meanings by name, and an example of the event stream that a
-    client gets instead which accepts `text/event-stream`.
+    It has an example, its headers' meanings by name, an example of the event stream that a
+    client gets instead which accepts `text/event-stream`, and where its values lead to.
     """
     described = {
         name: {"description": meaning, "schema": {"type": "string"}}
@@ -150,8 +178,18 @@ def answers(
     content: dict[str, Any] = {"application/json": {"example": value}}
     if events is not None:
         content["text/event-stream"] = _stream_of(events)
-    return {200: {"content": content, "headers": described}}
+    return {200: {"content": content, "headers": described, "links": links or {}}}
 
 
-def _stream_of(events: str) -> dict[str, Any]:
-    return {"schema": {"type": "string"}, "example": events}
+def _stream_of(events: EventStream) -> dict[str, Any]:
+    # As OpenAPI 3.2 describes a stream, and FastAPI already: by one of its events.
+    event = {
+        "type": "object",
+        "required": ["event", "data"],
+        "properties": {
+            "event": {"type": "string", "enum": list(events.names)},
+            "data": {"type": "string", "contentMediaType": "application/json"},
+            "id": {"type": "string"},
+        },
+    }
+    return {"itemSchema": event, "example": events.excerpt}

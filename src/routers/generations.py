@@ -26,7 +26,7 @@ from src.errors import (
 from src.generations import PART_KINDS, GenerationRecord
 from src.models import GenerationStatus, SavedRoadmap, Success
 from src.problems import STORE_ERRORS, error_responses, problem_of
-from src.routers import examples
+from src.routers import examples, links
 from src.routers.examples import answers
 from src.services.roadmap_generator import RoadmapGenerator
 
@@ -81,7 +81,7 @@ async def told(
 @router.get(
     "/generations/{generation_id}",
     summary="Tell how a generation goes",
-    responses=answers(examples.GENERATION_STATUS)
+    responses=answers(examples.GENERATION_STATUS, links=links.GENERATION_READ)
     | error_responses(GenerationNotFoundError, *STORE_ERRORS),
 )
 async def get_generation(
@@ -96,12 +96,12 @@ async def _followed(
     generator: Generator,
     owner: OptionalOwner,
     last_event_id: LastEventId = 0,
-) -> int:
+) -> tuple[UUID, int]:
     # Before the stream begins: an unknown generation is a 404 here too.
     record = await generator.record(generation_id, owner)
     if record.finished_at and last_event_id and await generator.has_told(record, last_event_id):
         raise HTTPException(204)  # So that an EventSource asks no more.
-    return last_event_id
+    return generation_id, last_event_id
 
 
 @router.get(
@@ -113,15 +113,13 @@ async def _followed(
     | error_responses(GenerationNotFoundError, *STORE_ERRORS),
 )
 async def follow_generation(
-    generation_id: GenerationIdInPath,
-    generator: Generator,
-    last_event_id: Annotated[int, Depends(_followed)],
+    followed: Annotated[tuple[UUID, int], Depends(_followed)], generator: Generator
 ) -> AsyncGenerator[ServerSentEvent, None]:
     """Tell every event after `Last-Event-ID`, of whichever server makes the roadmap.
 
     A stream that ends without `saved` or a numbered `problem` is to be asked for again.
     """
-    async for event in told(generator, generation_id, last_event_id):
+    async for event in told(generator, *followed):
         yield event
 
 

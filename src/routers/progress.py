@@ -12,7 +12,7 @@ from src.dependencies import (
 from src.errors import RoadmapNotFoundError, WeekNotFoundError
 from src.models import RoadmapTasks, WeekDetail, WeekProgress
 from src.problems import STORE_ERRORS, error_responses
-from src.routers import examples
+from src.routers import examples, links
 from src.routers.examples import answers
 
 router = APIRouter(tags=["progress"], dependencies=[Depends(refuse_several_users)])
@@ -21,7 +21,7 @@ router = APIRouter(tags=["progress"], dependencies=[Depends(refuse_several_users
 @router.get(
     "/roadmap/{roadmap_id}",
     summary="Fetch all tasks of a roadmap",
-    responses=answers({"tasks": [examples.TASK]})
+    responses=answers({"tasks": [examples.TASK]}, links=links.TASKS_READ)
     | error_responses(RoadmapNotFoundError, *STORE_ERRORS),
 )
 async def get_roadmap_tasks(
@@ -34,7 +34,8 @@ async def get_roadmap_tasks(
 @router.get(
     "/roadmap/{roadmap_id}/weeks",
     summary="List the weeks of a roadmap with their progress",
-    responses=answers([examples.WEEK]) | error_responses(RoadmapNotFoundError, *STORE_ERRORS),
+    responses=answers([examples.WEEK], links=links.WEEKS_READ)
+    | error_responses(RoadmapNotFoundError, *STORE_ERRORS),
 )
 async def list_weeks(
     roadmap_id: RoadmapIdInPath, progress: Progress, owner: OptionalOwner

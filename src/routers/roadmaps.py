@@ -38,7 +38,7 @@ from src.problems import (
     STORE_ERRORS,
     error_responses,
 )
-from src.routers import examples
+from src.routers import examples, links
 from src.routers.examples import answers
 from src.routers.generations import status_of, told
 from src.services.roadmap_generator import Begun
@@ -92,8 +92,9 @@ BegunGeneration = Annotated[Begun, Depends(_begun)]
             REPLAYED_HEADER: "`true` where the answer was first given to an earlier request.",
             "Location": "Where the generation is told of.",
         },
+        links=links.ROADMAP_MADE,
     )
-    | {202: examples.ACCEPTED}
+    | {202: examples.ACCEPTED | {"links": links.GENERATION_ACCEPTED}}
     | error_responses(
         *MODEL_ERRORS,
         *STORE_ERRORS,
@@ -109,6 +110,7 @@ BegunGeneration = Annotated[Begun, Depends(_begun)]
         ShuttingDownError,
         statuses=BODY_STATUSES,
     ),
+    openapi_extra={"parameters": [examples.PREFER]},  # read where the route is chosen
 )
 async def generate_roadmap(begun: BegunGeneration, generator: Generator) -> Roadmap:
     """Plan week by week, then store the roadmap whole; if anything fails, nothing is stored.
@@ -143,7 +145,8 @@ async def watch_roadmap_generation(
 @router.get(
     "/roadmaps",
     summary="List a user's roadmaps, newest first",
-    responses=answers([examples.ROADMAP]) | error_responses(*STORE_ERRORS),
+    responses=answers([examples.ROADMAP], links=links.ROADMAPS_LISTED)
+    | error_responses(*STORE_ERRORS),
 )
 async def list_roadmaps(owner: Owner, generator: Generator) -> list[Roadmap]:
     """Return an empty list for a user without roadmaps."""

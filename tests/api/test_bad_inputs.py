@@ -215,3 +215,77 @@ async def test_addresses_and_methods_that_do_not_exist(
 ) -> None:
     """They are problem documents too."""
     assert_problem(await client.request(method, path), status)
+
+
+@pytest.mark.parametrize(("method", "suffix"), [("GET", ""), ("DELETE", ""), ("GET", "/events")])
+@pytest.mark.parametrize(
+    "identifier", ["1", "nan", CANARY, "%00", "%ff", f"{ANA}0", "9" * 5000, f"%20{ANA}%00"]
+)
+async def test_ids_of_generations(
+    client: httpx.AsyncClient, method: str, suffix: str, identifier: str
+) -> None:
+    """An id that no generation can have is 422, before the database is asked."""
+    answer = await client.request(method, f"/generations/{identifier}{suffix}")
+    assert_problem(answer, 422)
+    assert [error["field"] for error in answer.json()["errors"]] == ["generation_id"]
+
+
+@pytest.mark.parametrize("query", ["user_id=", f"user_id={CANARY}", f"user_id={ANA}&user_id={ANA}"])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/roadmap/1"),
+        ("GET", "/roadmap/1/weeks"),
+        ("GET", "/roadmap/1/week/1"),
+        ("GET", f"/generations/{ANA}"),
+        ("DELETE", f"/generations/{ANA}"),
+        ("GET", f"/generations/{ANA}/events"),
+    ],
+)
+async def test_owners_that_are_none(
+    client: httpx.AsyncClient, method: str, path: str, query: str
+) -> None:
+    """Where an owner may be named, a malformed one is 422 and not taken for none."""
+    answer = await client.request(method, f"{path}?{query}")
+    assert_problem(answer, 422)
+    assert [error["field"] for error in answer.json()["errors"]] == ["user_id"]
+
+
+@pytest.mark.parametrize(
+    "key",
+    [b"", b" ", b"k" * 256, b"a\tb", "sch\u00f6n".encode(), b"\xff\xfe", CANARY.encode() * 30],
+)
+async def test_idempotency_keys(client: httpx.AsyncClient, key: bytes) -> None:
+    """A key is 1 to 255 visible ASCII characters and blanks between them."""
+    headers = {b"Idempotency-Key": key, b"Content-Type": b"application/json"}
+    answer = await client.post("/generate_roadmap", content=json.dumps(WISH), headers=headers)
+    assert_problem(answer, 422)
+    assert [error["field"] for error in answer.json()["errors"]] == ["idempotency-key"]
+
+
+@pytest.mark.parametrize("number", [b"-1", b"419", b"1.5", b"nan", b"9" * 5000, CANARY.encode()])
+async def test_last_event_ids(client: httpx.AsyncClient, number: bytes) -> None:
+    """An event's number is one that a generation can have."""
+    headers = {b"Last-Event-ID": number}
+    answer = await client.get(f"/generations/{ANA}/events", headers=headers)
+    assert_problem(answer, 422)
+    assert [error["field"] for error in answer.json()["errors"]] == ["last-event-id"]
+
+
+@pytest.mark.parametrize(
+    "preference", [b"", b";;,,=", b"respond-async-not", b"wait=-1", b"\xff\xfe", b"x" * 5000]
+)
+async def test_preferences_that_mean_nothing(client: httpx.AsyncClient, preference: bytes) -> None:
+    """Preferences that are not understood are ignored (RFC 7240)."""
+    headers = {b"Prefer": preference, b"Content-Type": b"application/json"}
+    answer = await client.post("/generate_roadmap", content=json.dumps(WISH), headers=headers)
+    assert answer.status_code == 200
+    assert "preference-applied" not in answer.headers
+
+
+async def test_allow_names_every_method_of_an_address(client: httpx.AsyncClient) -> None:
+    """A refused method is answered with all that the address takes (RFC 9110)."""
+    for path in ("/roadmap/1", f"/generations/{ANA}"):
+        answer = await client.put(path)
+        assert_problem(answer, 405)
+        assert answer.headers["allow"] == "DELETE, GET"

@@ -6,6 +6,7 @@ from tests.support.crash import crash
 from tests.support.crash_report import CrashPlan
 
 
+@pytest.mark.alone
 @pytest.mark.timeout(240)
 async def test_kills_and_stops_under_load() -> None:
     """Kills of workers, PostgreSQL and PostgREST leave one whole roadmap per key, bought once."""

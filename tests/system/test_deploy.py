@@ -149,6 +149,7 @@ async def resumed(url: str, location: str) -> dict[str, Any]:
             await asyncio.sleep(0.2)
 
 
+@pytest.mark.alone
 @pytest.mark.timeout(180)
 async def test_deploy_drops_nothing(data_plane: DataPlane, tmp_path: Path) -> None:
     """SIGTERM to the old master under load: no request is dropped, every generation is finished.

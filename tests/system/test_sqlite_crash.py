@@ -40,6 +40,7 @@ async def tick_off(url: str, load: KeyedLoad, statuses: Counter[int]) -> None:
             await asyncio.sleep(0.02)
 
 
+@pytest.mark.alone
 @pytest.mark.timeout(180)
 async def test_four_writers_are_killed_on_one_file(tmp_path: Path) -> None:
     """Sixty kills leave a sound file with one whole roadmap per key, and no lock is ever told."""

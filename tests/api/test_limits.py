@@ -1,0 +1,389 @@
+"""What a client is told that asks for too much, and by what the service knows the client."""
+
+import asyncio
+import re
+import sqlite3
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from src.dao import open_store, postgrest_client, sqlite_file
+from src.settings import Settings
+from tests.api.conftest import ANA, BEN, WISH
+from tests.api.replicas import GatedPlanner, Replica, replica
+from tests.support.backends import Backend
+from tests.support.data_plane import DataPlane
+from tests.support.fault_proxy import Fault, FaultProxy
+from tests.support.service import free_port, gunicorn_command, running_process, uvicorn_command
+from tests.support.settings import isolated_settings
+
+ALL_PARTS = 1_000
+ORIGIN = {"Origin": "http://localhost:3000"}
+FORMS: dict[str, dict[str, str]] = {
+    "plain": {},
+    "stream": {"Accept": "text/event-stream"},
+    "later": {"Prefer": "respond-async"},
+}
+HOUR, DAY = 3_600, 86_400
+
+# The draft: a structured list of one string with parameters; quotas and seconds are integers.
+RATE_LIMIT = re.compile(r'"(?P<policy>[ -!#-~]+)";r=0;t=(?P<t>[1-9]\d*)')
+RATE_LIMIT_POLICY = re.compile(
+    r'"(?P<policy>[ -!#-~]+)";q=(?P<q>\d+)(;w=(?P<w>[1-9]\d*)|;qu="(?P<qu>concurrent-requests)")'
+)
+
+LIMITS: dict[str, tuple[str, int | None]] = {
+    "generations-at-once": ("generations_at_once", None),
+    "generations-per-hour": ("generations_per_hour", HOUR),
+    "generations-per-day": ("generations_per_day", DAY),
+    "questions-per-hour": ("questions_per_hour", HOUR),
+}
+
+
+def wish(user_id: str = ANA) -> dict[str, Any]:
+    return WISH | {"user_id": user_id, "goal": f"Learn {uuid4()}", "duration_weeks": 1}
+
+
+@asynccontextmanager
+async def running(
+    settings: Settings, backend: Backend, planner: GatedPlanner | None = None
+) -> AsyncIterator[Replica]:
+    async with replica(settings, await backend.open(), planner) as on:
+        yield on
+
+
+async def make_roadmap(on: Replica, user_id: str) -> int:
+    answer = await on.client.post("/generate_roadmap", json=wish(user_id))
+    assert answer.status_code == 200, answer.text
+    roadmap_id: int = answer.json()["roadmap_id"]
+    return roadmap_id
+
+
+async def ask(
+    on: Replica, user_id: str, roadmap_id: int, headers: dict[str, str] | None = None
+) -> httpx.Response:
+    body = {"user_id": user_id, "roadmap_id": roadmap_id, "input_data": "What comes first?"}
+    return await on.client.post("/ask-assistant", json=body, headers=headers)
+
+
+def assert_refused(answer: httpx.Response, policy: str, window: int | None) -> None:
+    """Assert that a refusal tells people and programs what they need."""
+    assert answer.status_code == 429, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem = answer.json()
+    assert problem["type"] == "urn:momentum-ai:problem:limit-reached"
+    assert problem["status"] == 429
+    assert problem["detail"].endswith("Try again later.")
+    assert ANA not in answer.text
+    assert BEN not in answer.text
+
+    limit = RATE_LIMIT.fullmatch(answer.headers["ratelimit"])
+    assert limit is not None
+    assert limit["policy"] == policy
+    # A client that waits as told is not too early by the other field.
+    assert answer.headers["retry-after"] == limit["t"]
+    assert int(limit["t"]) == pytest.approx(window or 10, abs=10 if window else 0)
+    if policy == "budget-per-day":
+        assert "ratelimit-policy" not in answer.headers  # there is no unit for dollars
+    else:
+        told = RATE_LIMIT_POLICY.fullmatch(answer.headers["ratelimit-policy"])
+        assert told is not None
+        assert (told["policy"], told["q"]) == (policy, "1")
+        assert (told["w"], told["qu"]) == (
+            (str(window), None) if window else (None, "concurrent-requests")
+        )
+
+    assert answer.headers["access-control-allow-origin"] == ORIGIN["Origin"]
+    exposed = answer.headers["access-control-expose-headers"].split(", ")
+    assert {"RateLimit", "RateLimit-Policy", "Retry-After"} <= set(exposed)
+
+
+# --- What is told -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("of_an_address", [False, True], ids=["user", "address"])
+@pytest.mark.parametrize("name", [name for name in LIMITS if name.startswith("generations")])
+async def test_generation_beyond_a_limit(
+    *,
+    monkeypatch: pytest.MonkeyPatch,
+    backend: Backend,
+    name: str,
+    of_an_address: bool,
+    form: str,
+) -> None:
+    """It is a 429 before anything begins, in whatever form the answer was wanted."""
+    setting, window = LIMITS[name]
+    settings = isolated_settings(monkeypatch, **{setting: 1, "learners_per_address": 1})
+    asker = BEN if of_an_address else ANA
+    async with running(settings, backend, GatedPlanner(0)) as on:
+        first = await on.client.post("/generate_roadmap", json=wish(), headers=FORMS["later"])
+        assert first.status_code == 202, first.text
+        answer = await on.client.post(
+            "/generate_roadmap", json=wish(asker), headers=FORMS[form] | ORIGIN
+        )
+        assert_refused(answer, f"{name}-of-an-address" if of_an_address else name, window)
+        who = "From your network" if of_an_address else "For this user"
+        assert answer.json()["detail"].startswith(who)
+        assert backend.query("select count(*) from generations") == [(1,)]
+
+
+@pytest.mark.parametrize("form", ["plain", "stream"])
+@pytest.mark.parametrize("of_an_address", [False, True], ids=["user", "address"])
+async def test_question_beyond_a_limit(
+    *, monkeypatch: pytest.MonkeyPatch, backend: Backend, of_an_address: bool, form: str
+) -> None:
+    """It is a 429 before anything is told; another learner's roadmap stays a 404."""
+    settings = isolated_settings(monkeypatch, questions_per_hour=1, learners_per_address=1)
+    asker = BEN if of_an_address else ANA
+    async with running(settings, backend) as on:
+        roadmap_id = await make_roadmap(on, ANA)
+        asked_about = await make_roadmap(on, asker)
+        assert (await ask(on, ANA, roadmap_id)).status_code == 200
+        answer = await ask(on, asker, asked_about, FORMS[form] | ORIGIN)
+        name = "questions-per-hour"
+        assert_refused(answer, f"{name}-of-an-address" if of_an_address else name, HOUR)
+        assert (await ask(on, asker, 999_999)).status_code == 404
+        assert backend.query("select count(*) from questions") == [(1,)]
+
+
+@pytest.mark.parametrize("form", FORMS)
+async def test_generation_beyond_the_budget(
+    monkeypatch: pytest.MonkeyPatch, backend: Backend, form: str
+) -> None:
+    """The longer a plan, the more is reserved for it; without room nothing begins."""
+    settings = isolated_settings(
+        monkeypatch,
+        openai_api_key="key",
+        reserved_dollars_per_week=0.25,
+        daily_budget_dollars=0.5,
+    )
+    async with running(settings, backend, GatedPlanner(0)) as on:
+        long = wish() | {"duration_weeks": 3}
+        answer = await on.client.post("/generate_roadmap", json=long, headers=FORMS[form] | ORIGIN)
+        assert_refused(answer, "budget-per-day", DAY)
+        fits = wish() | {"duration_weeks": 2}
+        begun = await on.client.post("/generate_roadmap", json=fits, headers=FORMS["later"])
+        assert begun.status_code == 202
+        answer = await on.client.post(
+            "/generate_roadmap", json=wish(BEN), headers=FORMS[form] | ORIGIN
+        )
+        assert_refused(answer, "budget-per-day", DAY)
+
+
+@pytest.mark.parametrize("form", ["plain", "stream"])
+async def test_question_beyond_the_budget(
+    monkeypatch: pytest.MonkeyPatch, backend: Backend, form: str
+) -> None:
+    """No model is asked: there is none behind the key of this test."""
+    settings = isolated_settings(
+        monkeypatch,
+        openai_api_key="key",
+        openai_base_url="http://127.0.0.1:9/v1",
+        reserved_dollars_per_week=0,
+        daily_budget_dollars=0,
+    )
+    async with running(settings, backend, GatedPlanner(ALL_PARTS)) as on:
+        answer = await ask(on, ANA, await make_roadmap(on, ANA), FORMS[form] | ORIGIN)
+        assert_refused(answer, "budget-per-day", DAY)
+        assert backend.query("select count(*) from questions") == [(0,)]
+
+
+async def test_offline_needs_no_budget(monkeypatch: pytest.MonkeyPatch, backend: Backend) -> None:
+    """Without a model nobody has to pay, and nobody is refused for money."""
+    async with running(isolated_settings(monkeypatch, daily_budget_dollars=0), backend) as on:
+        assert (await ask(on, ANA, await make_roadmap(on, ANA))).status_code == 200
+        assert backend.query("select sum(dollars) from ledger") == [(0,)]
+
+
+async def test_same_request_again_is_not_refused(
+    monkeypatch: pytest.MonkeyPatch, backend: Backend
+) -> None:
+    """A retry with its key gets its roadmap, also where there is room for nothing new."""
+    settings = isolated_settings(monkeypatch, generations_per_hour=1)
+    async with running(settings, backend) as on:
+        body, key = wish(), {"Idempotency-Key": "k"}
+        first = await on.client.post("/generate_roadmap", json=body, headers=key)
+        again = await on.client.post("/generate_roadmap", json=body, headers=key)
+        assert (first.status_code, again.status_code) == (200, 200)
+        assert again.json() == first.json()
+        assert again.headers["idempotency-replayed"] == "true"
+        refused = await on.client.post("/generate_roadmap", json=wish(), headers=ORIGIN)
+        assert_refused(refused, "generations-per-hour", HOUR)
+
+
+async def test_reading_is_not_limited(monkeypatch: pytest.MonkeyPatch, backend: Backend) -> None:
+    """Whoever has reached every limit still reads, ticks off and deletes."""
+    limits = dict.fromkeys((setting for setting, _ in LIMITS.values()), 1)
+    async with running(isolated_settings(monkeypatch, **limits), backend) as on:
+        roadmap_id = await make_roadmap(on, ANA)
+        assert (await ask(on, ANA, roadmap_id)).status_code == 200
+        assert (await ask(on, ANA, roadmap_id)).status_code == 429
+        tasks = (await on.client.get(f"/roadmap/{roadmap_id}")).json()["tasks"]
+        done = {"task_id": tasks[0]["id"], "completed": True}
+        assert (await on.client.post("/task/update", json=done)).status_code == 200
+        path = f"/roadmap/{roadmap_id}?user_id={ANA}"
+        assert (await on.client.delete(path)).status_code == 200
+
+
+async def test_ordinary_learners_never_meet_the_defaults(
+    settings: Settings, backend: Backend
+) -> None:
+    """Nor does a family that shares an address, on the evening on which all discover the service.
+
+    Three wishes at once, a dozen in an hour, and a question a minute are much for one learner.
+    """
+    async with running(settings, backend) as on:
+        for user_id in (str(uuid4()) for _ in range(4)):
+            for _ in range(4):
+                roadmaps = await asyncio.gather(*(make_roadmap(on, user_id) for _ in range(3)))
+            answers = [await ask(on, user_id, roadmaps[0]) for _ in range(20)]
+            assert {answer.status_code for answer in answers} == {200}
+
+
+# --- Whose address it is ----------------------------------------------------------------------
+
+SPOOFED = ("X-Forwarded-For", "X-Real-IP", "Forwarded", "CF-Connecting-IP", "X-Client-IP")
+
+
+@pytest.fixture(params=["uvicorn", "gunicorn"])
+def command(request: pytest.FixtureRequest) -> tuple[list[str], int]:
+    """Offer how the service is started, for development and in production, and its port."""
+    port = free_port()
+    return (uvicorn_command(port) if request.param == "uvicorn" else gunicorn_command()), port
+
+
+@contextmanager
+def limited_service(
+    command: tuple[list[str], int], directory: Path, **variables: str
+) -> Iterator[httpx.Client]:
+    """Run a service that lets each address begin one generation, and a client of it."""
+    limits = {"GENERATIONS_PER_HOUR": "1", "LEARNERS_PER_ADDRESS": "1"}
+    # What Gunicorn and uvicorn would believe by themselves, if they were asked.
+    limits["FORWARDED_ALLOW_IPS"] = "*"
+    with (
+        running_process(*command, directory, limits | variables) as service,
+        httpx.Client(base_url=service.url, timeout=30) as client,
+    ):
+        yield client
+
+
+def passes(client: httpx.Client, *headers: tuple[str, str]) -> bool:
+    """Return whether a new user may begin, from the address that these headers tell."""
+    answer = client.post("/generate_roadmap", json=wish(str(uuid4())), headers=list(headers))
+    assert answer.status_code in {200, 429}, answer.text
+    if answer.status_code == 429:
+        assert answer.headers["ratelimit"].startswith('"generations-per-hour-of-an-address";')
+    return answer.is_success
+
+
+def test_headers_of_a_client_are_not_believed(
+    command: tuple[list[str], int], tmp_path: Path
+) -> None:
+    """Where no header is named, whoever connects is the client, whatever the request says."""
+    with limited_service(command, tmp_path) as client:
+        assert passes(client)
+        for name in SPOOFED:
+            assert not passes(client, (name, "203.0.113.9"))
+        assert not passes(client, ("Forwarded", "for=203.0.113.9"))
+
+
+def test_named_header_alone_is_believed(command: tuple[list[str], int], tmp_path: Path) -> None:
+    """It tells clients apart, in the last place where it tells anything; no other header does."""
+    with limited_service(command, tmp_path, TRUSTED_PROXY_HEADER="X-Real-IP") as client:
+        assert passes(client, ("X-Real-IP", "203.0.113.1"))
+        assert not passes(client, ("X-Real-IP", "203.0.113.1"))
+        assert not passes(client, ("X-Real-IP", "::ffff:203.0.113.1"))
+        assert not passes(client, ("X-Real-IP", "203.0.113.2, 203.0.113.1"))
+        assert not passes(client, ("X-Real-IP", "203.0.113.2"), ("X-Real-IP", "203.0.113.1"))
+        for name in (name for name in SPOOFED if name != "X-Real-IP"):
+            assert not passes(client, ("X-Real-IP", "203.0.113.1"), (name, "203.0.113.2"))
+        assert passes(client, ("X-Real-IP", "203.0.113.2"))
+        assert passes(client, ("X-Real-IP", "2001:db8:1:2::1"))
+        assert not passes(client, ("X-Real-IP", "2001:db8:1:2:3::4"))
+        # Of whom it says nothing usable, all share the proxy's own address.
+        assert passes(client)
+        assert not passes(client, ("X-Real-IP", "unknown"))
+        assert not passes(client, ("X-Forwarded-For", "203.0.113.77"))
+
+
+# --- The queue for the database ---------------------------------------------------------------
+
+AT_ONCE_SECONDS = 0.25
+"""For an answer that waits for nothing, on a busy machine; it is a few milliseconds."""
+
+
+async def assert_overloaded_at_once(on: Replica) -> None:
+    began = time.perf_counter()
+    answer = await on.client.get("/roadmaps", params={"user_id": BEN})
+    seconds = time.perf_counter() - began
+    assert answer.status_code == 503, answer.text
+    assert answer.json()["type"] == "urn:momentum-ai:problem:database-overloaded"
+    assert answer.headers["retry-after"] == "1"
+    assert seconds < AT_ONCE_SECONDS
+
+
+async def held(on: Replica, count: int, method: str, path: str, **sent: Any) -> Any:  # noqa: ANN401
+    """Send so many requests that hang, and return what gathers their answers."""
+    requests = [asyncio.create_task(on.client.request(method, path, **sent)) for _ in range(count)]
+    await asyncio.sleep(0.2)
+    assert not any(request.done() for request in requests)
+    return asyncio.gather(*requests)
+
+
+async def test_sqlite_refuses_beyond_its_queue_at_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """While another process holds the lock; then all that waited is done, work under way too."""
+    settings = isolated_settings(
+        monkeypatch, sqlite_path=tmp_path / "momentum.db", store_queue_size=2
+    )
+    planner = GatedPlanner(1)
+    async with replica(settings, await open_store(settings), planner) as on:
+        making = asyncio.create_task(on.client.post("/generate_roadmap", json=wish()))
+        await planner.at_the_gate()
+        with closing(sqlite3.connect(settings.sqlite_path, isolation_level=None)) as other:
+            other.execute("begin exclusive")
+            update = {"task_id": str(uuid4()), "completed": True}
+            places = sqlite_file.THREADS + settings.store_queue_size
+            waiting = await held(on, places, "POST", "/task/update", json=update)
+            planner.gate.set()  # its parts and its roadmap are to be written now
+            for _ in range(3):
+                await assert_overloaded_at_once(on)
+            other.execute("rollback")
+        assert {answer.status_code for answer in await waiting} == {404}
+        assert (await making).status_code == 200
+        assert (await on.client.get("/roadmaps", params={"user_id": BEN})).status_code == 200
+
+
+async def test_supabase_refuses_beyond_its_queue_at_once(
+    monkeypatch: pytest.MonkeyPatch, data_plane: DataPlane, fault_proxy: FaultProxy
+) -> None:
+    """While it hangs; then all that waited is served, and what was under way is not refused."""
+    monkeypatch.setattr(postgrest_client, "POOL_SIZE", 4)
+    settings = isolated_settings(
+        monkeypatch,
+        supabase_url=fault_proxy.url,
+        supabase_service_role_key=data_plane.service_key,
+        store_queue_size=2,
+    )
+    planner = GatedPlanner(1)
+    async with replica(settings, await open_store(settings), planner) as on:
+        making = asyncio.create_task(on.client.post("/generate_roadmap", json=wish()))
+        await planner.at_the_gate()
+        fault_proxy.inject(Fault.DELAY, lambda exchange: exchange.method == "GET", seconds=2)
+        places = postgrest_client.POOL_SIZE + settings.store_queue_size
+        waiting = await held(on, places, "GET", "/roadmaps", params={"user_id": ANA})
+        planner.gate.set()
+        for _ in range(3):
+            await assert_overloaded_at_once(on)
+        assert {answer.status_code for answer in await waiting} == {200}
+        assert (await making).status_code == 200
+        fault_proxy.reset()
+        assert (await on.client.get("/roadmaps", params={"user_id": BEN})).status_code == 200

@@ -1,0 +1,554 @@
+"""What the ledger promises: nobody goes beyond a limit or the budget, whichever database it is."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+import pytest
+
+from src.dao import Store
+from src.dao.supabase_store import SupabaseStore
+from src.errors import LimitReachedError
+from src.generations import GenerationRecord, Lease, NewGeneration, Progress
+from src.limits import (
+    BUDGET_POLICY,
+    DAY_SECONDS,
+    HOUR_SECONDS,
+    Asker,
+    Bounds,
+    Entry,
+    Limit,
+    NewQuestion,
+)
+from src.models import ModelUsage, NewRoadmap
+from tests.support.backends import Backend
+from tests.support.data_plane import DataPlane
+from tests.support.fault_proxy import Fault, FaultProxy
+from tests.support.plans import UNBOUNDED, new_roadmap
+
+RICH = 1e9
+HERE, THERE = "a" * 32, "b" * 32
+TABLES: dict[Entry, str] = {"generation": "generations", "question": "questions"}
+CALLED = ModelUsage(model="m", calls=3)
+"""A model was asked, and its provider tells no costs."""
+
+
+@dataclass(frozen=True)
+class Entered:
+    """An entry in the ledger; a question's lease is of no account."""
+
+    kind: Entry
+    entry_id: UUID
+    lease: Lease
+
+
+class Ledger:
+    """The ledger as askers meet it: they enter a generation or a question, and end it."""
+
+    def __init__(self, store: Store, kind: Entry) -> None:
+        self.kind = kind
+        self._store = store
+
+    async def enter(
+        self, bounds: Bounds, asker: Asker | None = None, dollars: float = 0
+    ) -> Entered:
+        """Enter something new.
+
+        Raises:
+            LimitReachedError: it is beyond the bounds.
+        """
+        asker = asker or somebody()
+        lease = Lease(seconds=60)
+        if self.kind == "question":
+            question = NewQuestion(asker=asker, reserved_dollars=dollars)
+            await self._store.questions.begin(question, bounds)
+            return Entered(self.kind, question.question_id, lease)
+        wish = wish_of(asker, dollars=dollars)
+        record = await self._store.generations.begin(wish, lease, bounds)
+        assert record.lease_id == lease.lease_id
+        return Entered(self.kind, wish.generation_id, lease)
+
+    async def end(self, entered: Entered, usage: ModelUsage | None = None) -> None:
+        """End what was entered, with what it took; a generation ends by an error."""
+        if usage is None:
+            usage = ModelUsage(model="")
+        if entered.kind == "question":
+            await self._store.questions.finish(entered.entry_id, usage)
+            return
+        await self.report(entered, usage)
+        await self._store.generations.fail(entered.lease.lease_id, "ModelOutputError")
+
+    async def report(self, entered: Entered, usage: ModelUsage) -> None:
+        """Tell what a generation has taken so far."""
+        progress = Progress(first_number=1, weeks_done=0, usage=usage)
+        await self._store.generations.record_progress(entered.lease, progress)
+
+    async def refused(
+        self, bounds: Bounds, asker: Asker | None = None, dollars: float = 0
+    ) -> LimitReachedError:
+        """Return the refusal of something new."""
+        with pytest.raises(LimitReachedError) as caught:
+            await self.enter(bounds, asker, dollars)
+        return caught.value
+
+
+@pytest.fixture(params=["generation", "question"])
+def ledger(request: pytest.FixtureRequest, store: Store) -> Ledger:
+    return Ledger(store, request.param)
+
+
+@pytest.fixture
+def generations(store: Store) -> Ledger:
+    return Ledger(store, "generation")
+
+
+@pytest.fixture
+def questions(store: Store) -> Ledger:
+    return Ledger(store, "question")
+
+
+def somebody(client: str | None = None) -> Asker:
+    """Return a user whom nobody knows, at an address of their own where none is named."""
+    return Asker(user_id=uuid4(), client=client or uuid4().hex)
+
+
+def wish_of(
+    asker: Asker, plan: NewRoadmap | None = None, *, key: str | None = None, dollars: float = 0
+) -> NewGeneration:
+    plan = plan or new_roadmap(goal=f"Learn {uuid4()}")
+    return NewGeneration(
+        asker=asker, request=plan.request, idempotency_key=key, reserved_dollars=dollars
+    )
+
+
+def per_user(most: int, window: int | None = HOUR_SECONDS) -> Bounds:
+    limit = Limit(policy="of-a-user", scope="user", most=most, window_seconds=window)
+    return Bounds(limits=(limit,), budget_dollars=RICH)
+
+
+def per_address(most: int, window: int | None = HOUR_SECONDS) -> Bounds:
+    limit = Limit(policy="of-an-address", scope="client", most=most, window_seconds=window)
+    return Bounds(limits=(limit,), budget_dollars=RICH)
+
+
+def budget(dollars: float) -> Bounds:
+    return Bounds(limits=(), budget_dollars=dollars)
+
+
+def move_back(backend: Backend, entered: Entered, seconds: float) -> None:
+    """Let something have been entered so long ago."""
+    then = (datetime.now(UTC) - timedelta(seconds=seconds)).isoformat(timespec="microseconds")
+    table = TABLES[entered.kind]
+    backend.execute(
+        f"update {table} set started_at = '{then}'"  # noqa: S608  own values
+        f" where {entered.kind}_id = '{entered.entry_id}'"
+    )
+
+
+def count(backend: Backend, kind: Entry) -> int:
+    number: int = backend.query(f"select count(*) from {TABLES[kind]}")[0][0]  # noqa: S608  own
+    return number
+
+
+def spent(backend: Backend) -> float:
+    dollars: float | None = backend.query("select sum(dollars) from ledger")[0][0]
+    return dollars or 0.0
+
+
+# --- Limits -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("most", [1, 3])
+async def test_limit_of_a_user_is_exact(ledger: Ledger, backend: Backend, most: int) -> None:
+    """So many pass from wherever they ask, the next is refused, and only that user's."""
+    user_id = uuid4()
+    for _ in range(most):
+        await ledger.enter(per_user(most), Asker(user_id=user_id, client=uuid4().hex))
+    for _ in range(2):
+        error = await ledger.refused(per_user(most), Asker(user_id=user_id, client=uuid4().hex))
+        assert (error.policy, error.most, error.window_seconds) == ("of-a-user", most, HOUR_SECONDS)
+    assert count(backend, ledger.kind) == most
+    await ledger.enter(per_user(most))
+
+
+@pytest.mark.parametrize("most", [1, 3])
+async def test_limit_of_an_address_is_exact(ledger: Ledger, backend: Backend, most: int) -> None:
+    """So many pass from it, whoever asks; the next is refused, and only there."""
+    for _ in range(most):
+        await ledger.enter(per_address(most), somebody(HERE))
+    for _ in range(2):
+        error = await ledger.refused(per_address(most), somebody(HERE))
+        assert (error.policy, error.most) == ("of-an-address", most)
+    assert count(backend, ledger.kind) == most
+    await ledger.enter(per_address(most), somebody(THERE))
+
+
+async def test_first_limit_without_room_is_told(ledger: Ledger) -> None:
+    """Every limit counts; what is told is the first that is reached."""
+    wide = per_user(5).limits[0].model_copy(update={"policy": "wide"})
+    bounds = Bounds(limits=(wide, *per_user(2).limits), budget_dollars=RICH)
+    asker = somebody()
+    await ledger.enter(bounds, asker)
+    await ledger.enter(bounds, asker)
+    assert (await ledger.refused(bounds, asker)).policy == "of-a-user"
+
+
+async def test_window_slides(ledger: Ledger, backend: Backend) -> None:
+    """What is older than the window counts no more, to the second."""
+    asker = somebody()
+    first = await ledger.enter(per_user(2), asker)
+    await ledger.enter(per_user(2), asker)
+    move_back(backend, first, HOUR_SECONDS - 10)
+    error = await ledger.refused(per_user(2), asker)
+    assert error.retry_after == pytest.approx(10, abs=3)
+    move_back(backend, first, HOUR_SECONDS + 1)
+    await ledger.enter(per_user(2), asker)
+    await ledger.refused(per_user(2), asker)
+
+
+async def test_wait_ends_when_there_is_room(ledger: Ledger, backend: Backend) -> None:
+    """Where more than so many stand already, for more than the oldest of them to be too old."""
+    asker = somebody()
+    for age in (50, 40, 20, 1):
+        entered = await ledger.enter(UNBOUNDED, asker)
+        move_back(backend, entered, age * 60)
+    for most, minutes in ((1, 59), (2, 40), (3, 20), (4, 10)):
+        error = await ledger.refused(per_user(most), asker)
+        assert error.retry_after == pytest.approx(minutes * 60, abs=5)
+    await ledger.enter(per_user(5), asker)
+
+
+async def test_each_kind_has_its_own_limits(generations: Ledger, questions: Ledger) -> None:
+    """Questions do not use up generations, nor the other way round."""
+    asker = somebody()
+    for one, other in ((generations, questions), (questions, generations)):
+        await one.enter(per_user(1), asker)
+        await one.refused(per_user(1), asker)
+        assert one.kind != other.kind
+    await generations.refused(per_user(1), asker)
+
+
+async def test_what_fails_counts_too(ledger: Ledger) -> None:
+    """It was asked for, and may have cost."""
+    asker = somebody()
+    await ledger.end(await ledger.enter(per_user(1), asker))
+    await ledger.refused(per_user(1), asker)
+
+
+@pytest.mark.parametrize("bounds", [per_user(2, None), per_address(2, None)])
+async def test_so_many_at_once(ledger: Ledger, bounds: Bounds, backend: Backend) -> None:
+    """Without a window only what runs counts, however long; the end of one makes room for one."""
+    asker = somebody()
+    first, second = [await ledger.enter(bounds, asker) for _ in range(2)]
+    move_back(backend, second, 10 * DAY_SECONDS)
+    error = await ledger.refused(bounds, asker)
+    assert (error.most, error.window_seconds, error.retry_after) == (2, None, 10)
+    await ledger.end(first)
+    await ledger.enter(bounds, asker)
+    await ledger.refused(bounds, asker)
+    await ledger.end(second)
+    await ledger.enter(bounds, asker)
+
+
+@pytest.mark.parametrize("end", ["publish", "fail", "cancel"])
+async def test_every_end_of_a_generation_makes_room(store: Store, end: str) -> None:
+    """Whether it succeeds, fails or is cancelled."""
+    asker, bounds, plan = somebody(), per_user(1, None), new_roadmap()
+    lease = Lease(lease_id=plan.lease_id, seconds=60)
+    wish = wish_of(asker, plan)
+    await store.generations.begin(wish, lease, bounds)
+    ledger = Ledger(store, "generation")
+    await ledger.refused(bounds, asker)
+    if end == "publish":
+        await store.add_roadmap(plan.model_copy(update={"user_id": asker.user_id}))
+    elif end == "fail":
+        await store.generations.fail(lease.lease_id, "ModelOutputError")
+    else:
+        await store.generations.cancel(wish.generation_id, "GenerationCancelledError")
+    await ledger.enter(bounds, asker)
+
+
+# --- What is not new --------------------------------------------------------------------------
+
+
+async def begin(store: Store, wish: NewGeneration, bounds: Bounds) -> GenerationRecord:
+    """Ask for a wish once more, under an id and a lease of this request's own."""
+    again = wish.model_copy(update={"generation_id": uuid4()})
+    return await store.generations.begin(again, Lease(seconds=60), bounds)
+
+
+NO_ROOM = Bounds(
+    limits=(*per_user(1).limits, *per_user(1, None).limits, *per_address(1).limits),
+    budget_dollars=1,
+)
+"""For one generation that may cost a dollar."""
+
+
+@pytest.mark.parametrize("key", ["k", None])
+async def test_joining_is_neither_refused_nor_counted(
+    store: Store, other_store: Store, backend: Backend, key: str | None
+) -> None:
+    """Whoever asks for what runs already gets it, also where there is no room for anything new."""
+    wish = wish_of(somebody(), key=key, dollars=1)
+    record = await begin(store, wish, NO_ROOM)
+    for _ in range(3):
+        assert await begin(other_store, wish, NO_ROOM) == record
+    assert count(backend, "generation") == 1
+    assert spent(backend) == 1
+
+
+async def test_twin_of_a_keyed_one_is_not_refused(store: Store) -> None:
+    """A double click without a key joins the one with it."""
+    wish = wish_of(somebody(), key="k", dollars=1)
+    record = await begin(store, wish, NO_ROOM)
+    twin = wish.model_copy(update={"idempotency_key": None})
+    assert await begin(store, twin, NO_ROOM) == record
+
+
+async def test_replay_is_neither_refused_nor_counted(store: Store, backend: Backend) -> None:
+    """The answer of a key is given again, for as long as it is kept."""
+    asker, plan = somebody(), new_roadmap()
+    wish = wish_of(asker, plan, key="k", dollars=1)
+    lease = Lease(lease_id=plan.lease_id, seconds=60)
+    await store.generations.begin(wish, lease, NO_ROOM)
+    done = await store.add_roadmap(plan.model_copy(update={"user_id": asker.user_id}))
+    for _ in range(3):
+        assert await begin(store, wish, NO_ROOM) == done
+    # Of another wish it is told that its key is taken, not that there is no room.
+    assert await begin(store, wish_of(asker, key="k"), NO_ROOM) == done
+    assert count(backend, "generation") == 1
+
+
+async def test_lapsed_generation_is_gone_on_with(store: Store, backend: Backend) -> None:
+    """What a dead process left was counted when it began."""
+    wish = wish_of(somebody(), key="k", dollars=1)
+    record = await begin(store, wish, NO_ROOM)
+    await store.generations.release(record.lease_id)
+    again = await begin(store, wish, NO_ROOM)
+    assert again.generation_id == record.generation_id
+    assert again.lease_id != record.lease_id
+    claimed = await begin(store, wish, NO_ROOM)
+    assert claimed == again
+    assert count(backend, "generation") == 1
+
+
+async def test_failed_key_is_counted_anew(store: Store) -> None:
+    """A failure frees the key, and what is made in its place is new."""
+    wish = wish_of(somebody(), key="k")
+    record = await begin(store, wish, per_user(1))
+    await store.generations.fail(record.lease_id, "ModelOutputError")
+    with pytest.raises(LimitReachedError):
+        await begin(store, wish, per_user(1))
+    assert (await begin(store, wish, per_user(2))).generation_id != record.generation_id
+
+
+# --- The budget -------------------------------------------------------------------------------
+
+
+async def assert_counts(ledger: Ledger, dollars: float) -> None:
+    """Assert that so much is spent: what fits exactly passes, and a little more does not."""
+    error = await ledger.refused(budget(dollars + 0.25), dollars=0.5)
+    assert (error.policy, error.most, error.window_seconds) == (BUDGET_POLICY, None, DAY_SECONDS)
+    entered = await ledger.enter(budget(dollars + 0.5), dollars=0.5)
+    await ledger.end(entered)  # without a call
+
+
+async def test_reservation_counts_while_it_runs(ledger: Ledger) -> None:
+    """Nobody knows yet what it will cost."""
+    await ledger.enter(budget(RICH), dollars=2)
+    await assert_counts(ledger, 2)
+
+
+@pytest.mark.parametrize(
+    ("usage", "dollars"),
+    [
+        (ModelUsage(model="m", calls=1, cost_dollars=0.125), 0.125),
+        (ModelUsage(model="m", calls=1, cost_dollars=5.0), 5),
+        (ModelUsage(model="m", calls=1, cost_dollars=0.0), 0),
+        (CALLED, 2),
+        (ModelUsage(model=""), 0),
+    ],
+    ids=["less than reserved", "more than reserved", "for free", "cost untold", "no call"],
+)
+async def test_cost_counts_once_it_is_known(
+    ledger: Ledger, usage: ModelUsage, dollars: float
+) -> None:
+    """Then the reservation counts no more, but where no cost is told."""
+    entered = await ledger.enter(budget(RICH), dollars=2)
+    await ledger.end(entered, usage)
+    await assert_counts(ledger, dollars)
+
+
+async def test_what_runs_counts_with_what_it_costs_already(generations: Ledger) -> None:
+    """The reservation is the least; beyond it the cost so far counts."""
+    entered = await generations.enter(budget(RICH), dollars=2)
+    for cost, dollars in ((1.0, 2), (3.0, 3), (5.0, 5)):
+        await generations.report(entered, ModelUsage(model="m", calls=1, cost_dollars=cost))
+        await assert_counts(generations, dollars)
+
+
+@pytest.mark.parametrize("problem", ["GenerationCancelledError", "GenerationAbandonedError"])
+@pytest.mark.parametrize(("cost", "dollars"), [(None, 2), (0.5, 2), (3.0, 3)])
+async def test_what_is_cut_off_counts_with_what_it_may_have_cost(
+    store: Store, problem: str, cost: float | None, dollars: float
+) -> None:
+    """Calls were under way of which nobody tells any more: cancelling is not a way around."""
+    ledger = Ledger(store, "generation")
+    entered = await ledger.enter(budget(RICH), dollars=2)
+    if cost is not None:
+        await ledger.report(entered, ModelUsage(model="m", calls=1, cost_dollars=cost))
+    await store.generations.cancel(entered.entry_id, problem)
+    await assert_counts(ledger, dollars)
+
+
+async def test_budget_is_everybodys(
+    generations: Ledger, questions: Ledger, backend: Backend
+) -> None:
+    """Generations and questions of all users and addresses share it."""
+    await generations.enter(budget(3), dollars=2)
+    await questions.enter(budget(3), dollars=1)
+    await questions.refused(budget(3), dollars=0.125)
+    await generations.refused(budget(3), dollars=0.125)
+    assert spent(backend) == 3
+
+
+async def test_budget_is_of_the_last_day(ledger: Ledger, backend: Backend) -> None:
+    """What was spent before counts no more; the wait is for the oldest expense to be so old."""
+    free = await ledger.enter(budget(2), dollars=2)
+    await ledger.end(free)
+    old = await ledger.enter(budget(2), dollars=2)
+    move_back(backend, free, DAY_SECONDS - 60)  # cost nothing, so nobody waits for it
+    move_back(backend, old, DAY_SECONDS - 600)
+    error = await ledger.refused(budget(2), dollars=1)
+    assert error.retry_after == pytest.approx(600, abs=5)
+    move_back(backend, old, DAY_SECONDS + 1)
+    await ledger.enter(budget(2), dollars=2)
+
+
+async def test_what_never_fits_is_told_to_wait_for_a_day(ledger: Ledger) -> None:
+    """Where nothing was spent, nothing will make more room."""
+    error = await ledger.refused(budget(1), dollars=2)
+    assert error.retry_after == pytest.approx(DAY_SECONDS, abs=5)
+
+
+async def test_what_costs_nothing_needs_no_budget(ledger: Ledger) -> None:
+    """An offline model is not refused for money."""
+    await ledger.enter(budget(0))
+
+
+# --- All at once ------------------------------------------------------------------------------
+
+CROWD = 40
+
+
+async def crowd(
+    ledgers: tuple[Ledger, ...], bounds: Bounds, asker: Asker | None = None, dollars: float = 0
+) -> Counter[str]:
+    """Enter many at once; return how many passed and how many each policy refused."""
+
+    async def one(ledger: Ledger) -> str:
+        try:
+            await ledger.enter(bounds, asker, dollars)
+        except LimitReachedError as error:
+            return error.policy
+        return "passed"
+
+    return Counter(
+        await asyncio.gather(*(one(ledgers[number % len(ledgers)]) for number in range(CROWD)))
+    )
+
+
+@pytest.fixture
+def two_processes(store: Store, other_store: Store, ledger: Ledger) -> tuple[Ledger, Ledger]:
+    return Ledger(store, ledger.kind), Ledger(other_store, ledger.kind)
+
+
+@pytest.mark.parametrize("window", [HOUR_SECONDS, None])
+async def test_crowd_does_not_get_beyond_a_limit(
+    two_processes: tuple[Ledger, Ledger], backend: Backend, window: int | None
+) -> None:
+    """Of forty at once from two processes exactly so many pass, of one user or one address."""
+    came = await crowd(two_processes, per_user(7, window), somebody())
+    assert came == {"passed": 7, "of-a-user": CROWD - 7}
+    came = await crowd(two_processes, per_address(9, window), somebody())
+    assert came == {"passed": 9, "of-an-address": CROWD - 9}
+    assert count(backend, two_processes[0].kind) == 16
+
+
+async def test_crowd_does_not_get_beyond_the_budget(
+    two_processes: tuple[Ledger, Ledger], backend: Backend
+) -> None:
+    """Reservations are made one by one, and no two are given the same dollar."""
+    came = await crowd(two_processes, budget(2.75), dollars=0.25)
+    assert came == {"passed": 11, BUDGET_POLICY: CROWD - 11}
+    assert spent(backend) == 2.75
+
+
+async def test_mixed_crowd_does_not_get_beyond_the_budget(
+    store: Store, other_store: Store, backend: Backend
+) -> None:
+    """Generations and questions at once share it, to the dollar."""
+    ledgers = tuple(Ledger(each, kind) for each in (store, other_store) for kind in TABLES)
+    came = await crowd(ledgers, budget(2.75), dollars=0.25)
+    assert came == {"passed": 11, BUDGET_POLICY: CROWD - 11}
+    assert count(backend, "generation") + count(backend, "question") == 11
+
+
+# --- Answers that are lost, and the end of a question -----------------------------------------
+
+
+@pytest.fixture
+async def lossy_store(data_plane: DataPlane, fault_proxy: FaultProxy) -> AsyncIterator[Store]:
+    store = await SupabaseStore.open(fault_proxy.url, data_plane.service_key)
+    yield store
+    await store.close()
+
+
+@pytest.mark.parametrize("kind", list(TABLES))
+async def test_lost_answer_is_not_a_second_entry(
+    lossy_store: Store, data_plane: DataPlane, fault_proxy: FaultProxy, kind: Entry
+) -> None:
+    """It is asked for again and found entered, also where it took the last room."""
+    fault_proxy.inject_at(1, Fault.LOSE)
+    ledger = Ledger(lossy_store, kind)
+    bounds = Bounds(limits=per_user(1).limits, budget_dollars=1)
+    asker = somebody()
+    await ledger.enter(bounds, asker, dollars=1)
+    assert len(fault_proxy.exchanges) == 2
+    assert data_plane.query("select entry, dollars from ledger") == [(kind, 1)]
+    assert (await ledger.refused(bounds, asker)).policy == "of-a-user"
+
+
+async def test_same_question_at_once_is_one(
+    lossy_store: Store, data_plane: DataPlane, fault_proxy: FaultProxy
+) -> None:
+    """A first try that still hangs and the one that follows it do not get in each other's way."""
+    fault_proxy.inject(Fault.DELAY, lambda _: True, seconds=0.2)  # so that all land together
+    question = NewQuestion(asker=somebody(), reserved_dollars=1)
+    begins = (lossy_store.questions.begin(question, budget(1)) for _ in range(10))
+    assert await asyncio.gather(*begins, return_exceptions=True) == [None] * 10
+    assert data_plane.query("select entry, dollars from ledger") == [("question", 1)]
+
+
+async def test_end_of_a_question_is_entered(store: Store, backend: Backend) -> None:
+    """With what it took; ending it twice is ending it once."""
+    usage = ModelUsage(
+        model="m",
+        calls=2,
+        retries=1,
+        prompt_tokens=3_000_000_000,
+        completion_tokens=4,
+        cost_dollars=0.5,
+    )
+    question = NewQuestion(asker=somebody(), reserved_dollars=1)
+    await store.questions.begin(question, UNBOUNDED)
+    await store.questions.finish(question.question_id, usage)
+    await store.questions.finish(question.question_id, usage)
+    await store.questions.finish(uuid4(), usage)
+    columns = "model, calls, retries, prompt_tokens, completion_tokens, cost_dollars"
+    rows = backend.query(f"select {columns}, finished_at from questions")  # noqa: S608  own names
+    assert [row[:-1] for row in rows] == [("m", 2, 1, 3_000_000_000, 4, 0.5)]
+    assert rows[0][-1] is not None

@@ -1,0 +1,355 @@
+"""Tries to spend more than is allowed, on the service as in production.
+
+Two Gunicorn workers over the real PostgREST and PostgreSQL, and a stand-in for the model at which
+every call has the same price, so that what is allowed can be counted to the call.
+
+    report = bounds_trial()
+    for counts in report.counts:
+        print(counts)
+    print(report.faults)  # empty where every bound held exactly
+"""
+
+import asyncio
+import itertools
+import json
+import random
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from uuid import UUID
+
+import httpx
+
+from tests.support.data_plane import DataPlane, running_data_plane, running_postgres
+from tests.support.service import free_port, gunicorn_command, running_process
+from tests.support.standin import OpenRouterStandIn
+from tests.support.standin.answers import Json, find_wanted
+from tests.support.standin.completion import Completion
+from tests.support.standin.wire import Request, Wire
+
+AT_ONCE = 60
+PATIENCE_SECONDS = 90.0
+
+PRICE = 2.0**-10
+"""Dollars of a call. Sums of it are exact."""
+
+CALLS_PER_GENERATION = 3
+"""Of one week: the outline, and the two parts of the week."""
+
+CALLS_PER_QUESTION = 1
+
+
+@dataclass(frozen=True)
+class Phase:
+    """Requests that are sent, half of them wishes and half questions, and what may come of them.
+
+    Users and addresses take turns. What is None is not known beforehand.
+    """
+
+    name: str
+    variables: dict[str, str]
+    policies: frozenset[str]
+    """Those that are to refuse."""
+    requests: int
+    users: int
+    addresses: int
+    generations: int | None = None
+    questions: int | None = None
+    calls: int | None = None
+
+
+def _budget_of(calls: int) -> dict[str, str]:
+    return {
+        "DAILY_BUDGET_DOLLARS": str(calls * PRICE),
+        "RESERVED_DOLLARS_PER_WEEK": str(CALLS_PER_GENERATION * PRICE),
+        "RESERVED_DOLLARS_PER_QUESTION": str(CALLS_PER_QUESTION * PRICE),
+    }
+
+
+def _limits(policy_suffix: str, learners_per_address: int) -> tuple[dict[str, str], frozenset[str]]:
+    names = ("generations-per-hour", "questions-per-hour")
+    variables = {
+        "GENERATIONS_PER_HOUR": "3",
+        "QUESTIONS_PER_HOUR": "5",
+        "LEARNERS_PER_ADDRESS": str(learners_per_address),
+    }
+    return variables, frozenset(name + policy_suffix for name in names)
+
+
+PHASES = (
+    Phase(
+        "a budget of 120 calls",
+        _budget_of(120),
+        frozenset({"budget-per-day"}),
+        requests=1_000,
+        users=50,
+        addresses=40,
+        calls=120,  # the last few go to questions, which fit where a generation does not
+    ),
+    Phase(
+        "3 and 5 an hour of 8 users",
+        *_limits("", 1_000),
+        requests=200,
+        users=8,
+        addresses=33,
+        generations=24,
+        questions=40,
+        calls=112,
+    ),
+    Phase(
+        "3 and 5 an hour of 5 addresses",
+        *_limits("-of-an-address", 1),
+        requests=200,
+        users=100,
+        addresses=5,
+        generations=15,
+        questions=25,
+        calls=70,
+    ),
+)
+
+
+@dataclass
+class Counts:
+    """What came of a phase."""
+
+    phase: str
+    requests: int = 0
+    generations: int = 0
+    questions: int = 0
+    """Those that were admitted, as those of `generations`."""
+    refused: int = 0
+    calls: int = 0
+    dollars: float = 0.0
+    """What the calls cost, by their price."""
+    entered_dollars: float = 0.0
+    """What they cost by the ledger."""
+    seconds: float = 0.0
+
+
+@dataclass
+class BoundsReport:
+    """What came of all phases, and what of it must not be; nothing where every bound held."""
+
+    counts: list[Counts] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+
+
+def bounds_trial(phases: tuple[Phase, ...] = PHASES) -> BoundsReport:
+    """Run the phases on servers of their own."""
+    with (
+        running_postgres() as postgres,
+        postgres.database() as database,
+        running_data_plane(database) as plane,
+    ):
+        plane.apply_schema()
+        return try_bounds(plane, phases)
+
+
+def try_bounds(plane: DataPlane, phases: tuple[Phase, ...] = PHASES) -> BoundsReport:
+    """Run the phases on a data plane, which is emptied before each."""
+    report = BoundsReport()
+    for phase in phases:
+        plane.reset()
+        counts, faults = asyncio.run(_Trial(phase, plane).run())
+        report.counts.append(counts)
+        report.faults += [f"{phase.name}: {fault}" for fault in faults]
+    return report
+
+
+class PricedStandIn(OpenRouterStandIn):
+    """The stand-in, at a fixed price per call."""
+
+    async def _complete(self, wire: Wire, request: Request) -> None:
+        body = json.loads(request.body)
+        wanted = find_wanted(body)
+        call = self._call(request, body, wanted)
+        with self.calls.recording(call):
+            reply = self._reply(request, call, wanted)
+            await _PricedCompletion(call, reply, self.pace).send(wire)
+
+
+class _PricedCompletion(Completion):
+    def _usage(self, text: str) -> Json:
+        return super()._usage(text) | {"cost": PRICE}
+
+
+class _Trial:
+    """One phase on a service of its own."""
+
+    def __init__(self, phase: Phase, plane: DataPlane) -> None:
+        self._phase = phase
+        self._plane = plane
+        self._counts = Counts(phase.name)
+        self._faults: Counter[str] = Counter()
+        self._numbers = itertools.count()
+        self._chance = random.Random(5)
+
+    async def run(self) -> tuple[Counts, list[str]]:
+        counts = self._counts
+        with self._service() as (url, standin):
+            began = time.monotonic()
+            limits = httpx.Limits(max_connections=AT_ONCE)
+            async with httpx.AsyncClient(
+                base_url=url, limits=limits, timeout=PATIENCE_SECONDS
+            ) as client:
+                await asyncio.gather(*(self._ask_on(client) for _ in range(AT_ONCE)))
+            await self._until_all_has_ended()
+            counts.seconds = time.monotonic() - began
+            counts.calls = len(standin.calls.all())
+        counts.dollars = counts.calls * PRICE
+        counts.entered_dollars = self._number("select coalesce(sum(dollars), 0) from ledger")
+        return counts, self._judged()
+
+    @contextmanager
+    def _service(self) -> Iterator[tuple[str, PricedStandIn]]:
+        port = free_port()
+        self._add_roadmaps()
+        with (
+            PricedStandIn() as standin,
+            tempfile.TemporaryDirectory() as directory,
+            running_process(
+                gunicorn_command(),
+                port,
+                Path(directory),
+                {
+                    "WEB_CONCURRENCY": "2",
+                    "SUPABASE_URL": self._plane.url,
+                    "SUPABASE_SERVICE_ROLE_KEY": self._plane.service_key,
+                    "OPENAI_API_KEY": standin.api_key,
+                    "OPENAI_BASE_URL": standin.base_url,
+                    "TRUSTED_PROXY_HEADER": "X-Real-IP",
+                    # How busy the machine is is not what is tried here.
+                    "STORE_TIMEOUT_SECONDS": "60",
+                    "GENERATION_LEASE_SECONDS": "120",
+                }
+                | self._phase.variables,
+            ) as service,
+        ):
+            yield service.url, standin
+
+    def _add_roadmaps(self) -> None:
+        """Let each user have a roadmap to ask about, which nobody paid for; its id is theirs."""
+        users = f"from generate_series(1, {self._phase.users}) as n"
+        self._plane.execute(
+            "insert into roadmaps (user_id, description, duration_weeks, daily_hours, level)"
+            f" select lpad(n::text, 32, '0')::uuid, 'Learn Go', 1, 1, 'beginner' {users}"
+        )
+        self._plane.execute(
+            "insert into roadmap_tasks"
+            " (roadmap_id, week_number, weekly_goal, day_number, position, task_text)"
+            f" select n, 1, 'Begin', day, 1, 'Read on day ' || day {users},"
+            " generate_series(1, 7) as day"
+        )
+
+    async def _ask_on(self, client: httpx.AsyncClient) -> None:
+        for number in self._numbers:
+            if number >= self._phase.requests:
+                return
+            self._counts.requests += 1
+            # Pairs of a wish and a question of the same user, from the same address.
+            pair, is_question = divmod(number, 2)
+            user_number = pair % self._phase.users + 1
+            address = f"198.51.100.{pair % self._phase.addresses + 1}"
+            send = self._ask if is_question else self._wish
+            try:
+                answer = await send(client, user_number, {"X-Real-IP": address})
+            except httpx.TransportError as error:
+                self._faults[f"no answer: {type(error).__name__}"] += 1
+            else:
+                self._take(answer, is_question=bool(is_question))
+
+    async def _wish(
+        self, client: httpx.AsyncClient, user: int, headers: dict[str, str]
+    ) -> httpx.Response:
+        body = {
+            "user_id": str(UUID(f"{user:032}")),
+            "goal": f"Learn {self._chance.getrandbits(64):x}",
+            "duration_weeks": 1,
+            "daily_hours": 1,
+            "level": "beginner",
+        }
+        form = self._chance.choice([{}, {"Prefer": "respond-async"}])
+        return await client.post("/generate_roadmap", json=body, headers=headers | form)
+
+    async def _ask(
+        self, client: httpx.AsyncClient, user: int, headers: dict[str, str]
+    ) -> httpx.Response:
+        body = {
+            "user_id": str(UUID(f"{user:032}")),
+            "roadmap_id": user,
+            "input_data": "What comes first?",
+        }
+        return await client.post("/ask-assistant", json=body, headers=headers)
+
+    def _take(self, answer: httpx.Response, *, is_question: bool) -> None:
+        if answer.is_success and is_question:
+            self._counts.questions += 1
+        elif answer.is_success:
+            self._counts.generations += 1
+        elif answer.status_code == httpx.codes.TOO_MANY_REQUESTS:
+            self._counts.refused += 1
+            self._check_refusal(answer)
+        else:
+            self._faults[f"answered with {answer.status_code} {answer.text[:120]}"] += 1
+
+    def _check_refusal(self, answer: httpx.Response) -> None:
+        limit, _, parameters = answer.headers.get("RateLimit", "").partition(";")
+        policy = limit.strip('"')
+        wait = answer.headers.get("Retry-After", "")
+        if policy not in self._phase.policies:
+            self._faults[f"refused by {policy or 'nobody'}"] += 1
+        if not wait.isdigit() or parameters != f"r=0;t={wait}":
+            self._faults["refused without saying until when"] += 1
+        told = answer.headers.get("RateLimit-Policy", "")
+        if policy != "budget-per-day" and not told.startswith(f'"{policy}";q='):
+            self._faults["refused without the policy"] += 1
+        if answer.headers["content-type"] != "application/problem+json":
+            self._faults["refused without a problem document"] += 1
+
+    async def _until_all_has_ended(self) -> None:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while self._number("select count(*) from ledger where finished_at is null"):
+            if time.monotonic() > deadline:
+                self._faults["some did not end"] += 1
+                return
+            await asyncio.sleep(0.1)
+
+    def _number(self, sql: str) -> float:
+        number: float = self._plane.query(sql)[0][0]
+        return number
+
+    def _judged(self) -> list[str]:
+        phase, counts = self._phase, self._counts
+        bought = counts.generations * CALLS_PER_GENERATION + counts.questions * CALLS_PER_QUESTION
+        admitted = counts.generations + counts.questions
+        expected = {
+            "generations admitted": (counts.generations, phase.generations),
+            "questions admitted": (counts.questions, phase.questions),
+            "calls": (counts.calls, phase.calls),
+            "calls, by what was admitted": (counts.calls, bought),
+            "answers": (admitted + counts.refused, phase.requests),
+            "generations recorded": (
+                self._number("select count(*) from generations"),
+                counts.generations,
+            ),
+            "questions recorded": (
+                self._number("select count(*) from questions"),
+                counts.questions,
+            ),
+            "roadmaps": (
+                self._number("select count(*) from roadmaps where published_at is not null"),
+                counts.generations + phase.users,
+            ),
+            "dollars entered": (counts.entered_dollars, counts.dollars),
+        }
+        faults = [f"{times} times {fault}" for fault, times in self._faults.items()]
+        return faults + [
+            f"{name}: {is_} instead of {to_be}"
+            for name, (is_, to_be) in expected.items()
+            if to_be is not None and is_ != to_be
+        ]

@@ -1,0 +1,117 @@
+"""The running service against its own description, as Schemathesis explores it.
+
+found = explore_all(data_plane, directory)
+print({name: (each.cases, each.failures) for name, each in found.items()})
+"""
+
+import json
+import secrets
+import subprocess
+import sys
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from src.dependencies import EXAMPLE_USER
+from tests.support.conformance.hooks import CALLER
+from tests.support.data_plane import DataPlane
+from tests.support.service import (
+    ROOT,
+    clean_environment,
+    free_port,
+    running_process,
+    uvicorn_command,
+)
+from tests.support.tokens import TokenMint
+
+CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
+LIMIT_SECONDS = 400.0
+
+
+@dataclass(frozen=True)
+class Explored:
+    """What one exploration came to.
+
+    `failures` has a line for each kind of failure, and for each error that the service logged.
+    `told` is all that Schemathesis printed, with a command that repeats each failure.
+    """
+
+    cases: int
+    seconds: float
+    failures: tuple[str, ...]
+    told: str
+
+
+def explore_all(data_plane: DataPlane, directory: Path) -> dict[str, Explored]:
+    """Explore the service side by side on SQLite, on Supabase, and where a token is required."""
+    mint = TokenMint("", secret=secrets.token_hex(32))
+    services: dict[str, tuple[dict[str, str], str | None]] = {
+        "sqlite": ({}, None),
+        "supabase": (
+            {
+                "SUPABASE_URL": data_plane.url,
+                "SUPABASE_SERVICE_ROLE_KEY": data_plane.service_key,
+            },
+            None,
+        ),
+        "token required": (
+            {"AUTH_MODE": "required", "SUPABASE_JWT_SECRET": mint.secret},
+            mint.hs256(EXAMPLE_USER),
+        ),
+    }
+    places = {name: directory / name.replace(" ", "-") for name in services}
+    for place in places.values():
+        place.mkdir()
+    with ThreadPoolExecutor() as pool:
+        running = {
+            name: pool.submit(explore, places[name], *service) for name, service in services.items()
+        }
+        return {name: found.result() for name, found in running.items()}
+
+
+def explore(directory: Path, variables: Mapping[str, str], token: str | None = None) -> Explored:
+    """Start the service with these variables, and try all that its description says and forbids.
+
+    With a token, every request carries it and is its user's, who is the example's.
+    """
+    port = free_port()
+    quiet = {"LOG_LEVEL": "WARNING", **variables}
+    with running_process(uvicorn_command(port), port, directory, quiet) as service:
+        report, told = _run(service.url, directory, token)
+        logged = (line for line in service.log.splitlines() if " ERROR " in line)
+    failures = (
+        *(f"{found['title']}: {', '.join(found['operations'])}" for found in report["failures"]),
+        *(error["title"] for error in report["errors"]),
+        *(() if report["complete"] else ("it did not come to its end",)),
+        *logged,
+    )
+    return Explored(report["test_cases"]["generated"], report["running_time"] or 0, failures, told)
+
+
+def _run(url: str, directory: Path, token: str | None) -> tuple[dict[str, Any], str]:
+    """Run Schemathesis, and return its report and what it printed."""
+    path = directory / "schemathesis.json"
+    program = str(Path(sys.executable).with_name("schemathesis"))
+    command = [program, "--config-file", str(CONFIGURATION), "run", f"{url}/openapi.json"]
+    command += ["--report", "json", "--report-json-path", str(path)]
+    variables = {"PYTHONPATH": str(ROOT)}
+    if token:
+        command += ["--header", f"Authorization: Bearer {token}"]
+        command += ["--max-examples", "10"]  # the stores are explored without a token
+        variables[CALLER] = EXAMPLE_USER
+    run = subprocess.run(
+        command,
+        cwd=directory,  # it leaves a cache of its own there
+        env=clean_environment(**variables),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=LIMIT_SECONDS,
+        check=False,
+    )
+    if not path.exists():
+        raise RuntimeError(f"Schemathesis made no report:\n{run.stdout}")
+    report: dict[str, Any] = json.loads(path.read_text())
+    return report, run.stdout

@@ -1,0 +1,14 @@
+"""What the whole service may spend, under many who ask for more at once."""
+
+import pytest
+
+from tests.support.bounds_trial import PHASES, Phase, try_bounds
+from tests.support.data_plane import DataPlane
+
+
+@pytest.mark.parametrize("phase", PHASES, ids=[phase.name for phase in PHASES])
+def test_bounds_hold_exactly(data_plane: DataPlane, phase: Phase) -> None:
+    """To the call and the dollar, from rotating users and addresses on two workers."""
+    report = try_bounds(data_plane, (phase,))
+    assert report.faults == [], report.counts
+    assert report.counts[0].requests == phase.requests

@@ -1,0 +1,23 @@
+"""The service keeps its description: whatever it says is accepted, whatever it forbids refused."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.conformance.exploration import explore_all
+from tests.support.conformance.report import figures, shortfalls
+from tests.support.data_plane import DataPlane
+
+
+@pytest.mark.timeout(600)
+def test_service_keeps_its_description(
+    data_plane: DataPlane, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Schemathesis finds no failure on either store, nor where a token is required.
+
+    It runs with all its checks, and follows the description's links from answer to request.
+    """
+    found = explore_all(data_plane, tmp_path)
+    with capsys.disabled():
+        print("", *figures(found), sep="\n")  # noqa: T201  how much was tried
+    assert not shortfalls(found), "\n".join(each.told for each in found.values() if each.failures)

@@ -1,0 +1,124 @@
+"""Which requests count as one client's."""
+
+import pytest
+
+from src.clients import ClientIdentifier
+from tests.support.settings import isolated_settings
+
+PROXY = "100.64.0.7"
+KEY = b"key"
+
+
+def client_of(
+    peer: str | None = PROXY,
+    *headers: tuple[str, str],
+    trusted: str | None = None,
+    key: bytes = KEY,
+) -> str:
+    """Return what tells the client of a request from this address with these headers."""
+    raw = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers]
+    scope = {"type": "http", "client": peer and (peer, 1), "headers": raw}
+    return ClientIdentifier(trusted, key).of(scope)
+
+
+def behind_proxy(*values: str, trusted: str = "X-Real-IP") -> str:
+    """Return what tells the client of whom a proxy says this."""
+    return client_of(PROXY, *(("X-Real-IP", value) for value in values), trusted=trusted)
+
+
+def test_identifier_tells_no_address() -> None:
+    """It is a keyed hash: who reads the database cannot try all addresses."""
+    told = client_of("203.0.113.9")
+    assert len(told) == 32
+    assert int(told, 16)
+    assert told == client_of("203.0.113.9")
+    assert told != client_of("203.0.113.9", key=b"another")
+    assert told != client_of("203.0.113.10")
+
+
+@pytest.mark.parametrize("name", ["X-Real-IP", "X-Forwarded-For", "Forwarded", "CF-Connecting-IP"])
+def test_header_is_ignored_unless_it_is_named(name: str) -> None:
+    """Whoever connects is the client, whatever the request says; also beside the trusted one."""
+    assert client_of(PROXY, (name, "203.0.113.9")) == client_of(PROXY)
+    spoofed = client_of(PROXY, (name, "203.0.113.9"), ("X-Edge", "203.0.113.1"), trusted="X-Edge")
+    assert spoofed == client_of("203.0.113.1")
+
+
+def test_trusted_header_is_believed() -> None:
+    """However its name is written; two clients behind one proxy are two."""
+    assert behind_proxy("203.0.113.9") == client_of("203.0.113.9")
+    assert behind_proxy("203.0.113.9", trusted="x-real-ip") == client_of("203.0.113.9")
+    assert behind_proxy("203.0.113.9") != behind_proxy("203.0.113.10")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ("1.1.1.1, 203.0.113.9",),
+        ("1.1.1.1,203.0.113.9 ",),
+        ("1.1.1.1, 2.2.2.2, 203.0.113.9",),
+        ("unknown, 203.0.113.9",),
+        ("1.1.1.1", "203.0.113.9"),
+        ("1.1.1.1, 2.2.2.2", "203.0.113.9"),
+    ],
+)
+def test_last_of_several_is_the_proxys_own(values: tuple[str, ...]) -> None:
+    """What a client put before it, in the same header or in another of its name, is no matter."""
+    assert behind_proxy(*values) == client_of("203.0.113.9")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        " ",
+        "unknown",
+        "203.0.113.9:443",
+        "[2001:db8::1]",
+        "203.0.113",
+        "1.1.1.1,",
+        "\xff",
+        "::g",
+    ],
+)
+def test_what_is_no_address_is_the_proxys_client(value: str) -> None:
+    """All of whom the proxy says nothing usable share its address."""
+    assert behind_proxy(value) == client_of(PROXY)
+    assert behind_proxy() == client_of(PROXY)
+
+
+def test_household_is_one_client() -> None:
+    """Whoever has one IPv6 address has 2⁶⁴ of them."""
+    home = client_of("2001:db8:1:2::1")
+    assert client_of("2001:db8:1:2:ffff:ffff:ffff:ffff") == home
+    assert client_of("2001:DB8:1:2:0::9") == home
+    assert client_of("2001:db8:1:2::1%eth0") == home
+    assert client_of("2001:db8:1:3::1") != home
+    assert behind_proxy("2001:db8:1:2::77") == home
+
+
+def test_address_is_one_in_either_notation() -> None:
+    """A socket that serves both kinds shows IPv4 addresses as IPv6 ones."""
+    assert client_of("::ffff:203.0.113.9") == client_of("203.0.113.9")
+    assert client_of("::ffff:203.0.113.9") != client_of("::ffff:203.0.113.10")
+    assert behind_proxy("::ffff:203.0.113.9") == client_of("203.0.113.9")
+
+
+@pytest.mark.parametrize("peer", [None, "", "testclient"])
+def test_unknown_peer_has_an_identifier(peer: str | None) -> None:
+    """Also over a Unix socket, where nobody has an address."""
+    assert len(client_of(peer)) == 32
+    assert client_of(peer, ("X-Real-IP", "203.0.113.9"), trusted="X-Real-IP") == client_of(
+        "203.0.113.9"
+    )
+
+
+def test_platform_names_its_header(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On Railway it need not be named; elsewhere no header is believed by itself."""
+    project = {"supabase_url": "https://x.supabase.co", "supabase_service_role_key": "key"}
+    assert isolated_settings(monkeypatch).proxy_header is None
+    assert isolated_settings(monkeypatch, **project).proxy_header is None
+    on_railway = isolated_settings(monkeypatch, railway_environment="production", **project)
+    assert on_railway.proxy_header == "X-Real-IP"
+    named = isolated_settings(monkeypatch, trusted_proxy_header="X-Edge", **project)
+    assert named.proxy_header == "X-Edge"
