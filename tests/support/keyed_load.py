@@ -17,7 +17,7 @@ from src.models import PlanRequest
 
 LONGEST_WAIT = 0.4
 """Seconds before the next try: `Retry-After` counts only where it says less."""
-PATIENCE = 300.0
+PATIENCE = 900.0
 """Seconds until a learner gives up."""
 WISHES_PER_LEARNER = 4
 REPLAYED_SHARE = 0.25
