@@ -13,6 +13,8 @@ DAY_SECONDS = 24 * HOUR_SECONDS
 BUDGET_POLICY = "budget-per-day"
 """The name under which clients are told of the service's budget."""
 
+ADDRESS_BUDGET_POLICY = f"{BUDGET_POLICY}-of-an-address"
+
 Entry = Literal["generation", "question"]
 """What the ledger counts."""
 
@@ -30,10 +32,14 @@ class Limit(Value):
 
 
 class Bounds(Value):
-    """What a new entry has to keep to: limits, and the whole service's dollars in a day."""
+    """What a new entry has to keep to: limits, and dollars in a day.
+
+    Those are of the whole service, and of one client address, which has its share alone.
+    """
 
     limits: tuple[Limit, ...]
     budget_dollars: float
+    address_budget_dollars: float
 
 
 class Asker(Value):

@@ -14,7 +14,7 @@ from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 
 from src import errors
-from src.limits import BUDGET_POLICY
+from src.limits import ADDRESS_BUDGET_POLICY, BUDGET_POLICY
 from src.models import FieldError, Problem
 from src.request_context import request_id
 
@@ -219,7 +219,9 @@ _LIMIT_SENTENCES = (
     }
     | {
         BUDGET_POLICY: "The service has spent what it may spend on the language model in a day."
-        " Try again later."
+        " Try again later.",
+        ADDRESS_BUDGET_POLICY: "From your network, as much of the language model was used in a day"
+        " as may be. Try again later.",
     }
 )
 

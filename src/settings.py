@@ -60,6 +60,7 @@ class Settings(BaseSettings):
     questions_per_hour: int = Field(default=120, ge=1, le=1_000_000)
     learners_per_address: int = Field(default=10, ge=1, le=1_000_000)
     daily_budget_dollars: float = Field(default=25, ge=0, le=1_000_000)
+    address_budget_share: float = Field(default=0.2, gt=0, le=1)
     reserved_dollars_per_week: float = Field(default=0.002, ge=0, le=1_000)
     reserved_dollars_per_question: float = Field(default=0.005, ge=0, le=1_000)
     trusted_proxy_header: str | None = Field(default=None, pattern=r"^[A-Za-z0-9-]+$")

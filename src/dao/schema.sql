@@ -267,12 +267,16 @@ $$;
 -- The steps of a generation, each atomic -------------------------------------------------------------
 
 -- What everybody asked for and what it cost. What runs counts with what it may cost; so does what
--- was cut off, whose last calls nobody tells of, and what has ended where the provider tells no
--- costs.
+-- was cut off or failed, whose last calls nobody tells of, and what has ended where the provider
+-- tells no costs.
 create or replace view public.ledger with (security_invoker = true) as
 select 'generation' as entry, user_id, client, started_at, finished_at,
     case
-        when finished_at is null or problem in ('GenerationCancelledError', 'GenerationAbandonedError')
+        when finished_at is null
+            or (problem is not null and calls > 0)
+            or problem in (
+                'GenerationCancelledError', 'GenerationAbandonedError', 'ModelTooSlowError'
+            )
             then greatest(reserved_dollars, cost_dollars)
         when calls = 0 then 0
         else coalesce(cost_dollars, reserved_dollars)
@@ -298,6 +302,7 @@ set search_path = ''
 as $$
 declare
     bound record;
+    policy text;
     earliest timestamptz;
     since timestamptz;
     wait double precision;
@@ -347,17 +352,26 @@ begin
     if p_reserved_dollars > 0 then
         -- As a variable: no index is asked for what changes while it is looked for.
         earliest := clock_timestamp() - interval '24 hours';
+        policy := 'budget-per-day';
         select min(e.started_at) filter (where e.dollars > 0) into since
         from public.ledger as e
         where e.started_at > earliest
         having coalesce(sum(e.dollars), 0) + p_reserved_dollars
             > (p_bounds ->> 'budget_dollars')::double precision;
+        if not found then
+            policy := 'budget-per-day-of-an-address';
+            select min(e.started_at) filter (where e.dollars > 0) into since
+            from public.ledger as e
+            where e.client = p_client and e.started_at > earliest
+            having coalesce(sum(e.dollars), 0) + p_reserved_dollars
+                > (p_bounds ->> 'address_budget_dollars')::double precision;
+        end if;
         if found then
             wait := coalesce(extract(epoch from since - clock_timestamp()), 0) + 86400;
             raise sqlstate 'PT429' using
                 message = 'over the budget',
                 detail = jsonb_build_object(
-                    'policy', 'budget-per-day', 'window_seconds', 86400, 'retry_after', wait
+                    'policy', policy, 'window_seconds', 86400, 'retry_after', wait
                 );
         end if;
     end if;
@@ -607,6 +621,14 @@ as $$
         delete from public.generation_events as e
         using forgotten
         where e.generation_id = forgotten.generation_id
+    ),
+    -- Nothing counts for longer than a day; a month is for the operator.
+    old_generations as (
+        delete from public.generations as g
+        where g.started_at < now() - interval '31 days' and g.finished_at is not null
+    ),
+    old_questions as (
+        delete from public.questions as q where q.started_at < now() - interval '31 days'
     )
     select (select count(*) from deleted), (select count(*) from given_up);
 $$;

@@ -111,7 +111,10 @@ create view if not exists ledger as
 select 'generation' as entry, user_id, client, started_at, finished_at,
     case
         when finished_at is null
-                or problem in ('GenerationCancelledError', 'GenerationAbandonedError')
+            or (problem is not null and calls > 0)
+            or problem in (
+                'GenerationCancelledError', 'GenerationAbandonedError', 'ModelTooSlowError'
+            )
             then max(reserved_dollars, coalesce(cost_dollars, 0))
         when calls = 0 then 0
         else coalesce(cost_dollars, reserved_dollars)

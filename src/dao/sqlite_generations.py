@@ -5,12 +5,12 @@ import sqlite3
 from collections.abc import Mapping
 from uuid import UUID
 
+from src.dao.planned_parts import part_of
 from src.dao.sqlite_file import SqliteFile, now
 from src.dao.sqlite_ledger import refuse_over_limits
 from src.errors import GenerationNotFoundError, LeaseLostError
 from src.generations import (
     MOST_RESUMPTIONS,
-    PART_KINDS,
     GenerationRecord,
     Lease,
     NewGeneration,
@@ -62,7 +62,7 @@ class SqliteGenerations:
                 (str(generation_id), after),
             ).fetchall()
         )
-        return [PART_KINDS[row["kind"]].model_validate_json(row["part"]) for row in rows]
+        return [part_of(row["kind"], json.loads(row["part"])) for row in rows]
 
     async def claim(self, lease: Lease) -> GenerationRecord | None:
         row = await self._file.write(
@@ -226,6 +226,12 @@ def _forget(connection: sqlite3.Connection) -> None:
         (now(-_KEPT_SECONDS),),
     ).fetchall()
     connection.executemany("delete from generation_events where generation_id = ?", ids)
+    # Nothing counts for longer than a day; a month is for the operator.
+    a_month_ago = now(-31 * DAY_SECONDS)
+    connection.execute(
+        "delete from generations where started_at < ? and finished_at is not null", (a_month_ago,)
+    )
+    connection.execute("delete from questions where started_at < ?", (a_month_ago,))
 
 
 def _claimed_by(lease: Lease) -> dict[str, object]:

@@ -6,7 +6,15 @@ from uuid import UUID
 
 from src.dao.sqlite_file import SqliteFile, now
 from src.errors import LimitReachedError
-from src.limits import BUDGET_POLICY, DAY_SECONDS, Asker, Bounds, Entry, NewQuestion
+from src.limits import (
+    ADDRESS_BUDGET_POLICY,
+    BUDGET_POLICY,
+    DAY_SECONDS,
+    Asker,
+    Bounds,
+    Entry,
+    NewQuestion,
+)
 from src.models import ModelUsage
 
 
@@ -82,17 +90,21 @@ def refuse_over_limits(
                 retry_after=window and window - _seconds_since(row["started_at"]),
             )
     if reserved_dollars > 0:
-        spent, first = connection.execute(
-            "select total(dollars), min(started_at) filter (where dollars > 0) from ledger"
-            " where started_at > ?",
-            (now(-DAY_SECONDS),),
-        ).fetchone()
-        if spent + reserved_dollars > bounds.budget_dollars:
-            raise LimitReachedError(
-                BUDGET_POLICY,
-                window_seconds=DAY_SECONDS,
-                retry_after=DAY_SECONDS - (_seconds_since(first) if first else 0),
-            )
+        for policy, most, client in (
+            (BUDGET_POLICY, bounds.budget_dollars, None),
+            (ADDRESS_BUDGET_POLICY, bounds.address_budget_dollars, asker.client),
+        ):
+            spent, first = connection.execute(
+                "select total(dollars), min(started_at) filter (where dollars > 0) from ledger"
+                " where started_at > ? and client = coalesce(?, client)",
+                (now(-DAY_SECONDS), client),
+            ).fetchone()
+            if spent + reserved_dollars > most:
+                raise LimitReachedError(
+                    policy,
+                    window_seconds=DAY_SECONDS,
+                    retry_after=DAY_SECONDS - (_seconds_since(first) if first else 0),
+                )
 
 
 def _seconds_since(moment: str) -> float:

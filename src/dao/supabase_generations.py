@@ -5,11 +5,11 @@ from uuid import UUID
 
 from pydantic import TypeAdapter
 
+from src.dao.planned_parts import part_of
 from src.dao.postgrest_client import IDEMPOTENT_WRITE, PostgrestClient, fitting
 from src.errors import GenerationNotFoundError, LeaseLostError, StoreUnavailableError
 from src.generations import (
     MOST_RESUMPTIONS,
-    PART_KINDS,
     GenerationRecord,
     Lease,
     NewGeneration,
@@ -82,7 +82,7 @@ class SupabaseGenerations:
             )
             # Not in the clients' queue: who has taken a generation over needs them.
             page = (await self._client.execute(query, retry_on=(StoreUnavailableError,))).data
-            parts += (PART_KINDS[row["kind"]].model_validate(row["part"]) for row in page)
+            parts += (part_of(row["kind"], row["part"]) for row in page)
             if len(page) < PARTS_PER_REQUEST:
                 return parts
 

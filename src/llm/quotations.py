@@ -33,6 +33,10 @@ class QuotedError(Exception):
     """A text turned out to quote; what was told of it before does not."""
 
 
+MOST_HELD = 300
+"""How much of a text is held back at most: what has so few letters in it quotes nothing."""
+
+
 class QuotationGuard:
     """Lets a text through piece by piece, as far as it cannot be the beginning of a quotation."""
 
@@ -50,7 +54,8 @@ class QuotationGuard:
         if self._quotations.found_in(self._held):
             raise QuotedError
         start, letters = len(self._held), 0
-        while start and letters < SHORTEST_QUOTATION:
+        earliest = max(start - MOST_HELD, 0)
+        while start > earliest and letters < SHORTEST_QUOTATION:
             start -= 1
             letters += len(_folded(self._held[start]))
         ready, self._held = self._held[:start], self._held[start:]

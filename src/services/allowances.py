@@ -42,7 +42,9 @@ def allowances_of(settings: Settings) -> Allowances:
             for limit in of_users
         ]
         return Bounds(
-            limits=(*of_users, *of_addresses), budget_dollars=settings.daily_budget_dollars
+            limits=(*of_users, *of_addresses),
+            budget_dollars=settings.daily_budget_dollars,
+            address_budget_dollars=settings.daily_budget_dollars * settings.address_budget_share,
         )
 
     is_free = settings.openai_api_key is None  # nobody has to pay for the offline models

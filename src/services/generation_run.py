@@ -3,9 +3,11 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Coroutine, Sequence
 from contextlib import aclosing, suppress
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
+
+import stamina
 
 from src.dao import Store
 from src.errors import (
@@ -17,6 +19,8 @@ from src.errors import (
     MomentumError,
     StoreConflictError,
     StoreError,
+    StoreTooSlowError,
+    StoreUnavailableError,
     recorded_error,
 )
 from src.generations import GenerationRecord, Lease, PlannedPart, Progress
@@ -32,7 +36,12 @@ MOST_FAILED_WRITES = 3
 """How often in a row the record cannot be written before the generation is left to others."""
 
 GenerationEvent: TypeAlias = PlannedPart | SavedRoadmap | MomentumError
-"""What happens to a generation; the last is the saved roadmap or the error that ended it."""
+"""What happens to a generation; the last is the saved roadmap or the error that ended it.
+
+A `StoreError` and a `HandedOverError` end the making in one process alone: another goes on.
+"""
+
+T = TypeVar("T")
 
 
 def outcome_of(record: GenerationRecord) -> SavedRoadmap | MomentumError:
@@ -125,8 +134,9 @@ class GenerationRun:
     async def _ended(self) -> SavedRoadmap | MomentumError:
         try:
             return await self._made()
-        except (LeaseLostError, StoreConflictError):
+        except (LeaseLostError, StoreConflictError) as error:
             # The second where a sweep took the rows from under a write that was given up for dead.
+            logger.warning("a generation is left to others: %s: %s", type(error).__name__, error)
             await self._release()
             return await self._fate()
         except StoreError as error:
@@ -161,15 +171,29 @@ class GenerationRun:
         return saved
 
     async def _stored(self, roadmap: NewRoadmap) -> GenerationRecord:
-        """Store the roadmap, and renew the lease as long as that takes."""
-        storing = asyncio.create_task(self._store.add_roadmap(roadmap))
+        """Store the roadmap, trying again what may pass, and renew the lease meanwhile."""
+        retries = stamina.retry_context(
+            on=(StoreUnavailableError, StoreTooSlowError),
+            attempts=MOST_FAILED_WRITES,
+            timeout=None,  # each attempt has its bounds
+            wait_initial=0.2,
+            wait_max=2.0,
+            wait_jitter=0.2,
+        )
+        async for attempt in retries:
+            with attempt:
+                record = await self._leased(self._store.add_roadmap(roadmap))
+        return record
+
+    async def _leased(self, work: Coroutine[object, object, T]) -> T:
+        working = asyncio.create_task(work)
         try:
-            while not (await asyncio.wait({storing}, timeout=self._heartbeat_seconds))[0]:
+            while not (await asyncio.wait({working}, timeout=self._heartbeat_seconds))[0]:
                 await self._keep()
-            return await storing
+            return await working
         finally:
-            storing.cancel()
-            await asyncio.wait({storing})
+            working.cancel()
+            await asyncio.wait({working})
 
     async def _planned_weeks(self) -> list[PlannedWeek]:
         """Plan, keep each part and tell it; return the weeks in order."""
@@ -178,7 +202,7 @@ class GenerationRun:
         planning.add_done_callback(lambda _: self._planned.set())
         try:
             is_over = False
-            while not is_over or self._unkept:
+            while not is_over or self._unkept or self._failed_writes:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(self._heartbeat_seconds):
                         await self._planned.wait()
@@ -249,15 +273,15 @@ class GenerationRun:
         try:
             await self._store.generations.fail(self._lease.lease_id, type(error).__name__)
         except StoreError as store_error:
+            # It has not ended: it would be wrong to say so.
             logger.warning("could not record a failure: %s", type(store_error).__name__)
+            return HandedOverError(self._record.generation_id)
         return error
 
     async def _fate(self) -> SavedRoadmap | MomentumError:
         """Return what became of a generation that is no longer made here."""
-        try:
+        with suppress(StoreError):
             record = await self._store.generations.get(self._record.generation_id)
-        except MomentumError as error:
-            return error
-        if record.finished_at is None:
-            return HandedOverError(record.generation_id)
-        return outcome_of(record)
+            if record.finished_at is not None:
+                return outcome_of(record)
+        return HandedOverError(self._record.generation_id)

@@ -14,6 +14,7 @@ from src.errors import (
     GenerationCancelledError,
     GenerationRunningError,
     GenerationSucceededError,
+    HandedOverError,
     IdempotencyKeyReusedError,
     MomentumError,
     OverloadedError,
@@ -31,6 +32,9 @@ logger = logging.getLogger(__name__)
 
 MOST_GENERATIONS = 100
 """Running at once in one process; each holds its plan in memory until it is stored."""
+
+MOST_FOLLOWERS = 100
+"""Streams at once in one process that tell of other processes' generations."""
 
 POLL_SECONDS = 0.5
 """How often a generation of another process is looked at."""
@@ -66,6 +70,7 @@ class RoadmapGenerator:
         self._lease_seconds = lease_seconds
         self._runs: dict[UUID, GenerationRun] = {}
         self._beginning = 0
+        self._followers = 0
         self._is_leaving = False
         self._handing_over: asyncio.Task[None] | None = None
 
@@ -127,12 +132,26 @@ class RoadmapGenerator:
 
         Raises:
             GenerationNotFoundError: there is none.
+            StoreError: the database cannot be asked, or could not take what was planned.
+            OverloadedError: too many are followed here already.
+            HandedOverError: this process is about to end.
         """
-        run = self._runs.get(generation_id)
-        events = run.events(after) if run else self._recorded_events(generation_id, after)
-        async with aclosing(events):
-            async for numbered in events:
-                yield numbered
+        told = after
+        if run := self._runs.get(generation_id):
+            async with aclosing(run.events(after)) as events:
+                async for number, event in events:
+                    if isinstance(event, HandedOverError):
+                        break  # Not its end: another goes on with it.
+                    if isinstance(event, StoreError):
+                        raise event  # Neither is this, but it can take a while.
+                    told = number
+                    yield number, event
+                else:
+                    return
+        with self._follower():
+            async with aclosing(self._recorded_events(generation_id, told)) as events:
+                async for numbered in events:
+                    yield numbered
 
     async def has_told(self, record: GenerationRecord, number: int) -> bool:
         """Return whether an event was the end of a finished generation: no part has its number."""
@@ -224,11 +243,22 @@ class RoadmapGenerator:
         finally:
             self._beginning -= 1
 
+    @contextmanager
+    def _follower(self) -> Iterator[None]:
+        """Count who follows other processes' generations: each asks the database ever again."""
+        if self._followers >= MOST_FOLLOWERS:
+            raise OverloadedError(f"{MOST_FOLLOWERS} streams are followed")
+        self._followers += 1
+        try:
+            yield
+        finally:
+            self._followers -= 1
+
     async def _make(self, record: GenerationRecord, lease: Lease) -> None:
         """Make a generation's roadmap here, on from what is kept of it."""
         try:
             known = await self._store.generations.parts(record.generation_id)
-        except StoreError:
+        except MomentumError:
             # Else nobody could go on with it before the lease ends.
             with suppress(StoreError):
                 await self._store.generations.release(lease.lease_id)
@@ -252,12 +282,14 @@ class RoadmapGenerator:
 
     async def _outcome(self, generation_id: UUID) -> SavedRoadmap | MomentumError:
         if run := self._runs.get(generation_id):
-            return await run.outcome()
+            end = await run.outcome()
+            if not isinstance(end, HandedOverError):
+                return end
         try:
             async with asyncio.timeout(self._timeout_seconds):
                 get = self._store.generations.get
                 while (record := await get(generation_id)).finished_at is None:
-                    await self._until_the_next_look()
+                    await self._until_the_next_look(generation_id)
         except TimeoutError:
             raise GenerationRunningError(generation_id) from None
         return outcome_of(record)
@@ -275,11 +307,11 @@ class RoadmapGenerator:
             if record.finished_at is not None:
                 yield number + 1, outcome_of(record)
                 return
-            await self._until_the_next_look()
+            await self._until_the_next_look(generation_id)
 
-    async def _until_the_next_look(self) -> None:
+    async def _until_the_next_look(self, generation_id: UUID) -> None:
         if self._is_leaving:
-            raise ShuttingDownError
+            raise HandedOverError(generation_id)
         await asyncio.sleep(POLL_SECONDS * random.uniform(0.8, 1.2))  # noqa: S311
 
     async def _hand_over(self) -> None:

@@ -163,6 +163,7 @@ async def test_generation_beyond_the_budget(
         openai_api_key="key",
         reserved_dollars_per_week=0.25,
         daily_budget_dollars=0.5,
+        address_budget_share=1,
     )
     async with running(settings, backend, GatedPlanner(0)) as on:
         long = wish() | {"duration_weeks": 3}

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
@@ -94,9 +95,10 @@ def expire(backend: Backend, record: GenerationRecord) -> None:
     )
 
 
-def age(backend: Backend, *columns: str) -> None:
-    """Let everything have happened long ago."""
-    values = ", ".join(f"{column} = '{LONG_AGO}'" for column in columns)
+def age(backend: Backend, *columns: str, days: int = 2) -> None:
+    """Let everything have happened some days ago."""
+    moment = (datetime.now(UTC) - timedelta(days=days)).isoformat(timespec="microseconds")
+    values = ", ".join(f"{column} = '{moment}'" for column in columns)
     backend.execute(f"update generations set {values}")  # noqa: S608  own values
 
 
@@ -557,6 +559,20 @@ async def test_progress_counts_resumptions_anew(store: Store) -> None:
         assert (await store.generations.sweep("Abandoned")).generations == 0
         record = await store.generations.get(record.generation_id)
     assert record.finished_at is None
+
+
+async def test_figures_are_kept_for_a_month(store: Store, backend: Backend) -> None:
+    """Then the whole record goes, but never of what still runs."""
+    done = await succeeded(store, new_roadmap())
+    running = await begun(store, wish_for(new_roadmap()), new_lease())
+    age(backend, "started_at", days=30)
+    await store.generations.sweep("Abandoned")
+    assert (await store.generations.get(done.generation_id)).usage == done.usage
+    age(backend, "started_at", days=32)
+    await store.generations.sweep("Abandoned")
+    with pytest.raises(GenerationNotFoundError):
+        await store.generations.get(done.generation_id)
+    assert (await store.generations.get(running.generation_id)).finished_at is None
 
 
 async def test_wishes_are_forgotten_after_a_day(store: Store, backend: Backend) -> None:

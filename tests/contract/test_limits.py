@@ -72,14 +72,15 @@ class Ledger:
         return Entered(self.kind, wish.generation_id, lease)
 
     async def end(self, entered: Entered, usage: ModelUsage | None = None) -> None:
-        """End what was entered, with what it took; a generation ends by an error."""
+        """End what was entered, with what it took; a generation ends with its roadmap."""
         if usage is None:
             usage = ModelUsage(model="")
         if entered.kind == "question":
             await self._store.questions.finish(entered.entry_id, usage)
             return
         await self.report(entered, usage)
-        await self._store.generations.fail(entered.lease.lease_id, "ModelOutputError")
+        made = new_roadmap().model_copy(update={"lease_id": entered.lease.lease_id})
+        await self._store.add_roadmap(made)
 
     async def report(self, entered: Entered, usage: ModelUsage) -> None:
         """Tell what a generation has taken so far."""
@@ -126,16 +127,16 @@ def wish_of(
 
 def per_user(most: int, window: int | None = HOUR_SECONDS) -> Bounds:
     limit = Limit(policy="of-a-user", scope="user", most=most, window_seconds=window)
-    return Bounds(limits=(limit,), budget_dollars=RICH)
+    return Bounds(limits=(limit,), budget_dollars=RICH, address_budget_dollars=RICH)
 
 
 def per_address(most: int, window: int | None = HOUR_SECONDS) -> Bounds:
     limit = Limit(policy="of-an-address", scope="client", most=most, window_seconds=window)
-    return Bounds(limits=(limit,), budget_dollars=RICH)
+    return Bounds(limits=(limit,), budget_dollars=RICH, address_budget_dollars=RICH)
 
 
 def budget(dollars: float) -> Bounds:
-    return Bounds(limits=(), budget_dollars=dollars)
+    return Bounds(limits=(), budget_dollars=dollars, address_budget_dollars=dollars)
 
 
 def move_back(backend: Backend, entered: Entered, seconds: float) -> None:
@@ -189,7 +190,7 @@ async def test_limit_of_an_address_is_exact(ledger: Ledger, backend: Backend, mo
 async def test_first_limit_without_room_is_told(ledger: Ledger) -> None:
     """Every limit counts; what is told is the first that is reached."""
     wide = per_user(5).limits[0].model_copy(update={"policy": "wide"})
-    bounds = Bounds(limits=(wide, *per_user(2).limits), budget_dollars=RICH)
+    bounds = per_user(2).model_copy(update={"limits": (wide, *per_user(2).limits)})
     asker = somebody()
     await ledger.enter(bounds, asker)
     await ledger.enter(bounds, asker)
@@ -283,6 +284,7 @@ async def begin(store: Store, wish: NewGeneration, bounds: Bounds) -> Generation
 NO_ROOM = Bounds(
     limits=(*per_user(1).limits, *per_user(1, None).limits, *per_address(1).limits),
     budget_dollars=1,
+    address_budget_dollars=1,
 )
 """For one generation that may cost a dollar."""
 
@@ -390,8 +392,14 @@ async def test_what_runs_counts_with_what_it_costs_already(generations: Ledger) 
         await assert_counts(generations, dollars)
 
 
-@pytest.mark.parametrize("problem", ["GenerationCancelledError", "GenerationAbandonedError"])
-@pytest.mark.parametrize(("cost", "dollars"), [(None, 2), (0.5, 2), (3.0, 3)])
+CUT_OFF = ("GenerationCancelledError", "GenerationAbandonedError", "ModelTooSlowError")
+
+
+@pytest.mark.parametrize(
+    ("problem", "cost", "dollars"),
+    [(problem, *case) for problem in CUT_OFF for case in ((None, 2), (0.5, 2), (3.0, 3))]
+    + [("ModelOutputError", None, 0), ("ModelOutputError", 0.5, 2), ("ModelOutputError", 3.0, 3)],
+)
 async def test_what_is_cut_off_counts_with_what_it_may_have_cost(
     store: Store, problem: str, cost: float | None, dollars: float
 ) -> None:
@@ -413,6 +421,16 @@ async def test_budget_is_everybodys(
     await questions.refused(budget(3), dollars=0.125)
     await generations.refused(budget(3), dollars=0.125)
     assert spent(backend) == 3
+
+
+async def test_address_has_its_share_of_the_budget_alone(ledger: Ledger) -> None:
+    """Whoever uses up the share of one address leaves the others theirs."""
+    bounds = Bounds(limits=(), budget_dollars=5, address_budget_dollars=2)
+    await ledger.enter(bounds, somebody("a school"), dollars=2)
+    error = await ledger.refused(bounds, somebody("a school"), dollars=0.5)
+    assert error.policy == "budget-per-day-of-an-address"
+    await ledger.enter(bounds, somebody("a library"), dollars=2)
+    assert (await ledger.refused(bounds, dollars=1.5)).policy == "budget-per-day"
 
 
 async def test_budget_is_of_the_last_day(ledger: Ledger, backend: Backend) -> None:
@@ -514,7 +532,7 @@ async def test_lost_answer_is_not_a_second_entry(
     """It is asked for again and found entered, also where it took the last room."""
     fault_proxy.inject_at(1, Fault.LOSE)
     ledger = Ledger(lossy_store, kind)
-    bounds = Bounds(limits=per_user(1).limits, budget_dollars=1)
+    bounds = Bounds(limits=per_user(1).limits, budget_dollars=1, address_budget_dollars=1)
     asker = somebody()
     await ledger.enter(bounds, asker, dollars=1)
     assert len(fault_proxy.exchanges) == 2

@@ -65,6 +65,7 @@ class Phase:
 def _budget_of(calls: int) -> dict[str, str]:
     return {
         "DAILY_BUDGET_DOLLARS": str(calls * PRICE),
+        "ADDRESS_BUDGET_SHARE": "1",
         "RESERVED_DOLLARS_PER_WEEK": str(CALLS_PER_GENERATION * PRICE),
         "RESERVED_DOLLARS_PER_QUESTION": str(CALLS_PER_QUESTION * PRICE),
     }

@@ -44,7 +44,7 @@ def new_roadmap(
     )
 
 
-UNBOUNDED = Bounds(limits=(), budget_dollars=1e9)
+UNBOUNDED = Bounds(limits=(), budget_dollars=1e9, address_budget_dollars=1e9)
 """For generations and questions that no limit concerns."""
 
 

@@ -21,7 +21,7 @@ from tests.support.lossy_proxy import LossyProxy
 from tests.support.service import Service, free_port, gunicorn_command, running_process
 from tests.support.standin import OpenRouterStandIn, Pace
 
-DRAIN_SECONDS = 3
+DRAIN_SECONDS = 5
 SWEEP_SECONDS = 2
 PLATFORM_SECONDS = 30
 OVERLAP_SECONDS = 0.7
