@@ -16,10 +16,14 @@ from uuid import UUID
 
 import httpx
 
-from benchmarks.generate import standin
 from src.models import PlanRequest
 from tests.support.plans import roadmap_violations
-from tests.support.service import free_port, running_process, uvicorn_command
+from tests.support.service import (
+    free_port,
+    running_process,
+    running_standin,
+    uvicorn_command,
+)
 from tests.support.standin.misbehaviours import MISBEHAVIOURS
 from tests.support.verdict import conclude
 
@@ -67,11 +71,11 @@ async def generation(client: httpx.AsyncClient, number: int) -> str:
 
 async def main() -> int:
     """Print the counts, then the verdict; the exit status matches it."""
-    port, model_port = free_port(), free_port()
-    async with standin(model_port, first_token=0.0, tokens_per_second=0) as model_url:
+    port = free_port()
+    with running_standin("--tokens-per-second", "0") as origin:
         variables = {
             "OPENAI_API_KEY": "stand-in",
-            "OPENAI_BASE_URL": model_url,
+            "OPENAI_BASE_URL": f"{origin}/api/v1",
             "MODEL_IDLE_TIMEOUT_SECONDS": "1.5",
             "MODEL_CALL_TIMEOUT_SECONDS": "10",
             "MODEL_RETRY_WAIT_SECONDS": "0.1",
@@ -86,7 +90,7 @@ async def main() -> int:
                     "spoil": {"share": SHARE, "names": sorted(MISBEHAVIOURS), "seed": 1},
                     "pace": {"slow_first_token": 1.0, "drip": 0.2},
                 }
-                control = model_url.removesuffix("/api/v1") + "/_control"
+                control = f"{origin}/_control"
                 (await client.post(f"{control}/script", json=script)).raise_for_status()
                 places = asyncio.Semaphore(AT_ONCE)
 

@@ -6,11 +6,8 @@ output tokens as gpt-4o-mini is. The control asks the same stand-in for the whol
 
 import asyncio
 import json
-import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +17,12 @@ import openai
 import psutil
 
 from src.llm import prompts
-from tests.support.service import clean_environment, free_port, running_process, uvicorn_command
+from tests.support.service import (
+    free_port,
+    running_process,
+    running_standin,
+    uvicorn_command,
+)
 from tests.support.verdict import conclude
 
 FIRST_TOKEN_SECONDS = 0.5
@@ -64,35 +66,6 @@ def wish(weeks: int, level: str, hours: float) -> dict[str, Any]:
         "daily_hours": hours,
         "level": level,
     }
-
-
-@asynccontextmanager
-async def standin(
-    port: int,
-    first_token: float = FIRST_TOKEN_SECONDS,
-    tokens_per_second: float = TOKENS_PER_SECOND,
-) -> AsyncIterator[str]:
-    """Run the stand-in in a process of its own: it must not share the service's core."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "tests.support.standin", "--port", str(port)),
-        *("--first-token", str(first_token)),
-        *("--tokens-per-second", str(tokens_per_second)),
-        stdout=asyncio.subprocess.DEVNULL,
-        env=clean_environment(),
-    )
-    try:
-        async with httpx.AsyncClient() as client:
-            for _ in range(200):
-                try:
-                    await client.get(f"http://127.0.0.1:{port}/_control/calls")
-                    break
-                except httpx.TransportError:
-                    await asyncio.sleep(0.05)
-        yield f"http://127.0.0.1:{port}/api/v1"
-    finally:
-        process.terminate()
-        await process.wait()
 
 
 async def ours(client: httpx.AsyncClient, body: dict[str, Any]) -> Outcome:
@@ -187,8 +160,11 @@ def told(seconds: float | None) -> str:
 async def main() -> int:
     """Print the table, then the verdict; the exit status matches it."""
     faults: list[str] = []
-    port, model_port = free_port(), free_port()
-    async with standin(model_port) as model_url:
+    port = free_port()
+    pace = {"--first-token": FIRST_TOKEN_SECONDS, "--tokens-per-second": TOKENS_PER_SECOND}
+    # In a process of its own: it must not share the service's core.
+    with running_standin(*(str(word) for option in pace.items() for word in option)) as origin:
+        model_url = f"{origin}/api/v1"
         variables = {
             "OPENAI_API_KEY": "stand-in",
             "OPENAI_BASE_URL": model_url,

@@ -16,6 +16,7 @@ from tests.support.data_plane import (
     running_postgres,
 )
 from tests.support.fault_proxy import FaultProxy, running_proxy
+from tests.support.tokens import AuthServer, SigningKey, new_rsa_key
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -92,6 +93,19 @@ def fault_proxy(data_plane: DataPlane) -> Iterator[FaultProxy]:
     """Offer a second way to `data_plane`, for faults that other readers do not see."""
     with running_proxy(data_plane.rest_url) as proxy:
         yield proxy
+
+
+@pytest.fixture(scope="session")
+def rsa_key() -> SigningKey:
+    """Make one RSA key for the whole session: it takes a while."""
+    return new_rsa_key()
+
+
+@pytest.fixture
+def auth(rsa_key: SigningKey) -> Iterator[AuthServer]:
+    """Run a project's Auth as far as it publishes keys and mints tokens."""
+    with AuthServer(rsa_key) as server:
+        yield server
 
 
 @pytest.fixture(params=["sqlite", "supabase"])

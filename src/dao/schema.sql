@@ -264,7 +264,7 @@ as $$
     select exists (select from updated);
 $$;
 
--- The steps of a generation, each atomic -------------------------------------------------------------
+-- What was asked for, and what may still be ---------------------------------------------------------
 
 -- What everybody asked for and what it cost. What runs counts with what it may cost; so does what
 -- was cut off or failed, whose last calls nobody tells of, and what has ended where the provider
@@ -403,6 +403,8 @@ begin
     return true;
 end;
 $$;
+
+-- The steps of a generation, each atomic -------------------------------------------------------------
 
 -- Takes over a generation whose lease has expired: the one named, or the one that waits longest.
 -- Returns no row where there is none.

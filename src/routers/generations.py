@@ -19,20 +19,16 @@ from src.errors import (
     GenerationCancelledError,
     GenerationNotFoundError,
     GenerationSucceededError,
-    HandedOverError,
     MomentumError,
     recorded_error,
 )
-from src.generations import PART_KINDS, GenerationRecord
+from src.generations import GenerationRecord, kind_of
 from src.models import GenerationStatus, SavedRoadmap, Success
 from src.problems import STORE_ERRORS, error_responses, problem_of
 from src.routers import examples, links
 from src.routers.examples import answers
+from src.services.generation_run import GenerationEvent
 from src.services.roadmap_generator import RoadmapGenerator
-
-EVENT_NAMES: dict[type, str] = {SavedRoadmap: "saved"}
-EVENT_NAMES |= {cls: kind for kind, cls in PART_KINDS.items()}
-"""The events of a generation; any other is a `problem`."""
 
 router = APIRouter(tags=["generations"], dependencies=[Depends(refuse_several_users)])
 
@@ -69,13 +65,16 @@ async def told(
     try:
         async with aclosing(generator.events(generation_id, after)) as events:
             async for number, event in events:
-                if isinstance(event, HandedOverError):
-                    raise event
-                name = EVENT_NAMES.get(type(event), "problem")
-                data = problem_of(event) if isinstance(event, MomentumError) else event
-                yield ServerSentEvent(event=name, id=str(number), data=data)
+                yield _sent(event, str(number))
     except MomentumError as error:
-        yield ServerSentEvent(event="problem", data=problem_of(error))
+        yield _sent(error)
+
+
+def _sent(event: GenerationEvent, number: str | None = None) -> ServerSentEvent:
+    if isinstance(event, MomentumError):
+        return ServerSentEvent(event="problem", id=number, data=problem_of(event))
+    name = "saved" if isinstance(event, SavedRoadmap) else kind_of(event)
+    return ServerSentEvent(event=name, id=number, data=event)
 
 
 @router.get(
@@ -99,7 +98,7 @@ async def _followed(
 ) -> tuple[UUID, int]:
     # Before the stream begins: an unknown generation is a 404 here too.
     record = await generator.record(generation_id, owner)
-    if record.finished_at and last_event_id and await generator.has_told(record, last_event_id):
+    if await generator.has_told_all(record, last_event_id):
         raise HTTPException(204)  # So that an EventSource asks no more.
     return generation_id, last_event_id
 

@@ -29,6 +29,7 @@ from src.errors import (
     ShuttingDownError,
     StoreConflictError,
 )
+from src.generations import GenerationRecord
 from src.limits import Asker
 from src.models import GenerateRoadmap, GenerationStatus, Roadmap, Success
 from src.problems import (
@@ -41,7 +42,6 @@ from src.problems import (
 from src.routers import examples, links
 from src.routers.examples import answers
 from src.routers.generations import status_of, told
-from src.services.roadmap_generator import Begun
 from src.strict_json import EventStreamRoute, RespondAsyncRoute, StrictJSONRoute
 
 PLANNER_HEADER = "Momentum-Planner"
@@ -67,18 +67,18 @@ async def _begun(
     client: Client,
     response: Response,
     idempotency_key: IdempotencyKey = None,
-) -> Begun:
+) -> GenerationRecord:
     acting_for(caller, body.user_id)
     asker = Asker(user_id=body.user_id, client=client)
     begun = await generator.begin(asker, body.wish(), idempotency_key)
     response.headers[PLANNER_HEADER] = generator.planner_name
     response.headers["Location"] = GENERATION_PATH.format(begun.generation_id)
-    if begun.is_replay:
+    if begun.finished_at is not None:
         response.headers[REPLAYED_HEADER] = "true"
     return begun
 
 
-BegunGeneration = Annotated[Begun, Depends(_begun)]
+BegunGeneration = Annotated[GenerationRecord, Depends(_begun)]
 
 
 @router.post(
@@ -125,12 +125,10 @@ async def generate_roadmap(begun: BegunGeneration, generator: Generator) -> Road
 
 
 @async_router.post("/generate_roadmap", status_code=202)
-async def begin_roadmap_generation(
-    begun: BegunGeneration, generator: Generator, response: Response
-) -> GenerationStatus:
+async def begin_roadmap_generation(begun: BegunGeneration, response: Response) -> GenerationStatus:
     """Answer at once; the generation goes on."""
     response.headers[PREFERENCE_HEADER] = "respond-async"
-    return status_of(await generator.record(begun.generation_id))
+    return status_of(begun)
 
 
 @stream_router.post("/generate_roadmap", response_class=EventSourceResponse)

@@ -84,12 +84,8 @@ class GenerationRun:
         self._is_stopping = False
         self._planned = asyncio.Event()
         self._told = asyncio.Event()
-        self._task = asyncio.create_task(self._run())
-
-    @property
-    def task(self) -> "asyncio.Task[None]":
+        self.task = asyncio.create_task(self._run())
         """The making, which ends without an error, however the generation does."""
-        return self._task
 
     async def events(self, after: int = 0) -> AsyncGenerator[tuple[int, GenerationEvent], None]:
         """Yield every event with its number, counted from 1, from the one that follows `after` on.
@@ -104,13 +100,13 @@ class GenerationRun:
                 yield number, event
             if number >= len(self._events):
                 # The last event is told in the very step that ends the task.
-                if self._task.done():
+                if self.task.done():
                     return
                 await told.wait()
 
     async def outcome(self) -> SavedRoadmap | MomentumError:
         """Wait for the end and return it."""
-        await asyncio.wait({self._task})
+        await asyncio.wait({self.task})
         last = self._events[-1]
         assert isinstance(last, SavedRoadmap | MomentumError)  # noqa: S101  told at the end
         return last
@@ -120,8 +116,8 @@ class GenerationRun:
         if not self._is_stopping:
             # Once: a second time would strike while the first is being told.
             self._is_stopping = True
-            self._task.cancel()
-        await asyncio.wait({self._task})
+            self.task.cancel()
+        await asyncio.wait({self.task})
 
     async def _run(self) -> None:
         try:
@@ -171,7 +167,7 @@ class GenerationRun:
         return saved
 
     async def _stored(self, roadmap: NewRoadmap) -> GenerationRecord:
-        """Store the roadmap, trying again what may pass, and renew the lease meanwhile."""
+        """Store the roadmap, trying again what may pass."""
         retries = stamina.retry_context(
             on=(StoreUnavailableError, StoreTooSlowError),
             attempts=MOST_FAILED_WRITES,
@@ -186,6 +182,7 @@ class GenerationRun:
         return record
 
     async def _leased(self, work: Coroutine[object, object, T]) -> T:
+        """Return what work returns, and renew the lease as long as it takes."""
         working = asyncio.create_task(work)
         try:
             while not (await asyncio.wait({working}, timeout=self._heartbeat_seconds))[0]:

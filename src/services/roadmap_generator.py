@@ -5,7 +5,6 @@ import logging
 import random
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, contextmanager, suppress
-from dataclasses import dataclass
 from uuid import UUID
 
 from src.dao import Store
@@ -40,17 +39,6 @@ POLL_SECONDS = 0.5
 """How often a generation of another process is looked at."""
 
 
-@dataclass(frozen=True)
-class Begun:
-    """A generation that a request led to.
-
-    `is_replay` says that it had already succeeded, for an earlier request with the same key.
-    """
-
-    generation_id: UUID
-    is_replay: bool
-
-
 class RoadmapGenerator:
     """Has roadmaps made and stored whole, tells how that goes on, lists and deletes them."""
 
@@ -81,11 +69,12 @@ class RoadmapGenerator:
 
     async def begin(
         self, asker: Asker, request: PlanRequest, idempotency_key: str | None = None
-    ) -> Begun:
-        """Have a roadmap made; it goes on whether or not anybody waits for it.
+    ) -> GenerationRecord:
+        """Have a roadmap made, whether or not anybody waits for it, and return its record.
 
         An identical request of the user that still runs, or one with the same key, is the same
-        generation. One whose process died is gone on with here.
+        generation. One whose process died is gone on with here. A record that has finished is of an
+        earlier request with the same key.
 
         Raises:
             IdempotencyKeyReusedError: the key stands for another request.
@@ -105,12 +94,12 @@ class RoadmapGenerator:
             record = await self._store.generations.begin(asked, lease, self._allowances.generations)
             if record.lease_id == lease.lease_id:
                 await self._make(record, lease)
-                return Begun(record.generation_id, is_replay=False)
+                return record
         if record.fingerprint != asked.fingerprint:
             raise IdempotencyKeyReusedError(record.generation_id)
         if idempotency_key is not None and record.finished_at is None:
             raise GenerationRunningError(record.generation_id)
-        return Begun(record.generation_id, is_replay=record.finished_at is not None)
+        return record
 
     async def wait_for(self, generation_id: UUID) -> Roadmap:
         """Wait for a generation to end and return its roadmap.
@@ -153,8 +142,10 @@ class RoadmapGenerator:
                 async for numbered in events:
                     yield numbered
 
-    async def has_told(self, record: GenerationRecord, number: int) -> bool:
-        """Return whether an event was the end of a finished generation: no part has its number."""
+    async def has_told_all(self, record: GenerationRecord, number: int) -> bool:
+        """Return whether the event of this number ended the generation, or comes after its end."""
+        if record.finished_at is None or number == 0:
+            return False
         return not await self._store.generations.parts(record.generation_id, number - 1)
 
     async def record(self, generation_id: UUID, user_id: UUID | None = None) -> GenerationRecord:

@@ -1,6 +1,6 @@
 """Who asks: tokens over HTTP. The matrix of who may do what is among the system tests."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
@@ -13,20 +13,9 @@ from tests.api.conftest import ANA, BEN, WISH
 from tests.support.backends import Backend, SqliteBackend
 from tests.support.bad_tokens import DEFECTS
 from tests.support.settings import isolated_settings
-from tests.support.tokens import AuthServer, SigningKey, new_rsa_key
+from tests.support.tokens import AuthServer
 
 OWN = {"user_id": ANA}
-
-
-@pytest.fixture(scope="module")
-def rsa_key() -> SigningKey:
-    return new_rsa_key()
-
-
-@pytest.fixture
-def auth(rsa_key: SigningKey) -> Iterator[AuthServer]:
-    with AuthServer(rsa_key) as server:
-        yield server
 
 
 @pytest.fixture(params=["sqlite"])

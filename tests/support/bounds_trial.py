@@ -2,16 +2,10 @@
 
 Two Gunicorn workers over the real PostgREST and PostgreSQL, and a stand-in for the model at which
 every call has the same price, so that what is allowed can be counted to the call.
-
-    report = bounds_trial()
-    for counts in report.counts:
-        print(counts)
-    print(report.faults)  # empty where every bound held exactly
 """
 
 import asyncio
 import itertools
-import json
 import random
 import tempfile
 import time
@@ -24,12 +18,11 @@ from uuid import UUID
 
 import httpx
 
-from tests.support.data_plane import DataPlane, running_data_plane, running_postgres
+from tests.support.data_plane import DataPlane
 from tests.support.service import free_port, gunicorn_command, running_process
 from tests.support.standin import OpenRouterStandIn
-from tests.support.standin.answers import Json, find_wanted
+from tests.support.standin.answers import Json
 from tests.support.standin.completion import Completion
-from tests.support.standin.wire import Request, Wire
 
 AT_ONCE = 60
 PATIENCE_SECONDS = 90.0
@@ -140,17 +133,6 @@ class BoundsReport:
     faults: list[str] = field(default_factory=list)
 
 
-def bounds_trial(phases: tuple[Phase, ...] = PHASES) -> BoundsReport:
-    """Run the phases on servers of their own."""
-    with (
-        running_postgres() as postgres,
-        postgres.database() as database,
-        running_data_plane(database) as plane,
-    ):
-        plane.apply_schema()
-        return try_bounds(plane, phases)
-
-
 def try_bounds(plane: DataPlane, phases: tuple[Phase, ...] = PHASES) -> BoundsReport:
     """Run the phases on a data plane, which is emptied before each."""
     report = BoundsReport()
@@ -162,21 +144,15 @@ def try_bounds(plane: DataPlane, phases: tuple[Phase, ...] = PHASES) -> BoundsRe
     return report
 
 
-class PricedStandIn(OpenRouterStandIn):
-    """The stand-in, at a fixed price per call."""
-
-    async def _complete(self, wire: Wire, request: Request) -> None:
-        body = json.loads(request.body)
-        wanted = find_wanted(body)
-        call = self._call(request, body, wanted)
-        with self.calls.recording(call):
-            reply = self._reply(request, call, wanted)
-            await _PricedCompletion(call, reply, self.pace).send(wire)
-
-
 class _PricedCompletion(Completion):
     def _usage(self, text: str) -> Json:
         return super()._usage(text) | {"cost": PRICE}
+
+
+class PricedStandIn(OpenRouterStandIn):
+    """The stand-in, at a fixed price per call."""
+
+    completion = _PricedCompletion
 
 
 class _Trial:

@@ -5,7 +5,7 @@ import json
 import logging
 import time
 import traceback
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from uuid import UUID, uuid4
@@ -25,7 +25,6 @@ from src.identity import (
 from tests.support.bad_tokens import DEFECTS
 from tests.support.tokens import (
     AuthServer,
-    SigningKey,
     base64url,
     new_ec_key,
     new_rsa_key,
@@ -44,17 +43,6 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
-
-
-@pytest.fixture(scope="module")
-def rsa_key() -> SigningKey:
-    return new_rsa_key()
-
-
-@pytest.fixture
-def auth(rsa_key: SigningKey) -> Iterator[AuthServer]:
-    with AuthServer(rsa_key) as server:
-        yield server
 
 
 @pytest.fixture

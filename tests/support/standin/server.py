@@ -37,6 +37,9 @@ HEADERS_OF_INTEREST = ("http-referer", "x-openrouter-title", "x-title", "user-ag
 class OpenRouterStandIn:
     """The server, in a thread and loop of its own. Enter it with `with` or `async with`."""
 
+    completion: type[Completion] = Completion
+    """How answers are written; a stand-in that writes others names its own."""
+
     def __init__(
         self,
         *,
@@ -200,7 +203,7 @@ class OpenRouterStandIn:
             return
         with self.calls.recording(call):
             reply = self._reply(request, call, wanted)
-            await Completion(call, reply, self.pace).send(wire)
+            await self.completion(call, reply, self.pace).send(wire)
 
     @staticmethod
     def _call(request: Request, body: Json, wanted: Wanted) -> Call:
