@@ -21,7 +21,7 @@ from tests.support.lossy_proxy import LossyProxy
 from tests.support.service import Service, free_port, gunicorn_command, running_process
 from tests.support.standin import OpenRouterStandIn, Pace
 
-DRAIN_SECONDS = 5
+DRAIN_SECONDS = 3
 SWEEP_SECONDS = 2
 PLATFORM_SECONDS = 30
 OVERLAP_SECONDS = 0.7
@@ -29,7 +29,15 @@ OVERLAP_SECONDS = 0.7
 
 MADE = ": generated roadmap "
 SHORT = {"duration_weeks": 1, "daily_hours": 0.5, "level": "beginner"}
+SHORT_PAUSE = 0.6
 LONG = {"duration_weeks": 3, "daily_hours": 8, "level": "advanced"}
+LONG_PAUSE = 1.5
+PACE = Pace(first_token=0.3, tokens_per_second=200)
+"""At which a short plan takes 2.5 s, and a long one 5.7 s.
+
+So the latest long one, begun at most `LONG_PAUSE` before SIGTERM, always outlasts the drain, and
+every short one ends within it.
+"""
 
 
 @dataclass
@@ -158,14 +166,16 @@ async def test_deploy_drops_nothing(data_plane: DataPlane, tmp_path: Path) -> No
     to look, and are resumed by the new one.
     """
     with ExitStack() as stack:
-        pace = Pace(first_token=0.3, tokens_per_second=200)
-        standin = stack.enter_context(OpenRouterStandIn(pace=pace))
+        standin = stack.enter_context(OpenRouterStandIn(pace=PACE))
         old = stack.enter_context(deployment(tmp_path / "old", data_plane, standin))
         edge = LossyProxy(_port(old))
         async with edge.running():
             clients = Clients(edge.url)
-            works = (clients.read(), clients.generate(SHORT, 0.6), clients.generate(LONG, 1.5))
-            async with beside(*works):
+            async with beside(
+                clients.read(),
+                clients.generate(SHORT, SHORT_PAUSE),
+                clients.generate(LONG, LONG_PAUSE),
+            ):
                 await asyncio.sleep(4)
                 new = await asyncio.to_thread(
                     stack.enter_context, deployment(tmp_path / "new", data_plane, standin)
