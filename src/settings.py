@@ -32,7 +32,7 @@ class Settings(BaseSettings):
     openai_api_key: SecretStr | None = None
 
     auth_mode: Literal["optional", "required"] = "optional"
-    supabase_jwt_secret: SecretStr | None = Field(default=None, min_length=32)
+    supabase_jwt_secret: SecretStr | None = None
 
     openai_base_url: str = "https://openrouter.ai/api/v1"
     openai_model: str = Field(default="openai/gpt-4o-mini", min_length=1)
@@ -108,6 +108,14 @@ class Settings(BaseSettings):
             raise ValueError("must consist of visible ASCII characters")
         return secret
 
+    @field_validator("supabase_jwt_secret")
+    @classmethod
+    def _cannot_be_guessed(cls, secret: SecretStr | None) -> SecretStr | None:
+        # As many bits as the digest of HS256 has (RFC 7518, section 3.2).
+        if secret and len(secret.get_secret_value()) < 32:  # noqa: PLR2004
+            raise ValueError("must have at least 32 characters")
+        return secret
+
     @field_validator("supabase_url", "openai_base_url")
     @classmethod
     def _is_http_url(cls, value: str | None) -> str | None:
@@ -177,9 +185,7 @@ def load_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         faults = (
-            f"{'.'.join(map(str, fault['loc'])).upper()}: {fault['msg']}"
-            if fault["loc"]
-            else fault["msg"].removeprefix("Value error, ")
+            ": ".join([*(str(name).upper() for name in fault["loc"]), fault["msg"]])
             for fault in error.errors(include_input=False, include_url=False)
         )
-        raise SettingsError("; ".join(faults)) from None
+        raise SettingsError("; ".join(faults).replace("Value error, ", "")) from None

@@ -65,12 +65,6 @@ def find_wanted(body: Json) -> Wanted:
     return Wanted(schema_wanted=schema_wanted)
 
 
-def is_repair(body: Json) -> bool:
-    """Whether the last message asks for a repair of the answer before it."""
-    objects = json_objects(message_text(body["messages"][-1]))
-    return any(facts.get("kind") == "repair" for facts in objects)
-
-
 # --- Valid answers --------------------------------------------------------------------------
 
 STAGES = ("Foundations", "First steps", "Building blocks", "Practice", "A small project", "Review")

@@ -16,7 +16,6 @@ class Call:
 
     kind: str
     week_number: int | None
-    is_repair: bool
     model: str
     stream: bool
     response_format: str | None

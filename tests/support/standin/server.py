@@ -16,7 +16,6 @@ from tests.support.standin.answers import (
     Wanted,
     answer_text,
     find_wanted,
-    is_repair,
     message_text,
 )
 from tests.support.standin.calls import Call, Calls
@@ -210,7 +209,6 @@ class OpenRouterStandIn:
         return Call(
             kind=wanted.kind,
             week_number=wanted.week_number,
-            is_repair=is_repair(body),
             model=body["model"],
             stream=bool(body.get("stream")),
             response_format=(body.get("response_format") or {}).get("type"),
