@@ -84,9 +84,9 @@ def create_app(
             resources.push_async_callback(app.state.assistant.close)
             app.state.clients = ClientIdentifier(settings.proxy_header, _key_of(settings))
 
-            def leave() -> None:
+            async def leave() -> None:
                 app.state.assistant.leave()
-                app.state.generator.leave(settings.drain_seconds)
+                await app.state.generator.leave(settings.drain_seconds)
 
             app.state.leave = leave  # for the server, when it is told to end
             await resources.enter_async_context(

@@ -27,9 +27,13 @@ async def refuse_several_users(request: Request) -> None:
         RequestValidationError: `user_id` is repeated.
     """
     if len(request.query_params.getlist("user_id")) > 1:
-        raise RequestValidationError(
-            [{"type": "repeated", "loc": ("query", "user_id"), "msg": "Given more than once"}]
-        )
+        raise _several_users()
+
+
+def _several_users() -> RequestValidationError:
+    return RequestValidationError(
+        [{"type": "repeated", "loc": ("query", "user_id"), "msg": "Given more than once"}]
+    )
 
 
 async def _generator(request: Request) -> RoadmapGenerator:
@@ -67,15 +71,17 @@ Client = Annotated[str, Depends(_client)]
 """What the requests of one client address share; it does not tell the address."""
 
 
-def acting_for(caller: UUID | None, named: UUID | None) -> UUID | None:
+def acting_for(caller: UUID | None, *named: UUID | None) -> UUID | None:
     """Return the user for whom a request acts: its token's, or else the one that it names.
 
     Raises:
-        ForbiddenError: the token is another user's than the one named.
+        ForbiddenError: the token is another user's than one of those named.
+        RequestValidationError: there is no token, and query and body name different users.
     """
-    if caller is not None and named not in {None, caller}:
-        raise ForbiddenError
-    return caller or named
+    users = {caller, *named} - {None}
+    if len(users) > 1:
+        raise ForbiddenError if caller else _several_users()
+    return next(iter(users), None)
 
 
 async def _owner(
@@ -101,6 +107,10 @@ async def _optional_owner(
 
 Owner = Annotated[UUID, Depends(_owner)]
 OptionalOwner = Annotated[UUID | None, Depends(_optional_owner)]
+UserInQuery = Annotated[
+    UUID | None,
+    Query(alias="user_id", description="Where the body names a user too, it has to be the same."),
+]
 RoadmapIdInPath = Annotated[
     int, Path(ge=1, le=MAX_ID, openapi_examples={"the first roadmap": {"value": 1}})
 ]

@@ -108,6 +108,9 @@ class IdentityUnavailableError(MomentumError):
 class StoreError(MomentumError):
     """The database did not do what it was asked; the message is for the operator alone."""
 
+    generation_id: UUID | None = None
+    """The generation that is gone on with all the same, where it was one's writes that failed."""
+
 
 class StoreUnavailableError(StoreError):
     """The database cannot be reached, or said that it cannot serve now. Worth another try."""

@@ -50,6 +50,9 @@ REFETCH_SECONDS = 30
 RETRY_SECONDS = 5
 """The same after a fetch that failed."""
 
+PATIENCE_SECONDS = 1.0
+"""How long a request whose key is known waits at most for newer ones."""
+
 
 class TokenVerifier:
     """Tells whose an access token is.
@@ -162,6 +165,8 @@ class _KeySet(BaseModel):
             algorithm = PUBLISHED_ALGORITHMS.get(str(entry.get("kty")))
             if algorithm is None or entry.get("alg", algorithm) != algorithm or "d" in entry:
                 continue
+            if entry.get("use") not in ("sig", None):  # as PyJWT's own client has it
+                continue
             try:
                 key = jwt.PyJWK(entry, algorithm)
             except jwt.PyJWTError:
@@ -182,7 +187,7 @@ class _PublishedKeys:
         self._keys: dict[str, jwt.PyJWK] = {}
         self._fetched_at = -math.inf
         self._fetch_from = -math.inf
-        self._failed = False
+        self._failed = False  # the last fetch that ended
         self._fetch: asyncio.Task[None] | None = None
 
     async def find(self, key_id: str | None) -> jwt.PyJWK:
@@ -194,11 +199,12 @@ class _PublishedKeys:
         """
         if key_id is None:
             raise UnauthenticatedError("no key named")
-        if key_id not in self._keys or self._age() >= FRESH_SECONDS:
-            await self._refresh()
+        known = key_id in self._keys and self._age() < STALE_SECONDS
+        if not known or self._age() >= FRESH_SECONDS:
+            await self._refresh(known=known)
         if key_id in self._keys and self._age() < STALE_SECONDS:
             return self._keys[key_id]
-        if self._failed:
+        if self._failed or self._fetch:
             raise IdentityUnavailableError("the project's keys cannot be fetched")
         raise UnauthenticatedError("unknown key")
 
@@ -211,26 +217,31 @@ class _PublishedKeys:
     def _age(self) -> float:
         return self._clock() - self._fetched_at
 
-    async def _refresh(self) -> None:
-        """Wait for the fetch that runs, or start one if it is time."""
+    async def _refresh(self, *, known: bool) -> None:
+        """Start a fetch if it is time, and wait for the one that runs: not for long with a key."""
         if self._fetch is None and self._clock() >= self._fetch_from:
             self._fetch = asyncio.create_task(self._fetch_keys())
-        if self._fetch:
-            # Whoever leaves must not take the fetch from the others that wait for it.
+        # Whoever leaves must not take the fetch from the others that wait for it.
+        if self._fetch and not known:
             await asyncio.shield(self._fetch)
+        elif self._fetch and not self._failed:
+            await asyncio.wait({self._fetch}, timeout=PATIENCE_SECONDS)
 
     async def _fetch_keys(self) -> None:
-        self._failed = True
+        failed = True
         try:
             async with asyncio.timeout(self._timeout):
                 document = await self._download()
             self._keys = _KeySet.model_validate_json(document).usable()
-            self._failed = False
             self._fetched_at = self._clock()
+            failed = False
         except (httpx.HTTPError, TimeoutError, ValueError) as error:
             logger.warning("cannot fetch the project's keys: %s", type(error).__name__)
+        except Exception:  # nobody may be waiting to hear of it
+            logger.exception("cannot fetch the project's keys")
         finally:
-            wait = RETRY_SECONDS if self._failed else REFETCH_SECONDS
+            self._failed = failed
+            wait = RETRY_SECONDS if failed else REFETCH_SECONDS
             self._fetch_from = self._clock() + wait
             self._fetch = None
 

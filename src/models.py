@@ -165,12 +165,13 @@ class DayReady(Value):
 class ModelUsage(Value):
     """What a generation asked of the model. Without a model all numbers are zero.
 
-    `cost_dollars` is as the provider reports it, None where it reports none. `retries` are calls
-    that repeated another.
+    `cost_dollars` is as the provider reports it, None where it reports none; `priced_calls` are the
+    calls of which it did. `retries` are calls that repeated another.
     """
 
     model: str
     calls: int = 0
+    priced_calls: int = 0
     retries: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
@@ -182,6 +183,7 @@ class ModelUsage(Value):
         return ModelUsage(
             model=later.model,
             calls=self.calls + later.calls,
+            priced_calls=self.priced_calls + later.priced_calls,
             retries=self.retries + later.retries,
             prompt_tokens=self.prompt_tokens + later.prompt_tokens,
             completion_tokens=self.completion_tokens + later.completion_tokens,

@@ -225,6 +225,11 @@ _LIMIT_SENTENCES = (
     }
 )
 
+_GOES_ON = (
+    "The roadmap is finished all the same: send the same request again to wait for it, or follow"
+    " `Location`."
+)
+
 STORE_ERRORS = (
     errors.StoreUnavailableError,
     errors.StoreTooSlowError,
@@ -273,7 +278,12 @@ def unexpected_problem() -> JSONResponse:
 
 def problem_of(error: errors.MomentumError) -> Problem:
     """Return the document that tells a client of an error, and log what is for the operator."""
-    return _document(_known_kind(error), request_id())
+    return _document(_logged_kind(error), request_id())
+
+
+def recorded_problem(error: errors.MomentumError) -> Problem:
+    """Return the document that tells a client of an error that happened before, and log nothing."""
+    return _document(_kind_of(error), request_id())
 
 
 def error_responses(
@@ -313,15 +323,17 @@ async def _answer_domain_error(_request: Request, error: Exception) -> JSONRespo
 
 def answer_to(error: errors.MomentumError) -> JSONResponse:
     """Return the answer that tells a client of an error, and log what is for the operator."""
-    kind = _known_kind(error)
+    kind = _logged_kind(error)
     headers = {}
     if wait := getattr(error, "retry_after", None) or _RETRY_AFTER_SECONDS.get(type(error)):
         headers["Retry-After"] = str(math.ceil(wait))
     if isinstance(error, errors.LimitReachedError):
         headers |= _rate_limit(error)
         kind = replace(kind, detail=_LIMIT_SENTENCES[error.policy])
-    if isinstance(error, errors.GenerationError):
+    if isinstance(error, errors.GenerationError | errors.StoreError) and error.generation_id:
         headers["Location"] = GENERATION_PATH.format(error.generation_id)
+    if isinstance(error, errors.StoreError) and error.generation_id:
+        kind = replace(kind, detail=f"{kind.detail} {_GOES_ON}")
     if isinstance(error, errors.UnauthenticatedError):
         fault = ' error="invalid_token"' if error.token_given else ""
         headers["WWW-Authenticate"] = f"Bearer{fault}"
@@ -381,8 +393,12 @@ def _message(fault: Mapping[str, Any]) -> str:
     return str(fault["msg"]).removeprefix("Value error, ")
 
 
-def _known_kind(error: errors.MomentumError) -> _Kind:
-    kind = next((_KINDS[cls] for cls in type(error).__mro__ if cls in _KINDS), _http_kind(500))
+def _kind_of(error: errors.MomentumError) -> _Kind:
+    return next((_KINDS[cls] for cls in type(error).__mro__ if cls in _KINDS), _http_kind(500))
+
+
+def _logged_kind(error: errors.MomentumError) -> _Kind:
+    kind = _kind_of(error)
     if kind.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         logger.error("%s: %s", type(error).__name__, error)
     return kind

@@ -1,8 +1,10 @@
 """The production worker."""
 
 import asyncio
+import math
 import signal
 import sys
+import time
 from types import FrameType
 from typing import Any
 
@@ -14,14 +16,19 @@ from uvicorn_worker import UvicornWorker
 from src.http_protocol import BoundedH11Protocol
 
 LAME_DUCK_SECONDS = 2.0
-"""How long new connections are still served after SIGTERM: the edge may not know of it yet."""
+"""How long after SIGTERM connections are accepted at least: the edge may not know of it yet."""
+
+LONGEST_STAY_SECONDS = 20.0
+"""How long after SIGTERM answers may take: Gunicorn kills a worker after its `graceful_timeout`
+(25 s, see gunicorn.conf.py), and the lifespan needs some of them."""
 
 
 class DrainingServer(Server):
     """Leaves without dropping a request.
 
-    At SIGTERM the application begins nothing new, and every answer closes its connection. Only
-    then does the server stop to accept, and wait for what still runs.
+    At SIGTERM the application begins nothing new, and every answer closes its connection. The
+    server accepts requests, be it to refuse them, for as long as anything is still being made. Then
+    it waits for the answers that are still being sent.
     """
 
     def __init__(self, config: Config, app: FastAPI) -> None:
@@ -34,27 +41,27 @@ class DrainingServer(Server):
         if sig == signal.SIGTERM and self.started and not self._is_leaving:
             self._is_leaving = True
             # Not here, in a signal's handler, which may interrupt anything.
-            asyncio.get_running_loop().call_soon_threadsafe(self._leave)
+            asyncio.get_running_loop().call_soon_threadsafe(self._begin_to_leave)
         else:
             super().handle_exit(sig, frame)
 
-    def _leave(self) -> None:
-        self._app.state.leave()
+    def _begin_to_leave(self) -> None:
+        self._leaving = asyncio.create_task(self._leave())
+
+    async def _leave(self) -> None:
+        latest = time.monotonic() + LONGEST_STAY_SECONDS
         self.config.encoded_headers.append((b"connection", b"close"))
-        asyncio.get_running_loop().call_later(
-            LAME_DUCK_SECONDS, super().handle_exit, signal.SIGTERM, None
-        )
+        await asyncio.gather(self._app.state.leave(), asyncio.sleep(LAME_DUCK_SECONDS))
+        self.config.timeout_graceful_shutdown = max(1, math.ceil(latest - time.monotonic()))
+        super().handle_exit(signal.SIGTERM, None)
 
 
 class Worker(UvicornWorker):
-    """Ends open connections before Gunicorn's own patience ends, so that the lifespan always runs.
-
-    Gunicorn kills a worker after `graceful_timeout` (25 s, see gunicorn.conf.py).
-    """
+    """Serves as production does, and leaves as `DrainingServer` does."""
 
     CONFIG_KWARGS: dict[str, Any] = {  # noqa: RUF012  as the base class declares it
         **UvicornWorker.CONFIG_KWARGS,
-        "timeout_graceful_shutdown": 20,
+        "timeout_graceful_shutdown": math.ceil(LONGEST_STAY_SECONDS),
         "server_header": False,
         "proxy_headers": False,  # src.clients reads the one that is trusted
         "http": BoundedH11Protocol,

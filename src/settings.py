@@ -52,7 +52,7 @@ class Settings(BaseSettings):
     generation_timeout_seconds: float = Field(default=840, gt=0, le=3600)
     generation_lease_seconds: float = Field(default=20, gt=0, le=600)
     sweep_interval_seconds: float = Field(default=15, gt=0, le=86_400)
-    drain_seconds: float = Field(default=15, ge=0, le=20)
+    drain_seconds: float = Field(default=15, ge=0, le=18)
 
     generations_at_once: int = Field(default=4, ge=1, le=1_000_000)
     generations_per_hour: int = Field(default=20, ge=1, le=1_000_000)
@@ -61,8 +61,9 @@ class Settings(BaseSettings):
     learners_per_address: int = Field(default=10, ge=1, le=1_000_000)
     daily_budget_dollars: float = Field(default=25, ge=0, le=1_000_000)
     address_budget_share: float = Field(default=0.2, gt=0, le=1)
-    reserved_dollars_per_week: float = Field(default=0.002, ge=0, le=1_000)
-    reserved_dollars_per_question: float = Field(default=0.005, ge=0, le=1_000)
+    # Not 0: what is counted with nothing is not held to the budget.
+    reserved_dollars_per_week: float = Field(default=0.002, gt=0, le=1_000)
+    reserved_dollars_per_question: float = Field(default=0.005, gt=0, le=1_000)
     trusted_proxy_header: str | None = Field(default=None, pattern=r"^[A-Za-z0-9-]+$")
     store_queue_size: int = Field(default=200, ge=1, le=100_000)
 

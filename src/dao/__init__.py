@@ -46,8 +46,13 @@ class Generations(Protocol):
         """
         ...
 
-    async def parts(self, generation_id: UUID, after: int = 0) -> list[PlannedPart]:
-        """Return the parts in order, from the one that follows number `after` on."""
+    async def parts(
+        self, generation_id: UUID, after: int = 0, user_id: UUID | None = None
+    ) -> list[PlannedPart]:
+        """Return the parts in order, from the one that follows number `after` on.
+
+        Empty where there are none, or the generation is another user's.
+        """
         ...
 
     async def claim(self, lease: Lease) -> GenerationRecord | None:

@@ -96,11 +96,13 @@ create table if not exists public.generations (
     lease_id uuid not null,
     lease_until timestamptz not null,
     resumptions int not null default 0,
+    changed_hands boolean not null default false,
     roadmap_id bigint,
     roadmap jsonb,
     problem text,
     model text not null default '',
     calls int not null default 0,
+    priced_calls int not null default 0,
     retries int not null default 0,
     prompt_tokens bigint not null default 0,
     completion_tokens bigint not null default 0,
@@ -128,6 +130,7 @@ create table if not exists public.questions (
     finished_at timestamptz,
     model text not null default '',
     calls int not null default 0,
+    priced_calls int not null default 0,
     retries int not null default 0,
     prompt_tokens bigint not null default 0,
     completion_tokens bigint not null default 0,
@@ -151,6 +154,12 @@ alter table public.roadmap_tasks add column if not exists completed_at timestamp
 alter table public.roadmap_tasks add column if not exists created_at timestamptz default now();
 -- The place in the day; null in rows of older code, which sort by their time of creation.
 alter table public.roadmap_tasks add column if not exists position int;
+-- Calls whose cost the provider told; older code did not count them.
+alter table public.generations add column if not exists priced_calls int not null default 0;
+alter table public.questions add column if not exists priced_calls int not null default 0;
+-- Whether another has taken it over: of what was under way then nobody tells any more.
+alter table public.generations
+    add column if not exists changed_hands boolean not null default false;
 
 alter table public.roadmaps alter column is_active set default true;
 alter table public.roadmaps alter column created_at set default now();
@@ -241,8 +250,8 @@ left join public.roadmap_tasks as t using (roadmap_id)
 where r.published_at is not null
 group by 1, 2, 3;
 
--- Completes a task or undoes that, keeping the first time of completion. Returns whether there is
--- such a task, of that user where one is named.
+-- Completes a task or undoes that. Returns whether there is such a task, of that user where one is
+-- named.
 create or replace function public.set_task_completed(
     p_task_id uuid, p_completed boolean, p_user_id uuid default null
 ) returns boolean
@@ -252,8 +261,7 @@ set search_path = ''
 as $$
     with updated as (
         update public.roadmap_tasks as t
-        set completed = p_completed,
-            completed_at = case when p_completed then coalesce(t.completed_at, now()) end
+        set completed = p_completed
         from public.roadmaps as r
         where t.id = p_task_id
             and r.roadmap_id = t.roadmap_id
@@ -264,32 +272,48 @@ as $$
     select exists (select from updated);
 $$;
 
+-- The time of a completion is the first, whoever completes the task. Older code sets it by itself.
+create or replace function public.note_completion() returns trigger
+language plpgsql
+security invoker
+set search_path = ''
+as $$
+begin
+    new.completed_at := case when new.completed then coalesce(old.completed_at, now()) end;
+    return new;
+end;
+$$;
+create or replace trigger note_completion
+    before update of completed on public.roadmap_tasks
+    for each row when (new.completed_at is not distinct from old.completed_at)
+    execute function public.note_completion();
+
 -- What was asked for, and what may still be ---------------------------------------------------------
 
 -- What everybody asked for and what it cost. What runs counts with what it may cost; so does what
--- was cut off or failed, whose last calls nobody tells of, and what has ended where the provider
--- tells no costs.
+-- has ended and made a call whose cost nobody told, or may have: it was cut off, or under way when
+-- its generation failed or changed hands.
 create or replace view public.ledger with (security_invoker = true) as
-select 'generation' as entry, user_id, client, started_at, finished_at,
+select entry, user_id, client, started_at, finished_at,
     case
-        when finished_at is null
-            or (problem is not null and calls > 0)
-            or problem in (
+        when finished_at is not null and calls = 0 and not changed_hands
+            and coalesce(problem, '') not in (
                 'GenerationCancelledError', 'GenerationAbandonedError', 'ModelTooSlowError'
             )
+            then 0
+        when finished_at is null or problem is not null or changed_hands or priced_calls < calls
             then greatest(reserved_dollars, cost_dollars)
-        when calls = 0 then 0
-        else coalesce(cost_dollars, reserved_dollars)
+        else cost_dollars
     end as dollars
-from public.generations
-union all
-select 'question', user_id, client, started_at, finished_at,
-    case
-        when finished_at is null then greatest(reserved_dollars, cost_dollars)
-        when calls = 0 then 0
-        else coalesce(cost_dollars, reserved_dollars)
-    end
-from public.questions;
+from (
+    select 'generation' as entry, user_id, client, started_at, finished_at, problem, changed_hands,
+        calls, priced_calls, reserved_dollars, cost_dollars
+    from public.generations
+    union all
+    select 'question', user_id, client, started_at, finished_at, null, false,
+        calls, priced_calls, reserved_dollars, cost_dollars
+    from public.questions
+) as entries;
 
 -- Raises PT429, with the limit and the seconds to wait as its detail, where one more entry would
 -- be too much. Whoever asks holds the lock until the entry is written, so the count is exact.
@@ -299,6 +323,7 @@ create or replace function public.refuse_over_limits(
 language plpgsql
 security invoker
 set search_path = ''
+set plan_cache_mode = 'force_custom_plan'  -- which index is best depends on what is asked
 as $$
 declare
     bound record;
@@ -431,7 +456,8 @@ as $$
     update public.generations as g
     set lease_id = p_lease_id,
         lease_until = clock_timestamp() + make_interval(secs => p_lease_seconds),
-        resumptions = g.resumptions + 1
+        resumptions = g.resumptions + 1,
+        changed_hands = true
     from free
     where g.generation_id = free.generation_id
     returning g.*;
@@ -527,6 +553,7 @@ as $$
             first_day_seconds = p_first_day_seconds,
             model = p_usage ->> 'model',
             calls = (p_usage ->> 'calls')::int,
+            priced_calls = coalesce((p_usage ->> 'priced_calls')::int, 0),  -- older code tells none
             retries = (p_usage ->> 'retries')::int,
             prompt_tokens = (p_usage ->> 'prompt_tokens')::bigint,
             completion_tokens = (p_usage ->> 'completion_tokens')::bigint,
@@ -544,8 +571,11 @@ as $$
 $$;
 
 -- The commit point: publishes the roadmap that was written under a lease and finishes its
--- generation. Returns no row where the lease counts no more, or the roadmap is gone.
-create or replace function public.publish_roadmap(p_lease_id uuid)
+-- generation. Returns no row where the lease counts no more, or the roadmap is gone. The roadmap is
+-- named: a publication that was given up for lost, and comes late, must not publish what the next
+-- try under the same lease has written so far.
+drop function if exists public.publish_roadmap(uuid);  -- older code's
+create or replace function public.publish_roadmap(p_lease_id uuid, p_roadmap_id bigint)
 returns setof public.generations
 language plpgsql
 security invoker
@@ -560,7 +590,7 @@ begin
     if found then
         update public.roadmaps
         set published_at = now()
-        where lease_id = p_lease_id
+        where lease_id = p_lease_id and roadmap_id = p_roadmap_id
         returning * into written;
         if found then
             update public.generations
@@ -580,7 +610,7 @@ begin
         end if;
     end if;
     return query select * from public.generations
-    where lease_id = p_lease_id and roadmap_id is not null;
+    where lease_id = p_lease_id and roadmap_id = p_roadmap_id;
 end;
 $$;
 
@@ -690,7 +720,7 @@ grant usage, select on all sequences in schema public to service_role;
 
 -- Roadmaps are made and published by the service alone, so that each is complete.
 grant select, delete on public.roadmaps to authenticated;
-grant select, update (completed, completed_at) on public.roadmap_tasks to authenticated;
+grant select, update (completed) on public.roadmap_tasks to authenticated;
 grant select on public.roadmap_weeks to authenticated;
 -- Not the ids: one who chose them could take those that others are about to get.
 grant select, delete,
@@ -784,7 +814,7 @@ begin
             and proname in (
                 'set_task_completed', 'begin_generation', 'begin_question', 'refuse_over_limits',
                 'claim_generation', 'record_progress', 'publish_roadmap', 'sweep_generations',
-                'forget_generation_events'
+                'forget_generation_events', 'note_completion'
             )
     loop
         execute format('revoke all on function %s from public, anon, authenticated', function);

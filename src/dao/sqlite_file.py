@@ -3,6 +3,8 @@
 import asyncio
 import sqlite3
 import threading
+import time
+import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -59,11 +61,13 @@ create table if not exists generations (
     lease_id text not null unique,
     lease_until text not null,
     resumptions integer not null default 0,
+    changed_hands integer not null default 0,
     roadmap_id integer,
     roadmap text,
     problem text,
     model text not null default '',
     calls integer not null default 0,
+    priced_calls integer not null default 0,
     retries integer not null default 0,
     prompt_tokens integer not null default 0,
     completion_tokens integer not null default 0,
@@ -99,6 +103,7 @@ create table if not exists questions (
     finished_at text,
     model text not null default '',
     calls integer not null default 0,
+    priced_calls integer not null default 0,
     retries integer not null default 0,
     prompt_tokens integer not null default 0,
     completion_tokens integer not null default 0,
@@ -107,27 +112,28 @@ create table if not exists questions (
 create index if not exists questions_user on questions (user_id, started_at);
 create index if not exists questions_client on questions (client, started_at);
 create index if not exists questions_started on questions (started_at);
-create view if not exists ledger as
-select 'generation' as entry, user_id, client, started_at, finished_at,
+drop view if exists ledger;
+create view ledger as
+select entry, user_id, client, started_at, finished_at,
     case
-        when finished_at is null
-            or (problem is not null and calls > 0)
-            or problem in (
+        when finished_at is not null and calls = 0 and not changed_hands
+            and coalesce(problem, '') not in (
                 'GenerationCancelledError', 'GenerationAbandonedError', 'ModelTooSlowError'
             )
+            then 0
+        when finished_at is null or problem is not null or changed_hands or priced_calls < calls
             then max(reserved_dollars, coalesce(cost_dollars, 0))
-        when calls = 0 then 0
-        else coalesce(cost_dollars, reserved_dollars)
+        else cost_dollars
     end as dollars
-from generations
-union all
-select 'question', user_id, client, started_at, finished_at,
-    case
-        when finished_at is null then max(reserved_dollars, coalesce(cost_dollars, 0))
-        when calls = 0 then 0
-        else coalesce(cost_dollars, reserved_dollars)
-    end
-from questions;
+from (
+    select 'generation' as entry, user_id, client, started_at, finished_at, problem, changed_hands,
+        calls, priced_calls, reserved_dollars, cost_dollars
+    from generations
+    union all
+    select 'question', user_id, client, started_at, finished_at, null, 0,
+        calls, priced_calls, reserved_dollars, cost_dollars
+    from questions
+);
 create trigger if not exists forget_generation_events after delete on roadmaps
 begin
     delete from generation_events where generation_id in
@@ -136,27 +142,76 @@ end;
 """
 """Tables as in schema.sql, times as ISO 8601 text in UTC, which sorts as the times do."""
 
+SCHEMA_VERSION = zlib.crc32(SCHEMA.encode()) & 0x7FFFFFFF
+"""What a file says that has this schema: it is not written to where nothing is to change."""
+
+LATER_COLUMNS = (
+    ("generations", "priced_calls"),
+    ("generations", "changed_hands"),
+    ("questions", "priced_calls"),
+)
+"""Those that a file made by older code lacks; all are numbers that begin at 0."""
+
 BUSY_TIMEOUT_SECONDS = 5.0
-"""How long a statement waits for another process's write before it fails."""
+"""How long a write waits for another process's before it fails, and before that for its turn."""
 
 THREADS = 4
-"""Each has a connection of its own; SQLite itself lets many read and one write."""
+"""One writes, since SQLite lets one write at a time; the others read meanwhile."""
 
 T = TypeVar("T")
 
 
-class SqliteFile:
-    """Runs work on threads that have a connection, with SQLite's errors translated.
+class _Threads:
+    """Threads that have a connection each, with SQLite's errors translated."""
 
+    def __init__(self, path: Path, count: int, *pragmas: str) -> None:
+        self._path = path
+        self._pragmas = pragmas
+        self._executor = ThreadPoolExecutor(count, thread_name_prefix="sqlite")
+        self._local = threading.local()
+        self._connections: list[sqlite3.Connection] = []
+
+    async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        def on_thread() -> T:
+            with _translated_errors():
+                return work(self._connection())
+
+        return await asyncio.get_running_loop().run_in_executor(self._executor, on_thread)
+
+    async def close(self) -> None:
+        await asyncio.to_thread(self._executor.shutdown)
+        for connection in self._connections:
+            connection.close()
+
+    def _connection(self) -> sqlite3.Connection:
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = sqlite3.connect(
+                self._path,
+                timeout=BUSY_TIMEOUT_SECONDS,
+                isolation_level=None,  # transactions are begun by name
+                check_same_thread=False,  # `close` runs on another thread, after this one ended
+            )
+            self._connections.append(connection)
+            connection.row_factory = sqlite3.Row
+            for pragma in self._pragmas:
+                connection.execute(f"pragma {pragma}")
+            self._local.connection = connection
+        return connection
+
+
+class SqliteFile:
+    """Runs work on threads of its own: reads never wait for a write.
+
+    A write that had to wait for its turn for longer than the busy timeout is refused, so that
+    whoever asks is told after two of them at the latest, however many ask while the file is locked.
     Work that has begun runs to its end even if its caller is cancelled.
     """
 
     def __init__(self, path: Path, queue_size: int) -> None:
-        self._path = path
         self._queue = BoundedQueue(THREADS + queue_size)
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="sqlite")
-        self._local = threading.local()
-        self._connections: list[sqlite3.Connection] = []
+        self._readers = _Threads(path, THREADS - 1, "query_only = on")
+        self._writer = _Threads(path, 1, "foreign_keys = on")
 
     @classmethod
     async def open(cls, path: Path, queue_size: int) -> Self:
@@ -175,25 +230,20 @@ class SqliteFile:
                 on=StoreUnavailableError, attempts=10, timeout=5, wait_initial=0.05, wait_max=0.5
             ):
                 with attempt:
-                    await file.run(_create_schema)
+                    await file._writer.run(_create_schema)
         except BaseException:
             await file.close()
             raise
         return file
 
-    async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Return what work returns; each statement is a transaction where it begins none."""
+    async def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Return what work returns, which writes nothing."""
+        return await self._readers.run(work)
 
-        def on_thread() -> T:
-            with _translated_errors():
-                return work(self._connection())
-
-        return await asyncio.get_running_loop().run_in_executor(self._threads, on_thread)
-
-    async def run_for_client(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Do work for which a client waits: `run`, unless too many do already."""
+    async def read_for_client(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Do work for which a client waits: `read`, unless too many do already."""
         with self._queue.place():
-            return await self.run(work)
+            return await self.read(work)
 
     async def write_for_client(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Do work for which a client waits: `write`, unless too many do already."""
@@ -202,38 +252,47 @@ class SqliteFile:
 
     async def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Return what work returns, once all that it wrote is committed in one transaction."""
+        asked_at = time.monotonic()
 
         def in_transaction(connection: sqlite3.Connection) -> T:
+            if time.monotonic() - asked_at > BUSY_TIMEOUT_SECONDS:
+                raise StoreUnavailableError("other writes took too long")
             with transaction(connection, "immediate"):
                 return work(connection)
 
-        return await self.run(in_transaction)
+        return await self._writer.run(in_transaction)
 
     async def close(self) -> None:
         """End what has begun, which the busy timeout bounds, and close the connections."""
-        await asyncio.to_thread(self._threads.shutdown)
-        for connection in self._connections:
-            connection.close()
-
-    def _connection(self) -> sqlite3.Connection:
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = sqlite3.connect(
-                self._path,
-                timeout=BUSY_TIMEOUT_SECONDS,
-                isolation_level=None,  # transactions are begun by name
-                check_same_thread=False,  # `close` runs on another thread, after this one ended
-            )
-            self._connections.append(connection)
-            connection.row_factory = sqlite3.Row
-            connection.execute("pragma foreign_keys = on")
-            self._local.connection = connection
-        return connection
+        await self._writer.close()
+        await self._readers.close()
 
 
 def _create_schema(connection: sqlite3.Connection) -> None:
     connection.execute("pragma journal_mode = wal")  # kept in the file, for every connection
-    connection.executescript(SCHEMA)
+    if connection.execute("pragma user_version").fetchone()[0] == SCHEMA_VERSION:
+        return
+    # One transaction: several processes may start at once.
+    with transaction(connection, "immediate"):
+        for table, column in LATER_COLUMNS:
+            columns = {row["name"] for row in connection.execute(f"pragma table_info({table})")}
+            if columns and column not in columns:
+                connection.execute(
+                    f"alter table {table} add column {column} integer not null default 0"
+                )
+        for statement in _statements(SCHEMA):
+            connection.execute(statement)
+        connection.execute(f"pragma user_version = {SCHEMA_VERSION}")
+
+
+def _statements(script: str) -> Iterator[str]:
+    """Yield a script's statements; `executescript` would commit whatever transaction is open."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
 
 
 @contextmanager

@@ -27,7 +27,7 @@ _KEPT_SECONDS = DAY_SECONDS
 
 _CLAIM = (
     "update generations set lease_id = :lease_id, lease_until = :lease_until,"
-    " resumptions = resumptions + 1 where generation_id = ("
+    " resumptions = resumptions + 1, changed_hands = 1 where generation_id = ("
     " select generation_id from generations"
     " where finished_at is null and lease_until < :now and resumptions < :most_resumptions"
     " and (:generation_id is null or generation_id = :generation_id)"
@@ -49,17 +49,24 @@ class SqliteGenerations:
         )
 
     async def get(self, generation_id: UUID, user_id: UUID | None = None) -> GenerationRecord:
-        return await self._file.run_for_client(
+        return await self._file.read_for_client(
             lambda connection: _get(connection, generation_id, user_id)
         )
 
-    async def parts(self, generation_id: UUID, after: int = 0) -> list[PlannedPart]:
+    async def parts(
+        self, generation_id: UUID, after: int = 0, user_id: UUID | None = None
+    ) -> list[PlannedPart]:
         # Not in the clients' queue: who has taken a generation over needs them.
-        rows = await self._file.run(
+        rows = await self._file.read(
             lambda connection: connection.execute(
-                "select kind, part from generation_events"
-                " where generation_id = ? and number > ? order by number",
-                (str(generation_id), after),
+                "select kind, part from generation_events join generations using (generation_id)"
+                " where generation_id = :id and number > :after"
+                " and (:user_id is null or user_id = :user_id) order by number",
+                {
+                    "id": str(generation_id),
+                    "after": after,
+                    "user_id": user_id and str(user_id),
+                },
             ).fetchall()
         )
         return [part_of(row["kind"], json.loads(row["part"])) for row in rows]
@@ -197,7 +204,8 @@ def _record(connection: sqlite3.Connection, lease: Lease, progress: Progress) ->
         "update generations set lease_until = :lease_until,"
         " resumptions = case when :parts > 0 then 0 else resumptions end,"
         " weeks_done = :weeks_done, first_day_seconds = :first_day_seconds, model = :model,"
-        " calls = :calls, retries = :retries, prompt_tokens = :prompt_tokens,"
+        " calls = :calls, priced_calls = :priced_calls, retries = :retries,"
+        " prompt_tokens = :prompt_tokens,"
         " completion_tokens = :completion_tokens, cost_dollars = :cost_dollars"
         " where lease_id = :lease_id and finished_at is null returning generation_id",
         {

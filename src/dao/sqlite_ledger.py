@@ -44,10 +44,10 @@ class SqliteQuestions:
         await self._file.write_for_client(enter)
 
     async def finish(self, question_id: UUID, usage: ModelUsage) -> None:
-        await self._file.run(
+        await self._file.write(
             lambda connection: connection.execute(
                 "update questions set finished_at = :now, model = :model, calls = :calls,"
-                " retries = :retries, prompt_tokens = :prompt_tokens,"
+                " priced_calls = :priced_calls, retries = :retries, prompt_tokens = :prompt_tokens,"
                 " completion_tokens = :completion_tokens, cost_dollars = :cost_dollars"
                 " where question_id = :id",
                 {"now": now(), "id": str(question_id), **usage.model_dump()},

@@ -46,7 +46,7 @@ class SqliteStore:
         return await self._file.write(lambda connection: _add_roadmap(connection, roadmap))
 
     async def list_roadmaps(self, user_id: UUID) -> list[Roadmap]:
-        rows = await self._file.run_for_client(
+        rows = await self._file.read_for_client(
             lambda connection: connection.execute(
                 "select * from roadmaps where user_id = ?"
                 " order by created_at desc, roadmap_id desc",
@@ -56,7 +56,7 @@ class SqliteStore:
         return [Roadmap.model_validate(dict(row)) for row in rows]
 
     async def get_roadmap(self, roadmap_id: int, user_id: UUID | None = None) -> Roadmap:
-        return await self._file.run_for_client(
+        return await self._file.read_for_client(
             lambda connection: _get_roadmap(connection, roadmap_id, user_id)
         )
 
@@ -106,11 +106,11 @@ class SqliteStore:
                 },
             ).rowcount
 
-        if not await self._file.run_for_client(update):
+        if not await self._file.write_for_client(update):
             raise TaskNotFoundError
 
     async def delete_roadmap(self, roadmap_id: int, user_id: UUID) -> None:
-        deleted = await self._file.run_for_client(
+        deleted = await self._file.write_for_client(
             lambda connection: (
                 connection.execute(
                     "delete from roadmaps where roadmap_id = ? and user_id = ?",
@@ -135,7 +135,7 @@ class SqliteStore:
                 values = {"roadmap_id": roadmap_id, "user_id": user_id and str(user_id)}
                 return connection.execute(sql, values | parameters).fetchall()
 
-        return await self._file.run_for_client(read)
+        return await self._file.read_for_client(read)
 
 
 def _add_roadmap(connection: sqlite3.Connection, roadmap: NewRoadmap) -> GenerationRecord:

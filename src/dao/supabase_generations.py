@@ -69,17 +69,21 @@ class SupabaseGenerations:
             raise GenerationNotFoundError
         return records[0]
 
-    async def parts(self, generation_id: UUID, after: int = 0) -> list[PlannedPart]:
+    async def parts(
+        self, generation_id: UUID, after: int = 0, user_id: UUID | None = None
+    ) -> list[PlannedPart]:
         parts: list[PlannedPart] = []
         while True:
             query = (
                 self._client.table("generation_events")
-                .select("kind,part")
+                .select("kind,part,generations!inner()")
                 .eq("generation_id", str(generation_id))
                 .gt("number", after + len(parts))
                 .order("number")
                 .limit(PARTS_PER_REQUEST)
             )
+            if user_id is not None:
+                query = query.eq("generations.user_id", str(user_id))
             # Not in the clients' queue: who has taken a generation over needs them.
             page = (await self._client.execute(query, retry_on=(StoreUnavailableError,))).data
             parts += (part_of(row["kind"], row["part"]) for row in page)
@@ -135,13 +139,15 @@ class SupabaseGenerations:
         records = await self._change(ended, "generation_id", generation_id, user_id)
         return records[0] if records else await self.get(generation_id, user_id)
 
-    async def publish(self, lease_id: UUID) -> GenerationRecord:
-        """Publish the roadmap that was written under a lease, and finish its generation.
+    async def publish(self, lease_id: UUID, roadmap_id: int) -> GenerationRecord:
+        """Publish a roadmap that was written under a lease, and finish its generation.
 
         Raises:
             LeaseLostError: the lease counts no more, or the roadmap was swept.
         """
-        query = self._client.rpc("publish_roadmap", {"p_lease_id": str(lease_id)})
+        query = self._client.rpc(
+            "publish_roadmap", {"p_lease_id": str(lease_id), "p_roadmap_id": roadmap_id}
+        )
         answer = await self._client.execute(query, retry_on=IDEMPOTENT_WRITE)
         records = fitting(_RECORDS, answer.data)
         if not records:

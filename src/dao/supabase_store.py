@@ -36,6 +36,9 @@ NEUTRAL_VALUES: dict[str, Any] = {
 PAGE_ROWS = 1_000
 """Rows per request, read or written: hosted Supabase answers with no more."""
 
+CLOSING_SECONDS = 1.0
+"""How long a store that is closed goes on deleting what it could not finish."""
+
 _ROADMAPS = TypeAdapter(list[Roadmap])
 _WEEKS = TypeAdapter(list[WeekTotals])
 _TASKS = TypeAdapter(list[Task])
@@ -80,7 +83,7 @@ class SupabaseStore:
                         tasks[start : start + PAGE_ROWS], returning=ReturnMethod.minimal
                     )
                 )
-            record = await self.generations.publish(roadmap.lease_id)
+            record = await self.generations.publish(roadmap.lease_id, stored.roadmap_id)
             undo.pop_all()
         return record
 
@@ -166,10 +169,10 @@ class SupabaseStore:
             raise RoadmapNotFoundError(roadmap_id)
 
     async def close(self) -> None:
-        try:
-            await asyncio.gather(*self._undos)
-        finally:
-            await self._client.close()
+        if self._undos:
+            # What they do not get done is swept.
+            await asyncio.wait(self._undos, timeout=CLOSING_SECONDS)
+        await self._client.close()
 
     async def _insert_unpublished(self, roadmap: NewRoadmap) -> Roadmap:
         answer = await self._client.execute(

@@ -88,12 +88,15 @@ class Meter:
     cost_dollars: float | None = None
     citations: dict[str, str] = field(default_factory=dict)
     """The titles of the pages that a web search cited, by their URL."""
+    priced: set[str] = field(default_factory=set)
+    """The ids of the completions whose cost was told: some servers tell it more than once."""
 
     def usage(self) -> ModelUsage:
         """Return the counts so far."""
         return ModelUsage(
             model=self.model,
             calls=self.calls,
+            priced_calls=len(self.priced),
             retries=self.retries,
             prompt_tokens=self.prompt_tokens,
             completion_tokens=self.completion_tokens,
@@ -109,6 +112,7 @@ class Meter:
             cost = (chunk.usage.model_extra or {}).get("cost")
             if isinstance(cost, int | float):
                 self.cost_dollars = (self.cost_dollars or 0) + cost
+                self.priced.add(chunk.id)
         for choice in chunk.choices or ():
             for annotation in (choice.delta.model_extra or {}).get("annotations") or ():
                 cited = annotation.get("url_citation") or {}

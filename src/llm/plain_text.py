@@ -40,13 +40,38 @@ _ENCLOSED_LINK = re.compile(r"<(?:[a-z][a-z0-9+.-]{1,20}:|www\.)[^<>\s]{0,300}>"
 _TAG = re.compile(rf"</?([A-Za-z][\w-]{{0,40}})[^<>\n]{{0,{LONGEST_MARKUP}}}>")
 _NAMELESS_TAG = re.compile(rf"<(?:[!?][^<>\n]{{0,{LONGEST_MARKUP}}}|\|[^<>\n]{{0,40}}\|)>")
 _EMPHASIS = re.compile(rf"(\*\*|~~|`{{1,3}})(?=\S)(.{{1,{LONGEST_MARKUP}}}?)(?<=\S)\1")
-# Endings that are hardly ever those of a file or of a name in code, and others before a path.
+# A bare domain loses its ending, an IPv4 address its path. An ending is on a list if it hardly ever
+# is a type of file, a name in code or a unit where it stands: anywhere, unless it is called (`(`),
+# or before a path. So `README.md/…`, `np.pi/2`, `df.lt/df.gt`, `u.kg/u.m` and `10.0.0.0/24` stay.
+_ENDINGS = "com org edu gov biz xyz shop online site"
+_CALLABLE_ENDINGS = "info top click"
+_ENDINGS_BEFORE_A_PATH = r"""
+    net io ai dev app co me tv cc uk de es fr it nl pl ru cn jp br eu us ch at se ua kr
+    ac ad ae af ag am ao ar au aw az ba bd be bf bg bh bi bj bm bn bo bt bw by ca cf cg ck cl cr cu
+    cy cz dj dk dm dz ec ee eg fi fj fm fo ga gd gf gg gh gi gl gm gp gq gr gy hk hn hr ht hu ie il
+    in iq ir jo ke kh kz la li lk lu lv ly ma mc mn mq mr mt mw mx my mz ng ni no nu nz om pa
+    pe ph pr pt pw qa ro rw sa sg si sk sn su tg th tj tk tl tm tn to tr tt tw ug uy uz va vc
+    vg vn vu ye yt za zm zw
+    academy agency art asia blog bond buzz cfd cloud cyou design digital fun gle guru icu ink life
+    link live lol mobi monster news ninja page pro quest rocks sbs social space store studio tech
+    vip website wiki world wtf
+    xn--[a-z0-9-]{2,59}
+    бг бел дети ею қаз мкд мон москва онлайн рус рф сайт срб укр"""  # noqa: RUF001  Cyrillic
+_WORD = rf"[^\W{WIDE}]"
+_PATH = rf"(?:[/#]|\?(?={_WORD}|[/%&=])){_LINKED}*"
+_IPV4 = r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}"
+_NETWORK = rf"/(?:[12]?[0-9]|3[0-2]|{_IPV4})(?!{_WORD}|[/?#=&%@]|\.{_WORD})"
+
+
+def _any(endings: str) -> str:
+    return rf"\.(?:{'|'.join(endings.split())})"
+
+
 _DOMAIN = re.compile(
-    r"(?<![A-Z0-9.-])((?:[A-Z0-9-]{1,63}\.){0,8}?[A-Z0-9-]{1,63})"
-    r"(?:(?:\.(?:com|org|edu|gov|info|biz|xyz|top|click|shop|online|site))+(?![\w-]|\.\w)"
-    r"(?::\d+)?(?:[/?#]" + _LINKED + r"*)?"
-    r"|\.(?:net|io|ai|dev|app|co|me|tv|cc|uk|de|es|fr|it|nl|pl|ru|cn|jp|br|eu|us|ch|at|se|ua|kr)"
-    r"(?::\d+)?[/?#]" + _LINKED + r"*)",
+    rf"(?<![A-Z0-9.-])({_IPV4})(?::[0-9]+)?(?!{_NETWORK}){_PATH}"
+    rf"|(?<=[\w-])(?<![{WIDE}])"
+    rf"(?:(?:{_any(_ENDINGS)}|{_any(_CALLABLE_ENDINGS)}(?!\()){{1,20}}+(?!{_WORD}|-|\.{_WORD})"
+    rf"(?::[0-9]+)?(?:{_PATH})?|{_any(_ENDINGS_BEFORE_A_PATH)}(?::[0-9]+)?{_PATH})",
     re.IGNORECASE,
 )
 _ADDRESS = (

@@ -7,7 +7,14 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Depends
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from src.dependencies import Assistant, Caller, Client, acting_for
+from src.dependencies import (
+    Assistant,
+    Caller,
+    Client,
+    UserInQuery,
+    acting_for,
+    refuse_several_users,
+)
 from src.errors import (
     ForbiddenError,
     LimitReachedError,
@@ -29,8 +36,12 @@ from src.routers.examples import answers
 from src.services.assistant import Question
 from src.strict_json import EventStreamRoute, StrictJSONRoute
 
-stream_router = APIRouter(route_class=EventStreamRoute, include_in_schema=False)
-router = APIRouter(tags=["assistant"], route_class=StrictJSONRoute)
+_ONE_USER = [Depends(refuse_several_users)]
+
+stream_router = APIRouter(
+    route_class=EventStreamRoute, include_in_schema=False, dependencies=_ONE_USER
+)
+router = APIRouter(tags=["assistant"], route_class=StrictJSONRoute, dependencies=_ONE_USER)
 
 
 async def _question(
@@ -40,9 +51,10 @@ async def _question(
     assistant: Assistant,
     caller: Caller,
     client: Client,
+    user_in_query: UserInQuery = None,
 ) -> Question:
     # Before a stream begins: an unknown roadmap is a 404 there too.
-    acting_for(caller, body.user_id)
+    acting_for(caller, user_in_query, body.user_id)
     return await assistant.question(body, client)
 
 

@@ -107,6 +107,7 @@ GENERATION_STATUS = {
     "usage": {
         "model": "openai/gpt-4o-mini",
         "calls": 9,
+        "priced_calls": 7,
         "retries": 0,
         "prompt_tokens": 3100,
         "completion_tokens": 5200,

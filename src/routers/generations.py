@@ -24,7 +24,7 @@ from src.errors import (
 )
 from src.generations import GenerationRecord, kind_of
 from src.models import GenerationStatus, SavedRoadmap, Success
-from src.problems import STORE_ERRORS, error_responses, problem_of
+from src.problems import STORE_ERRORS, error_responses, problem_of, recorded_problem
 from src.routers import examples, links
 from src.routers.examples import answers
 from src.services.generation_run import GenerationEvent
@@ -42,6 +42,7 @@ def status_of(record: GenerationRecord) -> GenerationStatus:
         state = "succeeded"
     elif record.problem == GenerationCancelledError.__name__:
         state = "cancelled"
+    ended_by = record.problem and recorded_error(record.problem, record.generation_id)
     return GenerationStatus(
         generation_id=record.generation_id,
         state=state,
@@ -50,20 +51,20 @@ def status_of(record: GenerationRecord) -> GenerationStatus:
         started_at=record.started_at,
         finished_at=record.finished_at,
         roadmap=record.saved,
-        problem=record.problem and problem_of(recorded_error(record.problem, record.generation_id)),
+        problem=recorded_problem(ended_by) if ended_by else None,
         usage=record.usage,
     )
 
 
 async def told(
-    generator: RoadmapGenerator, generation_id: UUID, after: int = 0
+    generator: RoadmapGenerator, generation_id: UUID, after: int = 0, user_id: UUID | None = None
 ) -> AsyncGenerator[ServerSentEvent, None]:
     """Yield a generation's events, from the one that follows `after` on, to be sent to a client.
 
     An error that is not the generation's own end has no number: the client asks again.
     """
     try:
-        async with aclosing(generator.events(generation_id, after)) as events:
+        async with aclosing(generator.events(generation_id, after, user_id)) as events:
             async for number, event in events:
                 yield _sent(event, str(number))
     except MomentumError as error:
@@ -72,7 +73,9 @@ async def told(
 
 def _sent(event: GenerationEvent, number: str | None = None) -> ServerSentEvent:
     if isinstance(event, MomentumError):
-        return ServerSentEvent(event="problem", id=number, data=problem_of(event))
+        # What has a number is on record, and was logged when it happened.
+        problem = problem_of(event) if number is None else recorded_problem(event)
+        return ServerSentEvent(event="problem", id=number, data=problem)
     name = "saved" if isinstance(event, SavedRoadmap) else kind_of(event)
     return ServerSentEvent(event=name, id=number, data=event)
 
@@ -95,12 +98,12 @@ async def _followed(
     generator: Generator,
     owner: OptionalOwner,
     last_event_id: LastEventId = 0,
-) -> tuple[UUID, int]:
+) -> tuple[UUID, int, UUID | None]:
     # Before the stream begins: an unknown generation is a 404 here too.
     record = await generator.record(generation_id, owner)
     if await generator.has_told_all(record, last_event_id):
         raise HTTPException(204)  # So that an EventSource asks no more.
-    return generation_id, last_event_id
+    return generation_id, last_event_id, owner
 
 
 @router.get(
@@ -112,7 +115,7 @@ async def _followed(
     | error_responses(GenerationNotFoundError, *STORE_ERRORS),
 )
 async def follow_generation(
-    followed: Annotated[tuple[UUID, int], Depends(_followed)], generator: Generator
+    followed: Annotated[tuple[UUID, int, UUID | None], Depends(_followed)], generator: Generator
 ) -> AsyncGenerator[ServerSentEvent, None]:
     """Tell every event after `Last-Event-ID`, of whichever server makes the roadmap.
 

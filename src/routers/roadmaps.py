@@ -13,6 +13,7 @@ from src.dependencies import (
     IdempotencyKey,
     Owner,
     RoadmapIdInPath,
+    UserInQuery,
     acting_for,
     refuse_several_users,
 )
@@ -48,13 +49,15 @@ PLANNER_HEADER = "Momentum-Planner"
 REPLAYED_HEADER = "Idempotency-Replayed"
 PREFERENCE_HEADER = "Preference-Applied"
 
-stream_router = APIRouter(route_class=EventStreamRoute, include_in_schema=False)
-async_router = APIRouter(route_class=RespondAsyncRoute, include_in_schema=False)
-router = APIRouter(
-    tags=["roadmaps"],
-    route_class=StrictJSONRoute,
-    dependencies=[Depends(refuse_several_users)],
+_ONE_USER = [Depends(refuse_several_users)]
+
+stream_router = APIRouter(
+    route_class=EventStreamRoute, include_in_schema=False, dependencies=_ONE_USER
 )
+async_router = APIRouter(
+    route_class=RespondAsyncRoute, include_in_schema=False, dependencies=_ONE_USER
+)
+router = APIRouter(tags=["roadmaps"], route_class=StrictJSONRoute, dependencies=_ONE_USER)
 
 
 async def _begun(
@@ -66,9 +69,10 @@ async def _begun(
     caller: Caller,
     client: Client,
     response: Response,
+    user_in_query: UserInQuery = None,
     idempotency_key: IdempotencyKey = None,
 ) -> GenerationRecord:
-    acting_for(caller, body.user_id)
+    acting_for(caller, user_in_query, body.user_id)
     asker = Asker(user_id=body.user_id, client=client)
     begun = await generator.begin(asker, body.wish(), idempotency_key)
     response.headers[PLANNER_HEADER] = generator.planner_name
@@ -113,7 +117,10 @@ BegunGeneration = Annotated[GenerationRecord, Depends(_begun)]
     openapi_extra={"parameters": [examples.PREFER]},  # read where the route is chosen
 )
 async def generate_roadmap(begun: BegunGeneration, generator: Generator) -> Roadmap:
-    """Plan week by week, then store the roadmap whole; if anything fails, nothing is stored.
+    """Plan week by week, then store the roadmap whole; of a plan that fails nothing is stored.
+
+    Where the answer has a `Location` and is not a success, the roadmap may still be finished: it
+    is told of there.
 
     With `Accept: text/event-stream` the plan is told as it comes about, in the events `outline`,
     `day`, `week`, and at last `saved` or `problem`. With `Prefer: respond-async` the answer is

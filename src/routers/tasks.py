@@ -2,9 +2,9 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body
+from fastapi import APIRouter, Body, Depends
 
-from src.dependencies import Caller, Progress, acting_for
+from src.dependencies import Caller, Progress, UserInQuery, acting_for, refuse_several_users
 from src.errors import TaskNotFoundError
 from src.models import Success, TaskUpdate
 from src.problems import BODY_STATUSES, STORE_ERRORS, error_responses
@@ -12,7 +12,11 @@ from src.routers import examples
 from src.routers.examples import answers
 from src.strict_json import StrictJSONRoute
 
-router = APIRouter(tags=["tasks"], route_class=StrictJSONRoute)
+router = APIRouter(
+    tags=["tasks"],
+    route_class=StrictJSONRoute,
+    dependencies=[Depends(refuse_several_users)],
+)
 
 
 @router.post(
@@ -27,8 +31,9 @@ async def update_task(
     ],
     progress: Progress,
     caller: Caller,
+    user_in_query: UserInQuery = None,
 ) -> Success:
     """Completing a task twice keeps the first time of completion; un-completing clears it."""
-    owner = acting_for(caller, body.user_id)
+    owner = acting_for(caller, user_in_query, body.user_id)
     await progress.update_task(body.task_id, completed=body.completed, user_id=owner)
     return Success()

@@ -15,6 +15,9 @@ from src.services.allowances import Allowances
 
 logger = logging.getLogger(__name__)
 
+CLOSING_SECONDS = 1.0
+"""How long a process that ends waits for the database to take what answers have cost."""
+
 
 @dataclass
 class Question:
@@ -97,7 +100,9 @@ class RoadmapAssistant:
 
     async def close(self) -> None:
         """Finish entering what was spent."""
-        await asyncio.gather(*self._entering)
+        if self._entering:
+            # What is not entered goes on to count with what was reserved for it.
+            await asyncio.wait(self._entering, timeout=CLOSING_SECONDS)
 
     async def _parts(self, question: Question) -> AsyncGenerator[str | AssistantAnswer, None]:
         def report(usage: ModelUsage) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import random
 import time
 from collections.abc import AsyncGenerator, Coroutine, Sequence
 from contextlib import aclosing, suppress
@@ -32,13 +33,17 @@ logger = logging.getLogger(__name__)
 HEARTBEATS_PER_LEASE = 4
 """How often a lease is renewed, at least, before it would end."""
 
-MOST_FAILED_WRITES = 3
-"""How often in a row the record cannot be written before the generation is left to others."""
+TRIES_PER_HEARTBEAT = 4
+"""How often a write that failed is tried again, for as long as a lease lasts."""
+
+FAREWELL_SECONDS = 2.0
+"""How long at most it takes to let a generation go: a server that ends has no more."""
 
 GenerationEvent: TypeAlias = PlannedPart | SavedRoadmap | MomentumError
 """What happens to a generation; the last is the saved roadmap or the error that ended it.
 
 A `StoreError` and a `HandedOverError` end the making in one process alone: another goes on.
+The first then names the generation.
 """
 
 T = TypeVar("T")
@@ -72,6 +77,7 @@ class GenerationRun:
         self._known = tuple(known)
         self._lease = lease
         self._heartbeat_seconds = lease.seconds / HEARTBEATS_PER_LEASE
+        self._retry_seconds = self._heartbeat_seconds / TRIES_PER_HEARTBEAT
         self._store = store
         self._planner = planner
         self._timeout_seconds = timeout_seconds
@@ -80,7 +86,8 @@ class GenerationRun:
         self._usage = record.usage
         self._events: list[GenerationEvent] = list(known)
         self._unkept: list[PlannedPart] = []
-        self._failed_writes = 0
+        self._kept_at = self._began
+        self._is_behind = False
         self._is_stopping = False
         self._planned = asyncio.Event()
         self._told = asyncio.Event()
@@ -123,8 +130,7 @@ class GenerationRun:
         try:
             end = await self._ended()
         except asyncio.CancelledError:
-            await self._release()
-            end = await self._fate()
+            end = await self._let_go()
         self._tell(end)
 
     async def _ended(self) -> SavedRoadmap | MomentumError:
@@ -133,13 +139,14 @@ class GenerationRun:
         except (LeaseLostError, StoreConflictError) as error:
             # The second where a sweep took the rows from under a write that was given up for dead.
             logger.warning("a generation is left to others: %s: %s", type(error).__name__, error)
-            await self._release()
-            return await self._fate()
+            return await self._let_go()
         except StoreError as error:
-            # All that was paid for is kept: whoever comes next goes on with it.
-            await self._release()
+            await self._let_go()
+            error.generation_id = self._record.generation_id
             return error
         except MomentumError as error:
+            # Here, since perhaps nobody waits to be told.
+            logger.error("a generation failed: %s: %s", type(error).__name__, error)
             return await self._failed(error)
         except Exception:
             logger.exception("a generation failed unexpectedly")
@@ -167,14 +174,14 @@ class GenerationRun:
         return saved
 
     async def _stored(self, roadmap: NewRoadmap) -> GenerationRecord:
-        """Store the roadmap, trying again what may pass."""
+        """Store the roadmap, trying again for as long as a lease lasts."""
         retries = stamina.retry_context(
             on=(StoreUnavailableError, StoreTooSlowError),
-            attempts=MOST_FAILED_WRITES,
-            timeout=None,  # each attempt has its bounds
-            wait_initial=0.2,
-            wait_max=2.0,
-            wait_jitter=0.2,
+            attempts=None,
+            timeout=self._lease.seconds,
+            wait_initial=self._retry_seconds / 4,
+            wait_max=self._retry_seconds,
+            wait_jitter=self._retry_seconds / 4,
         )
         async for attempt in retries:
             with attempt:
@@ -190,7 +197,8 @@ class GenerationRun:
             return await working
         finally:
             working.cancel()
-            await asyncio.wait({working})
+            # It undoes what it wrote, which goes on if the database takes longer.
+            await asyncio.wait({working}, timeout=FAREWELL_SECONDS)
 
     async def _planned_weeks(self) -> list[PlannedWeek]:
         """Plan, keep each part and tell it; return the weeks in order."""
@@ -199,7 +207,7 @@ class GenerationRun:
         planning.add_done_callback(lambda _: self._planned.set())
         try:
             is_over = False
-            while not is_over or self._unkept or self._failed_writes:
+            while not is_over or self._unkept or self._is_behind:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(self._heartbeat_seconds):
                         await self._planned.wait()
@@ -247,12 +255,15 @@ class GenerationRun:
         try:
             await self._store.generations.record_progress(self._lease, progress)
         except StoreError as error:
-            self._failed_writes += 1
-            if self._failed_writes == MOST_FAILED_WRITES:
+            # What was planned stays in memory: a database that restarts costs nothing.
+            self._is_behind = True
+            if time.monotonic() - self._kept_at > self._lease.seconds:
                 raise
             logger.warning("could not record progress: %s: %s", type(error).__name__, error)
+            await asyncio.sleep(self._retry_seconds * random.uniform(0.8, 1.2))  # noqa: S311
             return
-        self._failed_writes = 0
+        self._is_behind = False
+        self._kept_at = time.monotonic()
         del self._unkept[: len(parts)]
         for part in parts:
             self._tell(part)
@@ -261,10 +272,6 @@ class GenerationRun:
         self._events.append(event)
         told, self._told = self._told, asyncio.Event()
         told.set()
-
-    async def _release(self) -> None:
-        with suppress(StoreError):  # It ends by itself.
-            await self._store.generations.release(self._lease.lease_id)
 
     async def _failed(self, error: MomentumError) -> MomentumError:
         try:
@@ -275,10 +282,18 @@ class GenerationRun:
             return HandedOverError(self._record.generation_id)
         return error
 
-    async def _fate(self) -> SavedRoadmap | MomentumError:
-        """Return what became of a generation that is no longer made here."""
-        with suppress(StoreError):
-            record = await self._store.generations.get(self._record.generation_id)
-            if record.finished_at is not None:
-                return outcome_of(record)
+    async def _let_go(self) -> SavedRoadmap | MomentumError:
+        """Leave the generation to others with all that was planned; return what became of it.
+
+        Where the database does not take that in time, the lease ends by itself.
+        """
+        with suppress(TimeoutError, StoreError):
+            async with asyncio.timeout(FAREWELL_SECONDS):
+                with suppress(LeaseLostError):
+                    while self._unkept:
+                        await self._keep()
+                await self._store.generations.release(self._lease.lease_id)
+                record = await self._store.generations.get(self._record.generation_id)
+                if record.finished_at is not None:
+                    return outcome_of(record)
         return HandedOverError(self._record.generation_id)

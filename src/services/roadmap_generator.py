@@ -33,7 +33,7 @@ MOST_GENERATIONS = 100
 """Running at once in one process; each holds its plan in memory until it is stored."""
 
 MOST_FOLLOWERS = 100
-"""Streams at once in one process that tell of other processes' generations."""
+"""Requests at once in one process that wait for, or tell of, other processes' generations."""
 
 POLL_SECONDS = 0.5
 """How often a generation of another process is looked at."""
@@ -60,6 +60,7 @@ class RoadmapGenerator:
         self._beginning = 0
         self._followers = 0
         self._is_leaving = False
+        self._has_drained = False
         self._handing_over: asyncio.Task[None] | None = None
 
     @property
@@ -105,7 +106,8 @@ class RoadmapGenerator:
         """Wait for a generation to end and return its roadmap.
 
         Raises:
-            MomentumError: it ended otherwise; which subclass says why.
+            OverloadedError: too many wait here already for what others make.
+            MomentumError: it ended otherwise, or goes on elsewhere; which subclass says why.
         """
         end = await self._outcome(generation_id)
         if isinstance(end, MomentumError):
@@ -113,7 +115,7 @@ class RoadmapGenerator:
         return end
 
     async def events(
-        self, generation_id: UUID, after: int = 0
+        self, generation_id: UUID, after: int = 0, user_id: UUID | None = None
     ) -> AsyncGenerator[tuple[int, GenerationEvent], None]:
         """Yield a generation's events with their numbers, from the one that follows `after` on.
 
@@ -129,16 +131,16 @@ class RoadmapGenerator:
         if run := self._runs.get(generation_id):
             async with aclosing(run.events(after)) as events:
                 async for number, event in events:
-                    if isinstance(event, HandedOverError):
+                    if isinstance(event, HandedOverError) and not self._has_drained:
                         break  # Not its end: another goes on with it.
-                    if isinstance(event, StoreError):
+                    if isinstance(event, HandedOverError | StoreError):
                         raise event  # Neither is this, but it can take a while.
                     told = number
                     yield number, event
                 else:
                     return
         with self._follower():
-            async with aclosing(self._recorded_events(generation_id, told)) as events:
+            async with aclosing(self._recorded_events(generation_id, told, user_id)) as events:
                 async for numbered in events:
                     yield numbered
 
@@ -146,7 +148,9 @@ class RoadmapGenerator:
         """Return whether the event of this number ended the generation, or comes after its end."""
         if record.finished_at is None or number == 0:
             return False
-        return not await self._store.generations.parts(record.generation_id, number - 1)
+        return not await self._store.generations.parts(
+            record.generation_id, number - 1, record.user_id
+        )
 
     async def record(self, generation_id: UUID, user_id: UUID | None = None) -> GenerationRecord:
         """Return what is known of a generation.
@@ -204,8 +208,11 @@ class RoadmapGenerator:
         """
         await self._store.delete_roadmap(roadmap_id, user_id)
 
-    def leave(self, drain_seconds: float) -> None:
-        """Begin nothing more, and hand over what still runs after so many seconds."""
+    async def leave(self, drain_seconds: float) -> None:
+        """Begin nothing more, and return once nothing is made here any more.
+
+        What still runs after so many seconds is handed over.
+        """
         self._is_leaving = True
 
         async def hand_over_later() -> None:
@@ -213,6 +220,8 @@ class RoadmapGenerator:
             await self._hand_over()
 
         self._handing_over = asyncio.create_task(hand_over_later())
+        while self._runs:
+            await asyncio.wait({run.task for run in self._runs.values()})
 
     async def close(self) -> None:
         """Hand over what still runs."""
@@ -238,7 +247,7 @@ class RoadmapGenerator:
     def _follower(self) -> Iterator[None]:
         """Count who follows other processes' generations: each asks the database ever again."""
         if self._followers >= MOST_FOLLOWERS:
-            raise OverloadedError(f"{MOST_FOLLOWERS} streams are followed")
+            raise OverloadedError(f"{MOST_FOLLOWERS} follow other processes' generations")
         self._followers += 1
         try:
             yield
@@ -274,25 +283,29 @@ class RoadmapGenerator:
     async def _outcome(self, generation_id: UUID) -> SavedRoadmap | MomentumError:
         if run := self._runs.get(generation_id):
             end = await run.outcome()
-            if not isinstance(end, HandedOverError):
+            if self._has_drained or not isinstance(end, HandedOverError):
                 return end
         try:
             async with asyncio.timeout(self._timeout_seconds):
-                get = self._store.generations.get
-                while (record := await get(generation_id)).finished_at is None:
-                    await self._until_the_next_look(generation_id)
+                with self._follower():
+                    get = self._store.generations.get
+                    while (record := await get(generation_id)).finished_at is None:
+                        await self._until_the_next_look(generation_id)
         except TimeoutError:
             raise GenerationRunningError(generation_id) from None
+        except StoreError as error:
+            error.generation_id = generation_id
+            raise
         return outcome_of(record)
 
     async def _recorded_events(
-        self, generation_id: UUID, after: int
+        self, generation_id: UUID, after: int, user_id: UUID | None
     ) -> AsyncGenerator[tuple[int, GenerationEvent], None]:
         number = after
         while True:
             # In this order: what is finished has all its parts.
-            record = await self._store.generations.get(generation_id)
-            for part in await self._store.generations.parts(generation_id, number):
+            record = await self._store.generations.get(generation_id, user_id)
+            for part in await self._store.generations.parts(generation_id, number, user_id):
                 number += 1
                 yield number, part
             if record.finished_at is not None:
@@ -301,9 +314,10 @@ class RoadmapGenerator:
             await self._until_the_next_look(generation_id)
 
     async def _until_the_next_look(self, generation_id: UUID) -> None:
-        if self._is_leaving:
+        if self._has_drained:
             raise HandedOverError(generation_id)
         await asyncio.sleep(POLL_SECONDS * random.uniform(0.8, 1.2))  # noqa: S311
 
     async def _hand_over(self) -> None:
+        self._has_drained = True
         await asyncio.gather(*(run.stop() for run in list(self._runs.values())))

@@ -38,6 +38,18 @@ async def test_assistant_answers_from_the_roadmap(
     assert tasks[0]["task_text"][:60] in answer.json()["response"]
 
 
+async def test_query_may_name_the_user_as_the_body_does(
+    client: httpx.AsyncClient, roadmap: dict[str, Any]
+) -> None:
+    """That changes nothing."""
+    answers = [
+        await client.post("/ask-assistant", json=question(roadmap), params=params)
+        for params in ({}, {"user_id": ANA})
+    ]
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert answers[0].json() == answers[1].json()
+
+
 @pytest.mark.parametrize(
     ("changes", "status"),
     [

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.api.conftest import ANA, WISH
+from tests.api.conftest import ANA, BEN, WISH
 
 CANARY = "canary-5417"
 JSON = {"Content-Type": "application/json"}
@@ -17,6 +17,14 @@ ROUTES: dict[str, dict[str, Any]] = {
     "/task/update": {"task_id": CANARY, "completed": True},
     "/ask-assistant": {"user_id": ANA, "roadmap_id": 1, "input_data": CANARY},
 }
+
+FORMS: list[tuple[str, dict[str, str]]] = [
+    *((route, {}) for route in ROUTES),
+    ("/generate_roadmap", {"Accept": "text/event-stream"}),
+    ("/generate_roadmap", {"Prefer": "respond-async"}),
+    ("/ask-assistant", {"Accept": "text/event-stream"}),
+]
+"""Every way to ask with a body."""
 
 
 def assert_problem(answer: httpx.Response, *statuses: int) -> None:
@@ -249,6 +257,28 @@ async def test_owners_that_are_none(
     answer = await client.request(method, f"{path}?{query}")
     assert_problem(answer, 422)
     assert [error["field"] for error in answer.json()["errors"]] == ["user_id"]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "user_id=",
+        f"user_id={CANARY}",
+        f"user_id={ANA}&user_id={ANA}",
+        f"user_id={ANA}&user_id={BEN}",
+        f"user_id={BEN}",
+    ],
+)
+@pytest.mark.parametrize(("route", "headers"), FORMS)
+async def test_users_beside_a_body(
+    client: httpx.AsyncClient, route: str, headers: dict[str, str], query: str
+) -> None:
+    """One that is malformed, given twice, or another than the body's is 422."""
+    body = ROUTES[route] | {"user_id": ANA}
+    answer = await client.post(f"{route}?{query}", json=body, headers=headers)
+    assert_problem(answer, 422)
+    assert [error["field"] for error in answer.json()["errors"]] == ["user_id"]
+    assert (await client.get("/roadmaps", params={"user_id": ANA})).json() == []
 
 
 @pytest.mark.parametrize(

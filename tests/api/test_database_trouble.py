@@ -5,6 +5,7 @@ import os
 import resource
 import sqlite3
 import tempfile
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 
 from src.dao import sqlite_file
 from src.dao.sqlite_store import SqliteStore
+from src.services import generation_run
 from src.settings import Settings
 from tests.api.conftest import ANA, WISH
 from tests.api.replicas import PATIENCE_SECONDS, GatedPlanner, Replica, replica
@@ -23,6 +25,8 @@ from tests.support.settings import isolated_settings
 PATH = "/generate_roadmap"
 KEY = {"Idempotency-Key": "k"}
 NOBODY = 65_534
+PARTS = 1 + 2 * 8
+"""The outline, and each week with its seven days."""
 
 
 @pytest.fixture
@@ -153,6 +157,25 @@ async def test_locked_file(settings: Settings, directory: Path) -> None:
         await assert_serves_again(on, content)
 
 
+async def test_crowd_on_a_locked_file(
+    settings: Settings, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All who want to write are told soon, and who only reads is served before that."""
+    monkeypatch.setattr(sqlite_file, "BUSY_TIMEOUT_SECONDS", 1)
+    async with running(settings, directory) as on:
+        await on.client.post(PATH, json=WISH)
+        content = await content_of(on)
+        with locked(directory):
+            wishes = (WISH | {"goal": f"Learn {number}"} for number in range(24))
+            asked = [asyncio.create_task(on.client.post(PATH, json=wish)) for wish in wishes]
+            await asyncio.wait(asked, timeout=0.2)
+            assert await content_of(on) == content
+            assert not all(one.done() for one in asked)
+            for one in asked:
+                assert_unavailable(await one)
+        await assert_serves_again(on, content)
+
+
 async def test_read_only_file(settings: Settings, directory: Path) -> None:
     """A service that may only read starts, and serves what is there."""
     async with running(settings, directory) as on:
@@ -190,12 +213,78 @@ async def test_trouble_in_mid_generation(settings: Settings, directory: Path) ->
         await on.until(location, weeks_done=1)
         with locked(directory):
             planner.gate.set()
-            assert_unavailable(await waiting)
+            answer = await waiting
+            assert_unavailable(answer)
+            assert answer.headers["location"] == location
+            assert "finished all the same" in answer.json()["detail"]
             assert await on.roadmaps(ANA) == []
             assert (await on.status(location))["state"] == "running"
         made = await made_at_last(on, WISH)
         assert len(planner.known[1]) >= 9
         assert await on.roadmaps(ANA) == [made.json()]
+
+
+async def test_trouble_that_passes_in_time(
+    settings: Settings, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For as long as a lease lasts, what was planned waits; nobody notices, nothing is lost."""
+    monkeypatch.setattr(generation_run, "TRIES_PER_HEARTBEAT", 50)
+    settings = settings.model_copy(update={"generation_lease_seconds": 60})
+    planner = GatedPlanner(12)
+    async with running(settings, directory, planner) as on:
+        waiting = asyncio.create_task(on.client.post(PATH, json=WISH, headers=KEY))
+        await planner.at_the_gate()
+        with locked(directory):
+            planner.gate.set()
+            await asyncio.sleep(3)
+            assert len(planner.made) == PARTS
+            assert not waiting.done()
+        answer = await waiting
+        assert answer.status_code == 200, answer.text
+        assert len(planner.known) == 1
+        assert await on.roadmaps(ANA) == [answer.json()]
+
+
+async def test_leaving_keeps_what_was_planned_last(
+    settings: Settings, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What could not be kept before the server was told to end is kept before it does."""
+    monkeypatch.setattr(generation_run, "FAREWELL_SECONDS", PATIENCE_SECONDS)
+    settings = settings.model_copy(update={"generation_lease_seconds": 60})
+    planner, taking = GatedPlanner(4), GatedPlanner(PARTS)
+    async with running(settings, directory, planner) as on:
+        waiting = asyncio.create_task(on.client.post(PATH, json=WISH, headers=KEY))
+        await planner.at_the_gate()
+        with locked(directory):
+            planner.gate.set()
+            await asyncio.sleep(1)
+            assert len(planner.made) == PARTS
+            leaving = asyncio.create_task(on.app.state.generator.leave(0))
+            await asyncio.sleep(0.2)
+        await leaving
+        assert (await waiting).status_code == 503
+    async with running(settings, directory, taking) as on:
+        made = await made_at_last(on, WISH)
+        assert [list(known) for known in taking.known] == [planner.made]
+        assert await on.roadmaps(ANA) == [made.json()]
+
+
+async def test_leaving_does_not_wait_for_a_database_that_hangs(
+    settings: Settings, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who waits is told where to look while the lock is still held."""
+    monkeypatch.setattr(sqlite_file, "BUSY_TIMEOUT_SECONDS", PATIENCE_SECONDS)
+    planner = GatedPlanner(4)
+    async with running(settings, directory, planner) as on:
+        waiting = asyncio.create_task(on.client.post(PATH, json=WISH, headers=KEY))
+        await planner.at_the_gate()
+        with locked(directory):
+            began = time.monotonic()
+            await on.app.state.generator.leave(0)
+            answer = await waiting
+            assert time.monotonic() - began < PATIENCE_SECONDS / 2
+        assert (answer.status_code, answer.headers["location"][:13]) == (503, "/generations/")
+        assert answer.json()["type"].endswith(":generation-handed-over")
 
 
 @pytest.mark.parametrize("end", ["hand over", "cancel"])
@@ -212,7 +301,7 @@ async def test_leaving_while_the_database_is_busy(
         followed = asyncio.create_task(on.events(location))
         generator = on.app.state.generator
         with locked(directory):
-            generator.leave(0)
+            leaving = asyncio.create_task(generator.leave(0))
             await asyncio.sleep(0.2)
             assert not waiting.done()
             if end == "hand over":
@@ -220,7 +309,7 @@ async def test_leaving_while_the_database_is_busy(
             else:
                 ending = asyncio.create_task(on.client.delete(location))
             await asyncio.sleep(0.1)
-        await ending
+        await asyncio.gather(ending, leaving)
         answer = await waiting
         assert answer.status_code in {503, 409}, answer.text
         assert answer.headers["location"] == location

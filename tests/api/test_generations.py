@@ -1,6 +1,7 @@
 """Generations over HTTP: repeated, shared, followed, cancelled, taken over and handed over."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from typing import Any, Protocol
@@ -9,10 +10,12 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
-from src.errors import ModelOutputError
+from src.errors import ModelMisconfiguredError, ModelOutputError
 from src.generations import MOST_RESUMPTIONS, Lease, PlannedPart, Progress
 from src.llm.offline_planner import OfflinePlanner
 from src.models import GenerateRoadmap, ModelUsage
+from src.services import roadmap_generator
+from src.services.roadmap_generator import POLL_SECONDS
 from src.settings import Settings
 from tests.api.conftest import ANA, BEN, WISH
 from tests.api.replicas import PATIENCE_SECONDS, GatedPlanner, Replica, replica
@@ -72,6 +75,15 @@ async def parts_recorded(on: Replica, location: str, count: int) -> None:
     async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
             if len(await generations.parts(UUID(location[-36:]))) >= count:
+                return
+            await asyncio.sleep(0.02)
+
+
+async def until_followed(on: Replica) -> None:
+    """Wait until somebody waits there for what another instance makes."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while True:
+            if on.app.state.generator._followers:  # noqa: SLF001  a look inside
                 return
             await asyncio.sleep(0.02)
 
@@ -211,6 +223,21 @@ async def test_failure_is_told_by_the_record(start: Start) -> None:
         assert (end["event"], end["id"]) == ("problem", "4")
         assert end["data"]["type"] == failed["problem"]["type"]
     assert await one.roadmaps(ANA) == []
+
+
+async def test_reading_a_failure_logs_nothing(
+    start: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    """However often somebody asks, it has happened once."""
+    failing = GatedPlanner(0, ModelMisconfiguredError("no credits"))
+    failing.gate.set()
+    on = await start(failing)
+    location = await begun(on)
+    await on.until(location, state="failed")
+    caplog.clear()
+    failed = await on.status(location)
+    assert failed["problem"]["type"].endswith(":model-misconfigured")
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
 async def test_generation_of_nobody_or_another_is_not_found(start: Start) -> None:
@@ -399,7 +426,8 @@ async def test_leaving_lets_finish_what_runs(start: Start) -> None:
     one, other = await start(planner := GatedPlanner(4)), await start()
     waiting = asyncio.create_task(one.client.post(PATH, json=WISH))
     await planner.at_the_gate()
-    one.app.state.generator.leave(PATIENCE_SECONDS)
+    leaving = asyncio.create_task(one.app.state.generator.leave(PATIENCE_SECONDS))
+    await asyncio.sleep(0)  # it begins
     for headers in ({}, KEY, RESPOND_ASYNC, {"Accept": "text/event-stream"}):
         refused = await one.client.post(PATH, json=WISH | {"goal": "Learn Go"}, headers=headers)
         assert (refused.status_code, problem_of(refused)) == (503, "shutting-down")
@@ -407,8 +435,43 @@ async def test_leaving_lets_finish_what_runs(start: Start) -> None:
     planner.gate.set()
     answer = await waiting
     assert answer.status_code == 200
+    await leaving
     assert await other.roadmaps(ANA) == [answer.json()]
     assert await one.roadmaps(ANA) == [answer.json()]  # reads are served to the end
+
+
+async def test_leaving_waits_for_what_others_make(start: Start) -> None:
+    """A double click that came to another instance gets the roadmap, if it ends in the drain."""
+    one, other = await start(planner := GatedPlanner(4)), await start()
+    waiting = [asyncio.create_task(one.client.post(PATH, json=WISH))]
+    await planner.at_the_gate()
+    waiting.append(asyncio.create_task(other.client.post(PATH, json=WISH)))
+    await until_followed(other)
+    leaving = asyncio.create_task(other.app.state.generator.leave(PATIENCE_SECONDS))
+    await asyncio.sleep(2 * POLL_SECONDS)
+    assert not waiting[1].done()
+    planner.gate.set()
+    first, second = await asyncio.gather(*waiting)
+    assert (first.status_code, second.content) == (200, first.content)
+    await leaving
+
+
+async def test_only_so_many_wait_for_what_others_make(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each asks the database ever again; one too many is refused, however it asks."""
+    monkeypatch.setattr(roadmap_generator, "MOST_FOLLOWERS", 1)
+    one, other = await start(planner := GatedPlanner(4)), await start()
+    first = asyncio.create_task(one.client.post(PATH, json=WISH))
+    await planner.at_the_gate()
+    second = asyncio.create_task(other.client.post(PATH, json=WISH))
+    await until_followed(other)
+    refused = await other.client.post(PATH, json=WISH)
+    assert (refused.status_code, problem_of(refused)) == (503, "overloaded")
+    (event,) = await other.events(await begun(one))
+    assert event["data"]["type"].endswith(":overloaded")
+    planner.gate.set()
+    assert (await second).content == (await first).content
 
 
 async def test_leaving_hands_over_what_does_not_finish(start: Start) -> None:
@@ -416,11 +479,12 @@ async def test_leaving_hands_over_what_does_not_finish(start: Start) -> None:
     one = await start(leaving := GatedPlanner(12))
     waiting = asyncio.create_task(one.client.post(PATH, json=WISH, headers=KEY))
     await leaving.at_the_gate()
-    # By now it is kept, or will be before the lease is given back or not at all.
-    one.app.state.generator.leave(0.3)
+    # What is not kept yet is kept before the lease is given back.
+    handing_over = asyncio.create_task(one.app.state.generator.leave(0.3))
     answer = await waiting
     assert (answer.status_code, problem_of(answer)) == (503, "generation-handed-over")
     assert answer.headers["retry-after"] == "5"
+    await handing_over
     location = answer.headers["location"]
     assert leaving.running == 0
     assert (await one.status(location))["state"] == "running"

@@ -187,8 +187,10 @@ async def test_question_beyond_the_budget(
         monkeypatch,
         openai_api_key="key",
         openai_base_url="http://127.0.0.1:9/v1",
-        reserved_dollars_per_week=0,
-        daily_budget_dollars=0,
+        reserved_dollars_per_week=0.001,
+        reserved_dollars_per_question=0.005,
+        daily_budget_dollars=0.004,
+        address_budget_share=1,
     )
     async with running(settings, backend, GatedPlanner(ALL_PARTS)) as on:
         answer = await ask(on, ANA, await make_roadmap(on, ANA), FORMS[form] | ORIGIN)

@@ -76,6 +76,16 @@ async def test_operation_is_described_whole(document: dict[str, Any], name: str)
             assert example["value"]["detail"]
 
 
+@pytest.mark.parametrize("name", sorted(OPERATIONS.keys() - {"health"}))
+async def test_user_can_be_named_in_the_query(document: dict[str, Any], name: str) -> None:
+    """Everywhere, by one name; only where nothing else says whose it is, one has to."""
+    parameters = operations(document)[name][1]["parameters"]
+    (user,) = (each for each in parameters if each["in"] == "query")
+    assert user["name"] == "user_id"
+    assert user["required"] is (name in {"list_roadmaps", "delete_roadmap"})
+    assert user["description"]
+
+
 async def test_every_reference_resolves(document: dict[str, Any]) -> None:
     """No schema is named that the document does not hold."""
 

@@ -151,8 +151,17 @@ async def test_unknown_task_is_not_found(client: httpx.AsyncClient, task_id: str
 async def test_another_users_task_stays_as_it_is(
     client: httpx.AsyncClient, roadmap: dict[str, Any]
 ) -> None:
-    """Where a user is named, only their task is updated."""
+    """Where a user is named, in the body or the query, only their task is updated."""
     first = (await tasks_of(client, roadmap))[0]
-    body = {"task_id": first["id"], "completed": True, "user_id": BEN}
-    assert (await client.post("/task/update", json=body)).status_code == 404
+    done = {"task_id": first["id"], "completed": True}
+    ana, ben = {"user_id": ANA}, {"user_id": BEN}
+
+    async def update(body: dict[str, str], query: dict[str, str]) -> int:
+        return (await client.post("/task/update", json=done | body, params=query)).status_code
+
+    for body, query in ((ben, {}), ({}, ben), (ben, ben)):
+        assert await update(body, query) == 404
     assert (await tasks_of(client, roadmap))[0] == first
+    for body, query in ((ana, {}), ({}, ana), (ana, ana)):
+        assert await update(body, query) == 200
+    assert (await tasks_of(client, roadmap))[0]["completed"] is True

@@ -37,6 +37,15 @@ async def test_generation_answers_with_the_eight_fields(client: httpx.AsyncClien
     assert abs(datetime.now(UTC) - created) < timedelta(minutes=1)
 
 
+async def test_query_may_name_the_user_as_the_body_does(client: httpx.AsyncClient) -> None:
+    """That changes nothing; it does not stand for the body's."""
+    answer = await client.post("/generate_roadmap", json=WISH, params={"user_id": ANA.upper()})
+    assert (answer.status_code, answer.json()["user_id"]) == (200, ANA)
+    body = {name: value for name, value in WISH.items() if name != "user_id"}
+    refused = await client.post("/generate_roadmap", json=body, params={"user_id": ANA})
+    assert refused.status_code == 422
+
+
 async def test_generation_says_what_made_the_plan(client: httpx.AsyncClient) -> None:
     """A header keeps anybody from taking the offline planner for a model."""
     answer = await client.post("/generate_roadmap", json=WISH)

@@ -34,6 +34,7 @@ NO_USAGE = ModelUsage(model="")
 USAGE = ModelUsage(
     model="openai/gpt-4o-mini",
     calls=5,
+    priced_calls=4,
     retries=1,
     prompt_tokens=3_000_000_000,
     completion_tokens=40,

@@ -28,7 +28,9 @@ BUDGETS = 2
 
 USER = "'00000000-0000-0000-0000-' || substr('00000000000' || n % 500, -12)"
 CLIENT = f"case when n % 2 = 0 then '{CROWDED}' else 'c' || n % 1000 end"
-COMMON = "user_id, client, reserved_dollars, calls, cost_dollars, started_at, finished_at"
+COMMON = (
+    "user_id, client, reserved_dollars, calls, priced_calls, cost_dollars, started_at, finished_at"
+)
 SQLITE_NUMBERS = (
     f"with recursive numbers (n) as (select 1 union all select n + 1 from numbers where n < {ROWS})"  # noqa: S608  own values
 )
@@ -53,7 +55,7 @@ def bounds_of(allowances: Allowances, kind: Entry) -> Bounds:
 def crowded(data_plane: DataPlane) -> Iterator[DataPlane]:
     values = f"""
         ('00000000-0000-0000-0000-' || lpad((n % 500)::text, 12, '0'))::uuid,
-        {CLIENT}, 0.01, 1, 0.001, now() - n * interval '3 minutes', now()
+        {CLIENT}, 0.01, 1, 1, 0.001, now() - n * interval '3 minutes', now()
     """
     numbers = f"from generate_series(1, {ROWS}) as n"
     data_plane.execute(
@@ -105,7 +107,7 @@ async def test_sqlite_reads_by_index(tmp_path: Path, allowances: Allowances, kin
     """Every query that is run asks an index of the table for what it looks for."""
     path = tmp_path / "momentum.db"
     await (await SqliteStore.open(path)).close()
-    values = f"{USER}, {CLIENT}, 0.01, 1, 0.001, {SQLITE_TIME}, {SQLITE_TIME}"
+    values = f"{USER}, {CLIENT}, 0.01, 1, 1, 0.001, {SQLITE_TIME}, {SQLITE_TIME}"
     numbers = "from numbers"
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.row_factory = sqlite3.Row

@@ -36,6 +36,16 @@ CALLED = ModelUsage(model="m", calls=3)
 """A model was asked, and its provider tells no costs."""
 
 
+def priced(dollars: float) -> ModelUsage:
+    """Return what a call took whose cost was told."""
+    return ModelUsage(model="m", calls=1, priced_calls=1, cost_dollars=dollars)
+
+
+def partly_priced(dollars: float) -> ModelUsage:
+    """Return what ten calls took of which five told their cost: the others were cut off."""
+    return ModelUsage(model="m", calls=10, priced_calls=5, cost_dollars=dollars)
+
+
 @dataclass(frozen=True)
 class Entered:
     """An entry in the ledger; a question's lease is of no account."""
@@ -367,18 +377,28 @@ async def test_reservation_counts_while_it_runs(ledger: Ledger) -> None:
 @pytest.mark.parametrize(
     ("usage", "dollars"),
     [
-        (ModelUsage(model="m", calls=1, cost_dollars=0.125), 0.125),
-        (ModelUsage(model="m", calls=1, cost_dollars=5.0), 5),
-        (ModelUsage(model="m", calls=1, cost_dollars=0.0), 0),
+        (priced(0.125), 0.125),
+        (priced(5.0), 5),
+        (priced(0.0), 0),
         (CALLED, 2),
+        (partly_priced(0.125), 2),
+        (partly_priced(5.0), 5),
         (ModelUsage(model=""), 0),
     ],
-    ids=["less than reserved", "more than reserved", "for free", "cost untold", "no call"],
+    ids=[
+        "less than reserved",
+        "more than reserved",
+        "for free",
+        "cost untold",
+        "cost untold of some calls",
+        "cost untold of some calls, more than reserved",
+        "no call",
+    ],
 )
 async def test_cost_counts_once_it_is_known(
     ledger: Ledger, usage: ModelUsage, dollars: float
 ) -> None:
-    """Then the reservation counts no more, but where no cost is told."""
+    """Then the reservation counts no more, but where the cost of a call is not told."""
     entered = await ledger.enter(budget(RICH), dollars=2)
     await ledger.end(entered, usage)
     await assert_counts(ledger, dollars)
@@ -388,7 +408,7 @@ async def test_what_runs_counts_with_what_it_costs_already(generations: Ledger) 
     """The reservation is the least; beyond it the cost so far counts."""
     entered = await generations.enter(budget(RICH), dollars=2)
     for cost, dollars in ((1.0, 2), (3.0, 3), (5.0, 5)):
-        await generations.report(entered, ModelUsage(model="m", calls=1, cost_dollars=cost))
+        await generations.report(entered, priced(cost))
         await assert_counts(generations, dollars)
 
 
@@ -407,8 +427,26 @@ async def test_what_is_cut_off_counts_with_what_it_may_have_cost(
     ledger = Ledger(store, "generation")
     entered = await ledger.enter(budget(RICH), dollars=2)
     if cost is not None:
-        await ledger.report(entered, ModelUsage(model="m", calls=1, cost_dollars=cost))
+        await ledger.report(entered, priced(cost))
     await store.generations.cancel(entered.entry_id, problem)
+    await assert_counts(ledger, dollars)
+
+
+@pytest.mark.parametrize(
+    ("usage", "dollars"),
+    [(None, 2), (priced(0.5), 2), (priced(3.0), 3)],
+    ids=["no call", "less than reserved", "more than reserved"],
+)
+async def test_what_changed_hands_counts_with_what_it_may_have_cost(
+    store: Store, usage: ModelUsage | None, dollars: float
+) -> None:
+    """Whoever had it before may have made calls of which nobody tells any more."""
+    ledger = Ledger(store, "generation")
+    entered = await ledger.enter(budget(RICH), dollars=2)
+    await store.generations.release(entered.lease.lease_id)
+    lease = Lease(seconds=60)
+    assert await store.generations.claim(lease)
+    await ledger.end(Entered("generation", entered.entry_id, lease), usage)
     await assert_counts(ledger, dollars)
 
 
@@ -556,6 +594,7 @@ async def test_end_of_a_question_is_entered(store: Store, backend: Backend) -> N
     usage = ModelUsage(
         model="m",
         calls=2,
+        priced_calls=1,
         retries=1,
         prompt_tokens=3_000_000_000,
         completion_tokens=4,
@@ -566,7 +605,7 @@ async def test_end_of_a_question_is_entered(store: Store, backend: Backend) -> N
     await store.questions.finish(question.question_id, usage)
     await store.questions.finish(question.question_id, usage)
     await store.questions.finish(uuid4(), usage)
-    columns = "model, calls, retries, prompt_tokens, completion_tokens, cost_dollars"
+    columns = "model, calls, priced_calls, retries, prompt_tokens, completion_tokens, cost_dollars"
     rows = backend.query(f"select {columns}, finished_at from questions")  # noqa: S608  own names
-    assert [row[:-1] for row in rows] == [("m", 2, 1, 3_000_000_000, 4, 0.5)]
+    assert [row[:-1] for row in rows] == [("m", 2, 1, 1, 3_000_000_000, 4, 0.5)]
     assert rows[0][-1] is not None

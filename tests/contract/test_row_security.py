@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -93,7 +94,7 @@ GOAL = {
     "deadline",
 }
 CHANGED = {
-    "roadmap_tasks": {"completed", "completed_at"},
+    "roadmap_tasks": {"completed"},
     "goals": GOAL,
     "tasks": {"goal_id", "description", "status", "is_prioritized"},
     "time_entries": {"task_id", "start_time", "end_time", "duration_minutes"},
@@ -111,8 +112,10 @@ HIDDEN = {
         "lease_id",
         "lease_until",
         "resumptions",
+        "changed_hands",
         "model",
         "calls",
+        "priced_calls",
         "retries",
         "prompt_tokens",
         "completion_tokens",
@@ -177,6 +180,33 @@ def test_owner_touches_only_these_columns(
     assert changed == CHANGED.get(table, set())
     assert added == ADDED.get(table, set())
     assert hidden == HIDDEN.get(table, set())
+
+
+def test_owner_does_not_choose_the_time_of_a_completion(
+    data_plane: DataPlane, rows: SecuredRows, owner: httpx.Client
+) -> None:
+    """Completing a task notes the time, the first one stays, and undoing it takes it away."""
+    task = {"id": f"eq.{uuid_of(PUBLISHED)}"}
+
+    def completed_at(**change: object) -> Any:  # noqa: ANN401  a time or None
+        answer = owner.patch("/roadmap_tasks", params=task, json=change)
+        assert answer.is_success, answer.text
+        ((told,),) = data_plane.query(
+            f"select completed_at from roadmap_tasks where id = '{uuid_of(PUBLISHED)}'"  # noqa: S608  own
+        )
+        return told
+
+    first = completed_at(completed=True)
+    assert abs(datetime.now(UTC) - first) < timedelta(minutes=1)
+    assert completed_at(completed=True) == first
+    assert completed_at(completed=False) is None
+    again = completed_at(completed=True)
+    assert again > first
+    for time in ("infinity", "20000-01-01"):
+        for change in ({"completed_at": time}, {"completed": True, "completed_at": time}):
+            assert refused(owner.patch("/roadmap_tasks", params=task, json=change))
+    assert completed_at(completed=True) == again
+    rows.seed()
 
 
 # --- Which rows ----------------------------------------------------------------------------------

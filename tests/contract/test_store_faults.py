@@ -83,6 +83,10 @@ def is_undo(exchange: Exchange) -> bool:
     return exchange.method == "DELETE"
 
 
+def is_publication(exchange: Exchange) -> bool:
+    return exchange.path.endswith("/rpc/publish_roadmap")
+
+
 @asynccontextmanager
 async def opened(url: str, key: str, seconds: float = 10.0) -> AsyncIterator[SupabaseStore]:
     store = await SupabaseStore.open(url, key, timeout=seconds)
@@ -352,6 +356,31 @@ async def test_failed_write_touches_no_other_roadmap(
     with pytest.raises(StoreUnavailableError):
         await store.add_roadmap(failing)
     assert await assert_all_or_nothing(reader, plan) == [kept]
+
+
+async def test_late_publication_does_not_publish_the_next_try(
+    store: SupabaseStore, reader: SupabaseStore, data_plane: DataPlane, fault_proxy: FaultProxy
+) -> None:
+    """It lands when the next try under the same lease has written a part of the tasks."""
+    plan = await begun(reader, year_roadmap())
+    fault_proxy.inject(Fault.DELAY, is_publication, seconds=5)
+    with pytest.raises(StoreTooSlowError):
+        await store.add_roadmap(plan)
+    asked = len(fault_proxy.exchanges)
+    fault_proxy.inject(Fault.REFUSE, is_undo)
+    fault_proxy.inject_at(asked + 3, Fault.UNAVAILABLE)
+    with pytest.raises(StoreUnavailableError):
+        await store.add_roadmap(plan)
+    late = [each for each in fault_proxy.exchanges if is_publication(each)]
+    assert all(each.status is None for each in late)
+    await end(store, fault_proxy)
+
+    assert all(each.status == 200 for each in late)
+    assert count(data_plane, "roadmap_tasks") == 1_000
+    (left,) = unpublished_ids(data_plane)
+    assert recorded_ids(data_plane, plan) == []
+    await assert_invisible(reader, data_plane, left)
+    assert await swept(reader, plan) == 1
 
 
 # --- Writers that are cancelled --------------------------------------------------------------

@@ -19,6 +19,7 @@ from tests.support.authorization_cells import (
     USERS,
     Cell,
     Expected,
+    Learner,
     Owned,
     Sender,
     all_cells,
@@ -134,17 +135,18 @@ async def _new_possessions(store: Store) -> Owned:
 
 def _request(client: httpx.AsyncClient, cell: Cell, owned: Owned) -> httpx.Request:
     route = cell.route
-    user = {"user_id": str(USERS[cell.named])} if cell.named else {}
-    body = None
-    if route.body:
-        body = route.body(owned) | (user if route.naming == "body" else {})
+    body = route.body(owned) | _naming(cell.in_body) if route.body else None
     return client.build_request(
         route.method,
         route.path.format(**vars(owned)),
-        params=user if route.naming == "query" else None,
+        params=_naming(cell.in_query),
         json=body,
         headers=[("Origin", ORIGIN), *route.headers.items(), *cell.sender.headers],
     )
+
+
+def _naming(user: Learner | None) -> dict[str, str]:
+    return {"user_id": str(USERS[user])} if user else {}
 
 
 def _faults(answer: httpx.Response, wanted: Expected, owned: Owned) -> Iterator[str]:

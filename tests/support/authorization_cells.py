@@ -1,12 +1,14 @@
 """The cells of the authorization matrix, and what each is to be answered.
 
 Ana has a roadmap; Ben is anybody else. A cell is one way to use the service on what Ana has, from
-one sender, naming one user or none.
+one sender, naming one user, none, or two.
 """
 
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from http import HTTPStatus
+from itertools import product
 from typing import Any, Literal, TypeAlias
 from uuid import UUID, uuid4
 
@@ -46,9 +48,10 @@ class Owned:
 class Route:
     """One way to use the service, on what Ana has.
 
-    `naming` is where it names a user; one that `must_name` cannot do without. To others than Ana it
-    answers with the problem `hidden`, where it asks for what is hers alone. `success` is its status
-    for who may, and `shows` says that the answer then has the canary.
+    `naming` is where it names a user; one that `must_name` cannot do without. Where that is the
+    body, the query can name one too. To others than Ana it answers with the problem `hidden`, where
+    it asks for what is hers alone. `success` is its status for who may, and `shows` says that the
+    answer then has the canary.
     """
 
     name: str
@@ -153,6 +156,9 @@ ANA, BEN = uuid4(), uuid4()
 
 USERS: dict[Learner, UUID] = {"ana": ANA, "ben": BEN}
 
+INVALID = HTTPStatus(422).phrase.lower().replace(" ", "-")
+"""Python's versions name it differently."""
+
 
 def senders_of(mint: TokenMint, algorithm: Literal["ES256", "RS256", "HS256"]) -> dict[str, Sender]:
     """Return everybody who may send a request, by name, their tokens signed by this algorithm."""
@@ -201,16 +207,19 @@ class Cell:
     route: Route
     sender_name: str
     sender: Sender
-    named: Learner | None
+    in_query: Learner | None
+    in_body: Learner | None
+    """Whom it names there."""
 
     def __str__(self) -> str:
-        named = f" naming {self.named}" if self.named else ""
+        places = (("query", self.in_query), ("body", self.in_body))
+        named = "".join(f", {user} in its {place}" for place, user in places if user)
         return f"{self.route.name} from {self.sender_name}{named}"
 
     @property
-    def acts_for(self) -> Learner | None:
-        """For whom it would act if it was let."""
-        return self.sender.proves or self.named
+    def users(self) -> set[Learner]:
+        """For whom it would act if it was let; for more than one is for nobody."""
+        return {user for user in (self.sender.proves, self.in_query, self.in_body) if user}
 
 
 @dataclass(frozen=True)
@@ -235,19 +244,25 @@ def expected(cell: Cell, *, token_required: bool) -> Expected:
         return Expected(401, "unauthenticated", 'Bearer error="invalid_token"')
     if token_required and sender.proves is None:
         return Expected(401, "unauthenticated", "Bearer")
-    if sender.proves and cell.named not in {None, sender.proves}:
-        return Expected(403, "another-user")
-    if cell.acts_for == "ben":
+    if len(cell.users) > 1:
+        return Expected(403, "another-user") if sender.proves else Expected(422, INVALID)
+    if cell.users == {"ben"}:
         return Expected(404, route.hidden) if route.hidden else Expected(route.success)
     return Expected(route.success, shows=route.shows or None)
 
 
 def all_cells(senders: dict[str, Sender]) -> Iterator[Cell]:
-    """Yield every route from every sender with every user that it may name."""
-    for route in ROUTES:
-        named: list[Learner | None] = ["ana", "ben"] if route.naming else [None]
-        if route.naming and not route.must_name:
-            named.append(None)
-        for name, sender in senders.items():
-            for user in named:
-                yield Cell(route, name, sender, user)
+    """Yield every route from every sender with every user, or two, that it may name."""
+    for route, (name, sender) in product(ROUTES, senders.items()):
+        for in_query, in_body in _namings(route):
+            yield Cell(route, name, sender, in_query, in_body)
+
+
+def _namings(route: Route) -> Iterator[tuple[Learner | None, Learner | None]]:
+    """Yield whom a route may name in its query and in its body."""
+    anybody: tuple[Learner | None, ...] = ("ana", "ben", None)
+    for in_query in anybody if route.naming else (None,):
+        for in_body in anybody if route.naming == "body" else (None,):
+            is_named = in_body if route.naming == "body" else in_query
+            if (is_named or not route.must_name) and (in_query is None or in_query != in_body):
+                yield in_query, in_body

@@ -9,19 +9,37 @@ from typing import Any, TypeAlias
 from src.models import DAYS_PER_WEEK
 from tests.support.data_plane import Database
 
-OUTLINE = 0
-"""The outline's place among the weeks."""
+Part: TypeAlias = tuple[int, int]
+"""A week's number and a day's: what is bought and kept."""
 
+OUTLINE: Part = (0, 0)
+"""The outline's place among them."""
+
+NOTE_HANDOVERS = """
+create schema chaos;
+create table chaos.handovers (
+    generation_id uuid, happened_at timestamptz not null default clock_timestamp()
+);
+create function chaos.note_handover() returns trigger language plpgsql security definer as $$
+begin
+    insert into chaos.handovers values (new.generation_id);
+    return null;
+end $$;
+create trigger note_handover after update of lease_id on public.generations
+for each row when (old.lease_id <> new.lease_id) execute function chaos.note_handover();
+"""
 GENERATIONS = """
 select g.generation_id, g.request ->> 'goal', extract(epoch from g.started_at),
     extract(epoch from g.finished_at)
 from generations as g order by g.started_at
 """
 KEPT = """
-select generation_id, coalesce((part ->> 'week_number')::int, 0),
+select generation_id, coalesce((part ->> 'week_number')::int, 0), coalesce(day::int, 0),
     extract(epoch from min(created_at))
-from generation_events where kind in ('outline', 'week') group by 1, 2
+from generation_events left join jsonb_path_query(part, '$.**.day_number') as day on true
+group by 1, 2, 3
 """
+HANDOVERS = "select generation_id, extract(epoch from happened_at) from chaos.handovers"
 
 LATE = 1.0
 """Seconds that a dead worker's request may lie in a socket before the stand-in takes it."""
@@ -34,11 +52,18 @@ class Records:
     generations: Sequence[tuple[Any, ...]]
     """Id, goal, start, and end or None, in the order of the starts."""
     kept: Sequence[tuple[Any, ...]]
-    """A generation's id, a week or `OUTLINE`, and since when it is kept."""
+    """A generation's id, a week and a day of it or `OUTLINE`, and since when it is kept."""
+    handovers: Sequence[tuple[Any, ...]] = ()
+    """A generation's id, and when its lease went to another holder."""
+
+    @staticmethod
+    def note_handovers(database: Database) -> None:
+        """Have the database note from now on when leases change hands: the product forgets it."""
+        database.execute(NOTE_HANDOVERS)
 
     @classmethod
     def read(cls, database: Database) -> "Records":
-        return cls(database.query(GENERATIONS), database.query(KEPT))
+        return cls(*map(database.query, (GENERATIONS, KEPT, HANDOVERS)))
 
 
 @dataclass(frozen=True)
@@ -54,6 +79,7 @@ class Interruption:
     model_ports: frozenset[int] | None = None
 
     def touches(self, call: "_Call") -> bool:
+        """Whether the call was made for what is interrupted."""
         ours = self.model_ports is None or call.port in self.model_ports
         return ours and self.born <= call.started_at <= self.until + LATE
 
@@ -62,8 +88,7 @@ class Interruption:
 class _Call:
     started_at: float
     port: int
-    week: int
-    days: tuple[int, ...]
+    parts: tuple[Part, ...]
 
 
 @dataclass
@@ -74,14 +99,18 @@ class Bought:
     repeated: int = 0
     """Calls for something that the same generation had asked for before."""
     in_flight: int = 0
-    """Calls under way, or answered and not yet kept, when something interrupted them."""
+    """Calls under way, or answered and not yet kept as a whole, when something interrupted them."""
     of_the_living: int = 0
-    """Repeated calls of which the one before was not in flight at any interruption.
+    """Repeated calls for what no interruption had lost, or had not brought to another holder.
 
-    Its worker was too slow to renew its lease, and another one took over.
+    The stand-in answers well, so there are none unless a lease was lost by a worker that lived:
+    two then plan side by side, until the one learns of the other.
     """
     kept_already: int = 0
-    """Calls for days of a week that the record held when the call began."""
+    """Calls for something that was on record when the generation's lease last changed hands.
+
+    Who got the lease has read it there, and who had it has written it.
+    """
     interruptions: int = 0
     """Interruptions that found a call in flight."""
     begun_anew: int = 0
@@ -92,18 +121,29 @@ class Bought:
 class _Generation:
     started_at: float
     finished_at: float
-    kept_at: dict[int, float]
+    kept_at: defaultdict[Part, float]
+    handovers: list[float]
     calls: list[_Call]
 
-    def loses(self, call: _Call, interruption: Interruption) -> bool:
+    def latest_handover(self, call: _Call) -> float:
+        """Return when the lease last changed hands before a call."""
+        return max((at for at in self.handovers if at < call.started_at), default=-math.inf)
+
+    def loses(self, part: Part, call: _Call, interruption: Interruption) -> bool:
+        """Whether a part that a call asked for may never have been kept, for an interruption."""
         return (
             interruption.touches(call)
             and self.finished_at > interruption.at
-            and self.kept_at.get(call.week, math.inf) > interruption.at
+            and self.kept_at[part] > interruption.at
         )
 
-
-_Asked: TypeAlias = dict[tuple[int, int], _Call]
+    def had_lost(
+        self, part: Part, call: _Call, handover: float, interruptions: Sequence[Interruption]
+    ) -> bool:
+        """Whether who got the lease in a handover has to ask again for what a call asked for."""
+        return call.started_at < handover + LATE and any(
+            each.at < handover and self.loses(part, call, each) for each in interruptions
+        )
 
 
 def account(
@@ -115,13 +155,16 @@ def account(
     for generations in _by_goal(records, summaries).values():
         bought.begun_anew += len(generations) - 1
         for generation in generations:
-            asked: _Asked = {}
+            asked: dict[Part, _Call] = {}
             for call in generation.calls:
                 _judge(bought, generation, asked, call, interruptions)
-                for number, interruption in enumerate(interruptions):
-                    if generation.loses(call, interruption):
-                        bought.in_flight += 1
-                        found.add(number)
+                lost_by = {
+                    number
+                    for number, interruption in enumerate(interruptions)
+                    if any(generation.loses(part, call, interruption) for part in call.parts)
+                }
+                bought.in_flight += bool(lost_by)
+                found |= lost_by
     bought.interruptions = len(found)
     return bought
 
@@ -129,28 +172,40 @@ def account(
 def _judge(
     bought: Bought,
     generation: _Generation,
-    asked: _Asked,
+    asked: dict[Part, _Call],
     call: _Call,
     interruptions: Sequence[Interruption],
 ) -> None:
-    bought.kept_already += generation.kept_at.get(call.week, math.inf) < call.started_at
-    before = [asked[call.week, day] for day in call.days if (call.week, day) in asked]
-    if before:
-        bought.repeated += 1
-        latest = max(before, key=lambda earlier: earlier.started_at)
-        bought.of_the_living += not any(generation.loses(latest, each) for each in interruptions)
-    asked.update({(call.week, day): call for day in call.days})
+    """Say of a call whether it was a repetition, and whether anything excuses it."""
+    before = {part: asked[part] for part in call.parts if part in asked}
+    handover = generation.latest_handover(call)
+    bought.repeated += bool(before)
+    if any(generation.kept_at[part] < handover for part in call.parts):
+        bought.kept_already += 1
+    elif not all(
+        generation.had_lost(part, earlier, handover, interruptions)
+        for part, earlier in before.items()
+    ):
+        bought.of_the_living += 1
+    asked.update(dict.fromkeys(call.parts, call))
 
 
 def _by_goal(records: Records, summaries: Sequence[dict[str, Any]]) -> dict[str, list[_Generation]]:
     """Return each goal's generations, oldest first, with the calls that were made for each."""
-    kept: defaultdict[Any, dict[int, float]] = defaultdict(dict)
-    for generation_id, week, moment in records.kept:
-        kept[generation_id][week] = float(moment)
+    kept: defaultdict[Any, defaultdict[Part, float]] = defaultdict(
+        lambda: defaultdict(lambda: math.inf)
+    )
+    for generation_id, week, day, moment in records.kept:
+        kept[generation_id][week, day] = float(moment)
+    handovers: defaultdict[Any, list[float]] = defaultdict(list)
+    for generation_id, moment in records.handovers:
+        handovers[generation_id].append(float(moment))
     by_goal: defaultdict[str, list[_Generation]] = defaultdict(list)
     for generation_id, goal, started, finished in records.generations:
         end = math.inf if finished is None else float(finished)
-        by_goal[goal].append(_Generation(float(started), end, kept[generation_id], []))
+        by_goal[goal].append(
+            _Generation(float(started), end, kept[generation_id], handovers[generation_id], [])
+        )
     for goal, call in _calls(summaries):
         # Before the first there is nothing that a call could be for.
         [*_, latest] = [
@@ -163,8 +218,9 @@ def _by_goal(records: Records, summaries: Sequence[dict[str, Any]]) -> dict[str,
 def _calls(summaries: Sequence[dict[str, Any]]) -> Iterator[tuple[str, _Call]]:
     for told in sorted(summaries, key=lambda summary: float(summary["started_at"])):
         if told["kind"] == "outline":
-            week, days = OUTLINE, (0,)
+            parts: tuple[Part, ...] = (OUTLINE,)
         else:
-            week = told["week_number"]
-            days = tuple(told["days"] or range(1, DAYS_PER_WEEK + 1))
-        yield told["goal"], _Call(told["started_at"], told["client_port"], week, days)
+            # Without days: tasks in place of repeated ones, which no good answer makes necessary.
+            days = told["days"] or range(1, DAYS_PER_WEEK + 1)
+            parts = tuple((told["week_number"], day) for day in days)
+        yield told["goal"], _Call(told["started_at"], told["client_port"], parts)

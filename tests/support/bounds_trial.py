@@ -21,8 +21,9 @@ import httpx
 from tests.support.data_plane import DataPlane
 from tests.support.service import free_port, gunicorn_command, running_process
 from tests.support.standin import OpenRouterStandIn
-from tests.support.standin.answers import Json
+from tests.support.standin.answers import Json, Wanted
 from tests.support.standin.completion import Completion
+from tests.support.standin.script import Script
 
 AT_ONCE = 60
 PATIENCE_SECONDS = 90.0
@@ -53,13 +54,19 @@ class Phase:
     generations: int | None = None
     questions: int | None = None
     calls: int | None = None
+    cuts: int = 0
+    """How many of a generation's calls are cut off, and made again; nobody tells what they cost."""
+
+    @property
+    def calls_per_generation(self) -> int:
+        return CALLS_PER_GENERATION + self.cuts
 
 
-def _budget_of(calls: int) -> dict[str, str]:
+def _budget_of(calls: int, calls_per_generation: int = CALLS_PER_GENERATION) -> dict[str, str]:
     return {
         "DAILY_BUDGET_DOLLARS": str(calls * PRICE),
         "ADDRESS_BUDGET_SHARE": "1",
-        "RESERVED_DOLLARS_PER_WEEK": str(CALLS_PER_GENERATION * PRICE),
+        "RESERVED_DOLLARS_PER_WEEK": str(calls_per_generation * PRICE),
         "RESERVED_DOLLARS_PER_QUESTION": str(CALLS_PER_QUESTION * PRICE),
     }
 
@@ -83,6 +90,16 @@ PHASES = (
         users=50,
         addresses=40,
         calls=120,  # the last few go to questions, which fit where a generation does not
+    ),
+    Phase(
+        "a budget of 120 calls, some of them cut off",
+        _budget_of(120, CALLS_PER_GENERATION + 1),
+        frozenset({"budget-per-day"}),
+        requests=600,
+        users=50,
+        addresses=40,
+        calls=120,
+        cuts=1,
     ),
     Phase(
         "3 and 5 an hour of 8 users",
@@ -149,10 +166,30 @@ class _PricedCompletion(Completion):
         return super()._usage(text) | {"cost": PRICE}
 
 
+class _CutOutlines(Script):
+    """Cuts off the first outlines of each wish, half-way."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__()
+        self._times = times
+        self._outlines: Counter[str] = Counter()
+
+    def choose(self, wanted: Wanted) -> str | None:
+        if wanted.kind != "outline":
+            return None
+        goal = wanted.facts["goal"]
+        self._outlines[goal] += 1
+        return "cut_connection" if self._outlines[goal] <= self._times else None
+
+
 class PricedStandIn(OpenRouterStandIn):
-    """The stand-in, at a fixed price per call."""
+    """The stand-in, at a fixed price per call, also of those that it cuts off."""
 
     completion = _PricedCompletion
+
+    def __init__(self, cuts: int) -> None:
+        super().__init__()
+        self.script = _CutOutlines(cuts)
 
 
 class _Trial:
@@ -187,7 +224,7 @@ class _Trial:
         port = free_port()
         self._add_roadmaps()
         with (
-            PricedStandIn() as standin,
+            PricedStandIn(self._phase.cuts) as standin,
             tempfile.TemporaryDirectory() as directory,
             running_process(
                 gunicorn_command(),
@@ -203,6 +240,7 @@ class _Trial:
                     # How busy the machine is is not what is tried here.
                     "STORE_TIMEOUT_SECONDS": "60",
                     "GENERATION_LEASE_SECONDS": "120",
+                    "MODEL_RETRY_WAIT_SECONDS": "0.1",
                 }
                 | self._phase.variables,
             ) as service,
@@ -302,7 +340,8 @@ class _Trial:
 
     def _judged(self) -> list[str]:
         phase, counts = self._phase, self._counts
-        bought = counts.generations * CALLS_PER_GENERATION + counts.questions * CALLS_PER_QUESTION
+        bought = counts.generations * phase.calls_per_generation
+        bought += counts.questions * CALLS_PER_QUESTION
         admitted = counts.generations + counts.questions
         expected = {
             "generations admitted": (counts.generations, phase.generations),

@@ -49,6 +49,9 @@ UNBOUNDED = {
     "DAILY_BUDGET_DOLLARS": "100000",
 }
 FIRST_TOKEN_SECONDS = "0.1"  # noqa: S105  no secret
+LATE_SHARE = 0.3
+"""The share of calls answered late, so that random kills find weeks of which some days are kept."""
+LATE_SECONDS = 1.0
 LOST_SHARE = 0.5
 READERS = 2
 EVER = 1_000_000.0
@@ -68,7 +71,9 @@ async def crash(plan: CrashPlan, say: Callable[[str], object]) -> CrashReport:
             report = CrashReport(plan, load, readers, look)
             async with _looked_on(readers, look), under_load(load):
                 run = _Run(report, workers, service.url, say)
+                await _answer_late(model_url, LATE_SHARE)
                 await run.kill_at_random()
+                await _answer_late(model_url, 0)
                 await run.kill_at_chosen_moments(plane)
                 await run.stop_postgres(postgres)
                 await run.kill_postgrest(plane)
@@ -180,6 +185,7 @@ def _production() -> Iterator[tuple[Postgres, DataPlane, str, Service]]:
         tempfile.TemporaryDirectory() as directory,
     ):
         plane.apply_schema()
+        Records.note_handovers(database)
         variables = (
             SETTINGS
             | UNBOUNDED
@@ -191,6 +197,16 @@ def _production() -> Iterator[tuple[Postgres, DataPlane, str, Service]]:
         )
         with running_process(gunicorn_command(), port, Path(directory), variables) as service:
             yield postgres, plane, model_url, service
+
+
+async def _answer_late(model_url: str, share: float) -> None:
+    """Have the stand-in answer a share of the calls late."""
+    change = {
+        "spoil": {"share": share, "names": ["slow_first_token"]},
+        "pace": {"slow_first_token": LATE_SECONDS},
+    }
+    async with httpx.AsyncClient(base_url=model_url, timeout=60) as control:
+        (await control.post("/_control/script", json=change)).raise_for_status()
 
 
 @asynccontextmanager

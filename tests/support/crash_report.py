@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from src.llm.planner import WEEK_PARTS
 from tests.support.bought import Bought
 from tests.support.fault_proxy import Moment
 from tests.support.keyed_load import KeyedLoad
@@ -12,6 +13,8 @@ from tests.support.workers import Point
 
 SWEPT_SECONDS = 60
 """How long what a dead process left may lie about."""
+
+LOST_LEASE = "a generation is left to others: LeaseLostError"
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,8 @@ class CrashReport:
                 ("  in flight at the kills and stops", bought.in_flight),
                 ("  repeated", bought.repeated),
                 ("  repeated for workers that lived", bought.of_the_living),
-                ("  for weeks that were kept already", bought.kept_already),
+                ("  for days that were kept already", bought.kept_already),
+                ("leases lost by workers that lived", self.lost_leases),
                 ("generations begun anew after a failure", bought.begun_anew),
                 ("tries", _counts(load.statuses)),
                 ("reads without an answer", _counts(readers.unread)),
@@ -100,8 +104,9 @@ class CrashReport:
             (len(self.partial), 0, "partial roadmaps seen"),
             (len(self.readers.gone), 0, "roadmaps seen and later gone"),
             (len(self.load.wishes) - self.load.resolved, 0, "keyed requests not resolved"),
-            (bought.kept_already, 0, "calls for weeks that were kept already"),
+            (bought.kept_already, 0, "calls for days that were kept already"),
             (bought.repeated, bought.in_flight, "calls repeated, more than were in flight"),
+            (bought.of_the_living, self._side_by_side, "calls repeated for workers that lived"),
             (self.log.count("Traceback"), 0, "tracebacks in the log"),
         )
         yield from (f"{count} {name}" for count, most, name in promises if count > most)
@@ -125,6 +130,20 @@ class CrashReport:
     def troubles(self) -> str:
         """What the service logged of what went wrong, tracebacks included."""
         return "\n".join(line for line in self.log.splitlines() if " INFO " not in line)
+
+    @property
+    def lost_leases(self) -> int:
+        """How often a worker found its lease with another one, which a starved machine may bring.
+
+        Not by a death: the dead find out nothing.
+        """
+        return self.log.count(LOST_LEASE)
+
+    @property
+    def _side_by_side(self) -> int:
+        """How many calls two at most make twice who each plan one roadmap, per lost lease."""
+        weeks = max((wish.body["duration_weeks"] for wish in self.load.wishes), default=0)
+        return self.lost_leases * (1 + int(weeks) * len(WEEK_PARTS))
 
     @property
     def resolved_share(self) -> float:

@@ -40,6 +40,8 @@ FORBIDDEN = {
         r"[a-z]{2,}:[/\\]{2}|www\.|javascript:\S|data:\w+/\w+|mailto:\S", re.IGNORECASE
     ),
     "a domain": re.compile(r"\.example\.(com|org)", re.IGNORECASE),
+    "a path of a domain": re.compile(r"[\w-]\.(?:xn--\w|[^\W\d])[\w-]+(?::\d+)?[/?#]\S"),
+    "a path of an address": re.compile(r"\d(?:\.\d{1,3}){3}(?::\d+)?[/?#]\S"),
     "a markdown link": re.compile(r"\]\("),
     "a tag": re.compile(r"<[A-Za-z/!?|]"),
 }

@@ -3,17 +3,21 @@
 import json
 import signal
 import subprocess
-import threading
 import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from src.server import LAME_DUCK_SECONDS
 from tests.support.data_plane import DataPlane
 from tests.support.service import (
     ROOT,
+    STOP_SECONDS,
     clean_environment,
     free_port,
     gunicorn_command,
@@ -22,6 +26,7 @@ from tests.support.service import (
 )
 from tests.support.standin import OpenRouterStandIn, Pace
 
+ORIGIN = "http://localhost:3000"
 ANA = "550e8400-e29b-41d4-a716-446655440000"
 WISH: dict[str, Any] = {
     "user_id": ANA,
@@ -101,25 +106,66 @@ def test_whole_contract_on_supabase(data_plane: DataPlane, tmp_path: Path) -> No
     assert data_plane.query("select count(*) from roadmaps") == [(0,)]
 
 
-def test_sigterm_lets_a_generation_finish(tmp_path: Path) -> None:
-    """A deploy does not cut a roadmap off: the request ends, then the worker does."""
-    port = free_port()
-    with OpenRouterStandIn(pace=Pace(first_token=0.15)) as standin:
-        variables = {"OPENAI_API_KEY": standin.api_key, "OPENAI_BASE_URL": standin.base_url}
-        with running_process(gunicorn_command(), port, tmp_path, variables) as service:
-            answers: list[httpx.Response] = []
-            request = threading.Thread(
-                target=lambda: answers.append(
-                    httpx.post(f"{service.url}/generate_roadmap", json=WISH, timeout=30)
-                )
+@contextmanager
+def asking(url: str) -> Iterator["Future[httpx.Response]"]:
+    """Ask for a roadmap on a thread, from a browser's page."""
+    with ThreadPoolExecutor() as threads:
+        yield threads.submit(
+            lambda: httpx.post(
+                f"{url}/generate_roadmap", json=WISH, headers={"Origin": ORIGIN}, timeout=60
             )
-            request.start()
+        )
+
+
+def test_sigterm_lets_a_generation_finish(tmp_path: Path) -> None:
+    """A deploy does not cut a roadmap off: the request ends, then the worker does.
+
+    Until then it goes on reading, and says of new work when to come back.
+    """
+    with OpenRouterStandIn(pace=Pace(first_token=3)) as standin:
+        variables = {"OPENAI_API_KEY": standin.api_key, "OPENAI_BASE_URL": standin.base_url}
+        with (
+            running_process(gunicorn_command(), free_port(), tmp_path, variables) as service,
+            asking(service.url) as request,
+        ):
             while not standin.calls.active:
                 time.sleep(0.01)
-            assert service.stop() == 0
-            request.join()
-            assert answers[0].status_code == 200
+            service.process.terminate()
+            time.sleep(1.5 * LAME_DUCK_SECONDS)
+            other = WISH | {"goal": "Learn the viola"}
+            refused = httpx.post(f"{service.url}/generate_roadmap", json=other)
+            assert (refused.status_code, refused.headers["retry-after"]) == (503, "2")
+            assert httpx.get(f"{service.url}/roadmaps", params={"user_id": ANA}).json() == []
+            assert request.result().status_code == 200
+            assert service.process.wait(STOP_SECONDS) == 0
             assert "Application shutdown complete" in service.log
+
+
+def test_sigterm_while_the_database_hangs(data_plane: DataPlane, tmp_path: Path) -> None:
+    """Who waits is told where to look, and the lifespan ends in time."""
+    with OpenRouterStandIn(pace=Pace(first_token=30)) as standin:
+        variables = {
+            "SUPABASE_URL": data_plane.url,
+            "SUPABASE_SERVICE_ROLE_KEY": data_plane.service_key,
+            "OPENAI_API_KEY": standin.api_key,
+            "OPENAI_BASE_URL": standin.base_url,
+            "DRAIN_SECONDS": "1",
+        }
+        with (
+            running_process(gunicorn_command(), free_port(), tmp_path, variables) as service,
+            asking(service.url) as request,
+        ):
+            while not standin.calls.active:
+                time.sleep(0.01)
+            with data_plane.postgrest.hanging():
+                assert service.stop() == 0
+                answer = request.result()
+            assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+            assert answer.json()["type"].endswith(":generation-handed-over")
+            assert answer.headers["location"].startswith("/generations/")
+            assert answer.headers["access-control-allow-origin"] == ORIGIN
+            assert service.log.count("Application shutdown complete") == 2
+            assert "Traceback" not in service.log
 
 
 def test_idle_connection_does_not_hold_up_the_end(tmp_path: Path) -> None:

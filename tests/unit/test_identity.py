@@ -5,7 +5,7 @@ import json
 import logging
 import time
 import traceback
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from uuid import UUID, uuid4
@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 import pytest
 from pydantic import SecretStr
 
+from src import identity
 from src.errors import IdentityUnavailableError, UnauthenticatedError
 from src.identity import (
     FRESH_SECONDS,
@@ -73,6 +74,15 @@ async def verifying(
 async def verifier(auth: AuthServer, clock: Clock) -> AsyncIterator[TokenVerifier]:
     async with verifying(auth.url, clock=clock) as verifier:
         yield verifier
+
+
+async def at_once(verification: Coroutine[None, None, UUID]) -> UUID:
+    """Return its result, which must wait for nothing: a few turns of the loop have to do."""
+    task = asyncio.create_task(verification)
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert task.done(), "it waits"
+    return task.result()
 
 
 # Whose
@@ -275,17 +285,25 @@ async def test_rotated_key_is_found_and_the_old_one_forgotten(
 
 
 async def test_revoked_key_is_forgotten_when_the_keys_are_no_longer_fresh(
-    auth: AuthServer, verifier: TokenVerifier, clock: Clock
+    auth: AuthServer, verifier: TokenVerifier, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also where nobody ever sends a token of a new key."""
+    """Also where nobody ever sends a token of a new key; by all who come while they are fetched."""
+    monkeypatch.setattr(identity, "PATIENCE_SECONDS", 60)
     old = auth.mint.es256(ANA)
     assert await verifier.verify(old) == ANA
     auth.mint.rotate()
     clock.now += FRESH_SECONDS - 1
     assert await verifier.verify(old) == ANA
     clock.now += 1
-    with pytest.raises(UnauthenticatedError):
-        await verifier.verify(old)
+    auth.open.clear()
+    auth.asked.clear()
+    first = asyncio.create_task(verifier.verify(old))
+    assert await asyncio.to_thread(auth.asked.wait, 5)
+    second = asyncio.create_task(verifier.verify(old))
+    await asyncio.sleep(0)
+    auth.open.set()
+    answers = await asyncio.gather(first, second, return_exceptions=True)
+    assert [type(answer) for answer in answers] == [UnauthenticatedError] * 2
 
 
 UNUSABLE = {
@@ -356,6 +374,81 @@ async def test_slow_auth_blocks_nobody_else(auth: AuthServer, fault: str) -> Non
     assert last - began < 2
 
 
+async def test_known_key_does_not_wait_for_auth_that_hangs(auth: AuthServer, clock: Clock) -> None:
+    """It is used meanwhile; the fetch outlives who left it, and serves whoever needs its answer."""
+    async with verifying(auth.url, clock=clock, fetch_timeout=120) as verifier:
+        old = auth.mint.es256(ANA)
+        assert await verifier.verify(old) == ANA
+        auth.mint.rotate()
+        new = auth.mint.es256(ANA)
+        auth.open.clear()
+        auth.asked.clear()
+        clock.now += FRESH_SECONDS
+        leaving = asyncio.create_task(verifier.verify(old))
+        assert await asyncio.to_thread(auth.asked.wait, 5)
+        leaving.cancel()
+        async with asyncio.timeout(30):
+            assert await verifier.verify(old) == ANA
+        needy = asyncio.create_task(verifier.verify(new))
+        auth.open.set()
+        assert await needy == ANA
+        with pytest.raises(UnauthenticatedError):
+            await verifier.verify(old)
+    assert auth.fetches == 2
+
+
+async def test_known_key_waits_for_nothing_after_a_fetch_that_failed(
+    auth: AuthServer, clock: Clock
+) -> None:
+    """The next fetch runs behind the requests, until one succeeds or the keys are too old."""
+    async with verifying(auth.url, clock=clock, fetch_timeout=120) as verifier:
+        token = auth.mint.es256(ANA)
+        assert await verifier.verify(token) == ANA
+        auth.answer = (500, b"{}")
+        clock.now += FRESH_SECONDS
+        assert await verifier.verify(token) == ANA
+        auth.answer = None
+        auth.mint.rotate()
+        auth.open.clear()
+        auth.asked.clear()
+        clock.now += RETRY_SECONDS
+        for _ in range(3):
+            assert await at_once(verifier.verify(token)) == ANA
+        assert await asyncio.to_thread(auth.asked.wait, 5)
+        clock.now += STALE_SECONDS
+        waiting = asyncio.create_task(verifier.verify(token))
+        auth.open.set()
+        with pytest.raises(UnauthenticatedError):
+            await waiting
+    assert auth.fetches == 3
+
+
+async def test_fetch_that_fails_behind_the_requests_is_tried_again(
+    auth: AuthServer, verifier: TokenVerifier, clock: Clock
+) -> None:
+    """After each pause one, whose failure is nobody's; a request that follows a success waits."""
+    token = auth.mint.es256(ANA)
+    assert await verifier.verify(token) == ANA
+    auth.answer = (500, b"{}")
+    clock.now += FRESH_SECONDS
+    assert await verifier.verify(token) == ANA
+    for fetches in (3, 4):
+        auth.asked.clear()
+        clock.now += RETRY_SECONDS
+        assert await at_once(verifier.verify(token)) == ANA
+        assert await asyncio.to_thread(auth.asked.wait, 5)
+        with pytest.raises(IdentityUnavailableError):  # waits for the fetch that runs
+            await verifier.verify(signed(auth.mint.claims(ANA), new_ec_key()))
+        assert auth.fetches == fetches
+
+
+async def test_whatever_goes_wrong_is_unavailable() -> None:
+    """Also what no library announces: nobody may be waiting for the fetch to hear of it."""
+    async with verifying("http://[") as verifier:
+        with pytest.raises(IdentityUnavailableError):
+            await verifier.verify(signed({}, new_ec_key()))
+
+
 async def test_unreachable_auth_is_unavailable(auth: AuthServer) -> None:
     """A refused connection, too, is not the token's defect."""
     with AuthServer(auth.mint.rsa_key) as gone:
@@ -376,11 +469,29 @@ async def test_closing_ends_a_fetch_that_runs(auth: AuthServer) -> None:
         await waiting
 
 
+async def test_closing_ends_a_fetch_behind_the_requests(
+    auth: AuthServer, verifier: TokenVerifier, clock: Clock
+) -> None:
+    """Nothing of it is left, also where nobody waits for it."""
+    token = auth.mint.es256(ANA)
+    assert await verifier.verify(token) == ANA
+    auth.answer = (500, b"{}")
+    clock.now += FRESH_SECONDS
+    assert await verifier.verify(token) == ANA
+    auth.open.clear()
+    before = asyncio.all_tasks()
+    clock.now += RETRY_SECONDS
+    assert await verifier.verify(token) == ANA
+    assert asyncio.all_tasks() > before
+    await verifier.close()
+    assert asyncio.all_tasks() == before
+
+
 async def test_odd_entries_do_not_hide_the_good_key(
     auth: AuthServer, verifier: TokenVerifier
 ) -> None:
-    """Published secrets, private keys and keys of other kinds are passed over."""
-    good, private, other = auth.mint.ec_key, new_ec_key(), new_ec_key()
+    """Published secrets, private keys and keys of other kinds and uses are passed over."""
+    good, private, other, encrypting = auth.mint.ec_key, *(new_ec_key() for _ in range(3))
     secret = b"published by mistake, and a secret no more"
     odd = [
         {},
@@ -396,6 +507,8 @@ async def test_odd_entries_do_not_hide_the_good_key(
         {**new_ec_key().jwk(), "kid": 1},
         {**new_ec_key().jwk(), "kid": ["a"]},
         {**other.jwk(), "alg": "ES384"},
+        {**encrypting.jwk(), "use": "enc"},
+        {**new_ec_key().jwk(), "use": ["sig"]},
         private.private_jwk(),
         good.jwk(),
     ]
@@ -407,6 +520,7 @@ async def test_odd_entries_do_not_hide_the_good_key(
         signed(claims, good, kid="oct"),
         signed(claims, private),
         signed(claims, other),
+        signed(claims, encrypting),
     ):
         with pytest.raises(UnauthenticatedError):
             await verifier.verify(token)

@@ -1,10 +1,12 @@
-"""What the OpenRouter client makes of headers that no server should send."""
+"""What the OpenRouter client makes of headers that no server should send, and what it counts."""
 
 import httpx2
 import pytest
+from openai.types.chat import ChatCompletionChunk
 
 from src.errors import ModelUnavailableError
-from src.llm.openrouter import _retry_after, _status_error
+from src.llm.openrouter import Meter, _retry_after, _status_error
+from src.models import ModelUsage
 
 
 @pytest.mark.parametrize(
@@ -21,3 +23,27 @@ def test_date_as_retry_after_is_ignored() -> None:
     error = _status_error(503, headers)
     assert isinstance(error, ModelUnavailableError)
     assert error.retry_after is None
+
+
+def usage_chunk(call: str, **told: object) -> ChatCompletionChunk:
+    """Return the chunk with which a call's stream tells what it took."""
+    usage = {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7, **told}
+    envelope = {"id": call, "object": "chat.completion.chunk", "created": 0, "model": "m"}
+    return ChatCompletionChunk.model_validate({**envelope, "choices": [], "usage": usage})
+
+
+def test_calls_that_told_their_cost_are_counted() -> None:
+    """Each once, however often it tells; one that told no cost, or was cut off, is not."""
+    meter = Meter("m", retries_left=0, calls=4)
+    for chunk in (
+        usage_chunk("first", cost=0.25),
+        usage_chunk("second", cost=0),
+        usage_chunk("second", cost=0.5),
+        usage_chunk("third"),
+        usage_chunk("third", cost=None),
+    ):
+        meter.add(chunk)
+    usage = meter.usage()
+    assert (usage.calls, usage.priced_calls, usage.cost_dollars) == (4, 2, 0.75)
+    both = usage.plus(ModelUsage(model="m", calls=3, priced_calls=1))
+    assert (both.calls, both.priced_calls) == (7, 3)

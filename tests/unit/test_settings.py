@@ -66,6 +66,8 @@ def test_origins_are_split_and_trimmed(monkeypatch: pytest.MonkeyPatch) -> None:
         ("LOG_LEVEL", "loud"),
         ("STORE_TIMEOUT_SECONDS", "-3.5"),
         ("GENERATION_TIMEOUT_SECONDS", "nan"),
+        ("RESERVED_DOLLARS_PER_WEEK", "0.0"),
+        ("RESERVED_DOLLARS_PER_QUESTION", "0.0"),
     ],
 )
 def test_malformed_value_is_named_and_not_repeated(

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from hashlib import sha256
 from typing import Any, TypeAlias
 
@@ -31,6 +32,13 @@ def before_call(_context: HookContext, case: AnyCase, _kwargs: dict[str, Any]) -
     for values in (case.query, body):
         if caller and values.get("user_id"):
             values["user_id"] = caller
+    # Where both name a user, it has to be the same one.
+    if case.query.get("user_id") and body.get("user_id"):
+        case.query["user_id"] = body["user_id"]
+    # It takes these for marks, as which Unicode has reserved them: nothing can be seen of them yet.
+    for name in ("goal", "input_data"):
+        if isinstance(text := body.get(name), str):
+            body[name] = re.sub("[\u20f1-\u20ff]", "\u20f0", text)
     # It reads the bound as a float, which cannot tell 2^63 - 1 from what follows it.
     roadmap_id = body.get("roadmap_id")
     if isinstance(roadmap_id, int | float) and roadmap_id > MAX_ID:
