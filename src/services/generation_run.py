@@ -145,8 +145,6 @@ class GenerationRun:
             error.generation_id = self._record.generation_id
             return error
         except MomentumError as error:
-            # Here, since perhaps nobody waits to be told.
-            logger.error("a generation failed: %s: %s", type(error).__name__, error)
             return await self._failed(error)
         except Exception:
             logger.exception("a generation failed unexpectedly")
@@ -274,6 +272,8 @@ class GenerationRun:
         told.set()
 
     async def _failed(self, error: MomentumError) -> MomentumError:
+        # Here, since perhaps nobody waits to be told.
+        logger.error("a generation failed: %s: %s", type(error).__name__, error)
         try:
             await self._store.generations.fail(self._lease.lease_id, type(error).__name__)
         except StoreError as store_error:
