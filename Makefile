@@ -26,8 +26,9 @@ lint: $(VENV)/.test-ready
 types: $(VENV)/.test-ready
 	$(VENV)/bin/mypy
 
+# Three at once, for two cores: most of the long ones wait for something.
 pytest: $(VENV)/.test-ready tests/support/node_modules/.ready
-	$(VENV)/bin/pytest -m "not alone" -n auto --dist loadfile
+	$(VENV)/bin/pytest -m "not alone" -n 3 --dist loadfile
 	$(VENV)/bin/pytest -m alone
 
 # How soon a roadmap is there, beside one long completion (about six minutes).

@@ -92,13 +92,13 @@ PHASES = (
         calls=120,  # the last few go to questions, which fit where a generation does not
     ),
     Phase(
-        "a budget of 120 calls, some of them cut off",
-        _budget_of(120, CALLS_PER_GENERATION + 1),
+        "a budget of 40 calls, some of them cut off",
+        _budget_of(40, CALLS_PER_GENERATION + 1),
         frozenset({"budget-per-day"}),
-        requests=600,
+        requests=200,
         users=50,
         addresses=40,
-        calls=120,
+        calls=40,
         cuts=1,
     ),
     Phase(
