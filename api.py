@@ -15,7 +15,7 @@ from fastapi_offline import FastAPIOffline
 from src.authentication import AuthenticationMiddleware
 from src.clients import ClientIdentifier
 from src.dao import Store, open_store
-from src.errors import SettingsError
+from src.errors import SettingsError, ShuttingDownError
 from src.identity import TokenVerifier
 from src.llm import Assistant, Planner, open_models
 from src.logs import configure_logging
@@ -84,11 +84,15 @@ def create_app(
             resources.push_async_callback(app.state.assistant.close)
             app.state.clients = ClientIdentifier(settings.proxy_header, _key_of(settings))
 
-            async def leave() -> None:
-                app.state.assistant.leave()
-                await app.state.generator.leave(settings.drain_seconds)
+            # For the server, when it is told to end.
+            leaving = (app.state.generator, app.state.assistant)
 
-            app.state.leave = leave  # for the server, when it is told to end
+            def leave() -> None:
+                for service in leaving:
+                    service.leave(settings.drain_seconds)
+
+            app.state.leave = leave
+            app.state.is_busy = lambda: any(service.is_busy for service in leaving)
             await resources.enter_async_context(
                 _background(
                     sweep_now_and_then(app.state.generator, settings.sweep_interval_seconds)
@@ -118,7 +122,11 @@ def create_app(
         is_required=settings.auth_mode == "required",
         refusal=answer_to,
     )
-    app.add_middleware(RequestContextMiddleware, unexpected=unexpected_problem)
+    app.add_middleware(
+        RequestContextMiddleware,
+        unexpected=unexpected_problem,
+        ended=lambda: answer_to(ShuttingDownError()),
+    )
     # Added after those, so around them: every answer carries the CORS headers, errors included.
     app.add_middleware(
         CORSMiddleware,

@@ -12,6 +12,9 @@ AT_ONCE_RETRY_SECONDS = 10.0
 class MomentumError(Exception):
     """The base of every error that this service raises on purpose."""
 
+    generation_id: UUID | None = None
+    """The generation that it is about, and that may still go on; None where it is not one's."""
+
 
 class SettingsError(MomentumError):
     """The environment cannot be used; the message is the one line that says why."""
@@ -107,9 +110,6 @@ class IdentityUnavailableError(MomentumError):
 
 class StoreError(MomentumError):
     """The database did not do what it was asked; the message is for the operator alone."""
-
-    generation_id: UUID | None = None
-    """The generation that is gone on with all the same, where it was one's writes that failed."""
 
 
 class StoreUnavailableError(StoreError):

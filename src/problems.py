@@ -80,20 +80,20 @@ _KINDS: dict[type[errors.MomentumError], _Kind] = {
         503,
         "generation-handed-over",
         "Generation handed over",
-        "This server is restarting; another goes on with the roadmap. Send the same request again"
-        " to wait for it, or follow `Location`.",
+        "This server is restarting; another goes on with the roadmap, which is listed once it is"
+        " done. `Location` tells how it goes.",
     ),
     errors.LeaseLostError: _Kind(
         503,
         "generation-taken-over",
         "Generation taken over",
-        "Another server goes on with the roadmap. Send the same request again to wait for it.",
+        "Another server goes on with the roadmap, which is listed once it is done.",
     ),
     errors.ShuttingDownError: _Kind(
         503,
         "shutting-down",
         "Shutting down",
-        "This server is restarting and begins nothing new. Try again in a moment.",
+        "This server is restarting. Try again in a moment.",
     ),
     errors.UnauthenticatedError: _Kind(
         401,
@@ -226,8 +226,7 @@ _LIMIT_SENTENCES = (
 )
 
 _GOES_ON = (
-    "The roadmap is finished all the same: send the same request again to wait for it, or follow"
-    " `Location`."
+    "The roadmap may still be finished, and is listed then. Before you ask anew, see `Location`."
 )
 
 STORE_ERRORS = (
@@ -330,9 +329,9 @@ def answer_to(error: errors.MomentumError) -> JSONResponse:
     if isinstance(error, errors.LimitReachedError):
         headers |= _rate_limit(error)
         kind = replace(kind, detail=_LIMIT_SENTENCES[error.policy])
-    if isinstance(error, errors.GenerationError | errors.StoreError) and error.generation_id:
+    if error.generation_id:
         headers["Location"] = GENERATION_PATH.format(error.generation_id)
-    if isinstance(error, errors.StoreError) and error.generation_id:
+    if error.generation_id and isinstance(error, errors.StoreError | errors.OverloadedError):
         kind = replace(kind, detail=f"{kind.detail} {_GOES_ON}")
     if isinstance(error, errors.UnauthenticatedError):
         fault = ' error="invalid_token"' if error.token_given else ""

@@ -1,5 +1,6 @@
 """What surrounds every request: its id, its log line, and a last net under unexpected errors."""
 
+import asyncio
 import logging
 import re
 import time
@@ -32,9 +33,13 @@ class RequestContextMiddleware:
     It stands inside the CORS middleware: an unexpected error then carries the CORS headers too.
     """
 
-    def __init__(self, app: ASGIApp, unexpected: Callable[[], Response]) -> None:
+    def __init__(
+        self, app: ASGIApp, unexpected: Callable[[], Response], ended: Callable[[], Response]
+    ) -> None:
+        """Take what answers an unexpected error, and what answers where the server ends first."""
         self._app = app
         self._unexpected = unexpected
+        self._ended = ended
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI connection."""
@@ -59,6 +64,13 @@ class RequestContextMiddleware:
 
         try:
             await self._app(scope, receive, send_named)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if status or task is None:
+                raise
+            # The server has waited for as long as it may, and would answer in its own words.
+            task.uncancel()
+            await self._ended()(scope, receive, send_named)
         except Exception as error:
             if status and _is_departure(error):
                 return  # The client has left the stream; nobody is there to be told.

@@ -18,6 +18,9 @@ from src.http_protocol import BoundedH11Protocol
 LAME_DUCK_SECONDS = 2.0
 """How long after SIGTERM connections are accepted at least: the edge may not know of it yet."""
 
+LOOK_SECONDS = 0.1
+"""How often a server that leaves looks whether anything is still being made."""
+
 LONGEST_STAY_SECONDS = 20.0
 """How long after SIGTERM answers may take: Gunicorn kills a worker after its `graceful_timeout`
 (25 s, see gunicorn.conf.py), and the lifespan needs some of them."""
@@ -27,8 +30,8 @@ class DrainingServer(Server):
     """Leaves without dropping a request.
 
     At SIGTERM the application begins nothing new, and every answer closes its connection. The
-    server accepts requests, be it to refuse them, for as long as anything is still being made. Then
-    it waits for the answers that are still being sent.
+    server accepts requests, be it to refuse them, for as long as a roadmap is being made or a
+    question answered. Then it waits for the answers that are still being sent.
     """
 
     def __init__(self, config: Config, app: FastAPI) -> None:
@@ -38,20 +41,26 @@ class DrainingServer(Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin to leave at the first SIGTERM; anything else ends the server as usual."""
-        if sig == signal.SIGTERM and self.started and not self._is_leaving:
+        if sig != signal.SIGTERM or not self.started:
+            super().handle_exit(sig, frame)
+        elif not self._is_leaving:
+            # A second one comes where the platform signals a whole process group: from the master.
             self._is_leaving = True
             # Not here, in a signal's handler, which may interrupt anything.
             asyncio.get_running_loop().call_soon_threadsafe(self._begin_to_leave)
-        else:
-            super().handle_exit(sig, frame)
 
     def _begin_to_leave(self) -> None:
         self._leaving = asyncio.create_task(self._leave())
 
     async def _leave(self) -> None:
+        earliest = time.monotonic() + LAME_DUCK_SECONDS
         latest = time.monotonic() + LONGEST_STAY_SECONDS
         self.config.encoded_headers.append((b"connection", b"close"))
-        await asyncio.gather(self._app.state.leave(), asyncio.sleep(LAME_DUCK_SECONDS))
+        self._app.state.leave()
+        while (now := time.monotonic()) < latest and (  # noqa: ASYNC110  what is asked is no event
+            now < earliest or self._app.state.is_busy()
+        ):
+            await asyncio.sleep(LOOK_SECONDS)
         self.config.timeout_graceful_shutdown = max(1, math.ceil(latest - time.monotonic()))
         super().handle_exit(signal.SIGTERM, None)
 

@@ -52,7 +52,7 @@ class Settings(BaseSettings):
     generation_timeout_seconds: float = Field(default=840, gt=0, le=3600)
     generation_lease_seconds: float = Field(default=20, gt=0, le=600)
     sweep_interval_seconds: float = Field(default=15, gt=0, le=86_400)
-    drain_seconds: float = Field(default=15, ge=0, le=18)
+    drain_seconds: float = Field(default=15, ge=0, le=16)
 
     generations_at_once: int = Field(default=4, ge=1, le=1_000_000)
     generations_per_hour: int = Field(default=20, ge=1, le=1_000_000)

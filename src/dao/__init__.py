@@ -68,7 +68,7 @@ class Generations(Protocol):
         ...
 
     async def release(self, lease_id: UUID) -> None:
-        """Let whoever asks first take the generation over, without waiting for the lease's end."""
+        """Let whoever asks first take the generation over; the lease counts no more."""
         ...
 
     async def fail(self, lease_id: UUID, problem: str) -> None:

@@ -549,15 +549,20 @@ as $$
         update public.generations as g
         set lease_until = clock_timestamp() + make_interval(secs => p_lease_seconds),
             resumptions = case when jsonb_array_length(p_parts) > 0 then 0 else g.resumptions end,
-            weeks_done = p_weeks_done,
             first_day_seconds = p_first_day_seconds,
             model = p_usage ->> 'model',
-            calls = (p_usage ->> 'calls')::int,
-            priced_calls = coalesce((p_usage ->> 'priced_calls')::int, 0),  -- older code tells none
-            retries = (p_usage ->> 'retries')::int,
-            prompt_tokens = (p_usage ->> 'prompt_tokens')::bigint,
-            completion_tokens = (p_usage ->> 'completion_tokens')::bigint,
-            cost_dollars = (p_usage ->> 'cost_dollars')::double precision
+            -- All of these grow: a report that was given up for lost may come after later ones.
+            weeks_done = greatest(g.weeks_done, p_weeks_done),
+            calls = greatest(g.calls, (p_usage ->> 'calls')::int),
+            priced_calls = greatest(g.priced_calls, (p_usage ->> 'priced_calls')::int),
+            retries = greatest(g.retries, (p_usage ->> 'retries')::int),
+            prompt_tokens = greatest(g.prompt_tokens, (p_usage ->> 'prompt_tokens')::bigint),
+            completion_tokens = greatest(
+                g.completion_tokens, (p_usage ->> 'completion_tokens')::bigint
+            ),
+            cost_dollars = greatest(
+                g.cost_dollars, (p_usage ->> 'cost_dollars')::double precision
+            )
         where g.lease_id = p_lease_id and g.finished_at is null
         returning g.generation_id
     ),

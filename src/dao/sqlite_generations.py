@@ -3,7 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Mapping
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from src.dao.planned_parts import part_of
 from src.dao.sqlite_file import SqliteFile, now
@@ -33,6 +33,19 @@ _CLAIM = (
     " and (:generation_id is null or generation_id = :generation_id)"
     " order by lease_until limit 1) returning *"
 )
+
+_GROWING = ", ".join(
+    f"{count} = max({count}, :{count})"
+    for count in (
+        "weeks_done",
+        "calls",
+        "priced_calls",
+        "retries",
+        "prompt_tokens",
+        "completion_tokens",
+    )
+)
+"""A report that was given up for lost may come after later ones."""
 
 
 class SqliteGenerations:
@@ -81,7 +94,12 @@ class SqliteGenerations:
         await self._file.write(lambda connection: _record(connection, lease, progress))
 
     async def release(self, lease_id: UUID) -> None:
-        await self._change("lease_until = :now", "lease_id = :id", id=str(lease_id))
+        await self._change(
+            "lease_until = :now, lease_id = :nobody",
+            "lease_id = :id",
+            id=str(lease_id),
+            nobody=str(uuid4()),
+        )
 
     async def fail(self, lease_id: UUID, problem: str) -> None:
         await self._change(
@@ -201,12 +219,11 @@ def _get(
 
 def _record(connection: sqlite3.Connection, lease: Lease, progress: Progress) -> None:
     row = connection.execute(
-        "update generations set lease_until = :lease_until,"
+        "update generations set lease_until = :lease_until,"  # noqa: S608  ours
         " resumptions = case when :parts > 0 then 0 else resumptions end,"
-        " weeks_done = :weeks_done, first_day_seconds = :first_day_seconds, model = :model,"
-        " calls = :calls, priced_calls = :priced_calls, retries = :retries,"
-        " prompt_tokens = :prompt_tokens,"
-        " completion_tokens = :completion_tokens, cost_dollars = :cost_dollars"
+        " first_day_seconds = :first_day_seconds, model = :model,"
+        f" {_GROWING},"
+        " cost_dollars = coalesce(max(cost_dollars, :cost_dollars), cost_dollars, :cost_dollars)"
         " where lease_id = :lease_id and finished_at is null returning generation_id",
         {
             **_claimed_by(lease),

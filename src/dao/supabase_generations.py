@@ -1,7 +1,7 @@
 """The record of generations in Supabase: one SQL function, or one filtered update, per step."""
 
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from pydantic import TypeAdapter
 
@@ -127,7 +127,8 @@ class SupabaseGenerations:
                 raise LeaseLostError
 
     async def release(self, lease_id: UUID) -> None:
-        await self._change({"lease_until": "now"}, "lease_id", lease_id)
+        # Nor does the lease count any more: a report that comes late must not make it run again.
+        await self._change({"lease_until": "now", "lease_id": str(uuid4())}, "lease_id", lease_id)
 
     async def fail(self, lease_id: UUID, problem: str) -> None:
         await self._change({"finished_at": "now", "problem": problem}, "lease_id", lease_id)

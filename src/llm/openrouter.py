@@ -8,9 +8,10 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
+from functools import partial, reduce
 from typing import Any, Literal, TypeAlias
 
 import httpx2
@@ -83,36 +84,31 @@ class Meter:
     retries_left: int
     calls: int = 0
     retries: int = 0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    cost_dollars: float | None = None
     citations: dict[str, str] = field(default_factory=dict)
     """The titles of the pages that a web search cited, by their URL."""
-    priced: set[str] = field(default_factory=set)
-    """The ids of the completions whose cost was told: some servers tell it more than once."""
+    told: dict[int, ModelUsage] = field(default_factory=dict)
+    """What each call took, by its number; some servers tell that as it grows."""
 
     def usage(self) -> ModelUsage:
         """Return the counts so far."""
-        return ModelUsage(
-            model=self.model,
-            calls=self.calls,
-            priced_calls=len(self.priced),
-            retries=self.retries,
-            prompt_tokens=self.prompt_tokens,
-            completion_tokens=self.completion_tokens,
-            cost_dollars=self.cost_dollars,
-        )
+        counted = ModelUsage(model=self.model, calls=self.calls, retries=self.retries)
+        return reduce(ModelUsage.plus, (*self.told.values(), counted))
 
-    def add(self, chunk: ChatCompletionChunk) -> None:
-        """Take what a chunk tells beside its text."""
+    def add(self, call: int, chunk: ChatCompletionChunk) -> None:
+        """Take what a chunk of a call, counted from 1, tells beside its text."""
         self.model = chunk.model or self.model
         if chunk.usage is not None:
-            self.prompt_tokens += chunk.usage.prompt_tokens
-            self.completion_tokens += chunk.usage.completion_tokens
             cost = (chunk.usage.model_extra or {}).get("cost")
-            if isinstance(cost, int | float):
-                self.cost_dollars = (self.cost_dollars or 0) + cost
-                self.priced.add(chunk.id)
+            if not isinstance(cost, int | float) or not 0 <= cost < math.inf:
+                before = self.told.get(call)
+                cost = before and before.cost_dollars
+            self.told[call] = ModelUsage(
+                model=self.model,
+                priced_calls=int(cost is not None),
+                prompt_tokens=chunk.usage.prompt_tokens,
+                completion_tokens=chunk.usage.completion_tokens,
+                cost_dollars=cost,
+            )
         for choice in chunk.choices or ():
             for annotation in (choice.delta.model_extra or {}).get("annotations") or ():
                 cited = annotation.get("url_citation") or {}
@@ -270,6 +266,7 @@ class OpenRouterClient:
     ) -> AsyncGenerator[str, None]:
         async with self._places:
             meter.calls += 1
+            call = meter.calls
             deadline = time.monotonic() + self._call_timeout
             left = max_tokens * LONGEST_TOKEN_CHARACTERS
             finish_reason, text_seen = None, False
@@ -280,7 +277,9 @@ class OpenRouterClient:
             try:
                 while True:
                     with _translated_errors():
-                        piece, reason = await self._next_piece(stream, meter, deadline)
+                        piece, reason = await self._next_piece(
+                            stream, partial(meter.add, call), deadline
+                        )
                     if piece is None:
                         break
                     finish_reason = reason or finish_reason
@@ -299,7 +298,10 @@ class OpenRouterClient:
             _check_end(finish_reason, text_seen=text_seen)
 
     async def _next_piece(
-        self, stream: openai.AsyncStream[ChatCompletionChunk], meter: Meter, deadline: float
+        self,
+        stream: openai.AsyncStream[ChatCompletionChunk],
+        note: Callable[[ChatCompletionChunk], None],
+        deadline: float,
     ) -> tuple[str | None, str | None]:
         """Return the next text that is not empty, or the finish reason; None at the end.
 
@@ -307,7 +309,7 @@ class OpenRouterClient:
         """
         async with asyncio.timeout(min(self._idle_timeout, deadline - time.monotonic())):
             async for chunk in stream:
-                meter.add(chunk)
+                note(chunk)
                 # Some servers send chunks without choices, for usage or to keep alive.
                 for choice in chunk.choices or ():
                     if choice.delta.content or choice.finish_reason:

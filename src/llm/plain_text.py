@@ -49,7 +49,7 @@ _ENDINGS_BEFORE_A_PATH = r"""
     net io ai dev app co me tv cc uk de es fr it nl pl ru cn jp br eu us ch at se ua kr
     ac ad ae af ag am ao ar au aw az ba bd be bf bg bh bi bj bm bn bo bt bw by ca cf cg ck cl cr cu
     cy cz dj dk dm dz ec ee eg fi fj fm fo ga gd gf gg gh gi gl gm gp gq gr gy hk hn hr ht hu ie il
-    in iq ir jo ke kh kz la li lk lu lv ly ma mc mn mq mr mt mw mx my mz ng ni no nu nz om pa
+    iq ir jo ke kh kz la li lk lu lv ly mc mn mq mr mt mw mx my mz ng ni no nu nz om pa
     pe ph pr pt pw qa ro rw sa sg si sk sn su tg th tj tk tl tm tn to tr tt tw ug uy uz va vc
     vg vn vu ye yt za zm zw
     academy agency art asia blog bond buzz cfd cloud cyou design digital fun gle guru icu ink life

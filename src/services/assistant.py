@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
+import math
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 
 from src.dao import Store
@@ -40,7 +41,8 @@ class RoadmapAssistant:
         self._allowances = allowances
         self._timeout_seconds = timeout_seconds
         self._entering: set[asyncio.Task[None]] = set()
-        self._is_leaving = False
+        self._waits: set[asyncio.Timeout] = set()
+        self._ends_at = math.inf
 
     async def question(self, asked: AskAssistant, client: str) -> Question:
         """Return a question that may be answered now, from a client address.
@@ -51,7 +53,7 @@ class RoadmapAssistant:
             LimitReachedError: the learner, their address or the service has had enough.
             ShuttingDownError: this process is about to end.
         """
-        if self._is_leaving:
+        if self._ends_at < math.inf:
             raise ShuttingDownError
         roadmap = await self._store.get_roadmap(asked.roadmap_id, asked.user_id)
         tasks = await self._store.list_tasks(asked.roadmap_id, asked.user_id)
@@ -71,6 +73,7 @@ class RoadmapAssistant:
 
         Raises:
             ModelError: no answer came about.
+            ShuttingDownError: this process ends before the answer does.
         """
         try:
             async with aclosing(self._parts(question)) as parts:
@@ -87,6 +90,7 @@ class RoadmapAssistant:
 
         Raises:
             ModelError: no answer came about.
+            ShuttingDownError: this process ends before the answer does.
         """
         async with aclosing(self.stream(question)) as parts:
             async for part in parts:
@@ -94,9 +98,16 @@ class RoadmapAssistant:
                     return part
         raise AssertionError("unreachable: an assistant ends with the whole answer")
 
-    def leave(self) -> None:
-        """Take no more questions."""
-        self._is_leaving = True
+    @property
+    def is_busy(self) -> bool:
+        """Whether the model is at an answer."""
+        return bool(self._waits)
+
+    def leave(self, drain_seconds: float) -> None:
+        """Take no more questions, and end what is not answered after so many seconds."""
+        self._ends_at = asyncio.get_running_loop().time() + drain_seconds
+        for wait in self._waits:
+            wait.reschedule(min(wait.when() or math.inf, self._ends_at))
 
     async def close(self) -> None:
         """Finish entering what was spent."""
@@ -112,17 +123,27 @@ class RoadmapAssistant:
         answer = self._assistant.answer(question.text, question.context, report)
         async with aclosing(answer) as parts:
             while True:
-                try:
-                    # Not around the loop: a timeout must not strike while the caller has control.
-                    async with asyncio.timeout_at(deadline):
-                        part = await anext(parts, None)
-                except TimeoutError:
-                    raise ModelTooSlowError(
-                        f"no answer within {self._timeout_seconds:g} s"
-                    ) from None
+                # Not around the loop: a timeout must not strike while the caller has control.
+                async with self._until(deadline):
+                    part = await anext(parts, None)
                 if part is None:
                     return
                 yield part
+
+    @asynccontextmanager
+    async def _until(self, deadline: float) -> AsyncGenerator[None, None]:
+        """Wait for the model until a time of the loop's clock, or until this process ends."""
+        try:
+            async with asyncio.timeout_at(min(deadline, self._ends_at)) as wait:
+                self._waits.add(wait)
+                try:
+                    yield
+                finally:
+                    self._waits.discard(wait)
+        except TimeoutError:
+            if self._ends_at < deadline:
+                raise ShuttingDownError from None
+            raise ModelTooSlowError(f"no answer within {self._timeout_seconds:g} s") from None
 
     async def _enter(self, question: Question) -> None:
         try:

@@ -91,7 +91,9 @@ class GenerationRun:
         self._is_stopping = False
         self._planned = asyncio.Event()
         self._told = asyncio.Event()
+        self._is_over = False
         self.task = asyncio.create_task(self._run())
+        self.task.add_done_callback(self._tell_end)
         """The making, which ends without an error, however the generation does."""
 
     async def events(self, after: int = 0) -> AsyncGenerator[tuple[int, GenerationEvent], None]:
@@ -106,14 +108,13 @@ class GenerationRun:
                 number += 1
                 yield number, event
             if number >= len(self._events):
-                # The last event is told in the very step that ends the task.
-                if self.task.done():
+                if self._is_over:
                     return
                 await told.wait()
 
     async def outcome(self) -> SavedRoadmap | MomentumError:
         """Wait for the end and return it."""
-        await asyncio.wait({self.task})
+        await asyncio.wait({self.task})  # and tell, which was to be done first
         last = self._events[-1]
         assert isinstance(last, SavedRoadmap | MomentumError)  # noqa: S101  told at the end
         return last
@@ -126,12 +127,22 @@ class GenerationRun:
             self.task.cancel()
         await asyncio.wait({self.task})
 
-    async def _run(self) -> None:
+    async def _run(self) -> SavedRoadmap | MomentumError:
         try:
-            end = await self._ended()
+            return await self._ended()
         except asyncio.CancelledError:
-            end = await self._let_go()
-        self._tell(end)
+            return await self._let_go()
+
+    def _tell_end(self, task: asyncio.Task[SavedRoadmap | MomentumError]) -> None:
+        """Tell the end, whatever it was, lest anybody waits for ever."""
+        self._is_over = True
+        if task.cancelled():  # before it had begun
+            self._tell(HandedOverError(self._record.generation_id))
+        elif error := task.exception():
+            logger.error("a generation ended unexpectedly", exc_info=error)
+            self._tell(HandedOverError(self._record.generation_id))
+        else:
+            self._tell(task.result())
 
     async def _ended(self) -> SavedRoadmap | MomentumError:
         try:
@@ -141,7 +152,9 @@ class GenerationRun:
             logger.warning("a generation is left to others: %s: %s", type(error).__name__, error)
             return await self._let_go()
         except StoreError as error:
-            await self._let_go()
+            end = await self._let_go()
+            if not isinstance(end, HandedOverError):
+                return end
             error.generation_id = self._record.generation_id
             return error
         except MomentumError as error:
@@ -287,7 +300,7 @@ class GenerationRun:
 
         Where the database does not take that in time, the lease ends by itself.
         """
-        with suppress(TimeoutError, StoreError):
+        with suppress(TimeoutError, MomentumError):
             async with asyncio.timeout(FAREWELL_SECONDS):
                 with suppress(LeaseLostError):
                     while self._unkept:

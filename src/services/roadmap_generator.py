@@ -3,8 +3,11 @@
 import asyncio
 import logging
 import random
-from collections.abc import AsyncGenerator, Iterator
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import aclosing, contextmanager, suppress
+from functools import partial
+from typing import TypeVar
 from uuid import UUID
 
 from src.dao import Store
@@ -19,6 +22,9 @@ from src.errors import (
     OverloadedError,
     ShuttingDownError,
     StoreError,
+    StoreOverloadedError,
+    StoreTooSlowError,
+    StoreUnavailableError,
 )
 from src.generations import GenerationRecord, Lease, NewGeneration
 from src.limits import Asker
@@ -37,6 +43,8 @@ MOST_FOLLOWERS = 100
 
 POLL_SECONDS = 0.5
 """How often a generation of another process is looked at."""
+
+T = TypeVar("T")
 
 
 class RoadmapGenerator:
@@ -208,11 +216,13 @@ class RoadmapGenerator:
         """
         await self._store.delete_roadmap(roadmap_id, user_id)
 
-    async def leave(self, drain_seconds: float) -> None:
-        """Begin nothing more, and return once nothing is made here any more.
+    @property
+    def is_busy(self) -> bool:
+        """Whether anything is being made here, or is about to be."""
+        return bool(self._runs or self._beginning)
 
-        What still runs after so many seconds is handed over.
-        """
+    def leave(self, drain_seconds: float) -> None:
+        """Begin nothing more, and hand over what still runs after so many seconds."""
         self._is_leaving = True
 
         async def hand_over_later() -> None:
@@ -220,8 +230,6 @@ class RoadmapGenerator:
             await self._hand_over()
 
         self._handing_over = asyncio.create_task(hand_over_later())
-        while self._runs:
-            await asyncio.wait({run.task for run in self._runs.values()})
 
     async def close(self) -> None:
         """Hand over what still runs."""
@@ -255,9 +263,15 @@ class RoadmapGenerator:
             self._followers -= 1
 
     async def _make(self, record: GenerationRecord, lease: Lease) -> None:
-        """Make a generation's roadmap here, on from what is kept of it."""
+        """Make a generation's roadmap here, on from what is kept of it.
+
+        Raises:
+            HandedOverError: the database took longer than this process may go on.
+        """
         try:
             known = await self._store.generations.parts(record.generation_id)
+            if self._has_drained:
+                raise HandedOverError(record.generation_id)
         except MomentumError:
             # Else nobody could go on with it before the lease ends.
             with suppress(StoreError):
@@ -286,31 +300,54 @@ class RoadmapGenerator:
             if self._has_drained or not isinstance(end, HandedOverError):
                 return end
         try:
-            async with asyncio.timeout(self._timeout_seconds):
-                with self._follower():
-                    get = self._store.generations.get
-                    while (record := await get(generation_id)).finished_at is None:
-                        await self._until_the_next_look(generation_id)
+            record = await self._store.generations.get(generation_id)
+            if record.finished_at is None:
+                async with asyncio.timeout(self._timeout_seconds):
+                    record = await self._finished(generation_id)
         except TimeoutError:
             raise GenerationRunningError(generation_id) from None
-        except StoreError as error:
+        except (StoreError, OverloadedError) as error:
             error.generation_id = generation_id
             raise
         return outcome_of(record)
+
+    async def _finished(self, generation_id: UUID) -> GenerationRecord:
+        """Wait until another process has finished a generation."""
+        with self._follower():
+            while True:
+                await self._until_the_next_look(generation_id)
+                get = partial(self._store.generations.get, generation_id)
+                record = await self._looked_up(generation_id, get)
+                if record.finished_at is not None:
+                    return record
 
     async def _recorded_events(
         self, generation_id: UUID, after: int, user_id: UUID | None
     ) -> AsyncGenerator[tuple[int, GenerationEvent], None]:
         number = after
+        generations = self._store.generations
         while True:
             # In this order: what is finished has all its parts.
-            record = await self._store.generations.get(generation_id, user_id)
-            for part in await self._store.generations.parts(generation_id, number, user_id):
+            get = partial(generations.get, generation_id, user_id)
+            record = await self._looked_up(generation_id, get)
+            get_parts = partial(generations.parts, generation_id, number, user_id)
+            for part in await self._looked_up(generation_id, get_parts):
                 number += 1
                 yield number, part
             if record.finished_at is not None:
                 yield number + 1, outcome_of(record)
                 return
+            await self._until_the_next_look(generation_id)
+
+    async def _looked_up(self, generation_id: UUID, look: Callable[[], Awaitable[T]]) -> T:
+        """Look, and again for as long as those who make roadmaps wait for the database, too."""
+        latest = time.monotonic() + self._lease_seconds
+        while True:
+            try:
+                return await look()
+            except (StoreUnavailableError, StoreTooSlowError, StoreOverloadedError):
+                if time.monotonic() > latest:
+                    raise
             await self._until_the_next_look(generation_id)
 
     async def _until_the_next_look(self, generation_id: UUID) -> None:

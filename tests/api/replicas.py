@@ -99,6 +99,14 @@ class Replica:
         assert answer.status_code == httpx.codes.OK, answer.text
         return events_in(answer.text)
 
+    async def leave(self, drain_seconds: float) -> None:
+        """Tell it to end, as its server does, and wait until nothing is made there."""
+        generator = self.app.state.generator
+        generator.leave(drain_seconds)
+        async with asyncio.timeout(drain_seconds + PATIENCE_SECONDS):
+            while generator.is_busy:  # noqa: ASYNC110  as its server does
+                await asyncio.sleep(0.02)
+
     async def roadmaps(self, user_id: str) -> list[dict[str, Any]]:
         """Return what a user sees."""
         listed = await self.client.get("/roadmaps", params={"user_id": user_id})

@@ -1,6 +1,7 @@
 """Generations over HTTP: repeated, shared, followed, cancelled, taken over and handed over."""
 
 import asyncio
+import itertools
 import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -10,8 +11,13 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
-from src.errors import ModelMisconfiguredError, ModelOutputError
-from src.generations import MOST_RESUMPTIONS, Lease, PlannedPart, Progress
+from src.errors import (
+    ModelMisconfiguredError,
+    ModelOutputError,
+    StoreMisconfiguredError,
+    StoreUnavailableError,
+)
+from src.generations import MOST_RESUMPTIONS, GenerationRecord, Lease, PlannedPart, Progress
 from src.llm.offline_planner import OfflinePlanner
 from src.models import GenerateRoadmap, ModelUsage
 from src.services import roadmap_generator
@@ -79,11 +85,11 @@ async def parts_recorded(on: Replica, location: str, count: int) -> None:
             await asyncio.sleep(0.02)
 
 
-async def until_followed(on: Replica) -> None:
-    """Wait until somebody waits there for what another instance makes."""
+async def until_followed(on: Replica, times: int = 1) -> None:
+    """Wait until so many wait there for what another instance makes."""
     async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
-            if on.app.state.generator._followers:  # noqa: SLF001  a look inside
+            if on.app.state.generator._followers == times:  # noqa: SLF001  a look inside
                 return
             await asyncio.sleep(0.02)
 
@@ -426,7 +432,7 @@ async def test_leaving_lets_finish_what_runs(start: Start) -> None:
     one, other = await start(planner := GatedPlanner(4)), await start()
     waiting = asyncio.create_task(one.client.post(PATH, json=WISH))
     await planner.at_the_gate()
-    leaving = asyncio.create_task(one.app.state.generator.leave(PATIENCE_SECONDS))
+    leaving = asyncio.create_task(one.leave(PATIENCE_SECONDS))
     await asyncio.sleep(0)  # it begins
     for headers in ({}, KEY, RESPOND_ASYNC, {"Accept": "text/event-stream"}):
         refused = await one.client.post(PATH, json=WISH | {"goal": "Learn Go"}, headers=headers)
@@ -447,13 +453,77 @@ async def test_leaving_waits_for_what_others_make(start: Start) -> None:
     await planner.at_the_gate()
     waiting.append(asyncio.create_task(other.client.post(PATH, json=WISH)))
     await until_followed(other)
-    leaving = asyncio.create_task(other.app.state.generator.leave(PATIENCE_SECONDS))
+    leaving = asyncio.create_task(other.leave(PATIENCE_SECONDS))
     await asyncio.sleep(2 * POLL_SECONDS)
     assert not waiting[1].done()
     planner.gate.set()
     first, second = await asyncio.gather(*waiting)
     assert (first.status_code, second.content) == (200, first.content)
     await leaving
+
+
+async def test_trouble_that_passes_is_waited_out(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who waits for what another instance makes has its patience, be it a request or a stream."""
+    one, other = await start(planner := GatedPlanner(4)), await start()
+    first = asyncio.create_task(one.client.post(PATH, json=WISH))
+    await planner.at_the_gate()
+    second = asyncio.create_task(other.client.post(PATH, json=WISH))
+    followed = asyncio.create_task(other.events(await begun(one)))
+    await until_followed(other, 2)
+    generations = other.app.state.generator._store.generations  # noqa: SLF001  a look inside
+    get, looks = generations.get, itertools.count(1)
+
+    async def fail_at_first(*asked: object) -> object:
+        if next(looks) <= 3:
+            raise StoreUnavailableError("it restarts")
+        return await get(*asked)
+
+    monkeypatch.setattr(generations, "get", fail_at_first)
+    await asyncio.sleep(2 * POLL_SECONDS)
+    planner.gate.set()
+    assert (await second).content == (await first).content
+    assert (await followed)[-1]["event"] == "saved"
+
+
+async def test_record_that_is_deleted_ends_what_waits_for_it(
+    start: Start, backend: Backend, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An operator may delete a user's data at any time: nobody waits for ever."""
+    one = await start(planner := GatedPlanner(4))
+    waiting = asyncio.create_task(one.client.post(PATH, json=WISH))
+    await planner.at_the_gate()
+    location = await begun(one)
+    followed = asyncio.create_task(one.events(location))
+    await parts_recorded(one, location, 4)
+    backend.execute("delete from generation_events")
+    backend.execute("delete from generations")
+    planner.gate.set()
+    answer = await waiting
+    assert (answer.status_code, problem_of(answer)) == (404, "generation-not-found")
+    assert (await followed)[-1]["data"]["type"].endswith(":generation-not-found")
+    assert "unexpectedly" not in caplog.text
+
+
+async def test_fate_outweighs_the_trouble_that_told_of_it(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was cancelled elsewhere is told to be, though a write failed meanwhile."""
+    one, other = await start(planner := GatedPlanner(PARTS - 1)), await start()
+    waiting = asyncio.create_task(one.client.post(PATH, json=WISH))
+    await planner.at_the_gate()
+    location = await begun(one)
+    store = one.app.state.generator._store  # noqa: SLF001  a look inside
+
+    async def fail(_: object) -> None:
+        assert (await other.client.delete(location)).status_code == 200
+        raise StoreMisconfiguredError("there is no such function")
+
+    monkeypatch.setattr(store, "add_roadmap", fail)
+    planner.gate.set()
+    answer = await waiting
+    assert (answer.status_code, problem_of(answer)) == (409, "generation-cancelled")
 
 
 async def test_only_so_many_wait_for_what_others_make(
@@ -468,10 +538,58 @@ async def test_only_so_many_wait_for_what_others_make(
     await until_followed(other)
     refused = await other.client.post(PATH, json=WISH)
     assert (refused.status_code, problem_of(refused)) == (503, "overloaded")
-    (event,) = await other.events(await begun(one))
+    location = await begun(one)
+    assert refused.headers["location"] == location
+    (event,) = await other.events(location)
     assert event["data"]["type"].endswith(":overloaded")
+    # What has ended needs no waiting.
+    made = await other.client.post(PATH, json=WISH | {"goal": "Learn Go"}, headers=KEY)
+    again = await other.client.post(PATH, json=WISH | {"goal": "Learn Go"}, headers=KEY)
+    assert (again.status_code, again.content) == (200, made.content)
     planner.gate.set()
     assert (await second).content == (await first).content
+
+
+async def test_leaving_makes_nothing_that_begins_too_late(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the record took until the drain was over, the next instance goes on with it."""
+    one = await start(planner := GatedPlanner(4))
+    generations = one.app.state.generator._store.generations  # noqa: SLF001  a look inside
+    begin, recorded = generations.begin, asyncio.Event()
+
+    async def begin_late(*asked: object) -> object:
+        record = await begin(*asked)
+        recorded.set()
+        await asyncio.sleep(0.5)
+        return record
+
+    monkeypatch.setattr(generations, "begin", begin_late)
+    waiting = asyncio.create_task(one.client.post(PATH, json=WISH, headers=KEY))
+    await recorded.wait()
+    await one.leave(0)
+    answer = await waiting
+    assert (answer.status_code, problem_of(answer)) == (503, "generation-handed-over")
+    assert planner.known == []
+    other = await start()
+    await other.until(answer.headers["location"], state="succeeded")
+
+
+async def test_leaving_before_the_first_step(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who is told to end at the very moment that a generation begins still answers for it."""
+    one = await start(GatedPlanner(4))
+    generator = one.app.state.generator
+    make = generator._make
+
+    async def make_and_stop(record: GenerationRecord, lease: Lease) -> None:
+        await make(record, lease)
+        generator.leave(0)
+        generator._has_drained = True  # noqa: SLF001
+        generator._runs[record.generation_id].task.cancel()  # noqa: SLF001
+
+    monkeypatch.setattr(generator, "_make", make_and_stop)
+    answer = await one.client.post(PATH, json=WISH)
+    assert (answer.status_code, problem_of(answer)) == (503, "generation-handed-over")
 
 
 async def test_leaving_hands_over_what_does_not_finish(start: Start) -> None:
@@ -480,7 +598,7 @@ async def test_leaving_hands_over_what_does_not_finish(start: Start) -> None:
     waiting = asyncio.create_task(one.client.post(PATH, json=WISH, headers=KEY))
     await leaving.at_the_gate()
     # What is not kept yet is kept before the lease is given back.
-    handing_over = asyncio.create_task(one.app.state.generator.leave(0.3))
+    handing_over = asyncio.create_task(one.leave(0.3))
     answer = await waiting
     assert (answer.status_code, problem_of(answer)) == (503, "generation-handed-over")
     assert answer.headers["retry-after"] == "5"

@@ -1,5 +1,6 @@
 """How errors reach the client."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from uuid import UUID
@@ -175,3 +176,32 @@ async def test_log_lines_name_no_user(
     assert "GET /roadmap/{roadmap_id} 404" in lines
     assert ANA not in lines
     assert "4711" not in lines
+
+
+class HangingStore(BrokenStore):
+    """A store over a real one whose listing never ends."""
+
+    async def list_roadmaps(self, user_id: UUID) -> list[Roadmap]:  # noqa: ARG002
+        return await asyncio.Future()
+
+
+async def test_what_is_cut_off_at_the_end_is_answered(
+    settings: Settings, backend: SqliteBackend
+) -> None:
+    """A server that has waited as long as it may cancels requests, which say so in our words."""
+    store: Store = HangingStore(await backend.open(), RuntimeError())  # type: ignore[assignment]
+    app = create_app(settings, store=store)
+    transport = httpx.ASGITransport(app)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://api.test") as client,
+    ):
+        headers = {"Origin": ORIGIN}
+        request = asyncio.create_task(client.get(f"/roadmaps?user_id={ANA}", headers=headers))
+        await asyncio.sleep(0.5)
+        request.cancel()
+        answer = await request
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
+    assert answer.json()["type"].endswith(":shutting-down")
+    assert answer.headers["access-control-allow-origin"] == ORIGIN
+    assert answer.headers["x-request-id"] == answer.json()["request_id"]

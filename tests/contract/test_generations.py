@@ -298,6 +298,8 @@ async def test_former_holder_can_do_nothing(store: Store, other_store: Store) ->
     parts = parts_of(plan)
     await begun(store, wish_for(plan), old := new_lease())
     await store.generations.release(old.lease_id)
+    with pytest.raises(LeaseLostError):  # nor does it take back what it gave up
+        await store.generations.record_progress(old, progress(parts))
     claimed = await other_store.generations.claim(new := new_lease())
     assert claimed is not None
     await other_store.generations.record_progress(new, progress(parts[:3]))
@@ -393,6 +395,16 @@ async def test_parts_are_complete_from_any_number_on(store: Store, total: int) -
     await store.generations.record_progress(lease, progress(parts))
     for after in {0, 1, 98, 99, 100, 101, 999, 1_000, 1_001, total - 1, total, total + 1}:
         assert await store.generations.parts(record.generation_id, after) == parts[after:]
+
+
+async def test_parts_are_their_owners(store: Store) -> None:
+    """Of somebody else's generation there are none."""
+    plan = new_roadmap()
+    parts = parts_of(plan)
+    record = await begun(store, wish_for(plan), lease := new_lease())
+    await store.generations.record_progress(lease, progress(parts))
+    assert await store.generations.parts(record.generation_id, 2, plan.user_id) == parts[2:]
+    assert await store.generations.parts(record.generation_id, user_id=uuid4()) == []
 
 
 async def test_progress_of_what_has_ended_is_refused(store: Store) -> None:
@@ -498,6 +510,35 @@ async def test_generation_of_another_user_is_not_found(store: Store) -> None:
     assert await store.generations.get(record.generation_id, record.user_id) == record
 
 
+async def test_late_report_takes_nothing_back(store: Store) -> None:
+    """One that was given up for lost, and comes after a later one, leaves what it cost as it is."""
+    plan = new_roadmap()
+    parts = parts_of(plan)
+    record = await begun(store, wish_for(plan), lease := new_lease())
+    late, last = (
+        progress(parts[:count]).model_copy(
+            update={
+                "weeks_done": count,
+                "usage": ModelUsage(
+                    model="m",
+                    calls=count,
+                    priced_calls=count,
+                    retries=count,
+                    prompt_tokens=count,
+                    completion_tokens=count,
+                    cost_dollars=cost,
+                ),
+            }
+        )
+        for count, cost in ((1, None), (2, 0.5))
+    )
+    for report in (late, last, late):
+        await store.generations.record_progress(lease, report)
+    known = await store.generations.get(record.generation_id)
+    assert (known.weeks_done, known.usage) == (last.weeks_done, last.usage)
+    assert await store.generations.parts(record.generation_id) == parts[:2]
+
+
 async def test_unknown_lease_is_lost(store: Store) -> None:
     """Nothing is written under a lease that nobody was given."""
     lease, plan = new_lease(), new_roadmap()
@@ -511,16 +552,14 @@ async def test_unknown_lease_is_lost(store: Store) -> None:
 # --- Sweeping ---------------------------------------------------------------------------------
 
 
-async def resumed_in_vain(store: Store, record: GenerationRecord, times: int) -> Lease:
-    """Take a generation over so many times; return the last lease, which is free again."""
-    lease = Lease(lease_id=record.lease_id, seconds=60)
+async def resumed_in_vain(store: Store, record: GenerationRecord, times: int) -> None:
+    """Take a generation over so many times; at last nobody holds it."""
+    await store.generations.release(record.lease_id)
     for _ in range(times):
-        await store.generations.release(lease.lease_id)
         claimed = await store.generations.claim(lease := new_lease())
         assert claimed is not None
         await store.generations.record_progress(lease, progress())  # a sign of life, no part
-    await store.generations.release(lease.lease_id)
-    return lease
+        await store.generations.release(lease.lease_id)
 
 
 async def test_resumed_in_vain_is_given_up(store: Store, other_store: Store) -> None:
@@ -555,7 +594,9 @@ async def test_progress_counts_resumptions_anew(store: Store) -> None:
     plan = new_roadmap()
     record = await begun(store, wish_for(plan))
     for number, part in enumerate(parts_of(plan)[:3], start=1):
-        lease = await resumed_in_vain(store, record, MOST_RESUMPTIONS - 1)
+        await resumed_in_vain(store, record, MOST_RESUMPTIONS - 1)
+        lease = new_lease()
+        assert await store.generations.claim(lease) is not None
         await store.generations.record_progress(lease, progress([part], first=number))
         assert (await store.generations.sweep("Abandoned")).generations == 0
         record = await store.generations.get(record.generation_id)

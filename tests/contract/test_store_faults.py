@@ -452,6 +452,21 @@ async def test_cancellation_does_not_stop_an_undo(
     await assert_nothing_left(reader, data_plane, plan, late_insert=False)
 
 
+async def test_close_does_not_wait_for_an_undo_that_hangs(
+    data_plane: DataPlane, reader: SupabaseStore, fault_proxy: FaultProxy
+) -> None:
+    """A process that ends has no more than a moment; the sweep finds what is left."""
+    plan = await begun(reader, year_roadmap())
+    fault_proxy.inject_at(2, Fault.UNAVAILABLE)
+    fault_proxy.inject(Fault.WITHHOLD, is_undo, seconds=20)
+    async with opened(fault_proxy.url, data_plane.service_key, seconds=60) as store:
+        writing = asyncio.create_task(store.add_roadmap(plan))
+        await fault_proxy.until_held()
+        async with asyncio.timeout(15):
+            await store.close()
+        await asyncio.wait([writing])
+
+
 # --- Every method, under faults that last -------------------------------------------------------
 
 

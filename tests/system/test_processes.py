@@ -1,6 +1,8 @@
 """The service as processes, started as people and the platform start it."""
 
+import asyncio
 import json
+import os
 import signal
 import subprocess
 import time
@@ -9,12 +11,15 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
 
+from src.dao.sqlite_store import SqliteStore
 from src.server import LAME_DUCK_SECONDS
 from tests.support.data_plane import DataPlane
+from tests.support.plans import new_roadmap, stored
 from tests.support.service import (
     ROOT,
     STOP_SECONDS,
@@ -130,7 +135,8 @@ def test_sigterm_lets_a_generation_finish(tmp_path: Path) -> None:
         ):
             while not standin.calls.active:
                 time.sleep(0.01)
-            service.process.terminate()
+            # As some platforms do it: to the workers, who then get it from the master, too.
+            os.killpg(service.process.pid, signal.SIGTERM)
             time.sleep(1.5 * LAME_DUCK_SECONDS)
             other = WISH | {"goal": "Learn the viola"}
             refused = httpx.post(f"{service.url}/generate_roadmap", json=other)
@@ -139,6 +145,58 @@ def test_sigterm_lets_a_generation_finish(tmp_path: Path) -> None:
             assert request.result().status_code == 200
             assert service.process.wait(STOP_SECONDS) == 0
             assert "Application shutdown complete" in service.log
+
+
+def test_sigterm_ends_what_cannot_be_answered_in_time(tmp_path: Path) -> None:
+    """A question that takes too long is refused in our own words, be it asked plainly or watched.
+
+    Until then requests are accepted.
+    """
+
+    async def add_roadmap() -> int:
+        store = await SqliteStore.open(tmp_path / "momentum.db")
+        roadmap = await stored(store, new_roadmap(UUID(ANA)))
+        await store.close()
+        return roadmap.roadmap_id
+
+    roadmap_id = asyncio.run(add_roadmap())
+    with (
+        OpenRouterStandIn(pace=Pace(first_token=30)) as standin,
+        running_process(
+            gunicorn_command(),
+            free_port(),
+            tmp_path,
+            {
+                "OPENAI_API_KEY": standin.api_key,
+                "OPENAI_BASE_URL": standin.base_url,
+                "DRAIN_SECONDS": "5",
+            },
+        ) as service,
+        ThreadPoolExecutor() as threads,
+    ):
+        question = {"user_id": ANA, "roadmap_id": roadmap_id, "input_data": "What is next?"}
+
+        def ask(**headers: str) -> httpx.Response:
+            headers["Origin"] = ORIGIN
+            url = f"{service.url}/ask-assistant"
+            return httpx.post(url, json=question, headers=headers, timeout=60)
+
+        plain, watched = threads.submit(ask), threads.submit(ask, Accept="text/event-stream")
+        while standin.calls.active < 2:
+            time.sleep(0.01)
+        service.process.terminate()
+        time.sleep(1.5 * LAME_DUCK_SECONDS)
+        assert httpx.get(f"{service.url}/health").status_code == 200
+        assert not plain.done()
+        answer = plain.result()
+        assert answer.status_code == 503
+        assert answer.json()["type"].endswith(":shutting-down")
+        assert answer.headers["retry-after"] == "2"
+        assert answer.headers["access-control-allow-origin"] == ORIGIN
+        assert "event: problem" in watched.result().text
+        assert ":shutting-down" in watched.result().text
+        assert service.process.wait(STOP_SECONDS) == 0
+        assert "Traceback" not in service.log
 
 
 def test_sigterm_while_the_database_hangs(data_plane: DataPlane, tmp_path: Path) -> None:

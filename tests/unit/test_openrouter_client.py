@@ -25,25 +25,34 @@ def test_date_as_retry_after_is_ignored() -> None:
     assert error.retry_after is None
 
 
-def usage_chunk(call: str, **told: object) -> ChatCompletionChunk:
+def usage_chunk(**told: object) -> ChatCompletionChunk:
     """Return the chunk with which a call's stream tells what it took."""
     usage = {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7, **told}
-    envelope = {"id": call, "object": "chat.completion.chunk", "created": 0, "model": "m"}
+    envelope = {
+        "id": "one for all",
+        "object": "chat.completion.chunk",
+        "created": 0,
+        "model": "m",
+    }
     return ChatCompletionChunk.model_validate({**envelope, "choices": [], "usage": usage})
 
 
 def test_calls_that_told_their_cost_are_counted() -> None:
-    """Each once, however often it tells; one that told no cost, or was cut off, is not."""
-    meter = Meter("m", retries_left=0, calls=4)
-    for chunk in (
-        usage_chunk("first", cost=0.25),
-        usage_chunk("second", cost=0),
-        usage_chunk("second", cost=0.5),
-        usage_chunk("third"),
-        usage_chunk("third", cost=None),
+    """Each once, by its last word; one that told no cost, or was cut off, is not."""
+    meter = Meter("m", retries_left=0, calls=5)
+    for call, chunk in (
+        (1, usage_chunk(cost=0.25)),
+        (2, usage_chunk(cost=0)),
+        (2, usage_chunk(cost=0.125)),
+        (2, usage_chunk(cost=0.5)),
+        (2, usage_chunk()),
+        (3, usage_chunk()),
+        (3, usage_chunk(cost=None)),
+        (4, usage_chunk(cost=-1)),
     ):
-        meter.add(chunk)
+        meter.add(call, chunk)
     usage = meter.usage()
-    assert (usage.calls, usage.priced_calls, usage.cost_dollars) == (4, 2, 0.75)
+    assert (usage.calls, usage.priced_calls, usage.cost_dollars) == (5, 2, 0.75)
+    assert (usage.prompt_tokens, usage.completion_tokens) == (4 * 3, 4 * 4)
     both = usage.plus(ModelUsage(model="m", calls=3, priced_calls=1))
-    assert (both.calls, both.priced_calls) == (7, 3)
+    assert (both.calls, both.priced_calls) == (8, 3)
