@@ -125,7 +125,7 @@ def create_app(
     app.add_middleware(
         RequestContextMiddleware,
         unexpected=unexpected_problem,
-        ended=lambda: answer_to(ShuttingDownError()),
+        ended=lambda: answer_to(ShuttingDownError()) if app.state.generator.is_leaving else None,
     )
     # Added after those, so around them: every answer carries the CORS headers, errors included.
     app.add_middleware(

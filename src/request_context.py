@@ -34,9 +34,9 @@ class RequestContextMiddleware:
     """
 
     def __init__(
-        self, app: ASGIApp, unexpected: Callable[[], Response], ended: Callable[[], Response]
+        self, app: ASGIApp, unexpected: Callable[[], Response], ended: Callable[[], Response | None]
     ) -> None:
-        """Take what answers an unexpected error, and what answers where the server ends first."""
+        """Take what answers an unexpected error, and what answers once the server is leaving."""
         self._app = app
         self._unexpected = unexpected
         self._ended = ended
@@ -65,12 +65,8 @@ class RequestContextMiddleware:
         try:
             await self._app(scope, receive, send_named)
         except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if status or task is None:
+            if not await self._answered_at_the_end(scope, receive, send_named, is_open=not status):
                 raise
-            # The server has waited for as long as it may, and would answer in its own words.
-            task.uncancel()
-            await self._ended()(scope, receive, send_named)
         except Exception as error:
             if status and _is_departure(error):
                 return  # The client has left the stream; nobody is there to be told.
@@ -86,6 +82,21 @@ class RequestContextMiddleware:
                 status,
                 (time.monotonic() - began) * 1000,
             )
+
+    async def _answered_at_the_end(
+        self, scope: Scope, receive: Receive, send: Send, *, is_open: bool
+    ) -> bool:
+        """Answer a request for which a server that is leaving waits no longer, if it still can.
+
+        The server would do so in its own words. Returns whether it is leaving at all.
+        """
+        answer, task = self._ended(), asyncio.current_task()
+        if answer is None or task is None:
+            return False
+        task.uncancel()
+        if is_open:
+            await answer(scope, receive, send)
+        return True
 
     async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Log why a start or an end failed, in place of the traceback that the server would print.

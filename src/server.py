@@ -21,6 +21,9 @@ LAME_DUCK_SECONDS = 2.0
 LOOK_SECONDS = 0.1
 """How often a server that leaves looks whether anything is still being made."""
 
+SENDING_SECONDS = 1.2
+"""How long answers may take at least once no more connections are accepted."""
+
 LONGEST_STAY_SECONDS = 20.0
 """How long after SIGTERM answers may take: Gunicorn kills a worker after its `graceful_timeout`
 (25 s, see gunicorn.conf.py), and the lifespan needs some of them."""
@@ -56,13 +59,16 @@ class DrainingServer(Server):
         earliest = time.monotonic() + LAME_DUCK_SECONDS
         latest = time.monotonic() + LONGEST_STAY_SECONDS
         self.config.encoded_headers.append((b"connection", b"close"))
-        self._app.state.leave()
-        while (now := time.monotonic()) < latest and (  # noqa: ASYNC110  what is asked is no event
-            now < earliest or self._app.state.is_busy()
-        ):
-            await asyncio.sleep(LOOK_SECONDS)
-        self.config.timeout_graceful_shutdown = max(1, math.ceil(latest - time.monotonic()))
-        super().handle_exit(signal.SIGTERM, None)
+        try:
+            self._app.state.leave()
+            while time.monotonic() < earliest or self._app.state.is_busy():
+                await asyncio.sleep(LOOK_SECONDS)
+                if time.monotonic() > latest - SENDING_SECONDS:
+                    break
+        finally:
+            left = math.floor(latest - time.monotonic())
+            self.config.timeout_graceful_shutdown = max(1, left)
+            super().handle_exit(signal.SIGTERM, None)
 
 
 class Worker(UvicornWorker):

@@ -549,9 +549,11 @@ as $$
         update public.generations as g
         set lease_until = clock_timestamp() + make_interval(secs => p_lease_seconds),
             resumptions = case when jsonb_array_length(p_parts) > 0 then 0 else g.resumptions end,
-            first_day_seconds = p_first_day_seconds,
-            model = p_usage ->> 'model',
-            -- All of these grow: a report that was given up for lost may come after later ones.
+            -- A report that was given up for lost may come after later ones, and takes nothing back.
+            first_day_seconds = coalesce(g.first_day_seconds, p_first_day_seconds),
+            model = case
+                when (p_usage ->> 'calls')::int < g.calls then g.model else p_usage ->> 'model'
+            end,
             weeks_done = greatest(g.weeks_done, p_weeks_done),
             calls = greatest(g.calls, (p_usage ->> 'calls')::int),
             priced_calls = greatest(g.priced_calls, (p_usage ->> 'priced_calls')::int),

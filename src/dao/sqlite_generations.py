@@ -221,7 +221,8 @@ def _record(connection: sqlite3.Connection, lease: Lease, progress: Progress) ->
     row = connection.execute(
         "update generations set lease_until = :lease_until,"  # noqa: S608  ours
         " resumptions = case when :parts > 0 then 0 else resumptions end,"
-        " first_day_seconds = :first_day_seconds, model = :model,"
+        " first_day_seconds = coalesce(first_day_seconds, :first_day_seconds),"
+        " model = case when :calls < calls then model else :model end,"
         f" {_GROWING},"
         " cost_dollars = coalesce(max(cost_dollars, :cost_dollars), cost_dollars, :cost_dollars)"
         " where lease_id = :lease_id and finished_at is null returning generation_id",

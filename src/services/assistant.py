@@ -2,9 +2,8 @@
 
 import asyncio
 import logging
-import math
 from collections.abc import AsyncGenerator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from src.dao import Store
@@ -13,6 +12,7 @@ from src.limits import Asker, NewQuestion
 from src.llm import Assistant, AssistantContext
 from src.models import AskAssistant, AssistantAnswer, ModelUsage
 from src.services.allowances import Allowances
+from src.services.drain import Drain
 
 logger = logging.getLogger(__name__)
 
@@ -41,8 +41,7 @@ class RoadmapAssistant:
         self._allowances = allowances
         self._timeout_seconds = timeout_seconds
         self._entering: set[asyncio.Task[None]] = set()
-        self._waits: set[asyncio.Timeout] = set()
-        self._ends_at = math.inf
+        self._drain = Drain()
 
     async def question(self, asked: AskAssistant, client: str) -> Question:
         """Return a question that may be answered now, from a client address.
@@ -53,7 +52,7 @@ class RoadmapAssistant:
             LimitReachedError: the learner, their address or the service has had enough.
             ShuttingDownError: this process is about to end.
         """
-        if self._ends_at < math.inf:
+        if self._drain.has_begun:
             raise ShuttingDownError
         roadmap = await self._store.get_roadmap(asked.roadmap_id, asked.user_id)
         tasks = await self._store.list_tasks(asked.roadmap_id, asked.user_id)
@@ -101,13 +100,11 @@ class RoadmapAssistant:
     @property
     def is_busy(self) -> bool:
         """Whether the model is at an answer."""
-        return bool(self._waits)
+        return self._drain.is_waited_for
 
     def leave(self, drain_seconds: float) -> None:
         """Take no more questions, and end what is not answered after so many seconds."""
-        self._ends_at = asyncio.get_running_loop().time() + drain_seconds
-        for wait in self._waits:
-            wait.reschedule(min(wait.when() or math.inf, self._ends_at))
+        self._drain.begin(drain_seconds)
 
     async def close(self) -> None:
         """Finish entering what was spent."""
@@ -123,27 +120,18 @@ class RoadmapAssistant:
         answer = self._assistant.answer(question.text, question.context, report)
         async with aclosing(answer) as parts:
             while True:
-                # Not around the loop: a timeout must not strike while the caller has control.
-                async with self._until(deadline):
-                    part = await anext(parts, None)
+                try:
+                    # Not around the loop: a timeout must not strike while the caller has control.
+                    async with self._drain.within(ShuttingDownError()):
+                        async with asyncio.timeout_at(deadline):
+                            part = await anext(parts, None)
+                except TimeoutError:
+                    raise ModelTooSlowError(
+                        f"no answer within {self._timeout_seconds:g} s"
+                    ) from None
                 if part is None:
                     return
                 yield part
-
-    @asynccontextmanager
-    async def _until(self, deadline: float) -> AsyncGenerator[None, None]:
-        """Wait for the model until a time of the loop's clock, or until this process ends."""
-        try:
-            async with asyncio.timeout_at(min(deadline, self._ends_at)) as wait:
-                self._waits.add(wait)
-                try:
-                    yield
-                finally:
-                    self._waits.discard(wait)
-        except TimeoutError:
-            if self._ends_at < deadline:
-                raise ShuttingDownError from None
-            raise ModelTooSlowError(f"no answer within {self._timeout_seconds:g} s") from None
 
     async def _enter(self, question: Question) -> None:
         try:

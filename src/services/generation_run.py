@@ -136,7 +136,7 @@ class GenerationRun:
     def _tell_end(self, task: asyncio.Task[SavedRoadmap | MomentumError]) -> None:
         """Tell the end, whatever it was, lest anybody waits for ever."""
         self._is_over = True
-        if task.cancelled():  # before it had begun
+        if task.cancelled():  # before it had begun; its lease ends by itself
             self._tell(HandedOverError(self._record.generation_id))
         elif error := task.exception():
             logger.error("a generation ended unexpectedly", exc_info=error)

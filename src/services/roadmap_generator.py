@@ -31,6 +31,7 @@ from src.limits import Asker
 from src.llm import Planner
 from src.models import PlanRequest, Roadmap, SavedRoadmap
 from src.services.allowances import Allowances
+from src.services.drain import Drain
 from src.services.generation_run import GenerationEvent, GenerationRun, outcome_of
 
 logger = logging.getLogger(__name__)
@@ -67,8 +68,7 @@ class RoadmapGenerator:
         self._runs: dict[UUID, GenerationRun] = {}
         self._beginning = 0
         self._followers = 0
-        self._is_leaving = False
-        self._has_drained = False
+        self._drain = Drain()
         self._handing_over: asyncio.Task[None] | None = None
 
     @property
@@ -139,7 +139,7 @@ class RoadmapGenerator:
         if run := self._runs.get(generation_id):
             async with aclosing(run.events(after)) as events:
                 async for number, event in events:
-                    if isinstance(event, HandedOverError) and not self._has_drained:
+                    if isinstance(event, HandedOverError) and not self._drain.is_over:
                         break  # Not its end: another goes on with it.
                     if isinstance(event, HandedOverError | StoreError):
                         raise event  # Neither is this, but it can take a while.
@@ -196,13 +196,9 @@ class RoadmapGenerator:
                 swept.roadmaps,
                 swept.generations,
             )
-        while not self._is_leaving and len(self._runs) < MOST_GENERATIONS:
-            lease = Lease(seconds=self._lease_seconds)
-            record = await self._store.generations.claim(lease)
-            if record is None:
-                return
-            logger.warning("going on with generation %s", record.generation_id)
-            await self._make(record, lease)
+        with suppress(ShuttingDownError, OverloadedError, HandedOverError):
+            while await self._claimed_one():
+                pass
 
     async def list_roadmaps(self, user_id: UUID) -> list[Roadmap]:
         """Return the user's roadmaps, newest first."""
@@ -217,13 +213,18 @@ class RoadmapGenerator:
         await self._store.delete_roadmap(roadmap_id, user_id)
 
     @property
+    def is_leaving(self) -> bool:
+        """Whether nothing new begins here any more."""
+        return self._drain.has_begun
+
+    @property
     def is_busy(self) -> bool:
         """Whether anything is being made here, or is about to be."""
         return bool(self._runs or self._beginning)
 
     def leave(self, drain_seconds: float) -> None:
         """Begin nothing more, and hand over what still runs after so many seconds."""
-        self._is_leaving = True
+        self._drain.begin(drain_seconds)
 
         async def hand_over_later() -> None:
             await asyncio.sleep(drain_seconds)
@@ -233,7 +234,7 @@ class RoadmapGenerator:
 
     async def close(self) -> None:
         """Hand over what still runs."""
-        self._is_leaving = True
+        self._drain.begin(0)
         if self._handing_over is not None:
             self._handing_over.cancel()
         await self._hand_over()
@@ -241,7 +242,7 @@ class RoadmapGenerator:
     @contextmanager
     def _place(self) -> Iterator[None]:
         """Hold a place among the generations of this process while one begins."""
-        if self._is_leaving:
+        if self._drain.has_begun:
             raise ShuttingDownError
         if len(self._runs) + self._beginning >= MOST_GENERATIONS:
             raise OverloadedError(f"{MOST_GENERATIONS} generations are running")
@@ -262,6 +263,16 @@ class RoadmapGenerator:
         finally:
             self._followers -= 1
 
+    async def _claimed_one(self) -> bool:
+        """Go on with a generation that nobody makes; return whether there was one."""
+        lease = Lease(seconds=self._lease_seconds)
+        with self._place():
+            record = await self._store.generations.claim(lease)
+            if record is not None:
+                logger.warning("going on with generation %s", record.generation_id)
+                await self._make(record, lease)
+        return record is not None
+
     async def _make(self, record: GenerationRecord, lease: Lease) -> None:
         """Make a generation's roadmap here, on from what is kept of it.
 
@@ -270,7 +281,7 @@ class RoadmapGenerator:
         """
         try:
             known = await self._store.generations.parts(record.generation_id)
-            if self._has_drained:
+            if self._drain.is_over:
                 raise HandedOverError(record.generation_id)
         except MomentumError:
             # Else nobody could go on with it before the lease ends.
@@ -297,13 +308,14 @@ class RoadmapGenerator:
     async def _outcome(self, generation_id: UUID) -> SavedRoadmap | MomentumError:
         if run := self._runs.get(generation_id):
             end = await run.outcome()
-            if self._has_drained or not isinstance(end, HandedOverError):
+            if self._drain.is_over or not isinstance(end, HandedOverError):
                 return end
         try:
-            record = await self._store.generations.get(generation_id)
+            get = partial(self._store.generations.get, generation_id)
+            record = await self._looked_up(generation_id, get)
             if record.finished_at is None:
                 async with asyncio.timeout(self._timeout_seconds):
-                    record = await self._finished(generation_id)
+                    record = await self._finished(generation_id, get)
         except TimeoutError:
             raise GenerationRunningError(generation_id) from None
         except (StoreError, OverloadedError) as error:
@@ -311,12 +323,13 @@ class RoadmapGenerator:
             raise
         return outcome_of(record)
 
-    async def _finished(self, generation_id: UUID) -> GenerationRecord:
+    async def _finished(
+        self, generation_id: UUID, get: Callable[[], Awaitable[GenerationRecord]]
+    ) -> GenerationRecord:
         """Wait until another process has finished a generation."""
         with self._follower():
             while True:
                 await self._until_the_next_look(generation_id)
-                get = partial(self._store.generations.get, generation_id)
                 record = await self._looked_up(generation_id, get)
                 if record.finished_at is not None:
                     return record
@@ -344,17 +357,16 @@ class RoadmapGenerator:
         latest = time.monotonic() + self._lease_seconds
         while True:
             try:
-                return await look()
+                async with self._drain.within(HandedOverError(generation_id)):
+                    return await look()
             except (StoreUnavailableError, StoreTooSlowError, StoreOverloadedError):
                 if time.monotonic() > latest:
                     raise
             await self._until_the_next_look(generation_id)
 
     async def _until_the_next_look(self, generation_id: UUID) -> None:
-        if self._has_drained:
-            raise HandedOverError(generation_id)
-        await asyncio.sleep(POLL_SECONDS * random.uniform(0.8, 1.2))  # noqa: S311
+        async with self._drain.within(HandedOverError(generation_id)):
+            await asyncio.sleep(POLL_SECONDS * random.uniform(0.8, 1.2))  # noqa: S311
 
     async def _hand_over(self) -> None:
-        self._has_drained = True
         await asyncio.gather(*(run.stop() for run in list(self._runs.values())))

@@ -550,6 +550,68 @@ async def test_only_so_many_wait_for_what_others_make(
     assert (await second).content == (await first).content
 
 
+async def test_leaving_ends_a_look_that_hangs(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who waits for what others make is told where to look, in time, whatever the database does."""
+    one, other = await start(planner := GatedPlanner(4)), await start()
+    first = asyncio.create_task(one.client.post(PATH, json=WISH))
+    await planner.at_the_gate()
+    location = await begun(one)
+    second = asyncio.create_task(other.client.post(PATH, json=WISH))
+    followed = asyncio.create_task(other.events(location))
+    await until_followed(other, 2)
+    generations = other.app.state.generator._store.generations  # noqa: SLF001  a look inside
+    looks: list[object] = []
+
+    async def hang(*asked: object) -> None:
+        looks.append(asked)
+        await asyncio.Future()
+
+    monkeypatch.setattr(generations, "get", hang)
+    monkeypatch.setattr(generations, "parts", hang)
+    await asyncio.sleep(2 * POLL_SECONDS)
+    assert looks
+    await other.leave(0.2)
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        answer = await second
+        (*_, end) = await followed
+    assert (answer.status_code, problem_of(answer)) == (503, "generation-handed-over")
+    assert answer.headers["location"] == location
+    assert end["data"]["type"].endswith(":generation-handed-over")
+    assert "id" not in end
+    planner.gate.set()
+    assert (await first).status_code == 200
+
+
+async def test_sweep_takes_nothing_over_when_leaving(
+    start: Start,
+    backend: Backend,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """What it has claimed too late is given back at once, without an alarm."""
+    one = await start(planner := GatedPlanner(4))
+    generations = one.app.state.generator._store.generations  # noqa: SLF001  a look inside
+    claim, claimed = generations.claim, asyncio.Event()
+
+    async def claim_late(lease: Lease) -> object:
+        record = await claim(lease)
+        if record is not None:
+            claimed.set()
+            await asyncio.sleep(0.5)
+        return record
+
+    monkeypatch.setattr(generations, "claim", claim_late)
+    await left_behind(backend, 12)
+    await claimed.wait()
+    await one.leave(0)
+    assert planner.known == []
+    assert "could not sweep" not in caplog.text
+    other = await start()
+    await other.until(location_in(backend), state="succeeded")
+
+
 async def test_leaving_makes_nothing_that_begins_too_late(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -584,7 +646,6 @@ async def test_leaving_before_the_first_step(start: Start, monkeypatch: pytest.M
     async def make_and_stop(record: GenerationRecord, lease: Lease) -> None:
         await make(record, lease)
         generator.leave(0)
-        generator._has_drained = True  # noqa: SLF001
         generator._runs[record.generation_id].task.cancel()  # noqa: SLF001
 
     monkeypatch.setattr(generator, "_make", make_and_stop)

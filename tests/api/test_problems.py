@@ -185,10 +185,14 @@ class HangingStore(BrokenStore):
         return await asyncio.Future()
 
 
+@pytest.mark.parametrize("is_leaving", [True, False])
 async def test_what_is_cut_off_at_the_end_is_answered(
-    settings: Settings, backend: SqliteBackend
+    *, settings: Settings, backend: SqliteBackend, is_leaving: bool
 ) -> None:
-    """A server that has waited as long as it may cancels requests, which say so in our words."""
+    """A server that has waited as long as it may cancels requests, which say so in our words.
+
+    Whatever else cancels one is not kept from it.
+    """
     store: Store = HangingStore(await backend.open(), RuntimeError())  # type: ignore[assignment]
     app = create_app(settings, store=store)
     transport = httpx.ASGITransport(app)
@@ -199,8 +203,14 @@ async def test_what_is_cut_off_at_the_end_is_answered(
         headers = {"Origin": ORIGIN}
         request = asyncio.create_task(client.get(f"/roadmaps?user_id={ANA}", headers=headers))
         await asyncio.sleep(0.5)
+        if is_leaving:
+            app.state.leave()
         request.cancel()
-        answer = await request
+        await asyncio.wait({request})
+    assert request.cancelled() == (not is_leaving)
+    if not is_leaving:
+        return
+    answer = request.result()
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
     assert answer.json()["type"].endswith(":shutting-down")
     assert answer.headers["access-control-allow-origin"] == ORIGIN

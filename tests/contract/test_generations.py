@@ -519,8 +519,9 @@ async def test_late_report_takes_nothing_back(store: Store) -> None:
         progress(parts[:count]).model_copy(
             update={
                 "weeks_done": count,
+                "first_day_seconds": cost,
                 "usage": ModelUsage(
-                    model="m",
+                    model=f"the model of report {count}",
                     calls=count,
                     priced_calls=count,
                     retries=count,
@@ -536,6 +537,7 @@ async def test_late_report_takes_nothing_back(store: Store) -> None:
         await store.generations.record_progress(lease, report)
     known = await store.generations.get(record.generation_id)
     assert (known.weeks_done, known.usage) == (last.weeks_done, last.usage)
+    assert known.first_day_seconds == last.first_day_seconds
     assert await store.generations.parts(record.generation_id) == parts[:2]
 
 
