@@ -1,6 +1,7 @@
 """The production worker."""
 
 import asyncio
+import logging
 import math
 import signal
 import sys
@@ -14,6 +15,8 @@ from uvicorn import Config, Server
 from uvicorn_worker import UvicornWorker
 
 from src.http_protocol import BoundedH11Protocol
+
+logger = logging.getLogger(__name__)
 
 LAME_DUCK_SECONDS = 2.0
 """How long after SIGTERM connections are accepted at least: the edge may not know of it yet."""
@@ -65,6 +68,8 @@ class DrainingServer(Server):
                 await asyncio.sleep(LOOK_SECONDS)
                 if time.monotonic() > latest - SENDING_SECONDS:
                     break
+        except Exception:
+            logger.exception("cannot leave in order")
         finally:
             left = math.floor(latest - time.monotonic())
             self.config.timeout_graceful_shutdown = max(1, left)

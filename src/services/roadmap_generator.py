@@ -312,7 +312,8 @@ class RoadmapGenerator:
                 return end
         try:
             get = partial(self._store.generations.get, generation_id)
-            record = await self._looked_up(generation_id, get)
+            async with self._drain.within(HandedOverError(generation_id)):
+                record = await get()
             if record.finished_at is None:
                 async with asyncio.timeout(self._timeout_seconds):
                     record = await self._finished(generation_id, get)

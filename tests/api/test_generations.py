@@ -558,20 +558,23 @@ async def test_leaving_ends_a_look_that_hangs(
     first = asyncio.create_task(one.client.post(PATH, json=WISH))
     await planner.at_the_gate()
     location = await begun(one)
+    generations = other.app.state.generator._store.generations  # noqa: SLF001  a look inside
+    get, is_hanging, looks = generations.get, asyncio.Event(), []
+
+    async def look(*asked: object) -> object:
+        if is_hanging.is_set():
+            looks.append(asked)
+            await asyncio.Future()
+        return await get(*asked)
+
+    monkeypatch.setattr(generations, "get", look)
     second = asyncio.create_task(other.client.post(PATH, json=WISH))
     followed = asyncio.create_task(other.events(location))
     await until_followed(other, 2)
-    generations = other.app.state.generator._store.generations  # noqa: SLF001  a look inside
-    looks: list[object] = []
-
-    async def hang(*asked: object) -> None:
-        looks.append(asked)
-        await asyncio.Future()
-
-    monkeypatch.setattr(generations, "get", hang)
-    monkeypatch.setattr(generations, "parts", hang)
-    await asyncio.sleep(2 * POLL_SECONDS)
-    assert looks
+    is_hanging.set()
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while len(looks) < 2:  # noqa: ASYNC110  each hangs once
+            await asyncio.sleep(0.02)
     await other.leave(0.2)
     async with asyncio.timeout(PATIENCE_SECONDS):
         answer = await second
@@ -604,7 +607,8 @@ async def test_sweep_takes_nothing_over_when_leaving(
 
     monkeypatch.setattr(generations, "claim", claim_late)
     await left_behind(backend, 12)
-    await claimed.wait()
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        await claimed.wait()
     await one.leave(0)
     assert planner.known == []
     assert "could not sweep" not in caplog.text
