@@ -12,26 +12,26 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi.routing import APIRoute
 from fastapi_offline import FastAPIOffline
 
-from src.authentication import AuthenticationMiddleware
-from src.clients import ClientIdentifier
 from src.dao import Store, open_store
-from src.errors import SettingsError, ShuttingDownError
-from src.identity import TokenVerifier
+from src.domain.errors import SettingsError, ShuttingDownError
 from src.llm import Assistant, Planner, open_models
-from src.logs import configure_logging
-from src.openapi import describe
-from src.problems import answer_to, install_problem_handlers, unexpected_problem
-from src.request_context import HEADER as REQUEST_ID_HEADER
-from src.request_context import RequestContextMiddleware
-from src.response_headers import ResponseHeadersMiddleware
 from src.routers import assistant as assistant_router
 from src.routers import generations, health, progress, roadmaps, tasks
-from src.services.allowances import allowances_of
-from src.services.assistant import RoadmapAssistant
-from src.services.progress import ProgressTracker
-from src.services.roadmap_generator import RoadmapGenerator
-from src.services.sweeper import sweep_now_and_then
+from src.server.logs import configure_logging
+from src.services.assistant.roadmap_assistant import RoadmapAssistant
+from src.services.generation.recovery import sweep_now_and_then
+from src.services.generation.roadmap_generator import RoadmapGenerator
+from src.services.quotas import allowances_of
+from src.services.roadmaps import ProgressTracker
 from src.settings import Settings, load_settings
+from src.web.authentication import AuthenticationMiddleware
+from src.web.client_address import ClientIdentifier
+from src.web.openapi import describe
+from src.web.problems import answer_to, install_problem_handlers, unexpected_problem
+from src.web.request_context import HEADER as REQUEST_ID_HEADER
+from src.web.request_context import RequestContextMiddleware
+from src.web.response_headers import ResponseHeadersMiddleware
+from src.web.tokens import TokenVerifier
 
 logger = logging.getLogger(__name__)
 

@@ -3,8 +3,8 @@
 import socket
 from typing import Any
 
-from src.errors import SettingsError
-from src.logs import logging_config
+from src.domain.errors import SettingsError
+from src.server.logs import logging_config
 from src.settings import load_settings
 
 try:
@@ -14,7 +14,7 @@ except SettingsError as error:
     raise SystemExit(f"Momentum-AI cannot start: {error}") from None
 
 wsgi_app = "api:app"
-worker_class = "src.server.Worker"
+worker_class = "src.server.worker.Worker"
 workers = _settings.web_concurrency
 # `[::]` serves IPv6 and IPv4 where the machine has both.
 bind = f"{'[::]' if socket.has_dualstack_ipv6() else '0.0.0.0'}:{_settings.port}"  # noqa: S104

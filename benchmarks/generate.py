@@ -16,7 +16,7 @@ import httpx
 import openai
 import psutil
 
-from src.llm import prompts
+from src.llm.openrouter import prompts
 from tests.support.service import (
     free_port,
     running_process,

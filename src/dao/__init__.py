@@ -3,7 +3,7 @@
 from typing import Protocol
 from uuid import UUID
 
-from src.generations import (
+from src.domain.generation import (
     GenerationRecord,
     Lease,
     NewGeneration,
@@ -11,8 +11,8 @@ from src.generations import (
     Progress,
     Swept,
 )
-from src.limits import Bounds, NewQuestion
-from src.models import ModelUsage, NewRoadmap, Roadmap, Task, WeekTotals
+from src.domain.models import ModelUsage, NewRoadmap, Roadmap, Task, WeekTotals
+from src.domain.quotas import Bounds, NewQuestion
 from src.settings import Settings
 
 
@@ -205,7 +205,7 @@ async def open_store(settings: Settings) -> Store:
     """
     # Imported where they are used: the Supabase client alone takes half a second to import.
     if settings.supabase_url and settings.supabase_service_role_key:
-        from src.dao.supabase_store import SupabaseStore  # noqa: PLC0415
+        from src.dao.supabase.store import SupabaseStore  # noqa: PLC0415
 
         return await SupabaseStore.open(
             settings.supabase_url,
@@ -213,6 +213,6 @@ async def open_store(settings: Settings) -> Store:
             timeout=settings.store_timeout_seconds,
             queue_size=settings.store_queue_size,
         )
-    from src.dao.sqlite_store import SqliteStore  # noqa: PLC0415
+    from src.dao.sqlite.store import SqliteStore  # noqa: PLC0415
 
     return await SqliteStore.open(settings.sqlite_path, queue_size=settings.store_queue_size)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from src.errors import StoreOverloadedError
+from src.domain.errors import StoreOverloadedError
 
 
 class BoundedQueue:

@@ -2,8 +2,8 @@
 
 from pydantic import ValidationError
 
-from src.errors import StoreMisconfiguredError
-from src.generations import PART_KINDS, PlannedPart
+from src.domain.errors import StoreMisconfiguredError
+from src.domain.generation import PART_KINDS, PlannedPart
 
 
 def part_of(kind: str, part: object) -> PlannedPart:

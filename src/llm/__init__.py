@@ -4,8 +4,8 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
-from src.generations import PlannedPart
-from src.models import AssistantAnswer, ModelUsage, PlanRequest, Roadmap, Task
+from src.domain.generation import PlannedPart
+from src.domain.models import AssistantAnswer, ModelUsage, PlanRequest, Roadmap, Task
 from src.settings import Settings
 
 PlanPart: TypeAlias = PlannedPart | ModelUsage
@@ -26,7 +26,7 @@ class Planner(Protocol):
 
         The outline, each day and each week come exactly once, a week after its days; else in any
         order. `known` is what an earlier planning of the same request came to: it counts as
-        yielded, and nothing of it is asked for again. What is yielded satisfies `src.plan_rules`.
+        yielded, and nothing of it is asked for again. What is yielded satisfies `src.domain.plan_rules`.
 
         Now and then, and at last, also after an error, comes the usage so far. Whoever leaves
         early closes the generator, which ends all that is still being asked.
@@ -90,9 +90,9 @@ def open_models(settings: Settings) -> tuple[Planner, Assistant]:
     """Return the real model's planner and assistant where it has a key, the offline ones else."""
     # Imported where they are used: the model's client alone takes a second to import.
     if settings.openai_api_key:
-        from src.llm.openrouter import OpenRouterClient  # noqa: PLC0415
-        from src.llm.openrouter_assistant import OpenRouterAssistant  # noqa: PLC0415
-        from src.llm.planner import OpenRouterPlanner  # noqa: PLC0415
+        from src.llm.openrouter.assistant import OpenRouterAssistant  # noqa: PLC0415
+        from src.llm.openrouter.client import OpenRouterClient  # noqa: PLC0415
+        from src.llm.openrouter.planner import OpenRouterPlanner  # noqa: PLC0415
 
         client = OpenRouterClient(
             base_url=settings.openai_base_url,
@@ -107,7 +107,7 @@ def open_models(settings: Settings) -> tuple[Planner, Assistant]:
         planner = OpenRouterPlanner(client, settings.model_calls_per_roadmap)
         assistant = OpenRouterAssistant(client, web_search=settings.assistant_web_search)
         return planner, assistant
-    from src.llm.offline_assistant import OfflineAssistant  # noqa: PLC0415
-    from src.llm.offline_planner import OfflinePlanner  # noqa: PLC0415
+    from src.llm.offline.assistant import OfflineAssistant  # noqa: PLC0415
+    from src.llm.offline.planner import OfflinePlanner  # noqa: PLC0415
 
     return OfflinePlanner(), OfflineAssistant()

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from src.generations import PlannedPart
-from src.models import DayReady, Outline, PlannedDay, PlannedWeek
+from src.domain.generation import PlannedPart
+from src.domain.models import DayReady, Outline, PlannedDay, PlannedWeek
 
 
 class KnownParts:

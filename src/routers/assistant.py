@@ -7,15 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Depends
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from src.dependencies import (
-    Assistant,
-    Caller,
-    Client,
-    UserInQuery,
-    acting_for,
-    refuse_several_users,
-)
-from src.errors import (
+from src.domain.errors import (
     ForbiddenError,
     LimitReachedError,
     MomentumError,
@@ -23,18 +15,20 @@ from src.errors import (
     ShuttingDownError,
     WeekNotFoundError,
 )
-from src.models import AskAssistant, AssistantAnswer
-from src.problems import (
-    BODY_STATUSES,
-    MODEL_ERRORS,
-    STORE_ERRORS,
-    error_responses,
-    problem_of,
-)
+from src.domain.models import AskAssistant, AssistantAnswer
 from src.routers import examples
+from src.routers.dependencies import (
+    Assistant,
+    Caller,
+    Client,
+    UserInQuery,
+    acting_for,
+    refuse_several_users,
+)
 from src.routers.examples import answers
-from src.services.assistant import Question
-from src.strict_json import EventStreamRoute, StrictJSONRoute
+from src.services.assistant.roadmap_assistant import Question
+from src.web.json_bodies import EventStreamRoute, StrictJSONRoute
+from src.web.problems import BODY_STATUSES, MODEL_ERRORS, STORE_ERRORS, error_responses, problem_of
 
 _ONE_USER = [Depends(refuse_several_users)]
 

@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from src.dependencies import EXAMPLE_USER
+from src.routers.dependencies import EXAMPLE_USER
 
 
 class EventStream(NamedTuple):

@@ -8,27 +8,27 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, HTTPException
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from src.dependencies import (
-    GenerationIdInPath,
-    Generator,
-    LastEventId,
-    OptionalOwner,
-    refuse_several_users,
-)
-from src.errors import (
+from src.domain.errors import (
     GenerationCancelledError,
     GenerationNotFoundError,
     GenerationSucceededError,
     MomentumError,
     recorded_error,
 )
-from src.generations import GenerationRecord, kind_of
-from src.models import GenerationStatus, SavedRoadmap, Success
-from src.problems import STORE_ERRORS, error_responses, problem_of, recorded_problem
+from src.domain.generation import GenerationRecord, kind_of
+from src.domain.models import GenerationStatus, SavedRoadmap, Success
 from src.routers import examples, links
+from src.routers.dependencies import (
+    GenerationIdInPath,
+    Generator,
+    LastEventId,
+    OptionalOwner,
+    refuse_several_users,
+)
 from src.routers.examples import answers
-from src.services.generation_run import GenerationEvent
-from src.services.roadmap_generator import RoadmapGenerator
+from src.services.generation.roadmap_generator import RoadmapGenerator
+from src.services.generation.run import GenerationEvent
+from src.web.problems import STORE_ERRORS, error_responses, problem_of, recorded_problem
 
 router = APIRouter(tags=["generations"], dependencies=[Depends(refuse_several_users)])
 

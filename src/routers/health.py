@@ -2,9 +2,9 @@
 
 from fastapi import APIRouter
 
-from src.models import Health
-from src.problems import error_responses
+from src.domain.models import Health
 from src.routers.examples import answers
+from src.web.problems import error_responses
 
 router = APIRouter(tags=["health"])
 

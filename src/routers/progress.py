@@ -2,18 +2,18 @@
 
 from fastapi import APIRouter, Depends
 
-from src.dependencies import (
+from src.domain.errors import RoadmapNotFoundError, WeekNotFoundError
+from src.domain.models import RoadmapTasks, WeekDetail, WeekProgress
+from src.routers import examples, links
+from src.routers.dependencies import (
     OptionalOwner,
     Progress,
     RoadmapIdInPath,
     WeekNumberInPath,
     refuse_several_users,
 )
-from src.errors import RoadmapNotFoundError, WeekNotFoundError
-from src.models import RoadmapTasks, WeekDetail, WeekProgress
-from src.problems import STORE_ERRORS, error_responses
-from src.routers import examples, links
 from src.routers.examples import answers
+from src.web.problems import STORE_ERRORS, error_responses
 
 router = APIRouter(tags=["progress"], dependencies=[Depends(refuse_several_users)])
 

@@ -6,18 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Depends, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from src.dependencies import (
-    Caller,
-    Client,
-    Generator,
-    IdempotencyKey,
-    Owner,
-    RoadmapIdInPath,
-    UserInQuery,
-    acting_for,
-    refuse_several_users,
-)
-from src.errors import (
+from src.domain.errors import (
     ForbiddenError,
     GenerationAbandonedError,
     GenerationCancelledError,
@@ -30,20 +19,31 @@ from src.errors import (
     ShuttingDownError,
     StoreConflictError,
 )
-from src.generations import GenerationRecord
-from src.limits import Asker
-from src.models import GenerateRoadmap, GenerationStatus, Roadmap, Success
-from src.problems import (
+from src.domain.generation import GenerationRecord
+from src.domain.models import GenerateRoadmap, GenerationStatus, Roadmap, Success
+from src.domain.quotas import Asker
+from src.routers import examples, links
+from src.routers.dependencies import (
+    Caller,
+    Client,
+    Generator,
+    IdempotencyKey,
+    Owner,
+    RoadmapIdInPath,
+    UserInQuery,
+    acting_for,
+    refuse_several_users,
+)
+from src.routers.examples import answers
+from src.routers.generations import status_of, told
+from src.web.json_bodies import EventStreamRoute, RespondAsyncRoute, StrictJSONRoute
+from src.web.problems import (
     BODY_STATUSES,
     GENERATION_PATH,
     MODEL_ERRORS,
     STORE_ERRORS,
     error_responses,
 )
-from src.routers import examples, links
-from src.routers.examples import answers
-from src.routers.generations import status_of, told
-from src.strict_json import EventStreamRoute, RespondAsyncRoute, StrictJSONRoute
 
 PLANNER_HEADER = "Momentum-Planner"
 REPLAYED_HEADER = "Idempotency-Replayed"

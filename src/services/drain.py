@@ -5,7 +5,7 @@ import math
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
-from src.errors import MomentumError
+from src.domain.errors import MomentumError
 
 
 class Drain:

@@ -12,11 +12,11 @@ from fastapi import FastAPI
 
 from api import create_app
 from src.dao import Store
-from src.errors import ModelError
-from src.generations import PlannedPart
+from src.domain.errors import ModelError
+from src.domain.generation import PlannedPart
+from src.domain.models import ModelUsage, PlanRequest
 from src.llm import PlanPart
-from src.llm.offline_planner import OfflinePlanner
-from src.models import ModelUsage, PlanRequest
+from src.llm.offline.planner import OfflinePlanner
 from src.settings import Settings
 
 PATIENCE_SECONDS = 15.0

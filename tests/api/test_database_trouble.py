@@ -14,9 +14,9 @@ from typing import Any
 import httpx
 import pytest
 
-from src.dao import sqlite_file
-from src.dao.sqlite_store import SqliteStore
-from src.services import generation_run
+from src.dao.sqlite import file as sqlite_file
+from src.dao.sqlite.store import SqliteStore
+from src.services.generation import run as generation_run
 from src.settings import Settings
 from tests.api.conftest import ANA, WISH
 from tests.api.replicas import PATIENCE_SECONDS, GatedPlanner, Replica, replica

@@ -11,17 +11,17 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
-from src.errors import (
+from src.domain.errors import (
     ModelMisconfiguredError,
     ModelOutputError,
     StoreMisconfiguredError,
     StoreUnavailableError,
 )
-from src.generations import MOST_RESUMPTIONS, GenerationRecord, Lease, PlannedPart, Progress
-from src.llm.offline_planner import OfflinePlanner
-from src.models import GenerateRoadmap, ModelUsage
-from src.services import roadmap_generator
-from src.services.roadmap_generator import POLL_SECONDS
+from src.domain.generation import MOST_RESUMPTIONS, GenerationRecord, Lease, PlannedPart, Progress
+from src.domain.models import GenerateRoadmap, ModelUsage
+from src.llm.offline.planner import OfflinePlanner
+from src.services.generation import roadmap_generator
+from src.services.generation.roadmap_generator import POLL_SECONDS
 from src.settings import Settings
 from tests.api.conftest import ANA, BEN, WISH
 from tests.api.replicas import PATIENCE_SECONDS, GatedPlanner, Replica, replica

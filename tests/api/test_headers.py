@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from api import create_app
-from src.response_headers import SWAGGER_SCRIPT
+from src.web.response_headers import SWAGGER_SCRIPT
 from tests.api.conftest import ANA, WISH
 from tests.support.settings import isolated_settings
 

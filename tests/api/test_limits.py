@@ -13,7 +13,9 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from src.dao import open_store, postgrest_client, sqlite_file
+from src.dao import open_store
+from src.dao.sqlite import file as sqlite_file
+from src.dao.supabase import client as postgrest_client
 from src.settings import Settings
 from tests.api.conftest import ANA, BEN, WISH
 from tests.api.replicas import GatedPlanner, Replica, replica

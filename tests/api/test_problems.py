@@ -10,9 +10,9 @@ import pytest
 from fastapi import FastAPI
 
 from api import create_app
-from src import errors
 from src.dao import Store
-from src.models import Roadmap
+from src.domain import errors
+from src.domain.models import Roadmap
 from src.settings import Settings
 from tests.api.conftest import ANA
 from tests.support.backends import SqliteBackend

@@ -8,8 +8,8 @@ from uuid import uuid4
 import pytest
 
 from src.dao import Store
-from src.errors import GenerationNotFoundError, LeaseLostError
-from src.generations import (
+from src.domain.errors import GenerationNotFoundError, LeaseLostError
+from src.domain.generation import (
     MOST_RESUMPTIONS,
     GenerationRecord,
     Lease,
@@ -18,7 +18,7 @@ from src.generations import (
     Progress,
     Swept,
 )
-from src.models import ModelUsage, NewRoadmap
+from src.domain.models import ModelUsage, NewRoadmap
 from tests.support.backends import Backend
 from tests.support.plans import (
     UNBOUNDED,

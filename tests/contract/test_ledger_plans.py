@@ -11,10 +11,10 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from src.dao.sqlite_ledger import refuse_over_limits
-from src.dao.sqlite_store import SqliteStore
-from src.limits import Asker, Bounds, Entry
-from src.services.allowances import Allowances, allowances_of
+from src.dao.sqlite.ledger import refuse_over_limits
+from src.dao.sqlite.store import SqliteStore
+from src.domain.quotas import Asker, Bounds, Entry
+from src.services.quotas import Allowances, allowances_of
 from tests.support.data_plane import DataPlane
 from tests.support.settings import isolated_settings
 

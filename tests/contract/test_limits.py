@@ -10,10 +10,11 @@ from uuid import UUID, uuid4
 import pytest
 
 from src.dao import Store
-from src.dao.supabase_store import SupabaseStore
-from src.errors import LimitReachedError
-from src.generations import GenerationRecord, Lease, NewGeneration, Progress
-from src.limits import (
+from src.dao.supabase.store import SupabaseStore
+from src.domain.errors import LimitReachedError
+from src.domain.generation import GenerationRecord, Lease, NewGeneration, Progress
+from src.domain.models import ModelUsage, NewRoadmap
+from src.domain.quotas import (
     BUDGET_POLICY,
     DAY_SECONDS,
     HOUR_SECONDS,
@@ -23,7 +24,6 @@ from src.limits import (
     Limit,
     NewQuestion,
 )
-from src.models import ModelUsage, NewRoadmap
 from tests.support.backends import Backend
 from tests.support.data_plane import DataPlane
 from tests.support.fault_proxy import Fault, FaultProxy

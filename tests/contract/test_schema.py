@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
-from src.dao.supabase_store import SupabaseStore
+from src.dao.supabase.store import SupabaseStore
 from tests.support.data_plane import SCHEMA, Database, DataPlane, Postgres
 from tests.support.plans import new_roadmap, stored
 

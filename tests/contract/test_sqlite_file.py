@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from src.dao import sqlite_file
-from src.dao.sqlite_file import SqliteFile
-from src.dao.sqlite_store import SqliteStore
-from src.errors import StoreUnavailableError
+from src.dao.sqlite import file as sqlite_file
+from src.dao.sqlite.file import SqliteFile
+from src.dao.sqlite.store import SqliteStore
+from src.domain.errors import StoreUnavailableError
 from tests.support.plans import new_roadmap, stored
 
 MANY = 24

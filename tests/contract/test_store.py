@@ -8,9 +8,9 @@ from uuid import UUID, uuid4
 import pytest
 
 from src.dao import Store
-from src.errors import RoadmapNotFoundError, TaskNotFoundError
-from src.generations import Swept
-from src.models import MAX_ID, NewRoadmap, Roadmap
+from src.domain.errors import RoadmapNotFoundError, TaskNotFoundError
+from src.domain.generation import Swept
+from src.domain.models import MAX_ID, NewRoadmap, Roadmap
 from tests.support.backends import Backend
 from tests.support.plans import (
     begun,

@@ -15,8 +15,8 @@ import psycopg
 import pytest
 
 from src.dao import Store
-from src.dao.supabase_store import SupabaseStore
-from src.errors import (
+from src.dao.supabase.store import SupabaseStore
+from src.domain.errors import (
     RoadmapNotFoundError,
     StoreError,
     StoreMisconfiguredError,
@@ -24,9 +24,9 @@ from src.errors import (
     StoreUnavailableError,
     TaskNotFoundError,
 )
-from src.generations import Lease, Progress
-from src.limits import NewQuestion
-from src.models import ModelUsage, NewRoadmap, Roadmap
+from src.domain.generation import Lease, Progress
+from src.domain.models import ModelUsage, NewRoadmap, Roadmap
+from src.domain.quotas import NewQuestion
 from tests.support.data_plane import DataPlane
 from tests.support.fault_proxy import Exchange, Fault, FaultProxy
 from tests.support.plans import (

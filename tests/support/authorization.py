@@ -13,7 +13,7 @@ from uuid import uuid4
 import httpx
 
 from src.dao import Store
-from src.generations import Lease
+from src.domain.generation import Lease
 from tests.support.authorization_cells import (
     ANA,
     USERS,

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from src.dao import Store
-from src.dao.sqlite_store import SqliteStore
-from src.dao.supabase_store import SupabaseStore
+from src.dao.sqlite.store import SqliteStore
+from src.dao.supabase.store import SupabaseStore
 from tests.support.data_plane import DataPlane
 
 

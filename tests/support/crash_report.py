@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from src.llm.planner import WEEK_PARTS
+from src.llm.openrouter.planner import WEEK_PARTS
 from tests.support.bought import Bought
 from tests.support.fault_proxy import Moment
 from tests.support.keyed_load import KeyedLoad

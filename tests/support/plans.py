@@ -5,9 +5,8 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from src.dao import Store
-from src.generations import GenerationRecord, Lease, NewGeneration, PlannedPart
-from src.limits import Asker, Bounds
-from src.models import (
+from src.domain.generation import GenerationRecord, Lease, NewGeneration, PlannedPart
+from src.domain.models import (
     DAYS_PER_WEEK,
     MAX_WEEKS,
     DayReady,
@@ -21,7 +20,8 @@ from src.models import (
     Roadmap,
     WeekOutline,
 )
-from src.plan_rules import same_text_key, week_violations
+from src.domain.plan_rules import same_text_key, week_violations
+from src.domain.quotas import Asker, Bounds
 
 MOST_TASKS_PER_DAY = 6
 

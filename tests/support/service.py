@@ -68,7 +68,7 @@ def clean_environment(**variables: str) -> dict[str, str]:
 def uvicorn_command(port: int) -> list[str]:
     """Return the development server's command, with the options of `make run`."""
     options = "--no-server-header --no-proxy-headers --no-access-log --ws none"
-    protocol = "src.http_protocol:BoundedH11Protocol"
+    protocol = "src.server.slow_clients:BoundedH11Protocol"
     program = [sys.executable, "-m", "uvicorn", "api:app", "--port", str(port)]
     return [*program, *options.split(), "--http", protocol]
 

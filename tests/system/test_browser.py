@@ -14,8 +14,8 @@ import pytest
 from playwright.async_api import Page, Route, async_playwright
 
 from api import create_app
-from src.dao.sqlite_store import SqliteStore
-from src.models import Roadmap
+from src.dao.sqlite.store import SqliteStore
+from src.domain.models import Roadmap
 from tests.support.service import serving
 from tests.support.settings import isolated_settings
 

@@ -56,7 +56,7 @@ def test_failed_start_tells_why_and_quotes_nothing(tmp_path: Path) -> None:
     ):
         pass
     told = str(failed.value)
-    assert "src.errors.StoreUnavailableError: file is not a database" in told
+    assert "src.domain.errors.StoreUnavailableError: file is not a database" in told
     assert "sqlite3.DatabaseError\n" in told
     assert told.count("StoreUnavailableError: ") == 1
     assert "canary" not in told

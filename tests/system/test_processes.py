@@ -16,8 +16,8 @@ from uuid import UUID
 import httpx
 import pytest
 
-from src.dao.sqlite_store import SqliteStore
-from src.server import LAME_DUCK_SECONDS
+from src.dao.sqlite.store import SqliteStore
+from src.server.worker import LAME_DUCK_SECONDS
 from tests.support.data_plane import DataPlane
 from tests.support.plans import new_roadmap, stored
 from tests.support.service import (

@@ -13,7 +13,7 @@ import pytest
 import uvicorn
 
 from api import create_app
-from src.http_protocol import BoundedH11Protocol
+from src.server.slow_clients import BoundedH11Protocol
 from tests.support.service import free_port, gunicorn_command, running_process
 from tests.support.settings import isolated_settings
 
@@ -50,7 +50,7 @@ class Api:
 
 @pytest.fixture
 def api(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Api]:
-    monkeypatch.setattr("src.strict_json.BODY_SECONDS", LIMIT)
+    monkeypatch.setattr("src.web.json_bodies.BODY_SECONDS", LIMIT)
     settings = isolated_settings(monkeypatch, sqlite_path=tmp_path / "momentum.db")
     port = free_port()
     config = uvicorn.Config(

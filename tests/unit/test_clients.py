@@ -2,7 +2,7 @@
 
 import pytest
 
-from src.clients import ClientIdentifier
+from src.web.client_address import ClientIdentifier
 from tests.support.settings import isolated_settings
 
 PROXY = "100.64.0.7"

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from src.errors import ShuttingDownError
+from src.domain.errors import ShuttingDownError
 from src.services.drain import Drain
 
 SECONDS = 0.2

@@ -13,9 +13,9 @@ from uuid import UUID, uuid4
 import pytest
 from pydantic import SecretStr
 
-from src import identity
-from src.errors import IdentityUnavailableError, UnauthenticatedError
-from src.identity import (
+from src.domain.errors import IdentityUnavailableError, UnauthenticatedError
+from src.web import tokens as identity
+from src.web.tokens import (
     FRESH_SECONDS,
     MAX_JWKS_BYTES,
     REFETCH_SECONDS,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from src.logs import configure_logging
+from src.server.logs import configure_logging
 
 
 @pytest.fixture(autouse=True)

@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from src.errors import ModelOutputError
-from src.llm.answers import ItemReader, PlainProse, TaskAnswer, fitted, plain_line
-from src.llm.repeats import TaskRegistry
+from src.domain.errors import ModelOutputError
+from src.llm.openrouter.answers import ItemReader, PlainProse, TaskAnswer, fitted, plain_line
+from src.llm.openrouter.repeats import TaskRegistry
 
 ODD = 'a {brace} and a "quote" '
 DAYS = [{"day_number": n, "tasks": [{"text": f"{ODD}{n}"}] * 2} for n in (1, 2, 3)]

@@ -6,10 +6,18 @@ from uuid import UUID
 
 import pytest
 
+from src.domain.models import (
+    AssistantAnswer,
+    Level,
+    ModelUsage,
+    PlannedWeek,
+    PlanRequest,
+    Roadmap,
+    Task,
+)
 from src.llm import AssistantContext
-from src.llm.offline_assistant import MAX_ANSWER_LENGTH, OfflineAssistant
-from src.llm.offline_planner import OfflinePlanner
-from src.models import AssistantAnswer, Level, ModelUsage, PlannedWeek, PlanRequest, Roadmap, Task
+from src.llm.offline.assistant import MAX_ANSWER_LENGTH, OfflineAssistant
+from src.llm.offline.planner import OfflinePlanner
 
 CREATED = datetime(2025, 3, 1, 12, tzinfo=UTC)
 QUESTIONS = ["How am I doing?", "What should I do next?", "progress?", "?", "日本語", "a" * 4_000]

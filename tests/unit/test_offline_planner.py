@@ -9,13 +9,7 @@ from functools import cache
 
 import pytest
 
-from src.llm.offline_curriculum import curriculum
-from src.llm.offline_exercises import EXERCISES
-from src.llm.offline_planner import OfflinePlanner
-from src.llm.offline_schedule import minutes_of
-from src.llm.offline_subject import MAX_SUBJECT_LENGTH, subject_of
-from src.llm.offline_topics import PHASES, TOPICS
-from src.models import (
+from src.domain.models import (
     DayReady,
     Level,
     ModelUsage,
@@ -25,7 +19,13 @@ from src.models import (
     PlannedWeek,
     PlanRequest,
 )
-from src.plan_rules import outline_violations, same_text_key, tasks_for_day, week_violations
+from src.domain.plan_rules import outline_violations, same_text_key, tasks_for_day, week_violations
+from src.llm.offline.curriculum import curriculum
+from src.llm.offline.exercises import EXERCISES
+from src.llm.offline.planner import OfflinePlanner
+from src.llm.offline.schedule import minutes_of
+from src.llm.offline.subject import MAX_SUBJECT_LENGTH, subject_of
+from src.llm.offline.topics import PHASES, TOPICS
 
 LEVELS: tuple[Level, ...] = ("beginner", "intermediate", "advanced")
 GOAL = "Learn Python for data science"
@@ -350,7 +350,7 @@ async def test_the_log_says_offline_and_not_what_the_goal_is(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """One line tells the operator that no model was asked; the goal stays private."""
-    caplog.set_level(logging.INFO, logger="src.llm.offline_planner")
+    caplog.set_level(logging.INFO, logger="src.llm.offline.planner")
     await newly_planned(request_of("beginner", 12, 1, "Recover from a secret illness"))
     assert caplog.messages == ["planned 12 weeks offline: no model was asked"]
 

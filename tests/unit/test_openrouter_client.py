@@ -4,9 +4,9 @@ import httpx2
 import pytest
 from openai.types.chat import ChatCompletionChunk
 
-from src.errors import ModelUnavailableError
-from src.llm.openrouter import Meter, _retry_after, _status_error
-from src.models import ModelUsage
+from src.domain.errors import ModelUnavailableError
+from src.domain.models import ModelUsage
+from src.llm.openrouter.client import Meter, _retry_after, _status_error
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,16 @@ import time
 
 import pytest
 
-from src.errors import ModelOutputError
-from src.llm import prompts
-from src.llm.answers import LONGEST_LINE, PlainProse, plain_line
-from src.llm.plain_text import visible, without_markup
-from src.llm.quotations import SHORTEST_QUOTATION, QuotationGuard, Quotations, QuotedError
+from src.domain.errors import ModelOutputError
+from src.llm.openrouter import prompts
+from src.llm.openrouter.answers import LONGEST_LINE, PlainProse, plain_line
+from src.llm.openrouter.plain_text import visible, without_markup
+from src.llm.openrouter.quotations import (
+    SHORTEST_QUOTATION,
+    QuotationGuard,
+    Quotations,
+    QuotedError,
+)
 
 RULES = "Answer in the language of the question, in plain text without markdown, briefly."
 

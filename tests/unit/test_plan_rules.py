@@ -2,7 +2,7 @@
 
 import pytest
 
-from src.models import (
+from src.domain.models import (
     Category,
     Level,
     Outline,
@@ -12,14 +12,14 @@ from src.models import (
     PlanRequest,
     WeekOutline,
 )
-from src.plan_rules import (
+from src.domain.plan_rules import (
     TASKS_PER_DAY,
     outline_violations,
     same_text_key,
     tasks_for_day,
     week_violations,
 )
-from src.services.progress import whole_percent
+from src.services.roadmaps import whole_percent
 
 REQUEST = PlanRequest(goal="Go", duration_weeks=2, daily_hours=2, level="beginner")
 

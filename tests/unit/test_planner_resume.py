@@ -6,14 +6,14 @@ from itertools import chain, groupby
 
 import pytest
 
-from src.errors import ModelError
-from src.generations import PlannedPart
+from src.domain.errors import ModelError
+from src.domain.generation import PlannedPart
+from src.domain.models import DayReady, ModelUsage, Outline, PlannedWeek, PlanRequest
+from src.domain.plan_rules import outline_violations, same_text_key, week_violations
 from src.llm import Planner
-from src.llm.offline_planner import OfflinePlanner
-from src.llm.openrouter import OpenRouterClient
-from src.llm.planner import OpenRouterPlanner
-from src.models import DayReady, ModelUsage, Outline, PlannedWeek, PlanRequest
-from src.plan_rules import outline_violations, same_text_key, week_violations
+from src.llm.offline.planner import OfflinePlanner
+from src.llm.openrouter.client import OpenRouterClient
+from src.llm.openrouter.planner import OpenRouterPlanner
 from tests.support.standin import OpenRouterStandIn
 
 REQUEST = PlanRequest(

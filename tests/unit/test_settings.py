@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from src.errors import SettingsError
+from src.domain.errors import SettingsError
 from src.settings import Settings, load_settings
 
 

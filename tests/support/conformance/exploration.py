@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from src.dependencies import EXAMPLE_USER
+from src.routers.dependencies import EXAMPLE_USER
 from tests.support.conformance.hooks import CALLER
 from tests.support.data_plane import DataPlane
 from tests.support.service import (

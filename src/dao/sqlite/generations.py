@@ -1,0 +1,277 @@
+"""The record of generations in the embedded file: one transaction per step."""
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from uuid import UUID, uuid4
+
+from src.dao.planned_parts import part_of
+from src.dao.sqlite.file import SqliteFile, now
+from src.dao.sqlite.ledger import refuse_over_limits
+from src.domain.errors import GenerationNotFoundError, LeaseLostError
+from src.domain.generation import (
+    MOST_RESUMPTIONS,
+    GenerationRecord,
+    Lease,
+    NewGeneration,
+    PlannedPart,
+    Progress,
+    Swept,
+    kind_of,
+)
+from src.domain.models import Roadmap
+from src.domain.quotas import DAY_SECONDS, Bounds
+
+_KEPT_SECONDS = DAY_SECONDS
+"""How long a key stands for its generation."""
+
+_CLAIM = (
+    "update generations set lease_id = :lease_id, lease_until = :lease_until,"
+    " resumptions = resumptions + 1, changed_hands = 1 where generation_id = ("
+    " select generation_id from generations"
+    " where finished_at is null and lease_until < :now and resumptions < :most_resumptions"
+    " and (:generation_id is null or generation_id = :generation_id)"
+    " order by lease_until limit 1) returning *"
+)
+
+_GROWING = ", ".join(
+    f"{count} = max({count}, :{count})"
+    for count in (
+        "weeks_done",
+        "calls",
+        "priced_calls",
+        "retries",
+        "prompt_tokens",
+        "completion_tokens",
+    )
+)
+"""A report that was given up for lost may come after later ones."""
+
+
+class SqliteGenerations:
+    """Keeps the promises of `src.dao.Generations` by transaction."""
+
+    def __init__(self, file: SqliteFile) -> None:
+        self._file = file
+
+    async def begin(
+        self, generation: NewGeneration, lease: Lease, bounds: Bounds
+    ) -> GenerationRecord:
+        return await self._file.write_for_client(
+            lambda connection: _begin(connection, generation, lease, bounds)
+        )
+
+    async def get(self, generation_id: UUID, user_id: UUID | None = None) -> GenerationRecord:
+        return await self._file.read_for_client(
+            lambda connection: _get(connection, generation_id, user_id)
+        )
+
+    async def parts(
+        self, generation_id: UUID, after: int = 0, user_id: UUID | None = None
+    ) -> list[PlannedPart]:
+        # Not in the clients' queue: who has taken a generation over needs them.
+        rows = await self._file.read(
+            lambda connection: connection.execute(
+                "select kind, part from generation_events join generations using (generation_id)"
+                " where generation_id = :id and number > :after"
+                " and (:user_id is null or user_id = :user_id) order by number",
+                {
+                    "id": str(generation_id),
+                    "after": after,
+                    "user_id": user_id and str(user_id),
+                },
+            ).fetchall()
+        )
+        return [part_of(row["kind"], json.loads(row["part"])) for row in rows]
+
+    async def claim(self, lease: Lease) -> GenerationRecord | None:
+        row = await self._file.write(
+            lambda connection: connection.execute(_CLAIM, _claimed_by(lease)).fetchone()
+        )
+        return row and _record_of(row)
+
+    async def record_progress(self, lease: Lease, progress: Progress) -> None:
+        await self._file.write(lambda connection: _record(connection, lease, progress))
+
+    async def release(self, lease_id: UUID) -> None:
+        await self._change(
+            "lease_until = :now, lease_id = :nobody",
+            "lease_id = :id",
+            id=str(lease_id),
+            nobody=str(uuid4()),
+        )
+
+    async def fail(self, lease_id: UUID, problem: str) -> None:
+        await self._change(
+            "finished_at = :now, problem = :problem",
+            "lease_id = :id",
+            id=str(lease_id),
+            problem=problem,
+        )
+
+    async def cancel(
+        self, generation_id: UUID, problem: str, user_id: UUID | None = None
+    ) -> GenerationRecord:
+        await self._change(
+            "finished_at = :now, problem = :problem",
+            "generation_id = :id and (:user_id is null or user_id = :user_id)",
+            id=str(generation_id),
+            problem=problem,
+            user_id=user_id and str(user_id),
+        )
+        return await self.get(generation_id, user_id)
+
+    async def sweep(self, problem: str) -> Swept:
+        given_up = await self._change(
+            "finished_at = :now, problem = :problem",
+            "lease_until < :now and resumptions >= :most_resumptions",
+            problem=problem,
+            most_resumptions=MOST_RESUMPTIONS,
+        )
+        await self._file.write(_forget)
+        # A transaction that did not commit leaves no roadmap behind.
+        return Swept(roadmaps=0, generations=given_up)
+
+    async def _change(self, values: str, where: str, **parameters: object) -> int:
+        """Change unfinished generations, and return how many."""
+
+        def change(connection: sqlite3.Connection) -> int:
+            return connection.execute(
+                f"update generations set {values} where finished_at is null and {where}",  # noqa: S608  ours
+                parameters | {"now": now()},
+            ).rowcount
+
+        return await self._file.write(change)
+
+
+def finish(connection: sqlite3.Connection, lease_id: UUID, roadmap: Roadmap) -> GenerationRecord:
+    """Finish the generation of a lease with its roadmap.
+
+    Raises:
+        LeaseLostError: the lease counts no more.
+    """
+    row = connection.execute(
+        "update generations set finished_at = ?, roadmap_id = ?, roadmap = ?"
+        " where lease_id = ? and finished_at is null returning *",
+        (now(), roadmap.roadmap_id, roadmap.model_dump_json(), str(lease_id)),
+    ).fetchone()
+    if row is None:
+        raise LeaseLostError
+    return _record_of(row)
+
+
+def _begin(
+    connection: sqlite3.Connection, generation: NewGeneration, lease: Lease, bounds: Bounds
+) -> GenerationRecord:
+    facts: Mapping[str, object] = _claimed_by(lease) | {
+        "generation_id": str(generation.generation_id),
+        "user_id": str(generation.asker.user_id),
+        "client": generation.asker.client,
+        "reserved_dollars": generation.reserved_dollars,
+        "fingerprint": generation.fingerprint,
+        "key": generation.idempotency_key,
+        "request": generation.request.model_dump_json(),
+        "weeks_total": generation.request.duration_weeks,
+        "a_day_ago": now(-_KEPT_SECONDS),
+    }
+    connection.execute(
+        "update generations set idempotency_key = null"
+        " where user_id = :user_id and idempotency_key = :key"
+        " and finished_at is not null and started_at < :a_day_ago",
+        facts,
+    )
+    known = connection.execute(
+        "select * from generations where user_id = :user_id and case when :key is null"
+        " then fingerprint = :fingerprint and finished_at is null"
+        " else idempotency_key = :key and problem is null end order by started_at limit 1",
+        facts,
+    ).fetchone()
+    if known is None:
+        refuse_over_limits(
+            connection, "generation", generation.asker, generation.reserved_dollars, bounds
+        )
+        known = connection.execute(
+            "insert into generations (generation_id, user_id, client, reserved_dollars,"
+            " fingerprint, idempotency_key, request, weeks_total, started_at, lease_id,"
+            " lease_until) values (:generation_id, :user_id, :client, :reserved_dollars,"
+            " :fingerprint, :key, :request, :weeks_total, :now, :lease_id, :lease_until)"
+            " returning *",
+            facts,
+        ).fetchone()
+    elif known["finished_at"] is None and known["fingerprint"] == generation.fingerprint:
+        claim = {**facts, "generation_id": known["generation_id"]}
+        known = connection.execute(_CLAIM, claim).fetchone() or known
+    return _record_of(known)
+
+
+def _get(
+    connection: sqlite3.Connection, generation_id: UUID, user_id: UUID | None
+) -> GenerationRecord:
+    row = connection.execute(
+        "select * from generations where generation_id = :id"
+        " and (:user_id is null or user_id = :user_id)",
+        {"id": str(generation_id), "user_id": user_id and str(user_id)},
+    ).fetchone()
+    if row is None:
+        raise GenerationNotFoundError
+    return _record_of(row)
+
+
+def _record(connection: sqlite3.Connection, lease: Lease, progress: Progress) -> None:
+    row = connection.execute(
+        "update generations set lease_until = :lease_until,"  # noqa: S608  ours
+        " resumptions = case when :parts > 0 then 0 else resumptions end,"
+        " first_day_seconds = coalesce(first_day_seconds, :first_day_seconds),"
+        " model = case when :calls < calls then model else :model end,"
+        f" {_GROWING},"
+        " cost_dollars = coalesce(max(cost_dollars, :cost_dollars), cost_dollars, :cost_dollars)"
+        " where lease_id = :lease_id and finished_at is null returning generation_id",
+        {
+            **_claimed_by(lease),
+            **progress.usage.model_dump(),
+            "parts": len(progress.parts),
+            "weeks_done": progress.weeks_done,
+            "first_day_seconds": progress.first_day_seconds,
+        },
+    ).fetchone()
+    if row is None:
+        raise LeaseLostError
+    connection.executemany(
+        "insert or ignore into generation_events values (?, ?, ?, ?, ?)",
+        (
+            (row["generation_id"], number, kind_of(part), part.model_dump_json(), now())
+            for number, part in enumerate(progress.parts, start=progress.first_number)
+        ),
+    )
+
+
+def _forget(connection: sqlite3.Connection) -> None:
+    ids = connection.execute(
+        "update generations set request = null, roadmap = null, idempotency_key = null"
+        " where request is not null and finished_at < ? returning generation_id",
+        (now(-_KEPT_SECONDS),),
+    ).fetchall()
+    connection.executemany("delete from generation_events where generation_id = ?", ids)
+    # Nothing counts for longer than a day; a month is for the operator.
+    a_month_ago = now(-31 * DAY_SECONDS)
+    connection.execute(
+        "delete from generations where started_at < ? and finished_at is not null", (a_month_ago,)
+    )
+    connection.execute("delete from questions where started_at < ?", (a_month_ago,))
+
+
+def _claimed_by(lease: Lease) -> dict[str, object]:
+    return {
+        "lease_id": str(lease.lease_id),
+        "lease_until": now(lease.seconds),
+        "now": now(),
+        "most_resumptions": MOST_RESUMPTIONS,
+        "generation_id": None,
+    }
+
+
+def _record_of(row: sqlite3.Row) -> GenerationRecord:
+    values = dict(row)
+    for column in ("request", "roadmap"):
+        values[column] = values[column] and json.loads(values[column])
+    return GenerationRecord.model_validate(values)

@@ -1,0 +1,111 @@
+"""The ledger in the embedded file: what counts towards the limits, and the questions in it."""
+
+import sqlite3
+from datetime import UTC, datetime
+from uuid import UUID
+
+from src.dao.sqlite.file import SqliteFile, now
+from src.domain.errors import LimitReachedError
+from src.domain.models import ModelUsage
+from src.domain.quotas import (
+    ADDRESS_BUDGET_POLICY,
+    BUDGET_POLICY,
+    DAY_SECONDS,
+    Asker,
+    Bounds,
+    Entry,
+    NewQuestion,
+)
+
+
+class SqliteQuestions:
+    """Keeps the promises of `src.dao.Questions` by transaction."""
+
+    def __init__(self, file: SqliteFile) -> None:
+        self._file = file
+
+    async def begin(self, question: NewQuestion, bounds: Bounds) -> None:
+        def enter(connection: sqlite3.Connection) -> None:
+            refuse_over_limits(
+                connection, "question", question.asker, question.reserved_dollars, bounds
+            )
+            connection.execute(
+                "insert into questions (question_id, user_id, client, reserved_dollars, started_at)"
+                " values (?, ?, ?, ?, ?)",
+                (
+                    str(question.question_id),
+                    str(question.asker.user_id),
+                    question.asker.client,
+                    question.reserved_dollars,
+                    now(),
+                ),
+            )
+
+        await self._file.write_for_client(enter)
+
+    async def finish(self, question_id: UUID, usage: ModelUsage) -> None:
+        await self._file.write(
+            lambda connection: connection.execute(
+                "update questions set finished_at = :now, model = :model, calls = :calls,"
+                " priced_calls = :priced_calls, retries = :retries, prompt_tokens = :prompt_tokens,"
+                " completion_tokens = :completion_tokens, cost_dollars = :cost_dollars"
+                " where question_id = :id",
+                {"now": now(), "id": str(question_id), **usage.model_dump()},
+            )
+        )
+
+
+def refuse_over_limits(
+    connection: sqlite3.Connection,
+    entry: Entry,
+    asker: Asker,
+    reserved_dollars: float,
+    bounds: Bounds,
+) -> None:
+    """Check that there is room for one more entry, inside the transaction that writes it.
+
+    Raises:
+        LimitReachedError: there is none.
+    """
+    for limit in bounds.limits:
+        window = limit.window_seconds
+        # The entry after which there is no room for one more.
+        who = "user_id" if limit.scope == "user" else "client"
+        counted = "finished_at is null" if window is None else "started_at > :earliest"
+        row = connection.execute(
+            f"select started_at from ledger where {who} = :who and {counted}"  # noqa: S608  ours
+            " and entry = :entry order by started_at desc limit 1 offset :most - 1",
+            {
+                "entry": entry,
+                "who": str(asker.user_id) if limit.scope == "user" else asker.client,
+                "earliest": now(-(window or 0)),
+                "most": limit.most,
+            },
+        ).fetchone()
+        if row is not None:
+            raise LimitReachedError(
+                limit.policy,
+                most=limit.most,
+                window_seconds=window,
+                retry_after=window and window - _seconds_since(row["started_at"]),
+            )
+    if reserved_dollars > 0:
+        for policy, most, client in (
+            (BUDGET_POLICY, bounds.budget_dollars, None),
+            (ADDRESS_BUDGET_POLICY, bounds.address_budget_dollars, asker.client),
+        ):
+            spent, first = connection.execute(
+                "select total(dollars), min(started_at) filter (where dollars > 0) from ledger"
+                " where started_at > ? and client = coalesce(?, client)",
+                (now(-DAY_SECONDS), client),
+            ).fetchone()
+            if spent + reserved_dollars > most:
+                raise LimitReachedError(
+                    policy,
+                    window_seconds=DAY_SECONDS,
+                    retry_after=DAY_SECONDS - (_seconds_since(first) if first else 0),
+                )
+
+
+def _seconds_since(moment: str) -> float:
+    return (datetime.now(UTC) - datetime.fromisoformat(moment)).total_seconds()

@@ -1,0 +1,179 @@
+"""PostgREST through the Supabase client: bounded waits and retries, its errors translated."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol, Self, TypeVar
+
+import httpx
+import stamina
+from postgrest import APIError
+from pydantic import TypeAdapter, ValidationError
+from supabase import AsyncClient, AsyncClientOptions, acreate_client
+
+from src.dao.bounded_queue import BoundedQueue
+from src.domain.errors import (
+    LimitReachedError,
+    MomentumError,
+    StoreConflictError,
+    StoreError,
+    StoreMisconfiguredError,
+    StoreTooSlowError,
+    StoreUnavailableError,
+)
+
+POOL_SIZE = 20
+"""Connections of one process; PostgREST's own pool on a small project has about as many."""
+
+ATTEMPTS = 3
+"""How often a request is sent that may be sent twice."""
+
+IDEMPOTENT_WRITE = (StoreUnavailableError, StoreTooSlowError)
+"""What to retry where doing it twice is doing it once: a lost answer is asked for again."""
+
+_OVER_A_LIMIT = "PT429"
+"""What our functions raise; PostgREST makes a status 429 of it."""
+
+T = TypeVar("T")
+
+
+class _Query(Protocol):
+    async def execute(self) -> Any: ...  # noqa: ANN401  the client's builders share no base
+
+
+class PostgrestClient:
+    """One process's way to its Supabase project."""
+
+    def __init__(
+        self, client: AsyncClient, http: httpx.AsyncClient, timeout: float, queue_size: int
+    ) -> None:
+        self.table = client.table
+        self.rpc = client.rpc
+        self._http = http
+        self._timeout = timeout
+        self._queue = BoundedQueue(POOL_SIZE + queue_size)
+
+    @classmethod
+    async def open(
+        cls,
+        url: str,
+        service_key: str,
+        *,
+        timeout: float,  # noqa: ASYNC109  bounds later requests, not this call
+        queue_size: int,
+    ) -> Self:
+        """Build the client; nothing is sent yet.
+
+        `timeout` is in seconds, per request. At most `queue_size` of those that clients wait for
+        wait themselves, for a connection.
+        """
+        http = httpx.AsyncClient(
+            http2=False,
+            timeout=timeout,
+            limits=httpx.Limits(max_connections=POOL_SIZE, max_keepalive_connections=POOL_SIZE),
+        )
+        options = AsyncClientOptions(
+            httpx_client=http,
+            auto_refresh_token=False,
+            persist_session=False,
+            postgrest_client_retry=False,  # ours is bounded in time and has jitter
+        )
+        return cls(await acreate_client(url, service_key, options), http, timeout, queue_size)
+
+    async def read(self, query: _Query) -> Any:  # noqa: ANN401  the client's answer is untyped
+        """Send a query that changes nothing."""
+        return await self.execute_for_client(query, retry_on=(StoreUnavailableError,))
+
+    async def execute_for_client(
+        self,
+        query: _Query,
+        *,
+        retry_on: tuple[type[StoreError], ...] = (),
+        expected: type = list,
+    ) -> Any:  # noqa: ANN401  the client's answer is untyped
+        """Send a query for which a client waits: `execute`, unless too many do already."""
+        with self._queue.place():
+            return await self.execute(query, retry_on=retry_on, expected=expected)
+
+    async def execute(
+        self,
+        query: _Query,
+        *,
+        retry_on: tuple[type[StoreError], ...] = (),
+        expected: type = list,
+    ) -> Any:  # noqa: ANN401  the client's answer is untyped
+        """Send a query and return the client's answer, its `data` of the expected type.
+
+        `retry_on` is for what may be done twice without harm.
+        """
+        retries = stamina.retry_context(
+            on=retry_on,
+            attempts=ATTEMPTS,
+            timeout=ATTEMPTS * self._timeout,
+            wait_initial=0.1,
+            wait_max=2.0,
+            wait_jitter=0.2,
+        )
+        async for attempt in retries:
+            with attempt, _translated_errors():
+                # httpx bounds each read; this bounds the whole of it.
+                async with asyncio.timeout(self._timeout):
+                    answer = await query.execute()
+                rows = answer.data if isinstance(answer.data, list) else []
+                if not isinstance(answer.data, expected) or any(
+                    not isinstance(row, dict) for row in rows
+                ):
+                    raise StoreUnavailableError("the answer is not PostgREST's")
+        return answer
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+
+def fitting(adapter: TypeAdapter[T], rows: object) -> T:
+    """Return rows as the values that they stand for.
+
+    Raises:
+        StoreMisconfiguredError: they are of another shape.
+    """
+    try:
+        return adapter.validate_python(rows)
+    except ValidationError as error:
+        # Without the error's text: it quotes what learners wrote.
+        raise StoreMisconfiguredError(f"{error.error_count()} values do not fit") from None
+
+
+@contextmanager
+def _translated_errors() -> Iterator[None]:
+    """Turn everything that the client raises into a `StoreError`."""
+    try:
+        yield
+    except APIError as error:
+        if error.code == _OVER_A_LIMIT:
+            raise LimitReachedError(**json.loads(error.details or "{}")) from None
+        # The code alone: messages and details quote rows.
+        raise _kind_of(error)(f"PostgREST answered {error.code}") from error
+    except (TimeoutError, httpx.TimeoutException) as error:
+        raise StoreTooSlowError(type(error).__name__) from error
+    except MomentumError:
+        raise
+    except Exception as error:
+        # The transport's own errors, and what an answer that is no answer does to the client.
+        raise StoreUnavailableError(type(error).__name__) from error
+
+
+def _kind_of(error: APIError) -> type[StoreError]:
+    """Return what an error's code means: a SQLSTATE, PostgREST's own, or an HTTP status."""
+    code = error.code or ""
+    if error.code is None and error.message is None:
+        return StoreMisconfiguredError  # PostgREST says `{}` of a write to an unknown table
+    if code in {"57014", "PGRST003", "504"}:
+        return StoreTooSlowError
+    if code.startswith("23"):  # integrity constraints
+        return StoreConflictError
+    # Rights (42501), roles (22023), tables, columns; PostgREST's schema cache and its tokens.
+    if code.startswith(("42", "PGRST2", "PGRST3")) or code in {"22023", "401", "403", "404"}:
+        return StoreMisconfiguredError
+    return StoreUnavailableError

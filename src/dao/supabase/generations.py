@@ -1,0 +1,173 @@
+"""The record of generations in Supabase: one SQL function, or one filtered update, per step."""
+
+from typing import Any
+from uuid import UUID, uuid4
+
+from pydantic import TypeAdapter
+
+from src.dao.planned_parts import part_of
+from src.dao.supabase.client import IDEMPOTENT_WRITE, PostgrestClient, fitting
+from src.domain.errors import GenerationNotFoundError, LeaseLostError, StoreUnavailableError
+from src.domain.generation import (
+    MOST_RESUMPTIONS,
+    GenerationRecord,
+    Lease,
+    NewGeneration,
+    PlannedPart,
+    Progress,
+    Swept,
+    kind_of,
+)
+from src.domain.quotas import Bounds
+
+PARTS_PER_REQUEST = 100
+"""A day is about 1 KB, a week 7 KB; a year's plan has 417 parts."""
+
+_RECORDS = TypeAdapter(list[GenerationRecord])
+_SWEPT = TypeAdapter(list[Swept])
+
+
+class SupabaseGenerations:
+    """Keeps the promises of `src.dao.Generations`.
+
+    Every step may be done twice without harm, so one whose answer is lost is done again.
+    """
+
+    def __init__(self, client: PostgrestClient) -> None:
+        self._client = client
+
+    async def begin(
+        self, generation: NewGeneration, lease: Lease, bounds: Bounds
+    ) -> GenerationRecord:
+        query = self._client.rpc(
+            "begin_generation",
+            {
+                "p_generation_id": str(generation.generation_id),
+                "p_user_id": str(generation.asker.user_id),
+                "p_client": generation.asker.client,
+                "p_fingerprint": generation.fingerprint,
+                "p_idempotency_key": generation.idempotency_key,
+                "p_request": generation.request.model_dump(mode="json"),
+                "p_lease_id": str(lease.lease_id),
+                "p_lease_seconds": lease.seconds,
+                "p_most_resumptions": MOST_RESUMPTIONS,
+                "p_reserved_dollars": generation.reserved_dollars,
+                "p_bounds": bounds.model_dump(mode="json"),
+            },
+        )
+        answer = await self._client.execute_for_client(query, retry_on=IDEMPOTENT_WRITE)
+        (record,) = fitting(_RECORDS, answer.data)
+        return record
+
+    async def get(self, generation_id: UUID, user_id: UUID | None = None) -> GenerationRecord:
+        query = self._client.table("generations").select("*")
+        query = query.eq("generation_id", str(generation_id))
+        if user_id is not None:
+            query = query.eq("user_id", str(user_id))
+        records = fitting(_RECORDS, (await self._client.read(query)).data)
+        if not records:
+            raise GenerationNotFoundError
+        return records[0]
+
+    async def parts(
+        self, generation_id: UUID, after: int = 0, user_id: UUID | None = None
+    ) -> list[PlannedPart]:
+        parts: list[PlannedPart] = []
+        while True:
+            query = (
+                self._client.table("generation_events")
+                .select("kind,part,generations!inner()")
+                .eq("generation_id", str(generation_id))
+                .gt("number", after + len(parts))
+                .order("number")
+                .limit(PARTS_PER_REQUEST)
+            )
+            if user_id is not None:
+                query = query.eq("generations.user_id", str(user_id))
+            # Not in the clients' queue: who has taken a generation over needs them.
+            page = (await self._client.execute(query, retry_on=(StoreUnavailableError,))).data
+            parts += (part_of(row["kind"], row["part"]) for row in page)
+            if len(page) < PARTS_PER_REQUEST:
+                return parts
+
+    async def claim(self, lease: Lease) -> GenerationRecord | None:
+        # Not done again: what the first try took would be lost until its lease ends.
+        answer = await self._client.execute(
+            self._client.rpc(
+                "claim_generation",
+                {
+                    "p_lease_id": str(lease.lease_id),
+                    "p_lease_seconds": lease.seconds,
+                    "p_most_resumptions": MOST_RESUMPTIONS,
+                },
+            )
+        )
+        records = fitting(_RECORDS, answer.data)
+        return records[0] if records else None
+
+    async def record_progress(self, lease: Lease, progress: Progress) -> None:
+        numbered = [
+            {"number": number, "kind": kind_of(part), "part": part.model_dump(mode="json")}
+            for number, part in enumerate(progress.parts, start=progress.first_number)
+        ]
+        for start in range(0, len(numbered) or 1, PARTS_PER_REQUEST):
+            query = self._client.rpc(
+                "record_progress",
+                {
+                    "p_lease_id": str(lease.lease_id),
+                    "p_lease_seconds": lease.seconds,
+                    "p_parts": numbered[start : start + PARTS_PER_REQUEST],
+                    "p_weeks_done": progress.weeks_done,
+                    "p_usage": progress.usage.model_dump(mode="json"),
+                    "p_first_day_seconds": progress.first_day_seconds,
+                },
+            )
+            answer = await self._client.execute(query, retry_on=IDEMPOTENT_WRITE, expected=bool)
+            if not answer.data:
+                raise LeaseLostError
+
+    async def release(self, lease_id: UUID) -> None:
+        # Nor does the lease count any more: a report that comes late must not make it run again.
+        await self._change({"lease_until": "now", "lease_id": str(uuid4())}, "lease_id", lease_id)
+
+    async def fail(self, lease_id: UUID, problem: str) -> None:
+        await self._change({"finished_at": "now", "problem": problem}, "lease_id", lease_id)
+
+    async def cancel(
+        self, generation_id: UUID, problem: str, user_id: UUID | None = None
+    ) -> GenerationRecord:
+        ended = {"finished_at": "now", "problem": problem}
+        records = await self._change(ended, "generation_id", generation_id, user_id)
+        return records[0] if records else await self.get(generation_id, user_id)
+
+    async def publish(self, lease_id: UUID, roadmap_id: int) -> GenerationRecord:
+        """Publish a roadmap that was written under a lease, and finish its generation.
+
+        Raises:
+            LeaseLostError: the lease counts no more, or the roadmap was swept.
+        """
+        query = self._client.rpc(
+            "publish_roadmap", {"p_lease_id": str(lease_id), "p_roadmap_id": roadmap_id}
+        )
+        answer = await self._client.execute(query, retry_on=IDEMPOTENT_WRITE)
+        records = fitting(_RECORDS, answer.data)
+        if not records:
+            raise LeaseLostError
+        return records[0]
+
+    async def sweep(self, problem: str) -> Swept:
+        query = self._client.rpc(
+            "sweep_generations", {"p_most_resumptions": MOST_RESUMPTIONS, "p_problem": problem}
+        )
+        return fitting(_SWEPT, (await self._client.execute(query)).data)[0]
+
+    async def _change(
+        self, values: dict[str, Any], column: str, value: UUID, user_id: UUID | None = None
+    ) -> list[GenerationRecord]:
+        """Change the unfinished generation of this id or lease, and return it."""
+        query = self._client.table("generations").update(values).eq(column, str(value))
+        query = query.is_("finished_at", "null")
+        if user_id is not None:
+            query = query.eq("user_id", str(user_id))
+        answer = await self._client.execute(query, retry_on=IDEMPOTENT_WRITE)
+        return fitting(_RECORDS, answer.data)

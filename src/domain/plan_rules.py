@@ -1,0 +1,114 @@
+"""The rules that every plan keeps, whoever made it."""
+
+import unicodedata
+from collections.abc import Iterator
+
+from src.domain.models import (
+    DAYS_PER_WEEK,
+    MAX_TASK_LENGTH,
+    MAX_WEEKLY_GOAL_LENGTH,
+    Level,
+    Outline,
+    PlannedDay,
+    PlannedWeek,
+    PlanRequest,
+)
+
+TASKS_PER_DAY: dict[Level, tuple[int, int]] = {
+    "beginner": (2, 3),
+    "intermediate": (3, 5),
+    "advanced": (4, 6),
+}
+"""The fewest and the most tasks of a day, by level (a rule of the product)."""
+
+MAX_FOCUS_TOPICS = 6
+MAX_FOCUS_LENGTH = 120
+"""A week's focus topics only guide its planning: a few words each."""
+
+LONG_DAY_HOURS = 4.0
+"""Daily hours from which on a day holds the most tasks of its level."""
+
+
+def tasks_for_day(level: Level, daily_hours: float) -> int:
+    """Return how many tasks suit a day: the level's fewest up to an hour, its most from four."""
+    fewest, most = TASKS_PER_DAY[level]
+    share = min(max((daily_hours - 1) / (LONG_DAY_HOURS - 1), 0), 1)
+    return fewest + round(share * (most - fewest))
+
+
+def same_text_key(text: str) -> str:
+    """Return what two texts share when a reader would call them the same."""
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split()).rstrip(".!")
+
+
+def outline_violations(outline: Outline, request: PlanRequest) -> list[str]:
+    """Return what is wrong with an outline, a sentence each; empty when it is valid."""
+    expected = list(range(1, request.duration_weeks + 1))
+    violations = []
+    if [week.week_number for week in outline.weeks] != expected:
+        violations.append(f"The weeks must be numbered 1 to {request.duration_weeks}, in order.")
+    for week in outline.weeks:
+        violations += _text_violations(
+            week.goal, MAX_WEEKLY_GOAL_LENGTH, f"The goal of week {week.week_number}"
+        )
+        if len(week.focus) > MAX_FOCUS_TOPICS:
+            violations.append(f"Week {week.week_number} has over {MAX_FOCUS_TOPICS} focus topics.")
+        for topic in week.focus[:MAX_FOCUS_TOPICS]:
+            violations += _text_violations(
+                topic, MAX_FOCUS_LENGTH, f"A focus topic of week {week.week_number}"
+            )
+    goals = [same_text_key(week.goal) for week in outline.weeks]
+    if len(set(goals)) < len(goals):
+        violations.append("Every week needs a goal of its own; some goals repeat.")
+    return violations
+
+
+def week_violations(
+    week: PlannedWeek,
+    week_number: int,
+    request: PlanRequest,
+    taken: frozenset[str] = frozenset(),
+) -> list[str]:
+    """Return what is wrong with the week of this number, a sentence each; empty when it is valid.
+
+    `taken` holds the `same_text_key` of every task of the weeks before.
+    """
+    violations = []
+    if week.week_number != week_number:
+        violations.append(f"The week's number must be {week_number}.")
+    if [day.day_number for day in week.days] != list(range(1, DAYS_PER_WEEK + 1)):
+        violations.append(f"The days must be numbered 1 to {DAYS_PER_WEEK}, in order.")
+    seen = set(taken)
+    for day in week.days:
+        violations += day_violations(day, request)
+        for position, task in enumerate(day.tasks, start=1):
+            key = same_text_key(task.text)
+            if key in seen:
+                violations.append(
+                    f"Task {position} of day {day.day_number} repeats an earlier task."
+                )
+            seen.add(key)
+    return violations
+
+
+def day_violations(day: PlannedDay, request: PlanRequest) -> list[str]:
+    """Return what is wrong with a day in itself, a sentence each; empty when it is valid."""
+    fewest, most = TASKS_PER_DAY[request.level]
+    violations = []
+    if not fewest <= len(day.tasks) <= most:
+        violations.append(
+            f"Day {day.day_number} has {len(day.tasks)} tasks; it needs {fewest} to {most}."
+        )
+    for position, task in enumerate(day.tasks, start=1):
+        name = f"Task {position} of day {day.day_number}"
+        violations += _text_violations(task.text, MAX_TASK_LENGTH, name)
+    return violations
+
+
+def _text_violations(text: str, longest: int, name: str) -> Iterator[str]:
+    if not text.strip():
+        yield f"{name} is empty."
+    if len(text) > longest:
+        yield f"{name} is longer than {longest} characters."
+    if any(unicodedata.category(character) in {"Cc", "Cs"} for character in text):
+        yield f"{name} must be one line of plain text."

@@ -1,0 +1,235 @@
+"""Reads what a model answered: as it arrives, with what is unambiguous set right."""
+
+import asyncio
+import json
+import re
+from contextlib import suppress
+from typing import Annotated, TypeVar
+
+import json_repair
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic_core import from_json
+
+from src.domain.errors import ModelOutputError
+from src.domain.models import Category, Effort
+from src.llm.openrouter import prompts
+from src.llm.openrouter.plain_text import LONGEST_MARKUP, WIDE, without_markup
+from src.llm.openrouter.quotations import Quotations
+
+CATEGORY_SYNONYMS = {
+    "read": "reading",
+    "study": "reading",
+    "theory": "reading",
+    "watching": "reading",
+    "code": "coding",
+    "programming": "coding",
+    "building": "coding",
+    "project": "coding",
+    "review": "revision",
+    "reviewing": "revision",
+    "revise": "revision",
+    "recap": "revision",
+    "exercise": "practice",
+    "exercises": "practice",
+    "practise": "practice",
+    "practising": "practice",
+    "practicing": "practice",
+}
+EFFORT_SYNONYMS = {
+    "easy": "light",
+    "low": "light",
+    "small": "light",
+    "moderate": "medium",
+    "normal": "medium",
+    "average": "medium",
+    "hard": "deep",
+    "high": "deep",
+    "heavy": "deep",
+    "intense": "deep",
+}
+
+
+class Answer(BaseModel):
+    """A part of a model's answer."""
+
+    # `strict` schemas must be closed; an extra that comes all the same does no harm.
+    model_config = ConfigDict(extra="ignore", json_schema_extra={"additionalProperties": False})
+
+
+A = TypeVar("A", bound=Answer)
+
+
+def _synonym(synonyms: dict[str, str]) -> BeforeValidator:
+    def known(value: object) -> object:
+        word = value.strip().lower() if isinstance(value, str) else value
+        return synonyms.get(word, word) if isinstance(word, str) else word
+
+    return BeforeValidator(known)
+
+
+class WeekGoal(Answer):
+    """An outline's entry."""
+
+    week_number: int
+    goal: str
+    focus: list[str]
+
+
+class OutlineAnswer(Answer):
+    """An outline: the goals of the weeks, in order."""
+
+    weeks: list[WeekGoal]
+
+
+class TaskAnswer(Answer):
+    """A task."""
+
+    text: str
+    effort: Annotated[Effort, _synonym(EFFORT_SYNONYMS)]
+    category: Annotated[Category, _synonym(CATEGORY_SYNONYMS)]
+
+
+class DayAnswer(Answer):
+    """A day with its tasks, in order."""
+
+    day_number: int
+    tasks: list[TaskAnswer]
+
+
+class WeekAnswer(Answer):
+    """Days of one week."""
+
+    week_number: int
+    days: list[DayAnswer]
+
+
+class TasksAnswer(Answer):
+    """Tasks that replace others."""
+
+    tasks: list[TaskAnswer]
+
+
+class ItemReader:
+    """Reads the items of the one list that a streamed JSON object holds, each when it is complete.
+
+    `key` is the list's name. Items come as parsed JSON, unvalidated.
+    """
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+        self.text = ""
+        self._told = 0
+
+    def feed(self, piece: str) -> list[object]:
+        """Take a piece of the text and return the items that it completed."""
+        self.text += piece
+        if "}" not in piece:
+            return []
+        # Closed after its last brace, the text parses just when that brace ended an item, or all.
+        start, end = self.text.find("{"), self.text.rfind("}") + 1
+        for closing in ("]}", ""):
+            with suppress(ValueError):
+                return self._new_items(from_json(self.text[start:end] + closing))
+        return []
+
+    async def finish(self) -> list[object]:
+        """Return the items that were not told before, now that the text is at its end.
+
+        Raises:
+            ModelOutputError: the text holds no such list, even after repairs.
+        """
+        try:
+            parsed = json.loads(self.text)
+        except (ValueError, RecursionError):
+            # Takes off fences and prose, and mends commas; what it guessed is validated like the
+            # rest. In a thread, since it takes seconds on the worst of texts.
+            try:
+                parsed = await asyncio.to_thread(json_repair.loads, self.text)
+            except RecursionError:
+                parsed = None
+        items = self._new_items(parsed)
+        if not self._told:
+            raise ModelOutputError(f"the answer is no JSON object with `{self._key}`")
+        return items
+
+    def _new_items(self, parsed: object) -> list[object]:
+        # The bare list is as good as the object around it.
+        items = parsed.get(self._key) if isinstance(parsed, dict) else parsed
+        if not isinstance(items, list):
+            return []
+        told, self._told = self._told, max(self._told, len(items))
+        return items[told:]
+
+
+def fitted(item: object, model: type[A]) -> A:
+    """Return an item of an answer as a value.
+
+    Raises:
+        ModelOutputError: it does not fit; the message names each fault without its value.
+    """
+    try:
+        return model.model_validate(item)
+    except ValidationError as error:
+        faults = (
+            f"{'.'.join(map(str, fault['loc'])) or 'The item'}: {fault['msg']}"
+            for fault in error.errors(include_input=False, include_url=False)
+        )
+        raise ModelOutputError("; ".join(faults)) from None
+
+
+LONGEST_LINE = 2_000
+"""Characters of a goal, topic or task as it comes; a longer one is refused unread."""
+
+_BULLET = re.compile(r"^(?:#+|[-*+•])\s+")
+_BOUNDARY = rf"(?:[^\S\r]|[{WIDE}])"
+_SOME_BOUNDARY = re.compile(_BOUNDARY)
+_TO_LAST_BOUNDARY = re.compile(rf".*{_BOUNDARY}", re.DOTALL)
+_MARKUP = re.compile(
+    rf"!?\[[^\]\n]{{0,{LONGEST_MARKUP}}}(?:\]\([^)\n]{{0,{LONGEST_MARKUP}}}(?:\)|\Z)|\]?\Z)"
+    rf"|<[A-Za-z/!?|][^<>\n]{{0,{LONGEST_MARKUP}}}(?:>|\Z)"
+    rf"|(\*\*|~~|`{{1,3}})(?=\S|\Z).{{0,{LONGEST_MARKUP}}}?(?:\1|\Z)"
+)
+"""What `without_markup` takes out and may hold blanks, also where its end is still to come."""
+
+_PLANNER_RULES = Quotations(*prompts.ALL_PLANNER_RULES)
+
+
+def plain_line(text: str) -> str:
+    """Return a text of a plan as one plain line: no link, no tag, no markdown, no line break.
+
+    Raises:
+        ModelOutputError: it is beyond any length, or recites the rules that it was asked by.
+    """
+    if len(text) > LONGEST_LINE:
+        raise ModelOutputError(f"A text is longer than {LONGEST_LINE} characters.")
+    line = _BULLET.sub("", " ".join(without_markup(text).split()))
+    if _PLANNER_RULES.found_in(line):
+        raise ModelOutputError("A text recites these rules instead of keeping them.")
+    return line
+
+
+class PlainProse:
+    """Takes links and markup out of prose that arrives in pieces."""
+
+    def __init__(self) -> None:
+        self._held = ""
+
+    def feed(self, piece: str) -> str:
+        """Take a piece and return the plain text that no later piece can change; may be empty."""
+        self._held += piece
+        if not _SOME_BOUNDARY.search(piece):
+            return ""
+        end = self._last_boundary(len(self._held))
+        for markup in reversed(list(_MARKUP.finditer(self._held))):
+            if markup.start() < end <= markup.end():
+                end = self._last_boundary(markup.start())
+        ready, self._held = self._held[:end], self._held[end:]
+        return without_markup(ready)
+
+    def finish(self) -> str:
+        """Return the rest."""
+        return without_markup(self._held)
+
+    def _last_boundary(self, before: int) -> int:
+        boundary = _TO_LAST_BOUNDARY.match(self._held, 0, before)
+        return boundary.end() if boundary else 0

@@ -1,0 +1,177 @@
+"""The assistant over a language model: the roadmap within a budget, and a question about it."""
+
+import re
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from contextlib import aclosing
+from itertools import groupby, islice
+from operator import itemgetter
+from typing import Any
+from urllib.parse import urlsplit
+
+from src.domain.errors import ModelOutputError
+from src.domain.models import (
+    MAX_GOAL_LENGTH,
+    MAX_TASK_LENGTH,
+    MAX_WEEKS,
+    AssistantAnswer,
+    ModelUsage,
+    Source,
+    Task,
+)
+from src.llm import AssistantContext
+from src.llm.openrouter import prompts
+from src.llm.openrouter.answers import PlainProse
+from src.llm.openrouter.client import Messages, Meter, OpenRouterClient
+from src.llm.openrouter.plain_text import visible, without_markup
+from src.llm.openrouter.quotations import QuotationGuard, Quotations, QuotedError
+
+CONTEXT_TOKENS = 6_000
+"""What the roadmap may take of a prompt, whatever its size: every week by its goal and counts, and
+tasks in full from the first open one on, as many as fit."""
+
+TOKEN_CHARACTERS = 4
+"""About right for English; other scripts take more tokens, within what any model holds."""
+
+SHOWN_GOAL_LENGTH = 150
+"""How much of a week's goal is told; rows that older code wrote know no bound."""
+
+WORD_LENGTH = 40
+
+RETRIES = 5
+
+MAX_ANSWER_TOKENS = 2_000
+
+MAX_ANSWER_LENGTH = 8_000
+"""In characters; what goes on longer is cut, with an ellipsis."""
+
+MAX_SOURCES = 10
+MAX_TITLE_LENGTH = 200
+
+DECLINED = (
+    "I keep my instructions to myself. Ask me about this roadmap: I can explain its topics, "
+    "suggest how to practise them, or say what comes next."
+)
+"""What an answer ends with where it began to recite the rules. Not asked for again: whoever makes
+a model recite would make it recite each time, at our cost."""
+
+_RULES = Quotations(prompts.ASSISTANT_RULES)
+_WEB_ADDRESS = re.compile(r"https?://[!-~]{1,2000}", re.IGNORECASE)
+
+
+class OpenRouterAssistant:
+    """Answers through OpenRouter."""
+
+    def __init__(self, client: OpenRouterClient, *, web_search: bool = False) -> None:
+        """With `web_search`, OpenRouter looks pages up, at extra cost, and cites them."""
+        self._client = client
+        self._extra_body = {"plugins": [{"id": "web"}]} if web_search else None
+
+    async def answer(
+        self, question: str, context: AssistantContext, report: Callable[[ModelUsage], None]
+    ) -> AsyncGenerator[str | AssistantAnswer, None]:
+        messages = prompts.question_messages(_facts(question, context))
+        meter = self._client.meter(RETRIES)
+        try:
+            async for attempt in self._client.attempts(meter):
+                with attempt:
+                    pieces = self._told(messages, meter)
+                    first = await anext(pieces, "")
+                    if not first:
+                        raise ModelOutputError("an answer without a word of text")
+            # From here on a failure cannot be mended unseen: the first words go out.
+            told = [first]
+            async with aclosing(pieces):
+                yield first
+                async for piece in pieces:
+                    told.append(piece)
+                    yield piece
+        finally:
+            report(meter.usage())
+        yield AssistantAnswer(response="".join(told), sources=tuple(_sources(meter.citations)))
+
+    async def close(self) -> None:
+        await self._client.close()
+
+    async def _told(self, messages: Messages, meter: Meter) -> AsyncGenerator[str, None]:
+        """Yield what is told of an answer, none of it empty: no blank first, within its length."""
+        left, begun = MAX_ANSWER_LENGTH - 1, False
+        async with aclosing(self._unquoted(messages, meter)) as pieces:
+            async for piece in pieces:
+                text = piece if begun else piece.lstrip()
+                if len(text) > left:
+                    yield text[:left] + "…"
+                    return
+                if text:
+                    left, begun = left - len(text), True
+                    yield text
+
+    async def _unquoted(self, messages: Messages, meter: Meter) -> AsyncGenerator[str, None]:
+        """Yield an answer as plain text up to where it recites the rules; some may be empty."""
+        prose, guard = PlainProse(), QuotationGuard(_RULES)
+        answer = self._client.stream(
+            messages,
+            shape=None,
+            max_tokens=MAX_ANSWER_TOKENS,
+            meter=meter,
+            extra_body=self._extra_body,
+        )
+        async with aclosing(answer):
+            try:
+                async for piece in answer:
+                    yield guard.feed(prose.feed(piece))
+                yield guard.feed(prose.finish()) + guard.finish()
+            except QuotedError:
+                yield f"\n\n{DECLINED}"
+
+
+def _sources(citations: Mapping[str, str]) -> Iterator[Source]:
+    """Yield the cited pages that a browser can open, with titles of plain text."""
+    for url in islice(filter(_WEB_ADDRESS.fullmatch, citations), MAX_SOURCES):
+        title = " ".join(without_markup(citations[url][:MAX_TITLE_LENGTH]).split())
+        yield Source(title=title or urlsplit(url).netloc, url=url)
+
+
+def _facts(question: str, context: AssistantContext) -> dict[str, Any]:
+    roadmap = context.roadmap
+    facts = {
+        "question": visible(question),
+        "scope": {"week": context.week_number, "day": context.day_number},
+        "roadmap": {
+            "goal": visible(roadmap.description[:MAX_GOAL_LENGTH]),
+            "level": roadmap.level[:WORD_LENGTH],
+            "duration_weeks": roadmap.duration_weeks,
+            "daily_hours": roadmap.daily_hours,
+        },
+        "weeks": _weeks(context.tasks),
+    }
+    left = CONTEXT_TOKENS * TOKEN_CHARACTERS - len(prompts.encoded(facts))
+    return facts | {"tasks": _within(left, context.tasks_in_scope())}
+
+
+def _weeks(tasks: Sequence[Task]) -> list[dict[str, Any]]:
+    grouped = groupby(tasks, key=lambda task: (task.week_number, task.weekly_goal))
+    weeks = []
+    for (number, goal), group in islice(grouped, MAX_WEEKS):
+        done = [task.completed for task in group]
+        shown = visible(goal[:SHOWN_GOAL_LENGTH])
+        weeks.append({"week": number, "goal": shown, "tasks": len(done), "completed": sum(done)})
+    return weeks
+
+
+def _within(characters: int, tasks: list[Task]) -> list[dict[str, Any]]:
+    first_open = next((i for i, task in enumerate(tasks) if not task.completed), 0)
+    told = []
+    for task in tasks[first_open:] + tasks[:first_open]:
+        shown = {
+            "week": task.week_number,
+            "day": task.day_number,
+            "text": visible(task.task_text[:MAX_TASK_LENGTH]),
+            "effort": task.effort[:WORD_LENGTH],
+            "category": task.category[:WORD_LENGTH],
+            "completed": task.completed,
+        }
+        characters -= len(prompts.encoded(shown))
+        if characters < 0:
+            break
+        told.append(shown)
+    return sorted(told, key=itemgetter("week", "day"))

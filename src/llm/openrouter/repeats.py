@@ -1,0 +1,47 @@
+"""Finds tasks that say again what another task of the roadmap says."""
+
+import re
+from collections.abc import Sequence
+
+from rapidfuzz import fuzz, process
+
+from src.domain.plan_rules import same_text_key
+
+NEARLY_THE_SAME = 90
+"""Of 100, by the share of letters that stay when one text is edited into the other. "Write a
+function that adds two numbers" against "… that multiplies two numbers" has 83."""
+
+
+class TaskRegistry:
+    """The texts of a roadmap's accepted tasks."""
+
+    def __init__(self) -> None:
+        # Texts with other numbers are other tasks: chapter 3 is not chapter 4.
+        self._texts_by_numbers: dict[tuple[str, ...], list[str]] = {}
+
+    def repeated(self, texts: Sequence[str]) -> list[int]:
+        """Return which of these texts repeat an accepted one or an earlier one of themselves."""
+        found = []
+        fresh = TaskRegistry()
+        for index, text in enumerate(texts):
+            if self._holds(text) or fresh._holds(text):
+                found.append(index)
+            else:
+                fresh.add([text])
+        return found
+
+    def add(self, texts: Sequence[str]) -> None:
+        """Accept texts."""
+        for text in texts:
+            self._texts_by_numbers.setdefault(_numbers(text), []).append(same_text_key(text))
+
+    def _holds(self, text: str) -> bool:
+        alike = self._texts_by_numbers.get(_numbers(text), [])
+        best = process.extractOne(
+            same_text_key(text), alike, scorer=fuzz.ratio, score_cutoff=NEARLY_THE_SAME
+        )
+        return best is not None
+
+
+def _numbers(text: str) -> tuple[str, ...]:
+    return tuple(re.findall(r"\d+", text))

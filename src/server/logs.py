@@ -1,0 +1,125 @@
+"""How the service logs: a line of text for people, a JSON object a line for Railway.
+
+No line quotes what a request brought, or what a database or a model answered: only our own code
+logs at the level that is set, libraries their warnings; and of an error a line tells its kind and
+its place in the code, not its words.
+"""
+
+import json
+import logging
+import re
+import traceback
+from collections.abc import Iterator
+from logging.config import dictConfig
+from types import TracebackType
+from typing import Any
+
+from src.domain.errors import MomentumError
+from src.web.request_context import request_id
+
+_SERVERS = ("uvicorn", "uvicorn.error", "gunicorn.error", "gunicorn.access")
+"""They tell of starts and ends; at DEBUG also what clients send."""
+
+_SILENT = {
+    "uvicorn.access": "WARNING",  # whole URLs, with the user ids in them; ours are in their place
+    "stamina": "ERROR",  # says that something is retried, but neither what nor why
+    "py.warnings": "ERROR",  # a warning quotes the value that it is about
+}
+
+_ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
+
+
+class _Formatter(logging.Formatter):
+    def formatException(self, ei: _ExcInfo) -> str:  # noqa: N802  as the base class calls it
+        return "\n".join(_told(ei[1], set())) if ei[1] else ""
+
+    def format(self, record: logging.LogRecord) -> str:
+        # Another handler's formatter may have left the error's words here.
+        record.exc_text = None
+        return super().format(record)
+
+
+class _TextFormatter(_Formatter):
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)-7s [%(request_id)s] %(name)s: %(message)s")
+
+    def format(self, record: logging.LogRecord) -> str:
+        record.request_id = request_id()
+        return super().format(record)
+
+
+class _JsonFormatter(_Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "message": record.getMessage(),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
+            "request_id": request_id(),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line)
+
+
+def _told(error: BaseException, told: set[int]) -> Iterator[str]:
+    """Yield an error's place and kind, after those of what led to it.
+
+    Words are for our own errors alone, which are written for the operator.
+    """
+    told.add(id(error))
+    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if cause is not None and id(cause) not in told:
+        yield from _told(cause, told)
+        yield "which led to"
+    yield "Traceback (most recent call last):"
+    yield "".join(traceback.format_tb(error.__traceback__)).rstrip()
+    kind = f"{type(error).__module__}.{type(error).__qualname__}".removeprefix("builtins.")
+    yield f"{kind}: {error}" if isinstance(error, MomentumError) else kind
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from _told(inner, told)
+
+
+class _WithoutQuotations(logging.Filter):
+    """Leaves out what servers and asyncio quote of requests and of objects."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.name == "asyncio":
+            # Arguments and the lines below show objects, with all that their `repr` tells.
+            record.msg, record.args = re.split(r"[(<\n]", record.getMessage())[0], None
+        # uvicorn tells of a refused WebSocket with its whole URL.
+        return not (record.name == "uvicorn.error" and "WebSocket" in str(record.msg))
+
+
+def logging_config(level: str, *, as_json: bool) -> dict[str, Any]:
+    """Return a configuration for `logging.config.dictConfig`.
+
+    Everything goes to standard output: Railway takes standard error for errors.
+    """
+    quiet = max(level, "WARNING", key=logging.getLevelNamesMapping().__getitem__)
+    servers = max(level, "INFO", key=logging.getLevelNamesMapping().__getitem__)
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"line": {"()": _JsonFormatter if as_json else _TextFormatter}},
+        "filters": {"quotations": {"()": _WithoutQuotations}},
+        "handlers": {
+            "stdout": {
+                "class": "logging.StreamHandler",
+                "stream": "ext://sys.stdout",
+                "formatter": "line",
+                "filters": ["quotations"],
+            }
+        },
+        "root": {"level": quiet, "handlers": ["stdout"]},
+        "loggers": {"src": {"level": level}}
+        | {name: {"level": servers, "handlers": [], "propagate": True} for name in _SERVERS}
+        | {name: {"level": least} for name, least in _SILENT.items()},
+    }
+
+
+def configure_logging(level: str, *, as_json: bool) -> None:
+    """Set up logging for this process."""
+    dictConfig(logging_config(level, as_json=as_json))
+    logging.captureWarnings(capture=True)
