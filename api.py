@@ -16,7 +16,7 @@ from src.dao import Store, open_store
 from src.domain.errors import SettingsError, ShuttingDownError
 from src.llm import Assistant, Planner, open_models
 from src.routers import assistant as assistant_router
-from src.routers import generations, health, progress, roadmaps, tasks
+from src.routers import generations, health, roadmaps, tasks
 from src.server.logs import configure_logging
 from src.services.assistant.roadmap_assistant import RoadmapAssistant
 from src.services.generation.recovery import sweep_now_and_then
@@ -111,10 +111,10 @@ def create_app(
     )
     app.openapi = partial(describe, app, token_required=settings.auth_mode == "required")  # type: ignore[method-assign]  # FastAPI's documented way
     # First those of special answers, which leave to the others who does not ask for one.
-    app.include_router(roadmaps.stream_router)
-    app.include_router(roadmaps.async_router)
+    app.include_router(generations.stream_router)
+    app.include_router(generations.async_router)
     app.include_router(assistant_router.stream_router)
-    for module in (health, roadmaps, generations, progress, tasks, assistant_router):
+    for module in (health, roadmaps, generations, tasks, assistant_router):
         app.include_router(module.router)
     install_problem_handlers(app)
     app.add_middleware(
@@ -145,9 +145,9 @@ def create_app(
             "RateLimit",
             "RateLimit-Policy",
             "Retry-After",
-            roadmaps.PLANNER_HEADER,
-            roadmaps.PREFERENCE_HEADER,
-            roadmaps.REPLAYED_HEADER,
+            generations.PLANNER_HEADER,
+            generations.PREFERENCE_HEADER,
+            generations.REPLAYED_HEADER,
             "WWW-Authenticate",
             REQUEST_ID_HEADER,
         ],

@@ -16,7 +16,7 @@ from uuid import UUID
 
 import httpx
 
-from src.domain.models import PlanRequest
+from src.domain.plan import PlanRequest
 from tests.support.plans import roadmap_violations
 from tests.support.service import (
     free_port,

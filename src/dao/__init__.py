@@ -11,8 +11,9 @@ from src.domain.generation import (
     Progress,
     Swept,
 )
-from src.domain.models import ModelUsage, NewRoadmap, Roadmap, Task, WeekTotals
+from src.domain.plan import ModelUsage, NewRoadmap
 from src.domain.quotas import Bounds, NewQuestion
+from src.domain.roadmap import Roadmap, Task, WeekTotals
 from src.settings import Settings
 
 

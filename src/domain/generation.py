@@ -18,19 +18,10 @@ from uuid import UUID, uuid4
 
 from pydantic import Field
 
-from src.domain.models import (
-    DayReady,
-    GenerationFigures,
-    ModelUsage,
-    Outline,
-    PlannedWeek,
-    PlanRequest,
-    Roadmap,
-    SavedRoadmap,
-    UtcTime,
-    Value,
-)
+from src.domain.plan import DayReady, ModelUsage, Outline, PlannedWeek, PlanRequest
 from src.domain.quotas import Asker
+from src.domain.roadmap import GenerationFigures, Roadmap, SavedRoadmap
+from src.domain.vocabulary import UtcTime, Value
 
 MOST_RESUMPTIONS = 10
 """How often in a row a generation is taken over without a single part being added to it."""

@@ -3,16 +3,8 @@
 import unicodedata
 from collections.abc import Iterator
 
-from src.domain.models import (
-    DAYS_PER_WEEK,
-    MAX_TASK_LENGTH,
-    MAX_WEEKLY_GOAL_LENGTH,
-    Level,
-    Outline,
-    PlannedDay,
-    PlannedWeek,
-    PlanRequest,
-)
+from src.domain.plan import Outline, PlannedDay, PlannedWeek, PlanRequest
+from src.domain.vocabulary import DAYS_PER_WEEK, MAX_TASK_LENGTH, MAX_WEEKLY_GOAL_LENGTH, Level
 
 TASKS_PER_DAY: dict[Level, tuple[int, int]] = {
     "beginner": (2, 3),

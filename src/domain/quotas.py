@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 from pydantic import Field
 
-from src.domain.models import Value
+from src.domain.vocabulary import Value
 
 HOUR_SECONDS = 3_600
 DAY_SECONDS = 24 * HOUR_SECONDS

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from src.domain.generation import PlannedPart
-from src.domain.models import AssistantAnswer, ModelUsage, PlanRequest, Roadmap, Task
+from src.domain.plan import ModelUsage, PlanRequest
+from src.domain.roadmap import AssistantAnswer, Roadmap, Task
 from src.settings import Settings
 
 PlanPart: TypeAlias = PlannedPart | ModelUsage
@@ -26,7 +27,8 @@ class Planner(Protocol):
 
         The outline, each day and each week come exactly once, a week after its days; else in any
         order. `known` is what an earlier planning of the same request came to: it counts as
-        yielded, and nothing of it is asked for again. What is yielded satisfies `src.domain.plan_rules`.
+        yielded, and nothing of it is asked for again. What is yielded satisfies
+        `src.domain.plan_rules`.
 
         Now and then, and at last, also after an error, comes the usage so far. Whoever leaves
         early closes the generator, which ends all that is still being asked.

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from src.domain.generation import PlannedPart
-from src.domain.models import DayReady, Outline, PlannedDay, PlannedWeek
+from src.domain.plan import DayReady, Outline, PlannedDay, PlannedWeek
 
 
 class KnownParts:

@@ -15,8 +15,9 @@ from src.domain.errors import (
     ShuttingDownError,
     WeekNotFoundError,
 )
-from src.domain.models import AskAssistant, AssistantAnswer
+from src.domain.roadmap import AssistantAnswer
 from src.routers import examples
+from src.routers.bodies import AskAssistant
 from src.routers.dependencies import (
     Assistant,
     Caller,
@@ -27,8 +28,10 @@ from src.routers.dependencies import (
 )
 from src.routers.examples import answers
 from src.services.assistant.roadmap_assistant import Question
-from src.web.json_bodies import EventStreamRoute, StrictJSONRoute
-from src.web.problems import BODY_STATUSES, MODEL_ERRORS, STORE_ERRORS, error_responses, problem_of
+from src.web.json_bodies import StrictJSONRoute
+from src.web.negotiation import EventStreamRoute
+from src.web.problem_responses import BODY_STATUSES, MODEL_ERRORS, STORE_ERRORS, error_responses
+from src.web.problems import problem_of
 
 _ONE_USER = [Depends(refuse_several_users)]
 

@@ -8,7 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import AfterValidator, StringConstraints
 
 from src.domain.errors import ForbiddenError
-from src.domain.models import DAYS_PER_WEEK, MAX_ID, MAX_WEEKS
+from src.domain.vocabulary import DAYS_PER_WEEK, MAX_ID, MAX_WEEKS
 from src.services.assistant.roadmap_assistant import RoadmapAssistant
 from src.services.generation.roadmap_generator import RoadmapGenerator
 from src.services.roadmaps import ProgressTracker

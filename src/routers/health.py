@@ -2,9 +2,9 @@
 
 from fastapi import APIRouter
 
-from src.domain.models import Health
+from src.routers.bodies import Health
 from src.routers.examples import answers
-from src.web.problems import error_responses
+from src.web.problem_responses import error_responses
 
 router = APIRouter(tags=["health"])
 

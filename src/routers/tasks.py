@@ -5,12 +5,12 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Depends
 
 from src.domain.errors import TaskNotFoundError
-from src.domain.models import Success, TaskUpdate
 from src.routers import examples
+from src.routers.bodies import Success, TaskUpdate
 from src.routers.dependencies import Caller, Progress, UserInQuery, acting_for, refuse_several_users
 from src.routers.examples import answers
 from src.web.json_bodies import StrictJSONRoute
-from src.web.problems import BODY_STATUSES, STORE_ERRORS, error_responses
+from src.web.problem_responses import BODY_STATUSES, STORE_ERRORS, error_responses
 
 router = APIRouter(
     tags=["tasks"],

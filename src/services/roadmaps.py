@@ -4,7 +4,7 @@ from uuid import UUID
 
 from src.dao import Store
 from src.domain.errors import WeekNotFoundError
-from src.domain.models import Task, WeekDetail, WeekProgress
+from src.domain.roadmap import Task, WeekDetail, WeekProgress
 
 
 def whole_percent(completed: int, total: int) -> int:

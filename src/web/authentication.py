@@ -8,7 +8,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from src.domain.errors import MomentumError, UnauthenticatedError
-from src.web.response_headers import is_public
+from src.web.public_paths import is_public
 from src.web.tokens import TokenVerifier
 
 

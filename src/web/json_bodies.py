@@ -3,13 +3,10 @@
 import asyncio
 import json
 from collections.abc import Callable, Coroutine
-from typing import Any, ClassVar, NoReturn
+from typing import Any, NoReturn
 
 from fastapi import HTTPException, Request, Response
 from fastapi.routing import APIRoute
-from starlette.datastructures import Headers
-from starlette.routing import Match
-from starlette.types import Scope
 
 MAX_BODY_BYTES = 64 * 1024
 """Part of the contract; the longest valid body is about 16 KiB."""
@@ -33,36 +30,6 @@ class StrictJSONRoute(APIRoute):
             return await handler(_StrictJSONRequest(request.scope, request.receive))
 
         return handle
-
-
-class _PreferredRoute(StrictJSONRoute):
-    """Serves only those who ask for its way to answer; others find the next route of its path."""
-
-    header: ClassVar[str]
-    preference: ClassVar[str]
-
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Match as usual, where a header names the preference."""
-        wanted = (
-            item.partition(";")[0].strip().lower()
-            for value in Headers(scope=scope).getlist(self.header)
-            for item in value.split(",")
-        )
-        return super().matches(scope) if self.preference in wanted else (Match.NONE, {})
-
-
-class EventStreamRoute(_PreferredRoute):
-    """Serves those who accept server-sent events."""
-
-    header = "accept"
-    preference = "text/event-stream"
-
-
-class RespondAsyncRoute(_PreferredRoute):
-    """Serves those who do not want to wait (RFC 7240)."""
-
-    header = "prefer"
-    preference = "respond-async"
 
 
 class _StrictJSONRequest(Request):

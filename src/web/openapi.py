@@ -8,9 +8,9 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from src.domain.errors import ForbiddenError, IdentityUnavailableError, UnauthenticatedError
-from src.domain.models import Problem
-from src.web.problems import MEDIA_TYPE, error_responses
-from src.web.response_headers import is_public
+from src.web.problem_responses import error_responses
+from src.web.problems import MEDIA_TYPE, Problem
+from src.web.public_paths import is_public
 
 TOKEN = "access_token"  # noqa: S105  the scheme's name
 """Under this name Swagger UI's Authorize asks for a token, and sends it from then on."""

@@ -13,11 +13,12 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from src.web.request_log import log_request
+
 logger = logging.getLogger(__name__)
 
 HEADER = "X-Request-ID"
 
-_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"}
 _SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _request_id: ContextVar[str] = ContextVar("request_id", default="-")
 
@@ -75,13 +76,7 @@ class RequestContextMiddleware:
                 raise  # The answer has begun; the server can only cut it.
             await self._unexpected()(scope, receive, send_named)
         finally:
-            logger.info(
-                "%s %s %d in %.0f ms",
-                scope["method"] if scope["method"] in _METHODS else "OTHER",
-                _template(scope),
-                status,
-                (time.monotonic() - began) * 1000,
-            )
+            log_request(scope, status, time.monotonic() - began)
 
     async def _answered_at_the_end(
         self, scope: Scope, receive: Receive, send: Send, *, is_open: bool
@@ -121,13 +116,3 @@ def _is_departure(error: Exception) -> bool:
     """
     _, others = BaseExceptionGroup("", [error]).split(anyio.BrokenResourceError)
     return others is None
-
-
-def _template(scope: Scope) -> str:
-    """Return the route's template and not the path: paths and queries name people."""
-    if "route" in scope:
-        return str(scope["route"].path)
-    if "endpoint" in scope:
-        # Starlette's own routes tell no template: a mount has its prefix, the others are literal.
-        return str(scope.get("root_path") or scope["path"])
-    return "unmatched"

@@ -3,6 +3,8 @@
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from src.web.public_paths import is_public
+
 ALWAYS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",  # for browsers that do not know frame-ancestors
@@ -27,16 +29,8 @@ PAGE_POLICIES = {
     "/redoc": f"{_PAGE_POLICY}; script-src 'self'; worker-src blob:",
 }
 
-_PUBLIC_PATHS = {"/health", "/openapi.json", *PAGE_POLICIES}
-_PUBLIC_FILES = "/static-offline-docs/"
-
 HSTS = "max-age=31536000"
 """A year. Not for the subdomains: what stands there is not this service's to decide."""
-
-
-def is_public(path: str) -> bool:
-    """Return whether an address has nothing personal, whoever asks: liveness and the docs."""
-    return path in _PUBLIC_PATHS or path.startswith(_PUBLIC_FILES)
 
 
 def add_personal_headers(headers: MutableHeaders) -> None:

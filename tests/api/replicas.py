@@ -14,7 +14,7 @@ from api import create_app
 from src.dao import Store
 from src.domain.errors import ModelError
 from src.domain.generation import PlannedPart
-from src.domain.models import ModelUsage, PlanRequest
+from src.domain.plan import ModelUsage, PlanRequest
 from src.llm import PlanPart
 from src.llm.offline.planner import OfflinePlanner
 from src.settings import Settings

@@ -18,8 +18,9 @@ from src.domain.errors import (
     StoreUnavailableError,
 )
 from src.domain.generation import MOST_RESUMPTIONS, GenerationRecord, Lease, PlannedPart, Progress
-from src.domain.models import GenerateRoadmap, ModelUsage
+from src.domain.plan import ModelUsage
 from src.llm.offline.planner import OfflinePlanner
+from src.routers.bodies import GenerateRoadmap
 from src.services.generation import roadmap_generator
 from src.services.generation.roadmap_generator import POLL_SECONDS
 from src.settings import Settings

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from api import create_app
 from src.dao import Store
 from src.domain import errors
-from src.domain.models import Roadmap
+from src.domain.roadmap import Roadmap
 from src.settings import Settings
 from tests.api.conftest import ANA
 from tests.support.backends import SqliteBackend

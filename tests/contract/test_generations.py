@@ -18,7 +18,7 @@ from src.domain.generation import (
     Progress,
     Swept,
 )
-from src.domain.models import ModelUsage, NewRoadmap
+from src.domain.plan import ModelUsage, NewRoadmap
 from tests.support.backends import Backend
 from tests.support.plans import (
     UNBOUNDED,

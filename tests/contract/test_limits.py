@@ -13,7 +13,7 @@ from src.dao import Store
 from src.dao.supabase.store import SupabaseStore
 from src.domain.errors import LimitReachedError
 from src.domain.generation import GenerationRecord, Lease, NewGeneration, Progress
-from src.domain.models import ModelUsage, NewRoadmap
+from src.domain.plan import ModelUsage, NewRoadmap
 from src.domain.quotas import (
     BUDGET_POLICY,
     DAY_SECONDS,

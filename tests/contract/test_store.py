@@ -10,7 +10,9 @@ import pytest
 from src.dao import Store
 from src.domain.errors import RoadmapNotFoundError, TaskNotFoundError
 from src.domain.generation import Swept
-from src.domain.models import MAX_ID, NewRoadmap, Roadmap
+from src.domain.plan import NewRoadmap
+from src.domain.roadmap import Roadmap
+from src.domain.vocabulary import MAX_ID
 from tests.support.backends import Backend
 from tests.support.plans import (
     begun,

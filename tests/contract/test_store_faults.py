@@ -25,8 +25,9 @@ from src.domain.errors import (
     TaskNotFoundError,
 )
 from src.domain.generation import Lease, Progress
-from src.domain.models import ModelUsage, NewRoadmap, Roadmap
+from src.domain.plan import ModelUsage, NewRoadmap
 from src.domain.quotas import NewQuestion
+from src.domain.roadmap import Roadmap
 from tests.support.data_plane import DataPlane
 from tests.support.fault_proxy import Exchange, Fault, FaultProxy
 from tests.support.plans import (

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from src.domain.models import DAYS_PER_WEEK
+from src.domain.vocabulary import DAYS_PER_WEEK
 from tests.support.data_plane import Database
 
 Part: TypeAlias = tuple[int, int]

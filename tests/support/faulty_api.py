@@ -10,7 +10,7 @@ from fastapi import Depends, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from api import app
-from src.domain.models import AssistantAnswer, Roadmap
+from src.domain.roadmap import AssistantAnswer, Roadmap
 
 __all__ = ["app"]
 

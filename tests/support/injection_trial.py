@@ -19,7 +19,8 @@ from uuid import uuid4
 
 import httpx
 
-from src.domain.models import MAX_TASK_LENGTH, MAX_WEEKLY_GOAL_LENGTH, PlanRequest
+from src.domain.plan import PlanRequest
+from src.domain.vocabulary import MAX_TASK_LENGTH, MAX_WEEKLY_GOAL_LENGTH
 from tests.support.injections import Attempt
 from tests.support.plans import roadmap_violations
 from tests.support.service import free_port, running_process, uvicorn_command

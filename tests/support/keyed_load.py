@@ -13,7 +13,7 @@ from uuid import UUID
 
 import httpx
 
-from src.domain.models import PlanRequest
+from src.domain.plan import PlanRequest
 
 LONGEST_WAIT = 0.4
 """Seconds before the next try: `Retry-After` counts only where it says less."""

@@ -9,8 +9,8 @@ from typing import Any
 import httpx
 import psycopg
 
-from src.domain.models import DAYS_PER_WEEK
 from src.domain.plan_rules import tasks_for_day
+from src.domain.vocabulary import DAYS_PER_WEEK
 from tests.support.data_plane import Database
 from tests.support.keyed_load import KeyedLoad, plan_request
 from tests.support.plans import roadmap_violations

@@ -6,22 +6,20 @@ from uuid import UUID, uuid4
 
 from src.dao import Store
 from src.domain.generation import GenerationRecord, Lease, NewGeneration, PlannedPart
-from src.domain.models import (
-    DAYS_PER_WEEK,
-    MAX_WEEKS,
+from src.domain.plan import (
     DayReady,
-    Level,
     NewRoadmap,
     Outline,
     PlannedDay,
     PlannedTask,
     PlannedWeek,
     PlanRequest,
-    Roadmap,
     WeekOutline,
 )
 from src.domain.plan_rules import same_text_key, week_violations
 from src.domain.quotas import Asker, Bounds
+from src.domain.roadmap import Roadmap
+from src.domain.vocabulary import DAYS_PER_WEEK, MAX_WEEKS, Level
 
 MOST_TASKS_PER_DAY = 6
 

@@ -15,7 +15,7 @@ from playwright.async_api import Page, Route, async_playwright
 
 from api import create_app
 from src.dao.sqlite.store import SqliteStore
-from src.domain.models import Roadmap
+from src.domain.roadmap import Roadmap
 from tests.support.service import serving
 from tests.support.settings import isolated_settings
 

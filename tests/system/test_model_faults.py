@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from api import create_app
-from src.domain.models import PlanRequest
+from src.domain.plan import PlanRequest
 from tests.support.plans import roadmap_violations
 from tests.support.settings import isolated_settings
 from tests.support.standin import OpenRouterStandIn, Pace

@@ -6,15 +6,9 @@ from uuid import UUID
 
 import pytest
 
-from src.domain.models import (
-    AssistantAnswer,
-    Level,
-    ModelUsage,
-    PlannedWeek,
-    PlanRequest,
-    Roadmap,
-    Task,
-)
+from src.domain.plan import ModelUsage, PlannedWeek, PlanRequest
+from src.domain.roadmap import AssistantAnswer, Roadmap, Task
+from src.domain.vocabulary import Level
 from src.llm import AssistantContext
 from src.llm.offline.assistant import MAX_ANSWER_LENGTH, OfflineAssistant
 from src.llm.offline.planner import OfflinePlanner

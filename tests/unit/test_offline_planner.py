@@ -9,9 +9,8 @@ from functools import cache
 
 import pytest
 
-from src.domain.models import (
+from src.domain.plan import (
     DayReady,
-    Level,
     ModelUsage,
     Outline,
     PlannedDay,
@@ -20,6 +19,7 @@ from src.domain.models import (
     PlanRequest,
 )
 from src.domain.plan_rules import outline_violations, same_text_key, tasks_for_day, week_violations
+from src.domain.vocabulary import Level
 from src.llm.offline.curriculum import curriculum
 from src.llm.offline.exercises import EXERCISES
 from src.llm.offline.planner import OfflinePlanner

@@ -5,7 +5,7 @@ import pytest
 from openai.types.chat import ChatCompletionChunk
 
 from src.domain.errors import ModelUnavailableError
-from src.domain.models import ModelUsage
+from src.domain.plan import ModelUsage
 from src.llm.openrouter.client import Meter, _retry_after, _status_error
 
 

@@ -2,16 +2,7 @@
 
 import pytest
 
-from src.domain.models import (
-    Category,
-    Level,
-    Outline,
-    PlannedDay,
-    PlannedTask,
-    PlannedWeek,
-    PlanRequest,
-    WeekOutline,
-)
+from src.domain.plan import Outline, PlannedDay, PlannedTask, PlannedWeek, PlanRequest, WeekOutline
 from src.domain.plan_rules import (
     TASKS_PER_DAY,
     outline_violations,
@@ -19,6 +10,7 @@ from src.domain.plan_rules import (
     tasks_for_day,
     week_violations,
 )
+from src.domain.vocabulary import Category, Level
 from src.services.roadmaps import whole_percent
 
 REQUEST = PlanRequest(goal="Go", duration_weeks=2, daily_hours=2, level="beginner")

@@ -8,7 +8,7 @@ import pytest
 
 from src.domain.errors import ModelError
 from src.domain.generation import PlannedPart
-from src.domain.models import DayReady, ModelUsage, Outline, PlannedWeek, PlanRequest
+from src.domain.plan import DayReady, ModelUsage, Outline, PlannedWeek, PlanRequest
 from src.domain.plan_rules import outline_violations, same_text_key, week_violations
 from src.llm import Planner
 from src.llm.offline.planner import OfflinePlanner

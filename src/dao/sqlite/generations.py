@@ -19,8 +19,8 @@ from src.domain.generation import (
     Swept,
     kind_of,
 )
-from src.domain.models import Roadmap
 from src.domain.quotas import DAY_SECONDS, Bounds
+from src.domain.roadmap import Roadmap
 
 _KEPT_SECONDS = DAY_SECONDS
 """How long a key stands for its generation."""

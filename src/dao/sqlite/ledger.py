@@ -6,7 +6,7 @@ from uuid import UUID
 
 from src.dao.sqlite.file import SqliteFile, now
 from src.domain.errors import LimitReachedError
-from src.domain.models import ModelUsage
+from src.domain.plan import ModelUsage
 from src.domain.quotas import (
     ADDRESS_BUDGET_POLICY,
     BUDGET_POLICY,

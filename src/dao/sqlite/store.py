@@ -10,7 +10,8 @@ from src.dao.sqlite.generations import SqliteGenerations, finish
 from src.dao.sqlite.ledger import SqliteQuestions
 from src.domain.errors import RoadmapNotFoundError, TaskNotFoundError
 from src.domain.generation import GenerationRecord
-from src.domain.models import NewRoadmap, Roadmap, Task, WeekTotals
+from src.domain.plan import NewRoadmap
+from src.domain.roadmap import Roadmap, Task, WeekTotals
 
 _OF_ROADMAP = (
     "roadmap_id = (select roadmap_id from roadmaps where roadmap_id = :roadmap_id"

@@ -5,7 +5,7 @@ from uuid import UUID
 from postgrest import ReturnMethod
 
 from src.dao.supabase.client import IDEMPOTENT_WRITE, PostgrestClient
-from src.domain.models import ModelUsage
+from src.domain.plan import ModelUsage
 from src.domain.quotas import Bounds, NewQuestion
 
 

@@ -14,7 +14,8 @@ from src.dao.supabase.generations import SupabaseGenerations
 from src.dao.supabase.questions import SupabaseQuestions
 from src.domain.errors import RoadmapNotFoundError, StoreError, TaskNotFoundError
 from src.domain.generation import GenerationRecord
-from src.domain.models import NewRoadmap, Roadmap, Task, WeekTotals
+from src.domain.plan import NewRoadmap
+from src.domain.roadmap import Roadmap, Task, WeekTotals
 
 logger = logging.getLogger(__name__)
 

@@ -4,7 +4,8 @@ import re
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from itertools import groupby
 
-from src.domain.models import AssistantAnswer, ModelUsage, Task
+from src.domain.plan import ModelUsage
+from src.domain.roadmap import AssistantAnswer, Task
 from src.llm import AssistantContext
 
 MAX_ANSWER_LENGTH = 4_000

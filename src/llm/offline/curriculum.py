@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from src.domain.models import DAYS_PER_WEEK, MAX_WEEKS, Level
+from src.domain.vocabulary import DAYS_PER_WEEK, MAX_WEEKS, Level
 from src.llm.offline.topics import (
     BY_IMPORTANCE,
     PHASES,

@@ -6,7 +6,7 @@ The gaps are `aspect` (what today is about), `previous` (what the day before was
 
 from typing import Literal
 
-from src.domain.models import Category, Level
+from src.domain.vocabulary import Category, Level
 from src.llm.offline.topics import Phase
 
 Kind = Literal["learn", "apply", "project", "consolidate"]

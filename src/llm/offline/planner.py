@@ -9,9 +9,7 @@ from collections.abc import AsyncGenerator, Sequence
 from itertools import pairwise
 
 from src.domain.generation import PlannedPart
-from src.domain.models import (
-    DAYS_PER_WEEK,
-    Category,
+from src.domain.plan import (
     DayReady,
     ModelUsage,
     Outline,
@@ -22,6 +20,7 @@ from src.domain.models import (
     WeekOutline,
 )
 from src.domain.plan_rules import same_text_key, tasks_for_day
+from src.domain.vocabulary import DAYS_PER_WEEK, Category
 from src.llm import PlanPart
 from src.llm.known_parts import KnownParts
 from src.llm.offline import phrases

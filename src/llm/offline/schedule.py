@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from src.domain.models import Category, Effort
+from src.domain.vocabulary import Category, Effort
 
 _UNIT_MINUTES = 5
 _WEIGHTS: dict[Effort, int] = {"light": 2, "medium": 3, "deep": 5}

@@ -7,7 +7,7 @@ a level is served by taking them from the start, the middle or the end.
 from dataclasses import dataclass
 from typing import Literal
 
-from src.domain.models import Level
+from src.domain.vocabulary import Level
 
 Phase = Literal["foundations", "core", "applied", "project", "consolidation"]
 

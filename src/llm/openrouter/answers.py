@@ -11,7 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from pydantic_core import from_json
 
 from src.domain.errors import ModelOutputError
-from src.domain.models import Category, Effort
+from src.domain.vocabulary import Category, Effort
 from src.llm.openrouter import prompts
 from src.llm.openrouter.plain_text import LONGEST_MARKUP, WIDE, without_markup
 from src.llm.openrouter.quotations import Quotations

@@ -9,15 +9,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from src.domain.errors import ModelOutputError
-from src.domain.models import (
-    MAX_GOAL_LENGTH,
-    MAX_TASK_LENGTH,
-    MAX_WEEKS,
-    AssistantAnswer,
-    ModelUsage,
-    Source,
-    Task,
-)
+from src.domain.plan import ModelUsage
+from src.domain.roadmap import AssistantAnswer, Source, Task
+from src.domain.vocabulary import MAX_GOAL_LENGTH, MAX_TASK_LENGTH, MAX_WEEKS
 from src.llm import AssistantContext
 from src.llm.openrouter import prompts
 from src.llm.openrouter.answers import PlainProse

@@ -28,7 +28,7 @@ from src.domain.errors import (
     ModelTooSlowError,
     ModelUnavailableError,
 )
-from src.domain.models import ModelUsage
+from src.domain.plan import ModelUsage
 
 logger = logging.getLogger(__name__)
 

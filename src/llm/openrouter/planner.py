@@ -15,7 +15,7 @@ from typing import TypeAlias
 
 from src.domain.errors import ModelError, ModelOutputError
 from src.domain.generation import PlannedPart
-from src.domain.models import (
+from src.domain.plan import (
     DayReady,
     Outline,
     PlannedDay,

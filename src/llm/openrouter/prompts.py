@@ -11,8 +11,9 @@ from typing import Any
 
 from openai.types.chat import ChatCompletionMessageParam
 
-from src.domain.models import MAX_GOAL_LENGTH, PlannedTask, PlanRequest, WeekOutline
+from src.domain.plan import PlannedTask, PlanRequest, WeekOutline
 from src.domain.plan_rules import tasks_for_day
+from src.domain.vocabulary import MAX_GOAL_LENGTH
 from src.llm.openrouter.plain_text import visible
 
 PLANNER_RULES = """\

@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 
 from src.dao import Store
 from src.domain.errors import ModelTooSlowError, ShuttingDownError, StoreError, WeekNotFoundError
-from src.domain.models import AskAssistant, AssistantAnswer, ModelUsage
+from src.domain.plan import ModelUsage
 from src.domain.quotas import Asker, NewQuestion
+from src.domain.roadmap import AssistantAnswer
 from src.llm import Assistant, AssistantContext
+from src.routers.bodies import AskAssistant
 from src.services.drain import Drain
 from src.services.quotas import Allowances
 

@@ -27,8 +27,9 @@ from src.domain.errors import (
     StoreUnavailableError,
 )
 from src.domain.generation import GenerationRecord, Lease, NewGeneration
-from src.domain.models import PlanRequest, Roadmap, SavedRoadmap
+from src.domain.plan import PlanRequest
 from src.domain.quotas import Asker
+from src.domain.roadmap import Roadmap, SavedRoadmap
 from src.llm import Planner
 from src.services.drain import Drain
 from src.services.generation.run import GenerationEvent, GenerationRun, outcome_of

@@ -25,7 +25,8 @@ from src.domain.errors import (
     recorded_error,
 )
 from src.domain.generation import GenerationRecord, Lease, PlannedPart, Progress
-from src.domain.models import DayReady, ModelUsage, NewRoadmap, PlannedWeek, SavedRoadmap
+from src.domain.plan import DayReady, ModelUsage, NewRoadmap, PlannedWeek
+from src.domain.roadmap import SavedRoadmap
 from src.llm import Planner
 
 logger = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import schemathesis
 from schemathesis import Case, GenerationMode, HookContext
 
-from src.domain.models import MAX_ID
+from src.domain.vocabulary import MAX_ID
 
 AnyCase: TypeAlias = Case[Any]
 

@@ -6,8 +6,8 @@ import zlib
 from dataclasses import dataclass, field
 from typing import Any
 
-from src.domain.models import DAYS_PER_WEEK
 from src.domain.plan_rules import tasks_for_day
+from src.domain.vocabulary import DAYS_PER_WEEK
 
 Json = dict[str, Any]
 

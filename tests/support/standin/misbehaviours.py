@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 
-from src.domain.models import MAX_TASK_LENGTH
+from src.domain.vocabulary import MAX_TASK_LENGTH
 from tests.support.standin.answers import Json, Wanted
 
 

@@ -1,0 +1,71 @@
+"""The bodies of requests and answers."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import Field, StrictBool
+
+from src.domain.plan import ModelUsage, PlanRequest
+from src.domain.roadmap import SavedRoadmap, Task
+from src.domain.vocabulary import DayNumber, Question, RoadmapId, UtcTime, Value, WeekCount
+from src.web.problems import Problem
+
+
+class GenerateRoadmap(PlanRequest):
+    """The body of `POST /generate_roadmap`."""
+
+    user_id: UUID
+
+    def wish(self) -> PlanRequest:
+        """Return what a planner gets to know: everything but the person."""
+        return PlanRequest.model_validate(self.model_dump(exclude={"user_id"}))
+
+
+class GenerationStatus(Value):
+    """How a generation goes: one of `roadmap` and `problem` is there once it has finished."""
+
+    generation_id: UUID
+    state: Literal["running", "succeeded", "failed", "cancelled"]
+    weeks_done: int
+    weeks_total: int
+    started_at: UtcTime
+    finished_at: UtcTime | None
+    roadmap: "SavedRoadmap | None"
+    problem: "Problem | None"
+    usage: ModelUsage
+
+
+class TaskUpdate(Value):
+    """The body of `POST /task/update`. With `user_id`, only that user's task is updated."""
+
+    task_id: Annotated[str, Field(min_length=1, max_length=64)]
+    completed: StrictBool
+    user_id: UUID | None = None
+
+
+class AskAssistant(Value):
+    """The body of `POST /ask-assistant`. A day without a week means that day of every week."""
+
+    user_id: UUID
+    roadmap_id: RoadmapId
+    input_data: Question
+    week_number: WeekCount | None = None
+    day_number: DayNumber | None = None
+
+
+class RoadmapTasks(Value):
+    """All tasks of a roadmap, by week, day and position in the day."""
+
+    tasks: list[Task]
+
+
+class Success(Value):
+    """The answer to a change that went through."""
+
+    success: Literal[True] = True
+
+
+class Health(Value):
+    """The answer of a live process."""
+
+    status: Literal["ok"] = "ok"

@@ -1,0 +1,59 @@
+"""The error responses of operations, for the OpenAPI description."""
+
+from typing import Any
+
+from src.domain import errors
+from src.web.problem_texts import PROBLEMS, http_problem
+from src.web.problems import MEDIA_TYPE, Problem, document_of
+
+STORE_ERRORS = (
+    errors.StoreUnavailableError,
+    errors.StoreTooSlowError,
+    errors.StoreOverloadedError,
+    errors.StoreMisconfiguredError,
+)
+"""What any operation can meet that asks the database."""
+
+MODEL_ERRORS = (
+    errors.ModelUnavailableError,
+    errors.ModelTooSlowError,
+    errors.ModelMisconfiguredError,
+    errors.ModelOutputError,
+    errors.ModelDeclinedError,
+)
+"""What any operation can meet that asks the model."""
+
+BODY_STATUSES = (400, 408, 413, 415, 422, 500)
+"""What HTTP itself can bring about where a body is read."""
+
+_EXAMPLE_REQUEST_ID = "9f1c2e7ab0d94c55a1f8f7b1f2a6d3c4"
+
+
+def error_responses(
+    *kinds: type[errors.MomentumError], statuses: tuple[int, ...] = (422, 500)
+) -> dict[int | str, dict[str, Any]]:
+    """Return an operation's error responses for its OpenAPI description, with examples.
+
+    `statuses` are those that HTTP itself brings about: validation, reading the body.
+    """
+    documents: dict[int, dict[str, Problem]] = {}
+    for kind in map(PROBLEMS.__getitem__, kinds):
+        documents.setdefault(kind.status, {})[kind.name] = document_of(kind, _EXAMPLE_REQUEST_ID)
+    for status in statuses:
+        document = document_of(http_problem(status), _EXAMPLE_REQUEST_ID)
+        documents.setdefault(status, {})[http_problem(status).name] = document
+    return {
+        status: {
+            "description": " / ".join(problem.title for problem in problems.values()),
+            "content": {
+                MEDIA_TYPE: {
+                    "schema": {"$ref": "#/components/schemas/Problem"},
+                    "examples": {
+                        name: {"value": problem.model_dump(exclude_none=True)}
+                        for name, problem in problems.items()
+                    },
+                }
+            },
+        }
+        for status, problems in sorted(documents.items())
+    }

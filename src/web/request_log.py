@@ -1,0 +1,30 @@
+"""The line that the log has of every request."""
+
+import logging
+
+from starlette.types import Scope
+
+logger = logging.getLogger(__name__)
+
+_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"}
+
+
+def log_request(scope: Scope, status: int, seconds: float) -> None:
+    """Log how a request ended; `status` is 0 where no answer began."""
+    logger.info(
+        "%s %s %d in %.0f ms",
+        scope["method"] if scope["method"] in _METHODS else "OTHER",
+        _template(scope),
+        status,
+        seconds * 1000,
+    )
+
+
+def _template(scope: Scope) -> str:
+    """Return the route's template and not the path: paths and queries name people."""
+    if "route" in scope:
+        return str(scope["route"].path)
+    if "endpoint" in scope:
+        # Starlette's own routes tell no template: a mount has its prefix, the others are literal.
+        return str(scope.get("root_path") or scope["path"])
+    return "unmatched"
