@@ -3,29 +3,33 @@
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.routing import APIRoute
 from fastapi_offline import FastAPIOffline
 
+from src.app_state import AppState, state_of
 from src.dao import Store, open_store
 from src.domain.errors import SettingsError, ShuttingDownError
 from src.llm import Assistant, Planner, open_models
-from src.routers import assistant as assistant_router
+from src.routers import assistant as assistant_routes
 from src.routers import generations, health, roadmaps, tasks
+from src.routers.dependencies import acting_user
 from src.server.logs import configure_logging
-from src.services.assistant.roadmap_assistant import RoadmapAssistant
-from src.services.generation.recovery import sweep_now_and_then
-from src.services.generation.roadmap_generator import RoadmapGenerator
-from src.services.quotas import allowances_of
-from src.services.roadmaps import ProgressTracker
+from src.services.assistant.service import AssistantService
+from src.services.generation.admission import GenerationAdmission
+from src.services.generation.following import GenerationFollower
+from src.services.generation.recovery import GenerationRecovery
+from src.services.generation.registry import RunRegistry
+from src.services.quotas import usage_quotas
+from src.services.roadmaps import RoadmapService
 from src.settings import Settings, load_settings
 from src.web.authentication import AuthenticationMiddleware
-from src.web.client_address import ClientIdentifier
+from src.web.client_address import ClientKeys
 from src.web.openapi import describe
 from src.web.problems import answer_to, install_problem_handlers, unexpected_problem
 from src.web.request_context import HEADER as REQUEST_ID_HEADER
@@ -35,8 +39,39 @@ from src.web.tokens import TokenVerifier
 
 logger = logging.getLogger(__name__)
 
+VERSION = "0.1.0"
+
 CORS_ORIGINS = ("http://localhost:3000", "https://momentum-ai-frontend.vercel.app")
 """The frontend, in development and in production. `CORS_ORIGINS` in the environment overrides."""
+
+CORS_REQUEST_HEADERS = (
+    "Authorization",
+    "Content-Type",
+    "Idempotency-Key",
+    "Last-Event-ID",
+    "Prefer",
+    REQUEST_ID_HEADER,
+)
+CORS_RESPONSE_HEADERS = (
+    "Location",
+    "RateLimit",
+    "RateLimit-Policy",
+    "Retry-After",
+    "WWW-Authenticate",
+    REQUEST_ID_HEADER,
+    *generations.RESPONSE_HEADERS,
+)
+
+_ROUTERS = (
+    # Of two routes for one path, the one that only some requests prefer comes first.
+    generations.stream_router,
+    generations.async_router,
+    assistant_routes.stream_router,
+    roadmaps.router,
+    generations.router,
+    tasks.router,
+    assistant_routes.router,
+)
 
 
 def create_app(
@@ -49,111 +84,111 @@ def create_app(
 
     Everything is closed when the lifespan ends, also what was given.
     """
-
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with AsyncExitStack() as resources:
-            opened_store = store or await open_store(settings)
-            resources.push_async_callback(opened_store.close)
-            used_planner, used_assistant = planner, assistant
-            if used_planner is None or used_assistant is None:
-                opened_planner, opened_assistant = open_models(settings)
-                used_planner = used_planner or opened_planner
-                used_assistant = used_assistant or opened_assistant
-            resources.push_async_callback(used_planner.close)
-            resources.push_async_callback(used_assistant.close)
-
-            allowances = allowances_of(settings)
-            app.state.generator = RoadmapGenerator(
-                opened_store,
-                used_planner,
-                allowances,
-                timeout_seconds=settings.generation_timeout_seconds,
-                lease_seconds=settings.generation_lease_seconds,
-            )
-            resources.push_async_callback(app.state.generator.close)
-            app.state.verifier = TokenVerifier(
-                project_url=settings.supabase_url,
-                secret=settings.supabase_jwt_secret,
-            )
-            resources.push_async_callback(app.state.verifier.close)
-            app.state.progress = ProgressTracker(opened_store)
-            app.state.assistant = RoadmapAssistant(
-                opened_store, used_assistant, allowances, settings.answer_timeout_seconds
-            )
-            resources.push_async_callback(app.state.assistant.close)
-            app.state.clients = ClientIdentifier(settings.proxy_header, _key_of(settings))
-
-            # For the server, when it is told to end.
-            leaving = (app.state.generator, app.state.assistant)
-
-            def leave() -> None:
-                for service in leaving:
-                    service.leave(settings.drain_seconds)
-
-            app.state.leave = leave
-            app.state.is_busy = lambda: any(service.is_busy for service in leaving)
-            await resources.enter_async_context(
-                _background(
-                    sweep_now_and_then(app.state.generator, settings.sweep_interval_seconds)
-                )
-            )
-            yield
-
+    verifier = TokenVerifier(project_url=settings.supabase_url, secret=settings.supabase_jwt_secret)
     app = FastAPIOffline(
         title="Momentum-AI",
-        version="0.1.0",
+        version=VERSION,
         description="Turns a learning goal into a roadmap of weeks, days and tasks, and keeps"
         " track of what is done.",
-        lifespan=lifespan,
+        lifespan=partial(
+            _lifespan,
+            settings=settings,
+            verifier=verifier,
+            store=store,
+            planner=planner,
+            assistant=assistant,
+        ),
         redirect_slashes=False,  # a redirect would name the host that the client claims
         generate_unique_id_function=_operation_id,
     )
     app.openapi = partial(describe, app, token_required=settings.auth_mode == "required")  # type: ignore[method-assign]  # FastAPI's documented way
-    # First those of special answers, which leave to the others who does not ask for one.
-    app.include_router(generations.stream_router)
-    app.include_router(generations.async_router)
-    app.include_router(assistant_router.stream_router)
-    for module in (health, roadmaps, generations, tasks, assistant_router):
-        app.include_router(module.router)
+    app.include_router(health.router)
+    for router in _ROUTERS:
+        app.include_router(router, dependencies=[Depends(acting_user)])
     install_problem_handlers(app)
+    _add_middleware(app, settings, verifier)
+    return app
+
+
+def _add_middleware(app: FastAPI, settings: Settings, verifier: TokenVerifier) -> None:
+    """Add the middleware, from the innermost to the outermost."""
     app.add_middleware(
         AuthenticationMiddleware,
+        verifier=verifier,
         is_required=settings.auth_mode == "required",
         refusal=answer_to,
     )
     app.add_middleware(
         RequestContextMiddleware,
         unexpected=unexpected_problem,
-        ended=lambda: answer_to(ShuttingDownError()) if app.state.generator.is_leaving else None,
+        ended=lambda: answer_to(ShuttingDownError()) if state_of(app).is_draining else None,
     )
-    # Added after those, so around them: every answer carries the CORS headers, errors included.
+    # Outside of those: every answer carries the CORS headers, errors included.
     app.add_middleware(
         CORSMiddleware,
         allow_origins=settings.cors_origins or CORS_ORIGINS,
         allow_methods=["GET", "POST", "DELETE"],
-        allow_headers=[
-            "Authorization",
-            "Content-Type",
-            "Idempotency-Key",
-            "Last-Event-ID",
-            "Prefer",
-            REQUEST_ID_HEADER,
-        ],
-        expose_headers=[
-            "Location",
-            "RateLimit",
-            "RateLimit-Policy",
-            "Retry-After",
-            generations.PLANNER_HEADER,
-            generations.PREFERENCE_HEADER,
-            generations.REPLAYED_HEADER,
-            "WWW-Authenticate",
-            REQUEST_ID_HEADER,
-        ],
+        allow_headers=CORS_REQUEST_HEADERS,
+        expose_headers=CORS_RESPONSE_HEADERS,
     )
     app.add_middleware(ResponseHeadersMiddleware, behind_tls=settings.in_production)
-    return app
+
+
+@asynccontextmanager
+async def _lifespan(
+    app: FastAPI,
+    *,
+    settings: Settings,
+    verifier: TokenVerifier,
+    store: Store | None,
+    planner: Planner | None,
+    assistant: Assistant | None,
+) -> AsyncIterator[None]:
+    """Open what was not given, offer the services as the app's state, and close everything."""
+    async with AsyncExitStack() as resources:
+        resources.push_async_callback(verifier.close)
+        store = store or await open_store(settings)
+        resources.push_async_callback(store.close)
+        if planner is None or assistant is None:
+            opened_planner, opened_assistant = open_models(settings)
+            planner, assistant = planner or opened_planner, assistant or opened_assistant
+        resources.push_async_callback(planner.close)
+        resources.push_async_callback(assistant.close)
+        state = app.state.services = _build_state(settings, store, planner, assistant)
+        resources.push_async_callback(state.runs.close)
+        resources.push_async_callback(state.assistant.close)
+        await resources.enter_async_context(
+            _background(state.recovery.sweep_periodically(settings.sweep_interval_seconds))
+        )
+        yield
+
+
+def _build_state(
+    settings: Settings, store: Store, planner: Planner, assistant: Assistant
+) -> AppState:
+    quotas = usage_quotas(settings)
+    runs = RunRegistry(
+        store,
+        planner,
+        timeout_seconds=settings.generation_timeout_seconds,
+        lease_seconds=settings.generation_lease_seconds,
+    )
+    return AppState(
+        planner_name=planner.name,
+        admission=GenerationAdmission(store.generations, runs, quotas),
+        follower=GenerationFollower(
+            store.generations,
+            runs,
+            timeout_seconds=settings.generation_timeout_seconds,
+            patience_seconds=settings.generation_lease_seconds,
+        ),
+        recovery=GenerationRecovery(store.generations, runs),
+        runs=runs,
+        roadmaps=RoadmapService(store),
+        assistant=AssistantService(store, assistant, quotas, settings.answer_timeout_seconds),
+        client_keys=ClientKeys(settings.proxy_header, _secret_of(settings)),
+        drain_seconds=settings.drain_seconds,
+    )
 
 
 def _operation_id(route: APIRoute) -> str:
@@ -161,14 +196,14 @@ def _operation_id(route: APIRoute) -> str:
     return route.name
 
 
-def _key_of(settings: Settings) -> bytes:
+def _secret_of(settings: Settings) -> bytes:
     # All replicas of a service share its key to the database, and nobody else knows it.
     key = settings.supabase_service_role_key
     return key.get_secret_value().encode() if key else b"embedded"
 
 
 @asynccontextmanager
-async def _background(work: Coroutine[object, object, None]) -> AsyncIterator[None]:
+async def _background(work: Coroutine[object, object, None]) -> AsyncGenerator[None, None]:
     task = asyncio.create_task(work)
     try:
         yield
@@ -187,9 +222,9 @@ def __getattr__(name: str) -> FastAPI:
     except SettingsError as error:
         raise SystemExit(f"Momentum-AI cannot start: {error}") from None
     configure_logging(settings.log_level, as_json=settings.in_production)
-    # Gunicorn's master has told it once for all its workers.
-    if settings.open_door and "gunicorn" not in os.environ.get("SERVER_SOFTWARE", ""):
-        logger.warning(settings.open_door)
+    # Gunicorn's master has logged it once for all its workers.
+    if settings.open_access_warning and "gunicorn" not in os.environ.get("SERVER_SOFTWARE", ""):
+        logger.warning(settings.open_access_warning)
     app = create_app(settings)
     globals()["app"] = app
     return app

@@ -29,5 +29,5 @@ logconfig_dict: dict[str, Any] = logging_config(
 
 def on_starting(server: Any) -> None:  # noqa: ANN401  Gunicorn ships no types
     """Tell the operator once, for all workers, what is open."""
-    if _settings.open_door:
-        server.log.warning(_settings.open_door)
+    if _settings.open_access_warning:
+        server.log.warning(_settings.open_access_warning)

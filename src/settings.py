@@ -10,6 +10,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from src.domain.errors import SettingsError
+from src.domain.quotas import QuotaSettings
 
 _PLACEHOLDER = re.compile(r"\s*|your[_-].*|<.*>|change[_-]?me|\.\.\.", re.IGNORECASE)
 
@@ -17,7 +18,7 @@ _PLACEHOLDER = re.compile(r"\s*|your[_-].*|<.*>|change[_-]?me|\.\.\.", re.IGNORE
 _ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]+", re.IGNORECASE)
 
 
-class Settings(BaseSettings):
+class Settings(BaseSettings, QuotaSettings):
     """Every variable that the service reads, under its own name in upper case.
 
     `.env.example` explains each. An empty or placeholder value counts as not set.
@@ -54,16 +55,6 @@ class Settings(BaseSettings):
     sweep_interval_seconds: float = Field(default=15, gt=0, le=86_400)
     drain_seconds: float = Field(default=15, ge=0, le=16)
 
-    generations_at_once: int = Field(default=4, ge=1, le=1_000_000)
-    generations_per_hour: int = Field(default=20, ge=1, le=1_000_000)
-    generations_per_day: int = Field(default=60, ge=1, le=1_000_000)
-    questions_per_hour: int = Field(default=120, ge=1, le=1_000_000)
-    learners_per_address: int = Field(default=10, ge=1, le=1_000_000)
-    daily_budget_dollars: float = Field(default=25, ge=0, le=1_000_000)
-    address_budget_share: float = Field(default=0.2, gt=0, le=1)
-    # Not 0: what is counted with nothing is not held to the budget.
-    reserved_dollars_per_week: float = Field(default=0.002, gt=0, le=1_000)
-    reserved_dollars_per_question: float = Field(default=0.005, gt=0, le=1_000)
     trusted_proxy_header: str | None = Field(default=None, pattern=r"^[A-Za-z0-9-]+$")
     store_queue_size: int = Field(default=200, ge=1, le=100_000)
 
@@ -156,7 +147,7 @@ class Settings(BaseSettings):
         return self
 
     @property
-    def open_door(self) -> str | None:
+    def open_access_warning(self) -> str | None:
         """What the operator should know of who may act for whom; None where all is closed."""
         if self.supabase_url is None or self.auth_mode == "required":
             return None

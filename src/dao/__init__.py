@@ -1,20 +1,29 @@
 """The store: what the services ask of a database, whichever it is."""
 
+import asyncio
+import logging
 from typing import Protocol
 from uuid import UUID
 
+from src.domain.errors import SettingsError, StoreError, StoreOutdatedError
 from src.domain.generation import (
+    Failure,
     GenerationRecord,
     Lease,
     NewGeneration,
     PlannedPart,
-    Progress,
-    Swept,
+    ProgressReport,
+    SweepResult,
 )
 from src.domain.plan import ModelUsage, NewRoadmap
-from src.domain.quotas import Bounds, NewQuestion
+from src.domain.quotas import NewQuestion, QuotaPolicies
 from src.domain.roadmap import Roadmap, Task, WeekTotals
 from src.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+SCHEMA_CHECK_SECONDS = 3.0
+"""How long a start waits for a database that does not answer."""
 
 
 class Generations(Protocol):
@@ -25,7 +34,7 @@ class Generations(Protocol):
     """
 
     async def begin(
-        self, generation: NewGeneration, lease: Lease, bounds: Bounds
+        self, generation: NewGeneration, lease: Lease, bounds: QuotaPolicies
     ) -> GenerationRecord:
         """Record a generation, or return the one that stands for the same wish.
 
@@ -60,7 +69,7 @@ class Generations(Protocol):
         """Take over the generation that waits longest for somebody; None where none does."""
         ...
 
-    async def record_progress(self, lease: Lease, progress: Progress) -> None:
+    async def record_progress(self, lease: Lease, progress: ProgressReport) -> None:
         """Keep new parts and renew the lease. May be repeated.
 
         Raises:
@@ -72,14 +81,14 @@ class Generations(Protocol):
         """Let whoever asks first take the generation over; the lease counts no more."""
         ...
 
-    async def fail(self, lease_id: UUID, problem: str) -> None:
-        """End a generation by an error, named by its class. Nothing happens if it has ended."""
+    async def fail(self, lease_id: UUID, failure: Failure) -> None:
+        """End a generation without a roadmap. Nothing happens if it has ended."""
         ...
 
     async def cancel(
-        self, generation_id: UUID, problem: str, user_id: UUID | None = None
+        self, generation_id: UUID, failure: Failure, user_id: UUID | None = None
     ) -> GenerationRecord:
-        """End a generation, whoever works on it, and return its record.
+        """End a generation, whichever process works on it, and return its record.
 
         One that has ended stays as it is.
 
@@ -88,10 +97,10 @@ class Generations(Protocol):
         """
         ...
 
-    async def sweep(self, problem: str) -> Swept:
-        """Delete what dead writers left, and give up what was resumed in vain, by that error.
+    async def sweep(self, failure: Failure) -> SweepResult:
+        """Delete what dead processes left, and fail generations that were resumed without progress.
 
-        What learners asked for is forgotten a day after it was answered.
+        What learners asked for is deleted a day after it was answered.
         """
         ...
 
@@ -99,7 +108,7 @@ class Generations(Protocol):
 class Questions(Protocol):
     """Keeps the ledger of questions to the assistant, as `Generations` does that of roadmaps."""
 
-    async def begin(self, question: NewQuestion, bounds: Bounds) -> None:
+    async def begin(self, question: NewQuestion, bounds: QuotaPolicies) -> None:
         """Enter a question that is about to be put to the model.
 
         Raises:
@@ -107,8 +116,8 @@ class Questions(Protocol):
         """
         ...
 
-    async def finish(self, question_id: UUID, usage: ModelUsage) -> None:
-        """Enter what a question has cost."""
+    async def finish(self, question_id: UUID, usage: ModelUsage, *, cost_known: bool) -> None:
+        """Record what a question has cost, and whether that is all of it."""
         ...
 
 
@@ -201,19 +210,34 @@ class Store(Protocol):
 async def open_store(settings: Settings) -> Store:
     """Open Supabase where it is configured, and the embedded file where it is not.
 
+    A database that does not answer now is opened all the same: it may do so later.
+
     Raises:
+        SettingsError: the schema of the Supabase project is older than this release.
         StoreUnavailableError: the embedded file cannot be opened.
     """
     # Imported where they are used: the Supabase client alone takes half a second to import.
     if settings.supabase_url and settings.supabase_service_role_key:
         from src.dao.supabase.store import SupabaseStore  # noqa: PLC0415
 
-        return await SupabaseStore.open(
+        store = await SupabaseStore.open(
             settings.supabase_url,
             settings.supabase_service_role_key.get_secret_value(),
             timeout=settings.store_timeout_seconds,
             queue_size=settings.store_queue_size,
         )
+        try:
+            async with asyncio.timeout(SCHEMA_CHECK_SECONDS):
+                await store.check_schema()
+        except StoreOutdatedError:
+            await store.close()
+            raise SettingsError(
+                "the schema of the Supabase project is older than this release:"
+                " apply src/dao/schema.sql to it"
+            ) from None
+        except (StoreError, TimeoutError) as error:
+            logger.warning("could not check the database's schema: %s", type(error).__name__)
+        return store
     from src.dao.sqlite.store import SqliteStore  # noqa: PLC0415
 
     return await SqliteStore.open(settings.sqlite_path, queue_size=settings.store_queue_size)

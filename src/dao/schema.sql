@@ -107,6 +107,7 @@ create table if not exists public.generations (
     prompt_tokens bigint not null default 0,
     completion_tokens bigint not null default 0,
     cost_dollars double precision,
+    cost_known boolean,  -- whether cost_dollars is all of it; null until it has finished
     first_day_seconds double precision
 );
 
@@ -134,7 +135,8 @@ create table if not exists public.questions (
     retries int not null default 0,
     prompt_tokens bigint not null default 0,
     completion_tokens bigint not null default 0,
-    cost_dollars double precision
+    cost_dollars double precision,
+    cost_known boolean
 );
 
 -- Columns that a database made by older code lacks ------------------------------------------------
@@ -160,6 +162,16 @@ alter table public.questions add column if not exists priced_calls int not null 
 -- Whether another has taken it over: of what was under way then nobody tells any more.
 alter table public.generations
     add column if not exists changed_hands boolean not null default false;
+alter table public.generations add column if not exists cost_known boolean;
+alter table public.questions add column if not exists cost_known boolean;
+-- What a repeated request meets instead of beginning another generation: its idempotency key while
+-- the generation runs and once it has succeeded, an identical request without a key while it runs.
+alter table public.generations add column if not exists request_key text generated always as (
+    case
+        when finished_at is null then coalesce('key ' || idempotency_key, 'same ' || fingerprint)
+        when problem is null then 'key ' || idempotency_key
+    end
+) stored;
 
 alter table public.roadmaps alter column is_active set default true;
 alter table public.roadmaps alter column created_at set default now();
@@ -207,14 +219,16 @@ create index if not exists generations_unfinished
 create index if not exists generations_roadmap on public.generations (roadmap_id);
 create index if not exists generations_remembered
     on public.generations (finished_at) where request is not null;
--- One generation per key and user; a failed one frees its key.
-create unique index if not exists generations_key
-    on public.generations (user_id, idempotency_key)
-    where idempotency_key is not null and problem is null;
--- Without a key, one running generation per wish and user.
-create unique index if not exists generations_twin
-    on public.generations (user_id, fingerprint)
-    where idempotency_key is null and finished_at is null;
+create unique index if not exists generations_request
+    on public.generations (user_id, request_key) where request_key is not null;
+drop index if exists public.generations_key, public.generations_twin;  -- release 0.1's
+
+-- The service compares this with what it needs, and refuses to start on an older schema.
+create or replace function public.schema_version() returns int
+language sql
+immutable
+set search_path = ''
+as $$ select 2; $$;
 
 -- Reads and writes that PostgREST cannot say in one request -----------------------------------------
 
@@ -290,30 +304,58 @@ create or replace trigger note_completion
 
 -- What was asked for, and what may still be ---------------------------------------------------------
 
--- What everybody asked for and what it cost. What runs counts with what it may cost; so does what
--- has ended and made a call whose cost nobody told, or may have: it was cut off, or under way when
--- its generation failed or changed hands.
+-- Everything that was asked for and what it counts for: its cost, or as long as that is not known
+-- (it runs, or a call was made whose cost nobody reported) at least what was reserved for it.
 create or replace view public.ledger with (security_invoker = true) as
 select entry, user_id, client, started_at, finished_at,
     case
-        when finished_at is not null and calls = 0 and not changed_hands
-            and coalesce(problem, '') not in (
-                'GenerationCancelledError', 'GenerationAbandonedError', 'ModelTooSlowError'
-            )
-            then 0
-        when finished_at is null or problem is not null or changed_hands or priced_calls < calls
-            then greatest(reserved_dollars, cost_dollars)
-        else cost_dollars
+        when cost_known then coalesce(cost_dollars, 0)
+        else greatest(reserved_dollars, cost_dollars)
     end as dollars
 from (
-    select 'generation' as entry, user_id, client, started_at, finished_at, problem, changed_hands,
-        calls, priced_calls, reserved_dollars, cost_dollars
+    select 'generation' as entry, user_id, client, started_at, finished_at,
+        cost_known, reserved_dollars, cost_dollars
     from public.generations
     union all
-    select 'question', user_id, client, started_at, finished_at, null, false,
-        calls, priced_calls, reserved_dollars, cost_dollars
+    select 'question', user_id, client, started_at, finished_at,
+        cost_known, reserved_dollars, cost_dollars
     from public.questions
 ) as entries;
+
+-- Says whether the cost is known where release 0.1 did not: in its rows, and in what its workers
+-- write while they share the database with newer ones during a deploy.
+create or replace function public.note_cost_known() returns trigger
+language plpgsql
+security invoker
+set search_path = ''
+as $$
+declare
+    entry jsonb := to_jsonb(new);  -- questions have neither a problem nor change hands
+    problem text := entry ->> 'problem';
+    changed_hands boolean := coalesce((entry ->> 'changed_hands')::boolean, false);
+begin
+    if new.calls = 0 and not changed_hands then
+        new.cost_known := coalesce(problem, '') not in (
+            'GenerationCancelledError', 'GenerationAbandonedError', 'ModelTooSlowError'
+        );
+    else
+        new.cost_known := problem is null and not changed_hands and new.priced_calls >= new.calls;
+    end if;
+    return new;
+end;
+$$;
+create or replace trigger note_cost_known
+    before update of finished_at on public.generations
+    for each row when (new.finished_at is not null and new.cost_known is null)
+    execute function public.note_cost_known();
+create or replace trigger note_cost_known
+    before update of finished_at on public.questions
+    for each row when (new.finished_at is not null and new.cost_known is null)
+    execute function public.note_cost_known();
+update public.generations set finished_at = finished_at
+where finished_at is not null and cost_known is null;
+update public.questions set finished_at = finished_at
+where finished_at is not null and cost_known is null;
 
 -- Raises PT429, with the limit and the seconds to wait as its detail, where one more entry would
 -- be too much. Whoever asks holds the lock until the entry is written, so the count is exact.
@@ -463,9 +505,29 @@ as $$
     returning g.*;
 $$;
 
--- Records a generation, or returns the one that stands for the same wish: that of the key, or
--- without a key the one that still runs. Who asks holds the lease if the row says so: the row is
--- new, or its former holder is gone.
+-- Deletes what learners asked for and were answered a day after the end of a generation, and frees
+-- its idempotency key: of one user's generations, or of all.
+create or replace function public.forget_answered_generations(p_user_id uuid default null)
+returns void
+language sql
+security invoker
+set search_path = ''
+as $$
+    with forgotten as (
+        update public.generations as g
+        set request = null, roadmap = null, idempotency_key = null
+        where g.request is not null
+            and g.finished_at < now() - interval '24 hours'
+            and (p_user_id is null or g.user_id = p_user_id)
+        returning g.generation_id
+    )
+    delete from public.generation_events as e
+    using forgotten
+    where e.generation_id = forgotten.generation_id;
+$$;
+
+-- Records a generation, or returns the one that a repeated request meets. The caller holds the lease
+-- if the row says so: the row is new, or its previous holder is gone.
 create or replace function public.begin_generation(
     p_generation_id uuid,
     p_user_id uuid,
@@ -486,24 +548,15 @@ as $$
 declare
     known public.generations;
 begin
-    -- One at a time, so that what is looked for and not found is not there. The unique indexes
-    -- say the same to whoever writes without this function.
+    -- One at a time, so that what is looked for and not found is not there.
     perform pg_advisory_xact_lock(hashtext('momentum-ai: the ledger'));
-    -- A key is kept for a day.
-    update public.generations
-    set idempotency_key = null
-    where user_id = p_user_id
-        and idempotency_key = p_idempotency_key
-        and finished_at is not null
-        and started_at < now() - interval '24 hours';
+    perform public.forget_answered_generations(p_user_id);
     select * into known from public.generations
     where user_id = p_user_id
-        and case
-            when generation_id = p_generation_id then true  -- asked again: the answer was lost
-            when p_idempotency_key is null
-                then fingerprint = p_fingerprint and finished_at is null
-            else idempotency_key = p_idempotency_key and problem is null
-        end
+        and (
+            generation_id = p_generation_id  -- sent again: the answer was lost
+            or request_key = coalesce('key ' || p_idempotency_key, 'same ' || p_fingerprint)
+        )
     order by started_at
     limit 1;
     if found then
@@ -582,8 +635,10 @@ $$;
 -- named: a publication that was given up for lost, and comes late, must not publish what the next
 -- try under the same lease has written so far.
 drop function if exists public.publish_roadmap(uuid);  -- older code's
-create or replace function public.publish_roadmap(p_lease_id uuid, p_roadmap_id bigint)
-returns setof public.generations
+drop function if exists public.publish_roadmap(uuid, bigint);  -- release 0.1's
+create or replace function public.publish_roadmap(
+    p_lease_id uuid, p_roadmap_id bigint, p_cost_known boolean default null
+) returns setof public.generations
 language plpgsql
 security invoker
 set search_path = ''
@@ -602,6 +657,7 @@ begin
         if found then
             update public.generations
             set finished_at = clock_timestamp(),
+                cost_known = p_cost_known,
                 roadmap_id = written.roadmap_id,
                 roadmap = jsonb_build_object(
                     'roadmap_id', written.roadmap_id,
@@ -621,55 +677,41 @@ begin
 end;
 $$;
 
--- Ends what nobody will end: deletes what was written under leases that count no more, gives up
--- generations that were resumed in vain, and forgets after a day what learners asked for.
-create or replace function public.sweep_generations(p_most_resumptions int, p_problem text)
-returns table (roadmaps bigint, generations bigint)
-language sql
+-- Deletes what was written under leases that have ended, gives up generations that were resumed
+-- without progress, and forgets after a day what learners asked for.
+drop function if exists public.sweep_generations(int, text);  -- release 0.1's
+create or replace function public.sweep_generations(
+    p_most_resumptions int, p_problem text, p_cost_known boolean default null
+) returns table (roadmaps bigint, generations bigint)
+language plpgsql
 security invoker
 set search_path = ''
 as $$
-    with given_up as (
-        update public.generations as g
-        set finished_at = clock_timestamp(), problem = p_problem
-        where g.finished_at is null
-            and g.lease_until < clock_timestamp()
-            and g.resumptions >= p_most_resumptions
-        returning 1
-    ),
-    deleted as (
-        delete from public.roadmaps as r
-        where r.published_at is null
-            and not exists (
-                select from public.generations as g
-                where g.lease_id = r.lease_id
-                    and g.finished_at is null
-                    and g.lease_until > clock_timestamp()
-            )
-            -- Older code wrote without a lease, and took seconds.
-            and (r.lease_id is not null or r.created_at < now() - interval '15 minutes')
-        returning 1
-    ),
-    forgotten as (
-        update public.generations as g
-        set request = null, roadmap = null, idempotency_key = null
-        where g.request is not null and g.finished_at < now() - interval '24 hours'
-        returning g.generation_id
-    ),
-    forgotten_events as (
-        delete from public.generation_events as e
-        using forgotten
-        where e.generation_id = forgotten.generation_id
-    ),
+begin
+    update public.generations as g
+    set finished_at = clock_timestamp(), problem = p_problem, cost_known = p_cost_known
+    where g.finished_at is null
+        and g.lease_until < clock_timestamp()
+        and g.resumptions >= p_most_resumptions;
+    get diagnostics generations = row_count;
+    delete from public.roadmaps as r
+    where r.published_at is null
+        and not exists (
+            select from public.generations as g
+            where g.lease_id = r.lease_id
+                and g.finished_at is null
+                and g.lease_until > clock_timestamp()
+        )
+        -- The oldest code wrote without a lease, and took seconds.
+        and (r.lease_id is not null or r.created_at < now() - interval '15 minutes');
+    get diagnostics roadmaps = row_count;
+    perform public.forget_answered_generations();
     -- Nothing counts for longer than a day; a month is for the operator.
-    old_generations as (
-        delete from public.generations as g
-        where g.started_at < now() - interval '31 days' and g.finished_at is not null
-    ),
-    old_questions as (
-        delete from public.questions as q where q.started_at < now() - interval '31 days'
-    )
-    select (select count(*) from deleted), (select count(*) from given_up);
+    delete from public.generations as g
+    where g.started_at < now() - interval '31 days' and g.finished_at is not null;
+    delete from public.questions as q where q.started_at < now() - interval '31 days';
+    return next;
+end;
 $$;
 
 -- A roadmap that is deleted takes what was planned for it along.
@@ -816,13 +858,10 @@ begin
     end loop;
     -- A new function is everybody's to execute, on hosted projects these roles' by name as well.
     for function in
+        -- Those that this transaction has made or replaced.
         select oid from pg_proc
         where pronamespace = 'public'::regnamespace
-            and proname in (
-                'set_task_completed', 'begin_generation', 'begin_question', 'refuse_over_limits',
-                'claim_generation', 'record_progress', 'publish_roadmap', 'sweep_generations',
-                'forget_generation_events', 'note_completion'
-            )
+            and xmin::text::bigint = txid_current() % (2::bigint ^ 32)::bigint
     loop
         execute format('revoke all on function %s from public, anon, authenticated', function);
         execute format('grant execute on function %s to service_role', function);

@@ -7,24 +7,34 @@ begin ──► running, leased to a process ◄──────────�
  or is     │      │ fail (the model), cancel (the learner)
  released  │      └──────────────────────────────────────► failed, cancelled
            ▼
-          running, nobody's ── claimed by a sweep or a retry ──► running again
-                  └─────────── MOST_RESUMPTIONS in vain ───────► failed: abandoned
+          running, without a worker ── claimed by a sweep or a retry ──► running again
+                  └─────────── MOST_RESUMPTIONS without progress ──────► failed: abandoned
+
+Repeated requests meet a generation instead of beginning another: with an idempotency key while it
+runs and for a day after it succeeded (a failure frees the key), without one while an identical
+request of the same user runs. Each store's schema states this rule once, as `request_key`.
 """
 
 import hashlib
 import json
-from typing import Annotated, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 from uuid import UUID, uuid4
 
 from pydantic import Field
 
+from src.domain.errors import GenerationCancelledError, MomentumError, recorded_error
 from src.domain.plan import DayReady, ModelUsage, Outline, PlannedWeek, PlanRequest
-from src.domain.quotas import Asker
+from src.domain.quotas import DAY_SECONDS, Requester
 from src.domain.roadmap import GenerationFigures, Roadmap, SavedRoadmap
 from src.domain.vocabulary import UtcTime, Value
 
 MOST_RESUMPTIONS = 10
-"""How often in a row a generation is taken over without a single part being added to it."""
+"""How often in a row a generation may be taken over without a single new part."""
+
+ANSWER_KEPT_SECONDS = DAY_SECONDS
+"""How long after its end a generation's request, answer and idempotency key are kept."""
+
+GenerationState = Literal["running", "succeeded", "failed", "cancelled"]
 
 PlannedPart: TypeAlias = Outline | DayReady | PlannedWeek
 """What a plan consists of, in the order in which it came about."""
@@ -37,16 +47,16 @@ PART_KINDS: dict[str, type[PlannedPart]] = {
 """The names of the parts, in the record and in event streams."""
 
 
-def kind_of(part: PlannedPart) -> str:
+def part_kind(part: PlannedPart) -> str:
     """Return a part's name."""
     return next(kind for kind, cls in PART_KINDS.items() if isinstance(part, cls))
 
 
 class Lease(Value):
-    """The right to work on a generation, for so many seconds from each sign of life on.
+    """The right to work on a generation, for so many seconds after each renewal.
 
-    Its id is new each time that the right changes hands, so that who held it before can write
-    nothing more, however late.
+    Its id is new each time that another process takes over, so that late writes of the previous
+    holder change nothing.
     """
 
     lease_id: UUID = Field(default_factory=uuid4)
@@ -54,26 +64,30 @@ class Lease(Value):
 
 
 class NewGeneration(Value):
-    """A learner's wish that a roadmap be made. The id is the asker's own choice."""
+    """A generation that is about to begin. The caller chooses its id."""
 
     generation_id: UUID = Field(default_factory=uuid4)
-    asker: Asker
+    requester: Requester
     request: PlanRequest
     idempotency_key: str | None = None
     reserved_dollars: float = 0
-    """What it is counted with until its cost is known."""
+    """What it counts for in the budget until its cost is known."""
 
     @property
     def fingerprint(self) -> str:
-        """What two requests share that ask for the same: 64 hexadecimal digits."""
-        wish = json.dumps(self.request.model_dump(mode="json"), sort_keys=True)
-        return hashlib.sha256(wish.encode()).hexdigest()
+        """What two identical requests share: 64 hexadecimal digits.
+
+        Fields at their default are left out, so that a new optional field changes no fingerprint
+        that is on record.
+        """
+        request = self.request.model_dump(mode="json", exclude_defaults=True)
+        return hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()
 
 
-class Progress(Value):
-    """What a generation has come to since its last sign of life.
+class ProgressReport(Value):
+    """What a generation has added since its last report.
 
-    `parts` are new, counted on from `first_number`; `usage` is of the whole generation.
+    `parts` are new, numbered from `first_number`; `usage` is of the whole generation.
     """
 
     parts: tuple[PlannedPart, ...] = ()
@@ -86,8 +100,9 @@ class Progress(Value):
 class GenerationRecord(ModelUsage):
     """What is known of a generation.
 
-    `finished_at` is None while it runs; then either `roadmap` or `problem` tells how it ended,
-    `problem` by an error's class name. `request` and `roadmap` are forgotten after a day.
+    `finished_at` is None while it runs; afterwards either `roadmap` or `problem` says how it ended,
+    `problem` by an error's code. `request` and `roadmap` are deleted after a day.
+    `changed_hands` says whether another process has ever taken it over.
     """
 
     generation_id: UUID
@@ -100,13 +115,14 @@ class GenerationRecord(ModelUsage):
     started_at: UtcTime
     finished_at: UtcTime | None
     lease_id: UUID
+    changed_hands: bool
     roadmap: Roadmap | None
     problem: str | None
     first_day_seconds: float | None
 
     @property
     def saved(self) -> SavedRoadmap | None:
-        """The roadmap with what it took; None where there is none."""
+        """The roadmap and what it took to make it; None where there is none."""
         if self.roadmap is None or self.finished_at is None:
             return None
         figures = GenerationFigures(
@@ -118,11 +134,44 @@ class GenerationRecord(ModelUsage):
 
     @property
     def usage(self) -> ModelUsage:
-        """What the model was asked so far."""
+        """What the model has been asked so far."""
         return ModelUsage(**{name: getattr(self, name) for name in ModelUsage.model_fields})
 
+    @property
+    def error(self) -> MomentumError | None:
+        """The error that ended it; None while it runs and after a success."""
+        return recorded_error(self.problem, self.generation_id) if self.problem else None
 
-class Swept(Value):
+    @property
+    def state(self) -> GenerationState:
+        """Whether it runs, or how it ended."""
+        if self.finished_at is None:
+            return "running"
+        if self.problem is None:
+            return "succeeded"
+        return "cancelled" if isinstance(self.error, GenerationCancelledError) else "failed"
+
+
+class Failure(Value):
+    """How a generation ended without a roadmap: an error's code, and whether its cost is known."""
+
+    problem: str
+    cost_known: bool = False
+
+
+def is_cost_known(usage: ModelUsage, *, changed_hands: bool, error: MomentumError | None) -> bool:
+    """Return whether `usage` is all that a generation, ended by `error` or a success, has cost.
+
+    A generation without any call has cost nothing, unless one was cut off before it was counted.
+    After a failure, or once another process has taken over, a call may have been under way whose
+    cost nobody reported. What is not known counts with its reservation.
+    """
+    if usage.calls == 0 and not changed_hands:
+        return error is None or not error.keeps_reservation
+    return error is None and not changed_hands and usage.priced_calls >= usage.calls
+
+
+class SweepResult(Value):
     """What a sweep found: unpublished roadmaps that it deleted, generations that it gave up."""
 
     roadmaps: Annotated[int, Field(ge=0)]

@@ -100,6 +100,8 @@ class NewRoadmap(Value):
     """A complete plan and its owner, ready to be stored under a generation's lease."""
 
     lease_id: UUID
+    cost_known: bool = False
+    """Whether the generation's record says all that it has cost."""
     user_id: UUID
     request: PlanRequest
     weeks: tuple[PlannedWeek, ...]

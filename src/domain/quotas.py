@@ -1,28 +1,106 @@
-"""How much anyone may ask for: the limits, as the database is asked to keep them."""
+"""Every quota, declared once: its name, its default and its sentence; and what the ledger checks.
 
-from typing import Literal
+To add one, add a field to `QuotaSettings`. The field `generations_per_hour` is set by the variable
+`GENERATIONS_PER_HOUR` and enforced as the policy `generations-per-hour` for each user, and as
+`generations-per-hour-of-an-address` for the users of one network address together.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
 from uuid import UUID, uuid4
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from src.domain.vocabulary import Value
 
 HOUR_SECONDS = 3_600
 DAY_SECONDS = 24 * HOUR_SECONDS
 
-BUDGET_POLICY = "budget-per-day"
-"""The name under which clients are told of the service's budget."""
-
-ADDRESS_BUDGET_POLICY = f"{BUDGET_POLICY}-of-an-address"
-
 Entry = Literal["generation", "question"]
 """What the ledger counts."""
 
+_OF_AN_ADDRESS = "-of-an-address"
 
-class Limit(Value):
-    """At most so many entries of one user or one client address in a sliding window.
+BUDGET_POLICY = "budget-per-day"
+ADDRESS_BUDGET_POLICY = f"{BUDGET_POLICY}{_OF_AN_ADDRESS}"
 
-    Without a window: at most so many that have not ended.
+
+@dataclass(frozen=True)
+class Quota:
+    """How many entries one user may make in a sliding window, or have unfinished without one.
+
+    `sentence` tells a person that it is used up; `{who}` is "You have" or "Your network has".
+    """
+
+    entry: Entry
+    window_seconds: int | None
+    sentence: str
+
+
+_COUNT = Field(ge=1, le=1_000_000)
+
+
+class QuotaSettings(BaseModel):
+    """The settings of all quotas, and of the budget for the language model."""
+
+    generations_at_once: Annotated[
+        int,
+        _COUNT,
+        Quota("generation", None, "{who} reached the limit of {most} roadmaps at once."),
+    ] = 4
+    generations_per_hour: Annotated[
+        int,
+        _COUNT,
+        Quota("generation", HOUR_SECONDS, "{who} reached the limit of {most} roadmaps per hour."),
+    ] = 20
+    generations_per_day: Annotated[
+        int,
+        _COUNT,
+        Quota("generation", DAY_SECONDS, "{who} reached the limit of {most} roadmaps per day."),
+    ] = 60
+    questions_per_hour: Annotated[
+        int,
+        _COUNT,
+        Quota("question", HOUR_SECONDS, "{who} reached the limit of {most} questions per hour."),
+    ] = 120
+
+    learners_per_address: int = Field(default=10, ge=1, le=1_000_000)
+    """How many users' quotas the users of one network address share."""
+
+    daily_budget_dollars: float = Field(default=25, ge=0, le=1_000_000)
+    address_budget_share: float = Field(default=0.2, gt=0, le=1)
+    # Above 0: an entry that reserves nothing would not be held to the budget.
+    reserved_dollars_per_week: float = Field(default=0.002, gt=0, le=1_000)
+    reserved_dollars_per_question: float = Field(default=0.005, gt=0, le=1_000)
+
+
+_QUOTAS = {
+    name.replace("_", "-"): (name, quota)
+    for name, field in QuotaSettings.model_fields.items()
+    for quota in field.metadata
+    if isinstance(quota, Quota)
+}
+
+
+def quota_sentence(policy: str, most: int | None) -> str:
+    """Return what to tell a person who has reached a limit.
+
+    Raises:
+        KeyError: no quota has this name.
+    """
+    if policy == BUDGET_POLICY:
+        return "The service has used up its budget for the language model for today."
+    if policy == ADDRESS_BUDGET_POLICY:
+        return "Your network has used up its share of today's budget for the language model."
+    _, quota = _QUOTAS[policy.removesuffix(_OF_AN_ADDRESS)]
+    who = "Your network has" if policy.endswith(_OF_AN_ADDRESS) else "You have"
+    return quota.sentence.format(who=who, most=most)
+
+
+class QuotaPolicy(Value):
+    """A quota as the ledger enforces it: at most so many entries of one user or one client key.
+
+    They count in a sliding window; without a window, as long as they are unfinished.
     """
 
     policy: str
@@ -31,28 +109,57 @@ class Limit(Value):
     window_seconds: int | None
 
 
-class Bounds(Value):
-    """What a new entry has to keep to: limits, and dollars in a day.
+class QuotaPolicies(Value):
+    """What a new entry must fit into: quotas, and dollars in 24 hours.
 
-    Those are of the whole service, and of one client address, which has its share alone.
+    The dollars are of the whole service, and of one client key.
     """
 
-    limits: tuple[Limit, ...]
+    limits: tuple[QuotaPolicy, ...]
     budget_dollars: float
     address_budget_dollars: float
 
 
-class Asker(Value):
-    """Who asks: a user, from a client address that only we can tell from others."""
+def quota_policies(settings: QuotaSettings, entry: Entry) -> QuotaPolicies:
+    """Return what a new entry of this kind must fit into."""
+    per_user = [
+        QuotaPolicy(
+            policy=policy,
+            scope="user",
+            most=getattr(settings, name),
+            window_seconds=quota.window_seconds,
+        )
+        for policy, (name, quota) in _QUOTAS.items()
+        if quota.entry == entry
+    ]
+    per_address = [
+        quota.model_copy(
+            update={
+                "policy": f"{quota.policy}{_OF_AN_ADDRESS}",
+                "scope": "client",
+                "most": quota.most * settings.learners_per_address,
+            }
+        )
+        for quota in per_user
+    ]
+    return QuotaPolicies(
+        limits=(*per_user, *per_address),
+        budget_dollars=settings.daily_budget_dollars,
+        address_budget_dollars=settings.daily_budget_dollars * settings.address_budget_share,
+    )
+
+
+class Requester(Value):
+    """Who sends a request: a user, and a key that the requests of one network address share."""
 
     user_id: UUID
-    client: str
+    client_key: str
 
 
 class NewQuestion(Value):
-    """A question that is about to be put to the model. Its id is the asker's own choice."""
+    """A question that is about to be put to the model. The caller chooses its id."""
 
     question_id: UUID = Field(default_factory=uuid4)
-    asker: Asker
+    requester: Requester
     reserved_dollars: float
-    """What it is counted with until its cost is known."""
+    """What it counts for in the budget until its cost is known."""

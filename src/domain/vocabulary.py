@@ -83,7 +83,7 @@ Question = Annotated[
     _SHOWN,
 ]
 
-# Bounds stand next to their type: after a validator, JSON Schema would not know their names.
+# QuotaPolicies stand next to their type: after a validator, JSON Schema would not know their names.
 WeekCount = Annotated[int, Field(ge=1, le=MAX_WEEKS), BeforeValidator(_json_number)]
 
 DayNumber = Annotated[int, Field(ge=1, le=DAYS_PER_WEEK), BeforeValidator(_json_number)]

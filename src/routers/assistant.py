@@ -2,11 +2,13 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Depends
-from fastapi.sse import EventSourceResponse, ServerSentEvent
+from fastapi.sse import EventSourceResponse
 
+from src.app_state import AppState
 from src.domain.errors import (
     ForbiddenError,
     LimitReachedError,
@@ -15,47 +17,44 @@ from src.domain.errors import (
     ShuttingDownError,
     WeekNotFoundError,
 )
+from src.domain.quotas import Requester
 from src.domain.roadmap import AssistantAnswer
 from src.routers import examples
 from src.routers.bodies import AskAssistant
-from src.routers.dependencies import (
-    Assistant,
-    Caller,
-    Client,
-    UserInQuery,
-    acting_for,
-    refuse_several_users,
-)
+from src.routers.dependencies import ActingUser, ClientKey, State
 from src.routers.examples import answers
-from src.services.assistant.roadmap_assistant import Question
+from src.services.assistant.service import AdmittedQuestion, AssistantService
+from src.web.event_stream import Event, event_stream
 from src.web.json_bodies import StrictJSONRoute
 from src.web.negotiation import EventStreamRoute
 from src.web.problem_responses import BODY_STATUSES, MODEL_ERRORS, STORE_ERRORS, error_responses
 from src.web.problems import problem_of
 
-_ONE_USER = [Depends(refuse_several_users)]
-
-stream_router = APIRouter(
-    route_class=EventStreamRoute, include_in_schema=False, dependencies=_ONE_USER
-)
-router = APIRouter(tags=["assistant"], route_class=StrictJSONRoute, dependencies=_ONE_USER)
+stream_router = APIRouter(route_class=EventStreamRoute, include_in_schema=False)
+router = APIRouter(tags=["assistant"], route_class=StrictJSONRoute)
 
 
-async def _question(
+@dataclass(frozen=True)
+class _QuestionRequest:
+    """A question, as its two routes take it."""
+
     body: Annotated[
         AskAssistant, Body(openapi_examples={"about a week": {"value": examples.ASK_ASSISTANT}})
-    ],
-    assistant: Assistant,
-    caller: Caller,
-    client: Client,
-    user_in_query: UserInQuery = None,
-) -> Question:
-    # Before a stream begins: an unknown roadmap is a 404 there too.
-    acting_for(caller, user_in_query, body.user_id)
-    return await assistant.question(body, client)
+    ]
+    client_key: ClientKey
+    acting: ActingUser
+
+    async def admit(self, state: AppState) -> AdmittedQuestion:
+        return await state.assistant.admit(
+            Requester(user_id=self.body.user_id, client_key=self.client_key),
+            self.body.roadmap_id,
+            self.body.input_data,
+            week_number=self.body.week_number,
+            day_number=self.body.day_number,
+        )
 
 
-AskedQuestion = Annotated[Question, Depends(_question)]
+QuestionRequest = Annotated[_QuestionRequest, Depends()]
 
 
 @router.post(
@@ -73,24 +72,28 @@ AskedQuestion = Annotated[Question, Depends(_question)]
         statuses=BODY_STATUSES,
     ),
 )
-async def ask_assistant(question: AskedQuestion, assistant: Assistant) -> AssistantAnswer:
+async def ask_assistant(request: QuestionRequest, state: State) -> AssistantAnswer:
     """Answer in plain text. A day without a week means that day of every week.
 
-    With `Accept: text/event-stream` the answer is told as it is written, in events `token`, and at
-    last `answer` or `problem`.
+    With `Accept: text/event-stream` the answer is streamed as it is written, in events `token`, and
+    finally `answer` or `problem`.
     """
-    return await assistant.answer(question)
+    return await state.assistant.answer(await request.admit(state))
 
 
-@stream_router.post("/ask-assistant", response_class=EventSourceResponse)
-async def watch_answer(
-    question: AskedQuestion, assistant: Assistant
-) -> AsyncGenerator[ServerSentEvent, None]:
-    """Tell the answer as it is written; leaving ends it."""
+@stream_router.post("/ask-assistant")
+async def stream_answer(request: QuestionRequest, state: State) -> EventSourceResponse:
+    """Stream the answer as it is written. If the client disconnects, it ends."""
+    # Admitted before the stream begins: an unknown roadmap is a 404 here too.
+    return event_stream(_events(state.assistant, await request.admit(state)))
+
+
+async def _events(
+    assistant: AssistantService, question: AdmittedQuestion
+) -> AsyncGenerator[Event, None]:
     try:
         async with aclosing(assistant.stream(question)) as parts:
             async for part in parts:
-                name = "token" if isinstance(part, str) else "answer"
-                yield ServerSentEvent(event=name, data=part)
+                yield Event("token" if isinstance(part, str) else "answer", part)
     except MomentumError as error:
-        yield ServerSentEvent(event="problem", data=problem_of(error))
+        yield Event("problem", problem_of(error))

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from pydantic import Field, StrictBool
 
+from src.domain.generation import GenerationState
 from src.domain.plan import ModelUsage, PlanRequest
 from src.domain.roadmap import SavedRoadmap, Task
 from src.domain.vocabulary import DayNumber, Question, RoadmapId, UtcTime, Value, WeekCount
@@ -16,16 +17,18 @@ class GenerateRoadmap(PlanRequest):
 
     user_id: UUID
 
-    def wish(self) -> PlanRequest:
-        """Return what a planner gets to know: everything but the person."""
-        return PlanRequest.model_validate(self.model_dump(exclude={"user_id"}))
+    def plan_request(self) -> PlanRequest:
+        """Return what the planner learns: everything but who asks. It was validated as a whole."""
+        return PlanRequest.model_construct(
+            **{name: getattr(self, name) for name in PlanRequest.model_fields}
+        )
 
 
 class GenerationStatus(Value):
     """How a generation goes: one of `roadmap` and `problem` is there once it has finished."""
 
     generation_id: UUID
-    state: Literal["running", "succeeded", "failed", "cancelled"]
+    state: GenerationState
     weeks_done: int
     weeks_total: int
     started_at: UtcTime

@@ -1,18 +1,15 @@
-"""What routers are given, as annotated aliases."""
+"""What routes take, as annotated aliases."""
 
-from typing import Annotated, cast
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, Header, Path, Query, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import AfterValidator, StringConstraints
 
+from src.app_state import AppState, state_of
 from src.domain.errors import ForbiddenError
 from src.domain.vocabulary import DAYS_PER_WEEK, MAX_ID, MAX_WEEKS
-from src.services.assistant.roadmap_assistant import RoadmapAssistant
-from src.services.generation.roadmap_generator import RoadmapGenerator
-from src.services.roadmaps import ProgressTracker
-from src.web.client_address import ClientIdentifier
 
 MAX_EVENTS = MAX_WEEKS * (DAYS_PER_WEEK + 1) + 2
 """Of a generation: the outline, each day and week, and its end."""
@@ -20,97 +17,89 @@ MAX_EVENTS = MAX_WEEKS * (DAYS_PER_WEEK + 1) + 2
 EXAMPLE_USER = "550e8400-e29b-41d4-a716-446655440000"
 
 
-async def refuse_several_users(request: Request) -> None:
-    """Refuse a query that names a user more than once, since nobody knows which one is meant.
+async def _state(request: Request) -> AppState:
+    return state_of(request.app)
+
+
+State = Annotated[AppState, Depends(_state)]
+
+
+async def _client_key(request: Request, state: State) -> str:
+    return state.client_keys.of(request.scope)
+
+
+ClientKey = Annotated[str, Depends(_client_key)]
+"""What the requests of one network address share; the address cannot be read from it."""
+
+
+async def acting_user(request: Request) -> UUID | None:
+    """Return the user for whom a request acts: its token's, or the one that it names.
+
+    It applies to every route, so that none can forget it (see `api.py`). A request names a user as
+    `user_id` in its query, its JSON body, or both. None where there is neither a token nor a name.
 
     Raises:
-        RequestValidationError: `user_id` is repeated.
+        ForbiddenError: the token belongs to another user than the one named.
+        RequestValidationError: the query names a user more than once, or query and body differ.
     """
-    if len(request.query_params.getlist("user_id")) > 1:
-        raise _several_users()
-
-
-def _several_users() -> RequestValidationError:
-    return RequestValidationError(
-        [{"type": "repeated", "loc": ("query", "user_id"), "msg": "Given more than once"}]
-    )
-
-
-async def _generator(request: Request) -> RoadmapGenerator:
-    return cast("RoadmapGenerator", request.app.state.generator)
-
-
-async def _progress(request: Request) -> ProgressTracker:
-    return cast("ProgressTracker", request.app.state.progress)
-
-
-async def _assistant(request: Request) -> RoadmapAssistant:
-    return cast("RoadmapAssistant", request.app.state.assistant)
-
-
-Generator = Annotated[RoadmapGenerator, Depends(_generator)]
-Progress = Annotated[ProgressTracker, Depends(_progress)]
-Assistant = Annotated[RoadmapAssistant, Depends(_assistant)]
-
-
-async def _caller(request: Request) -> UUID | None:
+    in_query = request.query_params.getlist("user_id")
+    named = set(map(_uuid_or_none, in_query))
+    if request.method == "POST" and await request.body():
+        body = await request.json()
+        named.add(_uuid_or_none(body.get("user_id")) if isinstance(body, dict) else None)
     caller: UUID | None = request.state.caller
-    return caller
-
-
-Caller = Annotated[UUID | None, Depends(_caller)]
-"""Whose access token the request carries; None without one."""
-
-
-async def _client(request: Request) -> str:
-    identifier: ClientIdentifier = request.app.state.clients
-    return identifier.of(request.scope)
-
-
-Client = Annotated[str, Depends(_client)]
-"""What the requests of one client address share; it does not tell the address."""
-
-
-def acting_for(caller: UUID | None, *named: UUID | None) -> UUID | None:
-    """Return the user for whom a request acts: its token's, or else the one that it names.
-
-    Raises:
-        ForbiddenError: the token is another user's than one of those named.
-        RequestValidationError: there is no token, and query and body name different users.
-    """
-    users = {caller, *named} - {None}
+    users = {caller, *named} - {None}  # what is no UUID is refused where the route reads it
+    if len(in_query) > 1 or (len(users) > 1 and caller is None):
+        raise RequestValidationError(
+            [{"type": "repeated", "loc": ("query", "user_id"), "msg": "Given more than once"}]
+        )
     if len(users) > 1:
-        raise ForbiddenError if caller else _several_users()
+        raise ForbiddenError
     return next(iter(users), None)
 
 
+def _uuid_or_none(value: object) -> UUID | None:
+    try:
+        return UUID(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+
+
 async def _owner(
-    caller: Caller,
     user_id: Annotated[
         UUID,
         Query(description="The owner.", openapi_examples={"a learner": {"value": EXAMPLE_USER}}),
     ],
 ) -> UUID:
-    acting_for(caller, user_id)
     return user_id
 
 
 async def _optional_owner(
-    caller: Caller,
-    user_id: Annotated[
+    acting: Annotated[UUID | None, Depends(acting_user)],
+    user_id: Annotated[  # noqa: ARG001  read by `acting_user`; here it is validated and described
         UUID | None,
         Query(description="Where given, what is another user's is treated as if it did not exist."),
     ] = None,
 ) -> UUID | None:
-    return acting_for(caller, user_id)
+    return acting
+
+
+async def _acting_for(
+    acting: Annotated[UUID | None, Depends(acting_user)],
+    user_id: Annotated[  # noqa: ARG001  read by `acting_user`; here it is validated and described
+        UUID | None,
+        Query(description="Where the body names a user too, it has to be the same."),
+    ] = None,
+) -> UUID | None:
+    return acting
 
 
 Owner = Annotated[UUID, Depends(_owner)]
+"""The user whom the query must name."""
 OptionalOwner = Annotated[UUID | None, Depends(_optional_owner)]
-UserInQuery = Annotated[
-    UUID | None,
-    Query(alias="user_id", description="Where the body names a user too, it has to be the same."),
-]
+"""The user for whom a request without a body acts, if any."""
+ActingUser = Annotated[UUID | None, Depends(_acting_for)]
+"""The user for whom a request with a body acts, if any."""
 RoadmapIdInPath = Annotated[
     int, Path(ge=1, le=MAX_ID, openapi_examples={"the first roadmap": {"value": 1}})
 ]
@@ -119,7 +108,7 @@ WeekNumberInPath = Annotated[
 ]
 
 
-def _unquoted(key: str) -> str:
+def _unquote(key: str) -> str:
     # The IETF's draft has a quoted string, Stripe a bare one: the same key either way.
     return key[1:-1] if len(key) > 2 and key[0] == key[-1] == '"' else key  # noqa: PLR2004
 
@@ -128,21 +117,21 @@ IdempotencyKey = Annotated[
     Annotated[
         str,
         StringConstraints(min_length=1, max_length=255, pattern="^[!-~]([ -~]*[!-~])?$"),
-        AfterValidator(_unquoted),
+        AfterValidator(_unquote),
     ]
     | None,
     Header(
-        description="Any text of yours, such as a UUID: for a day, the same key and body bring the"
-        " same roadmap instead of a second one."
+        description="Any text, such as a UUID: for a day, the same key and body return the same"
+        " roadmap instead of generating a second one."
     ),
 ]
 GenerationIdInPath = Annotated[
     UUID,
     Path(
-        description="As `Location` named it.",
+        description="From the `Location` header.",
         openapi_examples={"a generation": {"value": "3f6c1d52-7d0b-4d55-9a53-0c5a3d8d7b10"}},
     ),
 ]
 LastEventId = Annotated[
-    int, Header(ge=0, le=MAX_EVENTS, description="The number of the last event that was seen.")
+    int, Header(ge=0, le=MAX_EVENTS, description="The number of the last event received.")
 ]

@@ -2,12 +2,14 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Annotated, Literal
+from dataclasses import dataclass
+from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Body, Depends, HTTPException, Response
-from fastapi.sse import EventSourceResponse, ServerSentEvent
+from fastapi import APIRouter, Body, Depends, Response
+from fastapi.sse import EventSourceResponse
 
+from src.app_state import AppState
 from src.domain.errors import (
     ForbiddenError,
     GenerationAbandonedError,
@@ -22,28 +24,24 @@ from src.domain.errors import (
     OverloadedError,
     ShuttingDownError,
     StoreConflictError,
-    recorded_error,
 )
-from src.domain.generation import GenerationRecord, kind_of
-from src.domain.quotas import Asker
+from src.domain.generation import GenerationRecord, part_kind
+from src.domain.quotas import Requester
 from src.domain.roadmap import Roadmap, SavedRoadmap
 from src.routers import examples, links
 from src.routers.bodies import GenerateRoadmap, GenerationStatus, Success
 from src.routers.dependencies import (
-    Caller,
-    Client,
+    ActingUser,
+    ClientKey,
     GenerationIdInPath,
-    Generator,
     IdempotencyKey,
     LastEventId,
     OptionalOwner,
-    UserInQuery,
-    acting_for,
-    refuse_several_users,
+    State,
 )
 from src.routers.examples import answers
-from src.services.generation.roadmap_generator import RoadmapGenerator
-from src.services.generation.run import GenerationEvent
+from src.services.generation.following import GenerationFollower
+from src.web.event_stream import Event, event_stream
 from src.web.json_bodies import StrictJSONRoute
 from src.web.negotiation import EventStreamRoute, RespondAsyncRoute
 from src.web.problem_responses import BODY_STATUSES, MODEL_ERRORS, STORE_ERRORS, error_responses
@@ -52,88 +50,76 @@ from src.web.problems import GENERATION_PATH, problem_of, recorded_problem
 PLANNER_HEADER = "Momentum-Planner"
 REPLAYED_HEADER = "Idempotency-Replayed"
 PREFERENCE_HEADER = "Preference-Applied"
+RESPONSE_HEADERS = (PLANNER_HEADER, REPLAYED_HEADER, PREFERENCE_HEADER)
 
-_ONE_USER = [Depends(refuse_several_users)]
-
-stream_router = APIRouter(
-    route_class=EventStreamRoute, include_in_schema=False, dependencies=_ONE_USER
-)
-async_router = APIRouter(
-    route_class=RespondAsyncRoute, include_in_schema=False, dependencies=_ONE_USER
-)
-router = APIRouter(tags=["generations"], route_class=StrictJSONRoute, dependencies=_ONE_USER)
+stream_router = APIRouter(route_class=EventStreamRoute, include_in_schema=False)
+async_router = APIRouter(route_class=RespondAsyncRoute, include_in_schema=False)
+router = APIRouter(tags=["generations"], route_class=StrictJSONRoute)
 
 
-def status_of(record: GenerationRecord) -> GenerationStatus:
-    """Return what a client is told of a generation."""
-    state: Literal["running", "succeeded", "failed", "cancelled"] = "failed"
-    if record.finished_at is None:
-        state = "running"
-    elif record.problem is None:
-        state = "succeeded"
-    elif record.problem == GenerationCancelledError.__name__:
-        state = "cancelled"
-    ended_by = record.problem and recorded_error(record.problem, record.generation_id)
+def _status_of(record: GenerationRecord) -> GenerationStatus:
+    error = record.error
     return GenerationStatus(
         generation_id=record.generation_id,
-        state=state,
+        state=record.state,
         weeks_done=record.weeks_done,
         weeks_total=record.weeks_total,
         started_at=record.started_at,
         finished_at=record.finished_at,
         roadmap=record.saved,
-        problem=recorded_problem(ended_by) if ended_by else None,
+        problem=recorded_problem(error) if error else None,
         usage=record.usage,
     )
 
 
-async def told(
-    generator: RoadmapGenerator, generation_id: UUID, after: int = 0, user_id: UUID | None = None
-) -> AsyncGenerator[ServerSentEvent, None]:
-    """Yield a generation's events, from the one that follows `after` on, to be sent to a client.
+async def _events(
+    follower: GenerationFollower, generation_id: UUID, after: int = 0, user_id: UUID | None = None
+) -> AsyncGenerator[Event, None]:
+    """Yield a generation's events, beginning after number `after`, as a client gets them.
 
     An error that is not the generation's own end has no number: the client asks again.
     """
     try:
-        async with aclosing(generator.events(generation_id, after, user_id)) as events:
+        async with aclosing(follower.events(generation_id, after, user_id)) as events:
             async for number, event in events:
-                yield _sent(event, str(number))
+                if isinstance(event, MomentumError):
+                    yield Event("problem", recorded_problem(event), number)
+                elif isinstance(event, SavedRoadmap):
+                    yield Event("saved", event, number)
+                else:
+                    yield Event(part_kind(event), event, number)
     except MomentumError as error:
-        yield _sent(error)
+        yield Event("problem", problem_of(error))
 
 
-def _sent(event: GenerationEvent, number: str | None = None) -> ServerSentEvent:
-    if isinstance(event, MomentumError):
-        # What has a number is on record, and was logged when it happened.
-        problem = problem_of(event) if number is None else recorded_problem(event)
-        return ServerSentEvent(event="problem", id=number, data=problem)
-    name = "saved" if isinstance(event, SavedRoadmap) else kind_of(event)
-    return ServerSentEvent(event=name, id=number, data=event)
+@dataclass(frozen=True)
+class _GenerationRequest:
+    """A request for a roadmap, as its three routes take it."""
 
-
-async def _begun(
-    *,
     body: Annotated[
         GenerateRoadmap, Body(openapi_examples={"roadmap": {"value": examples.GENERATE_ROADMAP}})
-    ],
-    generator: Generator,
-    caller: Caller,
-    client: Client,
-    response: Response,
-    user_in_query: UserInQuery = None,
-    idempotency_key: IdempotencyKey = None,
-) -> GenerationRecord:
-    acting_for(caller, user_in_query, body.user_id)
-    asker = Asker(user_id=body.user_id, client=client)
-    begun = await generator.begin(asker, body.wish(), idempotency_key)
-    response.headers[PLANNER_HEADER] = generator.planner_name
-    response.headers["Location"] = GENERATION_PATH.format(begun.generation_id)
-    if begun.finished_at is not None:
-        response.headers[REPLAYED_HEADER] = "true"
-    return begun
+    ]
+    client_key: ClientKey
+    acting: ActingUser
+    idempotency_key: IdempotencyKey = None
+
+    async def begin(self, state: AppState) -> tuple[GenerationRecord, dict[str, str]]:
+        """Begin a generation; return its record and the headers of its answer."""
+        record = await state.admission.begin(
+            Requester(user_id=self.body.user_id, client_key=self.client_key),
+            self.body.plan_request(),
+            self.idempotency_key,
+        )
+        headers = {
+            PLANNER_HEADER: state.planner_name,
+            "Location": GENERATION_PATH.format(record.generation_id),
+        }
+        if record.finished_at is not None:
+            headers[REPLAYED_HEADER] = "true"
+        return record, headers
 
 
-BegunGeneration = Annotated[GenerationRecord, Depends(_begun)]
+GenerationRequest = Annotated[_GenerationRequest, Depends()]
 
 
 @router.post(
@@ -167,7 +153,7 @@ BegunGeneration = Annotated[GenerationRecord, Depends(_begun)]
     ),
     openapi_extra={"parameters": [examples.PREFER]},  # read where the route is chosen
 )
-async def generate_roadmap(begun: BegunGeneration, generator: Generator) -> Roadmap:
+async def generate_roadmap(request: GenerationRequest, state: State, response: Response) -> Roadmap:
     """Plan week by week, then store the roadmap whole; of a plan that fails nothing is stored.
 
     Where the answer has a `Location` and is not a success, the roadmap may still be finished: it
@@ -179,68 +165,65 @@ async def generate_roadmap(begun: BegunGeneration, generator: Generator) -> Road
 
     With an `Idempotency-Key` a request can be repeated for a day without making a second roadmap.
     """
-    return await generator.wait_for(begun.generation_id)
+    record, headers = await request.begin(state)
+    response.headers.update(headers)
+    return await state.follower.wait_for_roadmap(record.generation_id)
 
 
 @async_router.post("/generate_roadmap", status_code=202)
-async def begin_roadmap_generation(begun: BegunGeneration, response: Response) -> GenerationStatus:
-    """Answer at once; the generation goes on."""
-    response.headers[PREFERENCE_HEADER] = "respond-async"
-    return status_of(begun)
+async def begin_roadmap_generation(
+    request: GenerationRequest, state: State, response: Response
+) -> GenerationStatus:
+    """Answer at once; the generation continues."""
+    record, headers = await request.begin(state)
+    response.headers.update(headers | {PREFERENCE_HEADER: "respond-async"})
+    return _status_of(record)
 
 
-@stream_router.post("/generate_roadmap", response_class=EventSourceResponse)
-async def watch_roadmap_generation(
-    begun: BegunGeneration, generator: Generator
-) -> AsyncGenerator[ServerSentEvent, None]:
-    """Tell the plan as it comes about. The generation goes on when the client leaves."""
-    async for event in told(generator, begun.generation_id):
-        yield event
+@stream_router.post("/generate_roadmap")
+async def stream_roadmap_generation(
+    request: GenerationRequest, state: State
+) -> EventSourceResponse:
+    """Stream the plan as it is made. If the client disconnects, the generation continues."""
+    record, headers = await request.begin(state)
+    return event_stream(_events(state.follower, record.generation_id), headers)
 
 
 @router.get(
     "/generations/{generation_id}",
-    summary="Tell how a generation goes",
+    summary="Get the state of a generation",
     responses=answers(examples.GENERATION_STATUS, links=links.GENERATION_READ)
     | error_responses(GenerationNotFoundError, *STORE_ERRORS),
 )
 async def get_generation(
-    generation_id: GenerationIdInPath, generator: Generator, owner: OptionalOwner
+    generation_id: GenerationIdInPath, state: State, owner: OptionalOwner
 ) -> GenerationStatus:
-    """Return its state, the weeks done, and once it has finished its roadmap or its problem."""
-    return status_of(await generator.record(generation_id, owner))
-
-
-async def _followed(
-    generation_id: GenerationIdInPath,
-    generator: Generator,
-    owner: OptionalOwner,
-    last_event_id: LastEventId = 0,
-) -> tuple[UUID, int, UUID | None]:
-    # Before the stream begins: an unknown generation is a 404 here too.
-    record = await generator.record(generation_id, owner)
-    if await generator.has_told_all(record, last_event_id):
-        raise HTTPException(204)  # So that an EventSource asks no more.
-    return generation_id, last_event_id, owner
+    """Return its state, the weeks done, and once it has ended its roadmap or its problem."""
+    return _status_of(await state.follower.get(generation_id, owner))
 
 
 @router.get(
     "/generations/{generation_id}/events",
-    summary="Follow a generation as it goes on",
+    summary="Follow a generation",
     response_class=EventSourceResponse,
     responses=examples.event_stream(examples.GENERATION_EVENTS)
-    | {204: {"description": "All of it was told."}}
+    | {204: {"description": "Everything was sent already."}}
     | error_responses(GenerationNotFoundError, *STORE_ERRORS),
 )
 async def follow_generation(
-    followed: Annotated[tuple[UUID, int, UUID | None], Depends(_followed)], generator: Generator
-) -> AsyncGenerator[ServerSentEvent, None]:
-    """Tell every event after `Last-Event-ID`, of whichever server makes the roadmap.
+    generation_id: GenerationIdInPath,
+    state: State,
+    owner: OptionalOwner,
+    last_event_id: LastEventId = 0,
+) -> Response:
+    """Stream every event after `Last-Event-ID`, whichever server makes the roadmap.
 
-    A stream that ends without `saved` or a numbered `problem` is to be asked for again.
+    If a stream ends without `saved` or a numbered `problem`, request it again.
     """
-    async for event in told(generator, *followed):
-        yield event
+    record = await state.follower.get(generation_id, owner)
+    if await state.follower.has_sent_all(record, last_event_id):
+        return Response(status_code=204)  # tells an EventSource not to reconnect
+    return event_stream(_events(state.follower, generation_id, last_event_id, owner))
 
 
 @router.delete(
@@ -250,8 +233,8 @@ async def follow_generation(
     | error_responses(GenerationNotFoundError, GenerationSucceededError, *STORE_ERRORS),
 )
 async def cancel_generation(
-    generation_id: GenerationIdInPath, generator: Generator, owner: OptionalOwner
+    generation_id: GenerationIdInPath, state: State, owner: OptionalOwner
 ) -> Success:
-    """End it, whichever server makes the roadmap. One that has ended unsuccessfully stays so."""
-    await generator.cancel(generation_id, owner)
+    """End it, whichever server makes the roadmap. One that has failed stays as it is."""
+    await state.admission.cancel(generation_id, owner)
     return Success()

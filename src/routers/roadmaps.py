@@ -1,24 +1,22 @@
 """Roadmaps: list, read, delete."""
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 
 from src.domain.errors import RoadmapNotFoundError, WeekNotFoundError
 from src.domain.roadmap import Roadmap, WeekDetail, WeekProgress
 from src.routers import examples, links
 from src.routers.bodies import RoadmapTasks, Success
 from src.routers.dependencies import (
-    Generator,
     OptionalOwner,
     Owner,
-    Progress,
     RoadmapIdInPath,
+    State,
     WeekNumberInPath,
-    refuse_several_users,
 )
 from src.routers.examples import answers
 from src.web.problem_responses import STORE_ERRORS, error_responses
 
-router = APIRouter(tags=["roadmaps"], dependencies=[Depends(refuse_several_users)])
+router = APIRouter(tags=["roadmaps"])
 
 
 @router.get(
@@ -27,9 +25,9 @@ router = APIRouter(tags=["roadmaps"], dependencies=[Depends(refuse_several_users
     responses=answers([examples.ROADMAP], links=links.ROADMAPS_LISTED)
     | error_responses(*STORE_ERRORS),
 )
-async def list_roadmaps(owner: Owner, generator: Generator) -> list[Roadmap]:
+async def list_roadmaps(owner: Owner, state: State) -> list[Roadmap]:
     """Return an empty list for a user without roadmaps."""
-    return await generator.list_roadmaps(owner)
+    return await state.roadmaps.list_roadmaps(owner)
 
 
 @router.get(
@@ -39,10 +37,10 @@ async def list_roadmaps(owner: Owner, generator: Generator) -> list[Roadmap]:
     | error_responses(RoadmapNotFoundError, *STORE_ERRORS),
 )
 async def get_roadmap_tasks(
-    roadmap_id: RoadmapIdInPath, progress: Progress, owner: OptionalOwner
+    roadmap_id: RoadmapIdInPath, state: State, owner: OptionalOwner
 ) -> RoadmapTasks:
     """Return every task, by week, day and position in the day."""
-    return RoadmapTasks(tasks=await progress.tasks(roadmap_id, owner))
+    return RoadmapTasks(tasks=await state.roadmaps.list_tasks(roadmap_id, owner))
 
 
 @router.get(
@@ -52,10 +50,10 @@ async def get_roadmap_tasks(
     | error_responses(RoadmapNotFoundError, *STORE_ERRORS),
 )
 async def list_weeks(
-    roadmap_id: RoadmapIdInPath, progress: Progress, owner: OptionalOwner
+    roadmap_id: RoadmapIdInPath, state: State, owner: OptionalOwner
 ) -> list[WeekProgress]:
     """Return the weeks by number; progress is 100 only when every task is done."""
-    return await progress.weeks(roadmap_id, owner)
+    return await state.roadmaps.list_weeks(roadmap_id, owner)
 
 
 @router.get(
@@ -67,11 +65,11 @@ async def list_weeks(
 async def get_week(
     roadmap_id: RoadmapIdInPath,
     week_number: WeekNumberInPath,
-    progress: Progress,
+    state: State,
     owner: OptionalOwner,
 ) -> WeekDetail:
     """Return the week's goal and progress, and each day's tasks in order."""
-    return await progress.week(roadmap_id, week_number, owner)
+    return await state.roadmaps.get_week(roadmap_id, week_number, owner)
 
 
 @router.delete(
@@ -79,9 +77,7 @@ async def get_week(
     summary="Delete a roadmap and its tasks",
     responses=answers(examples.SUCCESS) | error_responses(RoadmapNotFoundError, *STORE_ERRORS),
 )
-async def delete_roadmap(
-    roadmap_id: RoadmapIdInPath, owner: Owner, generator: Generator
-) -> Success:
+async def delete_roadmap(roadmap_id: RoadmapIdInPath, owner: Owner, state: State) -> Success:
     """Only the owner's roadmap is deleted."""
-    await generator.delete(roadmap_id, owner)
+    await state.roadmaps.delete(roadmap_id, owner)
     return Success()

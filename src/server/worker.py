@@ -14,6 +14,7 @@ from gunicorn.arbiter import Arbiter
 from uvicorn import Config, Server
 from uvicorn_worker import UvicornWorker
 
+from src.app_state import state_of
 from src.server.slow_clients import BoundedH11Protocol
 
 logger = logging.getLogger(__name__)
@@ -63,8 +64,9 @@ class DrainingServer(Server):
         latest = time.monotonic() + LONGEST_STAY_SECONDS
         self.config.encoded_headers.append((b"connection", b"close"))
         try:
-            self._app.state.leave()
-            while time.monotonic() < earliest or self._app.state.is_busy():
+            state = state_of(self._app)
+            state.begin_drain()
+            while time.monotonic() < earliest or state.is_busy:
                 await asyncio.sleep(LOOK_SECONDS)
                 if time.monotonic() > latest - SENDING_SECONDS:
                     break

@@ -1,36 +1,39 @@
-"""What a roadmap holds, and how much of it is done."""
+"""Stored roadmaps: list, read, tick off tasks, delete."""
 
 from uuid import UUID
 
 from src.dao import Store
 from src.domain.errors import WeekNotFoundError
-from src.domain.roadmap import Task, WeekDetail, WeekProgress
+from src.domain.roadmap import Roadmap, Task, WeekDetail, WeekProgress
+from src.services.progress.percent import whole_percent
 
 
-def whole_percent(completed: int, total: int) -> int:
-    """Return the share in whole percent, rounded down: 100 only when everything is done."""
-    return 100 * completed // total if total else 0
+class RoadmapService:
+    """Reads and changes stored roadmaps.
 
-
-class ProgressTracker:
-    """Reads a roadmap's tasks and weeks, and marks tasks as done."""
+    Where `user_id` is not None, another user's roadmap or task is treated as if it did not exist.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def tasks(self, roadmap_id: int, user_id: UUID | None) -> list[Task]:
+    async def list_roadmaps(self, user_id: UUID) -> list[Roadmap]:
+        """Return the user's roadmaps, newest first; empty for an unknown user."""
+        return await self._store.list_roadmaps(user_id)
+
+    async def list_tasks(self, roadmap_id: int, user_id: UUID | None) -> list[Task]:
         """Return all tasks by week, day and position in the day.
 
         Raises:
-            RoadmapNotFoundError: there is no such roadmap (of this user, where one is named).
+            RoadmapNotFoundError: there is no such roadmap.
         """
         return await self._store.list_tasks(roadmap_id, user_id)
 
-    async def weeks(self, roadmap_id: int, user_id: UUID | None) -> list[WeekProgress]:
+    async def list_weeks(self, roadmap_id: int, user_id: UUID | None) -> list[WeekProgress]:
         """Return every week's totals and progress, by week number.
 
         Raises:
-            RoadmapNotFoundError: there is no such roadmap (of this user, where one is named).
+            RoadmapNotFoundError: there is no such roadmap.
         """
         return [
             WeekProgress(
@@ -39,11 +42,11 @@ class ProgressTracker:
             for week in await self._store.list_weeks(roadmap_id, user_id)
         ]
 
-    async def week(self, roadmap_id: int, week_number: int, user_id: UUID | None) -> WeekDetail:
+    async def get_week(self, roadmap_id: int, week_number: int, user_id: UUID | None) -> WeekDetail:
         """Return a week with its tasks by day.
 
         Raises:
-            RoadmapNotFoundError: there is no such roadmap (of this user, where one is named).
+            RoadmapNotFoundError: there is no such roadmap.
             WeekNotFoundError: the roadmap has no such week.
         """
         tasks = await self._store.list_tasks(roadmap_id, user_id, week_number=week_number)
@@ -60,9 +63,17 @@ class ProgressTracker:
         )
 
     async def update_task(self, task_id: str, *, completed: bool, user_id: UUID | None) -> None:
-        """Mark a task as done or not done.
+        """Mark a task as completed or not completed.
 
         Raises:
-            TaskNotFoundError: there is no such task (of this user, where one is named).
+            TaskNotFoundError: there is no such task.
         """
         await self._store.set_task_completed(task_id, completed=completed, user_id=user_id)
+
+    async def delete(self, roadmap_id: int, user_id: UUID) -> None:
+        """Delete the user's roadmap with all its tasks.
+
+        Raises:
+            RoadmapNotFoundError: there is none.
+        """
+        await self._store.delete_roadmap(roadmap_id, user_id)

@@ -20,9 +20,15 @@ class AuthenticationMiddleware:
     """
 
     def __init__(
-        self, app: ASGIApp, *, is_required: bool, refusal: Callable[[MomentumError], Response]
+        self,
+        app: ASGIApp,
+        *,
+        verifier: TokenVerifier,
+        is_required: bool,
+        refusal: Callable[[MomentumError], Response],
     ) -> None:
         self._app = app
+        self._verifier = verifier
         self._is_required = is_required
         self._refusal = refusal
 
@@ -46,5 +52,4 @@ class AuthenticationMiddleware:
         scheme, _, token = given[0].partition(" ")
         if len(given) > 1 or scheme.lower() != "bearer":
             raise UnauthenticatedError("not one bearer token")
-        verifier: TokenVerifier = scope["app"].state.verifier
-        return await verifier.verify(token.strip(" "))
+        return await self._verifier.verify(token.strip(" "))

@@ -11,7 +11,7 @@ IPV6_PREFIX = 64
 """Bits of an IPv6 address: a household has all addresses that share them."""
 
 
-class ClientIdentifier:
+class ClientKeys:
     """Tells clients apart without telling who they are.
 
     The address is that of the connection, or what `trusted_header` says, which a proxy in front of

@@ -52,11 +52,13 @@ class _StrictJSONRequest(Request):
         return self._body
 
     async def json(self) -> Any:  # noqa: ANN401  as the base class declares it
-        return json.loads(
-            (await self.body()).decode("utf-8"),
-            parse_constant=_refuse_constant,
-            object_pairs_hook=_object_with_unique_names,
-        )
+        if not hasattr(self, "_json"):
+            self._json = json.loads(
+                (await self.body()).decode("utf-8"),
+                parse_constant=_refuse_constant,
+                object_pairs_hook=_object_with_unique_names,
+            )
+        return self._json
 
 
 def _refuse_constant(_name: str) -> NoReturn:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from src.domain import errors
-from src.web.problem_texts import PROBLEMS, http_problem
+from src.web.problem_texts import http_text, text_of_kind
 from src.web.problems import MEDIA_TYPE, Problem, document_of
 
 STORE_ERRORS = (
@@ -37,11 +37,9 @@ def error_responses(
     `statuses` are those that HTTP itself brings about: validation, reading the body.
     """
     documents: dict[int, dict[str, Problem]] = {}
-    for kind in map(PROBLEMS.__getitem__, kinds):
-        documents.setdefault(kind.status, {})[kind.name] = document_of(kind, _EXAMPLE_REQUEST_ID)
-    for status in statuses:
-        document = document_of(http_problem(status), _EXAMPLE_REQUEST_ID)
-        documents.setdefault(status, {})[http_problem(status).name] = document
+    for text in (*map(text_of_kind, kinds), *map(http_text, statuses)):
+        document = document_of(text, _EXAMPLE_REQUEST_ID)
+        documents.setdefault(text.status, {})[text.code] = document
     return {
         status: {
             "description": " / ".join(problem.title for problem in problems.values()),

@@ -1,234 +1,221 @@
-"""What clients are told of each error: status, name, title and a sentence for a person."""
+"""What a client reads about each error: status, title and a sentence for a person."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 
 from src.domain import errors
-from src.domain.quotas import ADDRESS_BUDGET_POLICY, BUDGET_POLICY
+from src.domain.quotas import quota_sentence
 
 
 @dataclass(frozen=True)
 class ProblemText:
-    """What every problem of one kind has in common."""
+    """What all problems of one kind have in common.
+
+    `detail` is for a person and repeats nothing that was sent. `retry_after`, in seconds, is how
+    long a client should wait where the error itself does not know.
+    """
 
     status: int
-    name: str
     title: str
     detail: str
-    """What to tell the person; nothing of what they sent is repeated."""
+    retry_after: float | None = None
+    code: str = ""
 
 
-PROBLEMS: dict[type[errors.MomentumError], ProblemText] = {
+_TEXTS: dict[type[errors.MomentumError], ProblemText] = {
     errors.RoadmapNotFoundError: ProblemText(
-        404, "roadmap-not-found", "Roadmap not found", "There is no such roadmap."
+        404, "Roadmap not found", "This roadmap does not exist."
     ),
-    errors.WeekNotFoundError: ProblemText(
-        404, "week-not-found", "Week not found", "This roadmap has no such week."
-    ),
-    errors.TaskNotFoundError: ProblemText(
-        404, "task-not-found", "Task not found", "There is no such task."
-    ),
+    errors.WeekNotFoundError: ProblemText(404, "Week not found", "This roadmap has no such week."),
+    errors.TaskNotFoundError: ProblemText(404, "Task not found", "This task does not exist."),
     errors.GenerationNotFoundError: ProblemText(
-        404, "generation-not-found", "Generation not found", "There is no such generation."
+        404, "Generation not found", "This generation does not exist."
     ),
     errors.IdempotencyKeyReusedError: ProblemText(
         422,
-        "idempotency-key-reused",
         "Idempotency key reused",
-        "This idempotency key stands for another request. Use a new key for a new request.",
+        "This idempotency key was used for another request. Use a new key for a new request.",
     ),
     errors.GenerationRunningError: ProblemText(
         409,
-        "generation-running",
         "Generation running",
-        "The roadmap of this request is being made. Try again in a moment, or follow `Location`.",
+        "This roadmap is still being generated. Try again in a moment, or follow `Location`.",
+        retry_after=2,
     ),
     errors.GenerationSucceededError: ProblemText(
         409,
-        "generation-succeeded",
         "Generation succeeded",
-        "The roadmap is made already. Delete the roadmap instead.",
+        "The roadmap is already finished. To remove it, delete the roadmap.",
     ),
     errors.GenerationCancelledError: ProblemText(
-        409, "generation-cancelled", "Generation cancelled", "The generation was cancelled."
+        409, "Generation cancelled", "You cancelled the generation of this roadmap."
     ),
     errors.GenerationAbandonedError: ProblemText(
         503,
-        "generation-abandoned",
         "Generation abandoned",
-        "The roadmap could not be finished in several attempts. Nothing was stored; try again.",
+        "The roadmap could not be finished after several attempts. Nothing was stored. Try again.",
+        retry_after=30,
     ),
     errors.HandedOverError: ProblemText(
         503,
-        "generation-handed-over",
         "Generation handed over",
-        "This server is restarting; another goes on with the roadmap, which is listed once it is"
-        " done. `Location` tells how it goes.",
+        "This server is restarting. Another one continues your roadmap, which will appear in your"
+        " list when it is finished. Follow `Location` to see its progress.",
+        retry_after=5,
     ),
     errors.LeaseLostError: ProblemText(
         503,
-        "generation-taken-over",
         "Generation taken over",
-        "Another server goes on with the roadmap, which is listed once it is done.",
+        "Another server continues your roadmap, which will appear in your list when it is"
+        " finished.",
+        retry_after=5,
     ),
     errors.ShuttingDownError: ProblemText(
-        503,
-        "shutting-down",
-        "Shutting down",
-        "This server is restarting. Try again in a moment.",
+        503, "Shutting down", "This server is restarting. Try again in a moment.", retry_after=2
     ),
     errors.UnauthenticatedError: ProblemText(
         401,
-        "unauthenticated",
         "Not signed in",
         "Sign in, and send a valid access token in the header Authorization: Bearer.",
     ),
     errors.ForbiddenError: ProblemText(
         403,
-        "another-user",
         "Another user",
-        "The access token is one user's, and `user_id` names another. Send the signed-in user's.",
+        "You are signed in as another user than the one in `user_id`.",
     ),
     errors.IdentityUnavailableError: ProblemText(
         503,
-        "identity-unavailable",
         "Identity unavailable",
-        "The access token cannot be checked just now. Try again in a moment.",
+        "Your access token cannot be verified right now. Try again in a moment.",
+        retry_after=5,
     ),
     errors.StoreUnavailableError: ProblemText(
         503,
-        "database-unavailable",
         "Database unavailable",
-        "The database cannot be reached just now. Try again in a moment.",
+        "The database is not available right now. Try again in a moment.",
+        retry_after=5,
     ),
     errors.StoreTooSlowError: ProblemText(
         504,
-        "database-too-slow",
         "Database too slow",
         "The database did not answer in time. Try again in a moment.",
+        retry_after=5,
     ),
     errors.StoreConflictError: ProblemText(
-        409,
-        "conflict",
-        "Conflict",
-        "What is stored has changed in the meantime. Try again.",
+        409, "Conflict", "The stored data has changed in the meantime. Try again."
     ),
     errors.StoreMisconfiguredError: ProblemText(
         503,
-        "database-misconfigured",
         "Database misconfigured",
-        "The service is not set up correctly for its database. Its operator has to act.",
+        "The service is not set up correctly for its database. Its operator has to fix that.",
     ),
     errors.LimitReachedError: ProblemText(
         429,
-        "limit-reached",
         "Limit reached",
-        "A limit of this service is reached. Try again after the seconds that `Retry-After` says.",
+        "You have reached a limit. Try again after the number of seconds in `Retry-After`.",
     ),
     errors.StoreOverloadedError: ProblemText(
         503,
-        "database-overloaded",
         "Database overloaded",
-        "Too many requests wait for the database just now. Try again in a moment.",
+        "Too many requests are waiting for the database. Try again in a moment.",
+        retry_after=1,
     ),
     errors.OverloadedError: ProblemText(
         503,
-        "overloaded",
         "Overloaded",
-        "Too many roadmaps are being made just now. Try again in a minute.",
+        "Too many roadmaps are being generated right now. Try again in a minute.",
+        retry_after=60,
     ),
     errors.ModelUnavailableError: ProblemText(
         503,
-        "model-unavailable",
         "Model unavailable",
-        "The language model is not available just now. Nothing was stored; try again later.",
+        "The language model is not available right now. Nothing was stored. Try again later.",
+        retry_after=30,
     ),
     errors.ModelTooSlowError: ProblemText(
         504,
-        "model-too-slow",
         "Model too slow",
-        "The language model did not finish in time. Nothing was stored; try again in a moment.",
+        "The language model did not finish in time. Nothing was stored. Try again in a moment.",
     ),
     errors.ModelMisconfiguredError: ProblemText(
         503,
-        "model-misconfigured",
         "Model misconfigured",
-        "The service's account at the model provider needs attention. Nothing was stored; its"
-        " operator has to act.",
+        "The service's account at the model provider needs attention. Nothing was stored. The"
+        " operator of the service has to fix that.",
     ),
     errors.ModelOutputError: ProblemText(
         502,
-        "model-output-unusable",
         "Model output unusable",
-        "The language model gave no usable answer. Nothing was stored; try again, perhaps with"
-        " other words.",
+        "The language model gave no usable answer. Nothing was stored. Try again, perhaps in other"
+        " words.",
     ),
     errors.ModelDeclinedError: ProblemText(
         502,
-        "model-declined",
         "Model declined",
-        "The language model's provider declined this text. Nothing was stored; put it in other"
+        "The provider of the language model declined this text. Nothing was stored. Try other"
         " words.",
     ),
 }
 
-RETRY_AFTER_SECONDS: dict[type[Exception], float] = {
-    errors.IdentityUnavailableError: 5,
-    errors.StoreUnavailableError: 5,
-    errors.StoreTooSlowError: 5,
-    errors.StoreOverloadedError: 1,
-    errors.OverloadedError: 60,
-    errors.GenerationRunningError: 2,
-    errors.GenerationAbandonedError: 30,
-    errors.HandedOverError: 5,
-    errors.LeaseLostError: 5,
-    errors.ShuttingDownError: 2,
-    errors.ModelUnavailableError: 30,
-}
-"""How long a client does well to wait where the error itself does not know."""
-
-_LIMITS = {
-    "generations-at-once": "as many roadmaps are being made as may be at once",
-    "generations-per-hour": "as many roadmaps were made within an hour as may be",
-    "generations-per-day": "as many roadmaps were made within a day as may be",
-    "questions-per-hour": "as many questions were asked within an hour as may be",
-}
-LIMIT_SENTENCES = (
-    {name: f"For this user, {told}. Try again later." for name, told in _LIMITS.items()}
-    | {
-        f"{name}-of-an-address": f"From your network, {told}. Try again later."
-        for name, told in _LIMITS.items()
-    }
-    | {
-        BUDGET_POLICY: "The service has spent what it may spend on the language model in a day."
-        " Try again later.",
-        ADDRESS_BUDGET_POLICY: "From your network, as much of the language model was used in a day"
-        " as may be. Try again later.",
-    }
-)
-
-GOES_ON = (
-    "The roadmap may still be finished, and is listed then. Before you ask anew, see `Location`."
-)
-
 _HTTP_DETAILS = {
     400: "The request cannot be read. Send well-formed JSON in UTF-8.",
-    404: "There is nothing at this address. The service's addresses are listed at /docs.",
-    405: "This address does not take that method. The service's addresses are listed at /docs.",
-    413: "The body is too large: at most 64 KiB are accepted.",
+    404: "There is nothing at this address. See /docs for the addresses of this service.",
+    405: "This address does not accept that method. See /docs for those that it accepts.",
+    413: "The body is too large. At most 64 KiB are accepted.",
     408: "The body did not arrive in time. Try again.",
     415: "Send the body as JSON, with the header Content-Type: application/json.",
-    422: "Some values of the request cannot be used; `errors` names each.",
-    500: "Something went wrong on our side. Nothing that you sent was wrong.",
+    422: "Some values of the request are not valid. `errors` lists them.",
+    500: "Something went wrong on our side. Your request was not the cause.",
 }
 
+_MAY_BE_FINISHED = (
+    "Your roadmap may still be finished, and will then appear in your list. See `Location` before"
+    " you ask for another one."
+)
 
-def http_problem(status: int) -> ProblemText:
-    """Return the text for an error that HTTP itself brings about."""
+
+_MOST_OF_A_UNIT = 90
+
+
+def http_text(status: int) -> ProblemText:
+    """Return the text for an error that HTTP itself causes."""
     title = HTTPStatus(status).phrase
     return ProblemText(
         status,
-        title.lower().replace(" ", "-"),
         title,
         _HTTP_DETAILS.get(status, f"{title}."),
+        code=title.lower().replace(" ", "-"),
     )
+
+
+def text_of_kind(kind: type[errors.MomentumError]) -> ProblemText:
+    """Return the text for a kind of error; an unknown one is a 500."""
+    for known in kind.__mro__:
+        if known in _TEXTS:
+            return replace(_TEXTS[known], code=known.code)
+    return http_text(HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def text_of(error: errors.MomentumError) -> ProblemText:
+    """Return the text for an error, with what only this one knows."""
+    text = text_of_kind(type(error))
+    if isinstance(error, errors.LimitReachedError):
+        wait = f"Try again in {duration_in_words(error.retry_after)}."
+        sentence = f"{quota_sentence(error.policy, error.most)} {wait}"
+        return replace(text, detail=sentence, retry_after=error.retry_after)
+    if isinstance(error, errors.ModelUnavailableError) and error.retry_after:
+        return replace(text, retry_after=error.retry_after)
+    if error.generation_id and isinstance(error, errors.StoreError | errors.OverloadedError):
+        return replace(text, detail=f"{text.detail} {_MAY_BE_FINISHED}")
+    return text
+
+
+def duration_in_words(seconds: float) -> str:
+    """Return a time to wait as a person says it, rounded up: `31 minutes`, `5 hours`."""
+    count, unit = math.ceil(seconds), "second"
+    if count > _MOST_OF_A_UNIT:
+        count, unit = math.ceil(seconds / 60), "minute"
+    if count > _MOST_OF_A_UNIT:
+        count, unit = math.ceil(seconds / 3600), "hour"
+    return f"{count} {unit}" if count == 1 else f"{count} {unit}s"

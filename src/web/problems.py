@@ -3,26 +3,18 @@
 import logging
 import math
 from collections.abc import Mapping
-from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import JSONResponse
 from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 
 from src.domain import errors
 from src.domain.vocabulary import Value
-from src.web.problem_texts import (
-    GOES_ON,
-    LIMIT_SENTENCES,
-    PROBLEMS,
-    RETRY_AFTER_SECONDS,
-    ProblemText,
-    http_problem,
-)
+from src.web.problem_texts import ProblemText, http_text, text_of, text_of_kind
 from src.web.request_context import request_id
 
 logger = logging.getLogger(__name__)
@@ -31,7 +23,7 @@ MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:momentum-ai:problem:"
 INSTANCE_PREFIX = "urn:momentum-ai:request:"
 GENERATION_PATH = "/generations/{}"
-"""Where a generation is told of."""
+"""Where the state of a generation can be read."""
 
 
 class FieldError(Value):
@@ -62,17 +54,35 @@ def install_problem_handlers(app: FastAPI) -> None:
 
 def unexpected_problem() -> JSONResponse:
     """Return the answer to an error that nothing else handled; it tells nothing of the cause."""
-    return _response(http_problem(500))
+    return _response(http_text(500))
 
 
 def problem_of(error: errors.MomentumError) -> Problem:
-    """Return the document that tells a client of an error, and log what is for the operator."""
-    return document_of(_logged_kind(error), request_id())
+    """Return the document for an error, and log it if an operator should know."""
+    _log(error)
+    return recorded_problem(error)
 
 
 def recorded_problem(error: errors.MomentumError) -> Problem:
-    """Return the document that tells a client of an error that happened before, and log nothing."""
-    return document_of(_kind_of(error), request_id())
+    """Return the document for an error that happened earlier, without logging it again."""
+    return document_of(text_of(error), request_id())
+
+
+def answer_to(error: errors.MomentumError) -> JSONResponse:
+    """Return the answer to an error, and log it if an operator should know."""
+    _log(error)
+    text = text_of(error)
+    headers = {}
+    if text.retry_after is not None:
+        headers["Retry-After"] = str(math.ceil(text.retry_after))
+    if isinstance(error, errors.LimitReachedError):
+        headers |= _rate_limit(error)
+    if error.generation_id:
+        headers["Location"] = GENERATION_PATH.format(error.generation_id)
+    if isinstance(error, errors.UnauthenticatedError):
+        fault = ' error="invalid_token"' if error.token_given else ""
+        headers["WWW-Authenticate"] = f"Bearer{fault}"
+    return _response(text, headers)
 
 
 async def _answer_domain_error(_request: Request, error: Exception) -> JSONResponse:
@@ -80,39 +90,18 @@ async def _answer_domain_error(_request: Request, error: Exception) -> JSONRespo
     return answer_to(error)
 
 
-def answer_to(error: errors.MomentumError) -> JSONResponse:
-    """Return the answer that tells a client of an error, and log what is for the operator."""
-    kind = _logged_kind(error)
-    headers = {}
-    if wait := getattr(error, "retry_after", None) or RETRY_AFTER_SECONDS.get(type(error)):
-        headers["Retry-After"] = str(math.ceil(wait))
-    if isinstance(error, errors.LimitReachedError):
-        headers |= _rate_limit(error)
-        kind = replace(kind, detail=LIMIT_SENTENCES[error.policy])
-    if error.generation_id:
-        headers["Location"] = GENERATION_PATH.format(error.generation_id)
-    if error.generation_id and isinstance(error, errors.StoreError | errors.OverloadedError):
-        kind = replace(kind, detail=f"{kind.detail} {GOES_ON}")
-    if isinstance(error, errors.UnauthenticatedError):
-        fault = ' error="invalid_token"' if error.token_given else ""
-        headers["WWW-Authenticate"] = f"Bearer{fault}"
-    return _response(kind, headers)
-
-
 async def _answer_invalid_request(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101  as registered
     faults = [FieldError(field=_field(fault), message=_message(fault)) for fault in error.errors()]
-    return _response(http_problem(422), faults=faults)
+    return _response(http_text(422), faults=faults)
 
 
-async def _answer_http_error(request: Request, error: Exception) -> Response:
+async def _answer_http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101  as registered
-    if error.status_code == HTTPStatus.NO_CONTENT:
-        return Response(status_code=HTTPStatus.NO_CONTENT)  # No problem: there is nothing to tell.
     headers = dict(error.headers or {})
     if "Allow" in headers and "route" in request.scope:
         headers["Allow"] = _allowed(request)
-    return _response(http_problem(error.status_code), headers)
+    return _response(http_text(error.status_code), headers)
 
 
 def _allowed(request: Request) -> str:
@@ -152,26 +141,18 @@ def _message(fault: Mapping[str, Any]) -> str:
     return str(fault["msg"]).removeprefix("Value error, ")
 
 
-def _kind_of(error: errors.MomentumError) -> ProblemText:
-    return next(
-        (PROBLEMS[cls] for cls in type(error).__mro__ if cls in PROBLEMS), http_problem(500)
-    )
-
-
-def _logged_kind(error: errors.MomentumError) -> ProblemText:
-    kind = _kind_of(error)
-    if kind.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+def _log(error: errors.MomentumError) -> None:
+    if text_of_kind(type(error)).status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         logger.error("%s: %s", type(error).__name__, error)
-    return kind
 
 
-def document_of(kind: ProblemText, request: str, faults: list[FieldError] | None = None) -> Problem:
+def document_of(text: ProblemText, request: str, faults: list[FieldError] | None = None) -> Problem:
     """Return the document for one request, by its id."""
     return Problem(
-        type=TYPE_PREFIX + kind.name,
-        title=kind.title,
-        status=kind.status,
-        detail=kind.detail,
+        type=TYPE_PREFIX + text.code,
+        title=text.title,
+        status=text.status,
+        detail=text.detail,
         instance=INSTANCE_PREFIX + request,
         request_id=request,
         errors=faults,
@@ -179,13 +160,13 @@ def document_of(kind: ProblemText, request: str, faults: list[FieldError] | None
 
 
 def _response(
-    kind: ProblemText,
+    text: ProblemText,
     headers: Mapping[str, str] | None = None,
     faults: list[FieldError] | None = None,
 ) -> JSONResponse:
     return JSONResponse(
-        document_of(kind, request_id(), faults).model_dump(exclude_none=True),
-        status_code=kind.status,
+        document_of(text, request_id(), faults).model_dump(exclude_none=True),
+        status_code=text.status,
         headers=dict(headers or {}),
         media_type=MEDIA_TYPE,
     )

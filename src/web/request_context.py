@@ -8,11 +8,11 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from uuid import uuid4
 
-import anyio
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from src.domain.errors import SettingsError
 from src.web.request_log import log_request
 
 logger = logging.getLogger(__name__)
@@ -68,9 +68,7 @@ class RequestContextMiddleware:
         except asyncio.CancelledError:
             if not await self._answered_at_the_end(scope, receive, send_named, is_open=not status):
                 raise
-        except Exception as error:
-            if status and _is_departure(error):
-                return  # The client has left the stream; nobody is there to be told.
+        except Exception:
             logger.exception("unexpected error")
             if status:
                 raise  # The answer has begun; the server can only cut it.
@@ -104,15 +102,9 @@ class RequestContextMiddleware:
 
         try:
             await self._app(scope, receive, send_without_words)
+        except SettingsError as error:
+            logger.critical("Momentum-AI cannot start: %s", error)
+            raise
         except Exception:
             logger.exception("cannot start, or cannot end in order")
             raise
-
-
-def _is_departure(error: Exception) -> bool:
-    """Return whether an answer merely ended before what writes to it did.
-
-    When a client leaves, FastAPI closes an event stream before it stops the stream's writer.
-    """
-    _, others = BaseExceptionGroup("", [error]).split(anyio.BrokenResourceError)
-    return others is None

@@ -2,6 +2,8 @@
 
 import logging
 
+from fastapi.routing import iter_route_contexts
+from starlette.routing import Match
 from starlette.types import Scope
 
 logger = logging.getLogger(__name__)
@@ -25,6 +27,10 @@ def _template(scope: Scope) -> str:
     if "route" in scope:
         return str(scope["route"].path)
     if "endpoint" in scope:
-        # Starlette's own routes tell no template: a mount has its prefix, the others are literal.
+        # Starlette's own routes have no template: a mount has its prefix, the others are literal.
         return str(scope.get("root_path") or scope["path"])
+    # Refused before it was routed, perhaps: what it would have matched says as much.
+    for route in iter_route_contexts(scope["app"].routes):
+        if route.original_route.matches(scope)[0] is not Match.NONE:
+            return str(route.path)
     return "unmatched"

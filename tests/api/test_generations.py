@@ -17,7 +17,7 @@ from src.domain.errors import (
     StoreMisconfiguredError,
     StoreUnavailableError,
 )
-from src.domain.generation import MOST_RESUMPTIONS, GenerationRecord, Lease, PlannedPart, Progress
+from src.domain.generation import MOST_RESUMPTIONS, GenerationRecord, Lease, PlannedPart, ProgressReport
 from src.domain.plan import ModelUsage
 from src.llm.offline.planner import OfflinePlanner
 from src.routers.bodies import GenerateRoadmap
@@ -357,7 +357,7 @@ async def left_behind(backend: Backend, count: int, key: str | None = None) -> l
     wish = asked_for(body.wish(), body.user_id, key)
     await store.generations.begin(wish, lease, UNBOUNDED)
     usage = ModelUsage(model="offline", calls=3, prompt_tokens=100)
-    progress = Progress(parts=tuple(parts), first_number=1, weeks_done=count // 9, usage=usage)
+    progress = ProgressReport(parts=tuple(parts), first_number=1, weeks_done=count // 9, usage=usage)
     await store.generations.record_progress(lease, progress)
     await store.close()
     return parts

@@ -123,12 +123,12 @@ async def test_generation_beyond_a_limit(
     """It is a 429 before anything begins, in whatever form the answer was wanted."""
     setting, window = LIMITS[name]
     settings = isolated_settings(monkeypatch, **{setting: 1, "learners_per_address": 1})
-    asker = BEN if of_an_address else ANA
+    requester = BEN if of_an_address else ANA
     async with running(settings, backend, GatedPlanner(0)) as on:
         first = await on.client.post("/generate_roadmap", json=wish(), headers=FORMS["later"])
         assert first.status_code == 202, first.text
         answer = await on.client.post(
-            "/generate_roadmap", json=wish(asker), headers=FORMS[form] | ORIGIN
+            "/generate_roadmap", json=wish(requester), headers=FORMS[form] | ORIGIN
         )
         assert_refused(answer, f"{name}-of-an-address" if of_an_address else name, window)
         who = "From your network" if of_an_address else "For this user"
@@ -143,15 +143,15 @@ async def test_question_beyond_a_limit(
 ) -> None:
     """It is a 429 before anything is told; another learner's roadmap stays a 404."""
     settings = isolated_settings(monkeypatch, questions_per_hour=1, learners_per_address=1)
-    asker = BEN if of_an_address else ANA
+    requester = BEN if of_an_address else ANA
     async with running(settings, backend) as on:
         roadmap_id = await make_roadmap(on, ANA)
-        asked_about = await make_roadmap(on, asker)
+        asked_about = await make_roadmap(on, requester)
         assert (await ask(on, ANA, roadmap_id)).status_code == 200
-        answer = await ask(on, asker, asked_about, FORMS[form] | ORIGIN)
+        answer = await ask(on, requester, asked_about, FORMS[form] | ORIGIN)
         name = "questions-per-hour"
         assert_refused(answer, f"{name}-of-an-address" if of_an_address else name, HOUR)
-        assert (await ask(on, asker, 999_999)).status_code == 404
+        assert (await ask(on, requester, 999_999)).status_code == 404
         assert backend.query("select count(*) from questions") == [(1,)]
 
 

@@ -15,8 +15,8 @@ from src.domain.generation import (
     Lease,
     NewGeneration,
     PlannedPart,
-    Progress,
-    Swept,
+    ProgressReport,
+    SweepResult,
 )
 from src.domain.plan import ModelUsage, NewRoadmap
 from tests.support.backends import Backend
@@ -53,8 +53,8 @@ def new_lease() -> Lease:
 
 def progress(
     parts: list[PlannedPart] | None = None, *, first: int = 1, weeks_done: int = 0
-) -> Progress:
-    return Progress(
+) -> ProgressReport:
+    return ProgressReport(
         parts=tuple(parts or ()), first_number=first, weeks_done=weeks_done, usage=NO_USAGE
     )
 
@@ -147,7 +147,7 @@ async def test_same_key_is_the_same_generation(store: Store, other_store: Store)
     other = new_roadmap(plan.user_id, goal="Learn Go")
     record = await begun(store, wish_for(plan, key="k"), lease := new_lease())
     assert await joined(other_store, wish_for(plan, key="k")) == record
-    # The fingerprint tells the asker that the key stands for something else.
+    # The fingerprint tells the requester that the key stands for something else.
     assert (await joined(store, wish_for(other, key="k"))).fingerprint == record.fingerprint
     done = await store.add_roadmap(under(plan, lease))
     assert await joined(other_store, wish_for(plan, key="k")) == done
@@ -357,7 +357,7 @@ async def test_each_generation_is_claimed_once(store: Store, other_store: Store)
     assert found == Counter(record.generation_id for record in records)
 
 
-# --- Progress ---------------------------------------------------------------------------------
+# --- ProgressReport ---------------------------------------------------------------------------------
 
 
 async def test_progress_is_kept(store: Store, other_store: Store) -> None:
@@ -365,7 +365,7 @@ async def test_progress_is_kept(store: Store, other_store: Store) -> None:
     plan = new_roadmap()
     parts = parts_of(plan)
     record = await begun(store, wish_for(plan), lease := new_lease())
-    done = Progress(
+    done = ProgressReport(
         parts=tuple(parts[:9]), first_number=1, weeks_done=1, usage=USAGE, first_day_seconds=1.5
     )
     await store.generations.record_progress(lease, done)
@@ -427,7 +427,7 @@ async def test_stored_roadmap_finishes_its_generation(store: Store, other_store:
     """In one step: the record has the roadmap as it is stored, and what it took."""
     plan = new_roadmap(daily_hours=1.5)
     record = await begun(store, wish_for(plan, key="k"), lease := new_lease())
-    done = Progress(first_number=1, weeks_done=2, usage=USAGE, first_day_seconds=0.25)
+    done = ProgressReport(first_number=1, weeks_done=2, usage=USAGE, first_day_seconds=0.25)
     await store.generations.record_progress(lease, done)
     finished = await store.add_roadmap(under(plan, lease))
     assert finished == await other_store.generations.get(record.generation_id, plan.user_id)
@@ -445,7 +445,7 @@ async def test_failure_is_recorded_by_its_name(store: Store) -> None:
     """The first end stays; what was planned and what it cost are kept."""
     parts = parts_of(new_roadmap())
     record = await begun(store, lease=(lease := new_lease()))
-    told = Progress(parts=tuple(parts[:1]), first_number=1, weeks_done=0, usage=USAGE)
+    told = ProgressReport(parts=tuple(parts[:1]), first_number=1, weeks_done=0, usage=USAGE)
     await store.generations.record_progress(lease, told)
     for problem in ("ModelOutputError", "ModelTooSlowError"):
         await store.generations.fail(lease.lease_id, problem)
@@ -571,11 +571,11 @@ async def test_resumed_in_vain_is_given_up(store: Store, other_store: Store) -> 
     await resumed_in_vain(store, record, MOST_RESUMPTIONS)
     assert await other_store.generations.claim(new_lease()) is None
     assert (await joined(store, wish_for(plan, key="k"))).finished_at is None
-    assert await other_store.generations.sweep("Abandoned") == Swept(roadmaps=0, generations=1)
+    assert await other_store.generations.sweep("Abandoned") == SweepResult(roadmaps=0, generations=1)
     given_up = await store.generations.get(record.generation_id)
     assert given_up.problem == "Abandoned"
     assert given_up.finished_at is not None
-    assert await store.generations.sweep("Abandoned") == Swept(roadmaps=0, generations=0)
+    assert await store.generations.sweep("Abandoned") == SweepResult(roadmaps=0, generations=0)
     await begun(store, wish_for(plan, key="k"))
 
 
@@ -623,7 +623,7 @@ async def test_wishes_are_forgotten_after_a_day(store: Store, backend: Backend) 
     """The goal, the key, the roadmap and the parts go; the figures stay. What runs is kept."""
     plan, running = new_roadmap(), new_roadmap()
     await begun(store, wish_for(plan, key="k"), lease := new_lease())
-    told = Progress(parts=tuple(parts_of(plan)), first_number=1, weeks_done=2, usage=USAGE)
+    told = ProgressReport(parts=tuple(parts_of(plan)), first_number=1, weeks_done=2, usage=USAGE)
     await store.generations.record_progress(lease, told)
     done = await store.add_roadmap(under(plan, lease))
     age(backend, "started_at", "finished_at")
@@ -648,7 +648,7 @@ async def test_deleted_roadmap_takes_its_parts_along(store: Store, backend: Back
     plan, kept = new_roadmap(), new_roadmap()
     for each in (kept, plan):
         await begun(store, wish_for(each), lease := new_lease())
-        told = Progress(parts=tuple(parts_of(each)), first_number=1, weeks_done=2, usage=USAGE)
+        told = ProgressReport(parts=tuple(parts_of(each)), first_number=1, weeks_done=2, usage=USAGE)
         await store.generations.record_progress(lease, told)
         done = await store.add_roadmap(under(each, lease))
     await store.delete_roadmap(roadmap_of(done).roadmap_id, plan.user_id)

@@ -13,8 +13,8 @@ import pytest
 
 from src.dao.sqlite.ledger import refuse_over_limits
 from src.dao.sqlite.store import SqliteStore
-from src.domain.quotas import Asker, Bounds, Entry
-from src.services.quotas import Allowances, allowances_of
+from src.domain.quotas import Requester, QuotaPolicies, Entry
+from src.services.quotas import UsageQuotas, usage_quotas
 from tests.support.data_plane import DataPlane
 from tests.support.settings import isolated_settings
 
@@ -43,11 +43,11 @@ MANY_TIMES = 8
 
 
 @pytest.fixture
-def allowances(monkeypatch: pytest.MonkeyPatch) -> Allowances:
-    return allowances_of(isolated_settings(monkeypatch, openai_api_key="key"))
+def allowances(monkeypatch: pytest.MonkeyPatch) -> UsageQuotas:
+    return usage_quotas(isolated_settings(monkeypatch, openai_api_key="key"))
 
 
-def bounds_of(allowances: Allowances, kind: Entry) -> Bounds:
+def bounds_of(allowances: UsageQuotas, kind: Entry) -> QuotaPolicies:
     return allowances.generations if kind == "generation" else allowances.questions
 
 
@@ -74,7 +74,7 @@ def crowded(data_plane: DataPlane) -> Iterator[DataPlane]:
 
 @pytest.mark.parametrize("kind", ["generation", "question"])
 def test_postgres_reads_no_more_than_it_counts(
-    crowded: DataPlane, allowances: Allowances, kind: Entry
+    crowded: DataPlane, allowances: UsageQuotas, kind: Entry
 ) -> None:
     """Every query of the function, as it runs there, asks an index, and throws little away."""
     told: list[str] = []
@@ -103,7 +103,7 @@ def test_postgres_reads_no_more_than_it_counts(
 
 
 @pytest.mark.parametrize("kind", ["generation", "question"])
-async def test_sqlite_reads_by_index(tmp_path: Path, allowances: Allowances, kind: Entry) -> None:
+async def test_sqlite_reads_by_index(tmp_path: Path, allowances: UsageQuotas, kind: Entry) -> None:
     """Every query that is run asks an index of the table for what it looks for."""
     path = tmp_path / "momentum.db"
     await (await SqliteStore.open(path)).close()
@@ -122,9 +122,9 @@ async def test_sqlite_reads_by_index(tmp_path: Path, allowances: Allowances, kin
         )
         asked: list[str] = []
         connection.set_trace_callback(asked.append)
-        asker = Asker(user_id=uuid4(), client=CROWDED)
+        requester = Requester(user_id=uuid4(), client=CROWDED)
         bounds = bounds_of(allowances, kind)
-        refuse_over_limits(connection, kind, asker, 0.01, bounds)
+        refuse_over_limits(connection, kind, requester, 0.01, bounds)
         connection.set_trace_callback(None)
         assert len(asked) == len(bounds.limits) + BUDGETS
         for query in asked:

@@ -12,16 +12,16 @@ import pytest
 from src.dao import Store
 from src.dao.supabase.store import SupabaseStore
 from src.domain.errors import LimitReachedError
-from src.domain.generation import GenerationRecord, Lease, NewGeneration, Progress
+from src.domain.generation import GenerationRecord, Lease, NewGeneration, ProgressReport
 from src.domain.plan import ModelUsage, NewRoadmap
 from src.domain.quotas import (
     BUDGET_POLICY,
     DAY_SECONDS,
     HOUR_SECONDS,
-    Asker,
-    Bounds,
+    Requester,
+    QuotaPolicies,
     Entry,
-    Limit,
+    QuotaPolicy,
     NewQuestion,
 )
 from tests.support.backends import Backend
@@ -63,20 +63,20 @@ class Ledger:
         self._store = store
 
     async def enter(
-        self, bounds: Bounds, asker: Asker | None = None, dollars: float = 0
+        self, bounds: QuotaPolicies, requester: Requester | None = None, dollars: float = 0
     ) -> Entered:
         """Enter something new.
 
         Raises:
             LimitReachedError: it is beyond the bounds.
         """
-        asker = asker or somebody()
+        requester = requester or somebody()
         lease = Lease(seconds=60)
         if self.kind == "question":
-            question = NewQuestion(asker=asker, reserved_dollars=dollars)
+            question = NewQuestion(requester=requester, reserved_dollars=dollars)
             await self._store.questions.begin(question, bounds)
             return Entered(self.kind, question.question_id, lease)
-        wish = wish_of(asker, dollars=dollars)
+        wish = wish_of(requester, dollars=dollars)
         record = await self._store.generations.begin(wish, lease, bounds)
         assert record.lease_id == lease.lease_id
         return Entered(self.kind, wish.generation_id, lease)
@@ -94,15 +94,15 @@ class Ledger:
 
     async def report(self, entered: Entered, usage: ModelUsage) -> None:
         """Tell what a generation has taken so far."""
-        progress = Progress(first_number=1, weeks_done=0, usage=usage)
+        progress = ProgressReport(first_number=1, weeks_done=0, usage=usage)
         await self._store.generations.record_progress(entered.lease, progress)
 
     async def refused(
-        self, bounds: Bounds, asker: Asker | None = None, dollars: float = 0
+        self, bounds: QuotaPolicies, requester: Requester | None = None, dollars: float = 0
     ) -> LimitReachedError:
         """Return the refusal of something new."""
         with pytest.raises(LimitReachedError) as caught:
-            await self.enter(bounds, asker, dollars)
+            await self.enter(bounds, requester, dollars)
         return caught.value
 
 
@@ -121,32 +121,32 @@ def questions(store: Store) -> Ledger:
     return Ledger(store, "question")
 
 
-def somebody(client: str | None = None) -> Asker:
+def somebody(client: str | None = None) -> Requester:
     """Return a user whom nobody knows, at an address of their own where none is named."""
-    return Asker(user_id=uuid4(), client=client or uuid4().hex)
+    return Requester(user_id=uuid4(), client=client or uuid4().hex)
 
 
 def wish_of(
-    asker: Asker, plan: NewRoadmap | None = None, *, key: str | None = None, dollars: float = 0
+    requester: Requester, plan: NewRoadmap | None = None, *, key: str | None = None, dollars: float = 0
 ) -> NewGeneration:
     plan = plan or new_roadmap(goal=f"Learn {uuid4()}")
     return NewGeneration(
-        asker=asker, request=plan.request, idempotency_key=key, reserved_dollars=dollars
+        requester=requester, request=plan.request, idempotency_key=key, reserved_dollars=dollars
     )
 
 
-def per_user(most: int, window: int | None = HOUR_SECONDS) -> Bounds:
-    limit = Limit(policy="of-a-user", scope="user", most=most, window_seconds=window)
-    return Bounds(limits=(limit,), budget_dollars=RICH, address_budget_dollars=RICH)
+def per_user(most: int, window: int | None = HOUR_SECONDS) -> QuotaPolicies:
+    limit = QuotaPolicy(policy="of-a-user", scope="user", most=most, window_seconds=window)
+    return QuotaPolicies(limits=(limit,), budget_dollars=RICH, address_budget_dollars=RICH)
 
 
-def per_address(most: int, window: int | None = HOUR_SECONDS) -> Bounds:
-    limit = Limit(policy="of-an-address", scope="client", most=most, window_seconds=window)
-    return Bounds(limits=(limit,), budget_dollars=RICH, address_budget_dollars=RICH)
+def per_address(most: int, window: int | None = HOUR_SECONDS) -> QuotaPolicies:
+    limit = QuotaPolicy(policy="of-an-address", scope="client", most=most, window_seconds=window)
+    return QuotaPolicies(limits=(limit,), budget_dollars=RICH, address_budget_dollars=RICH)
 
 
-def budget(dollars: float) -> Bounds:
-    return Bounds(limits=(), budget_dollars=dollars, address_budget_dollars=dollars)
+def budget(dollars: float) -> QuotaPolicies:
+    return QuotaPolicies(limits=(), budget_dollars=dollars, address_budget_dollars=dollars)
 
 
 def move_back(backend: Backend, entered: Entered, seconds: float) -> None:
@@ -177,9 +177,9 @@ async def test_limit_of_a_user_is_exact(ledger: Ledger, backend: Backend, most: 
     """So many pass from wherever they ask, the next is refused, and only that user's."""
     user_id = uuid4()
     for _ in range(most):
-        await ledger.enter(per_user(most), Asker(user_id=user_id, client=uuid4().hex))
+        await ledger.enter(per_user(most), Requester(user_id=user_id, client=uuid4().hex))
     for _ in range(2):
-        error = await ledger.refused(per_user(most), Asker(user_id=user_id, client=uuid4().hex))
+        error = await ledger.refused(per_user(most), Requester(user_id=user_id, client=uuid4().hex))
         assert (error.policy, error.most, error.window_seconds) == ("of-a-user", most, HOUR_SECONDS)
     assert count(backend, ledger.kind) == most
     await ledger.enter(per_user(most))
@@ -201,97 +201,97 @@ async def test_first_limit_without_room_is_told(ledger: Ledger) -> None:
     """Every limit counts; what is told is the first that is reached."""
     wide = per_user(5).limits[0].model_copy(update={"policy": "wide"})
     bounds = per_user(2).model_copy(update={"limits": (wide, *per_user(2).limits)})
-    asker = somebody()
-    await ledger.enter(bounds, asker)
-    await ledger.enter(bounds, asker)
-    assert (await ledger.refused(bounds, asker)).policy == "of-a-user"
+    requester = somebody()
+    await ledger.enter(bounds, requester)
+    await ledger.enter(bounds, requester)
+    assert (await ledger.refused(bounds, requester)).policy == "of-a-user"
 
 
 async def test_window_slides(ledger: Ledger, backend: Backend) -> None:
     """What is older than the window counts no more, to the second."""
-    asker = somebody()
-    first = await ledger.enter(per_user(2), asker)
-    await ledger.enter(per_user(2), asker)
+    requester = somebody()
+    first = await ledger.enter(per_user(2), requester)
+    await ledger.enter(per_user(2), requester)
     move_back(backend, first, HOUR_SECONDS - 10)
-    error = await ledger.refused(per_user(2), asker)
+    error = await ledger.refused(per_user(2), requester)
     assert error.retry_after == pytest.approx(10, abs=3)
     move_back(backend, first, HOUR_SECONDS + 1)
-    await ledger.enter(per_user(2), asker)
-    await ledger.refused(per_user(2), asker)
+    await ledger.enter(per_user(2), requester)
+    await ledger.refused(per_user(2), requester)
 
 
 async def test_wait_ends_when_there_is_room(ledger: Ledger, backend: Backend) -> None:
     """Where more than so many stand already, for more than the oldest of them to be too old."""
-    asker = somebody()
+    requester = somebody()
     for age in (50, 40, 20, 1):
-        entered = await ledger.enter(UNBOUNDED, asker)
+        entered = await ledger.enter(UNBOUNDED, requester)
         move_back(backend, entered, age * 60)
     for most, minutes in ((1, 59), (2, 40), (3, 20), (4, 10)):
-        error = await ledger.refused(per_user(most), asker)
+        error = await ledger.refused(per_user(most), requester)
         assert error.retry_after == pytest.approx(minutes * 60, abs=5)
-    await ledger.enter(per_user(5), asker)
+    await ledger.enter(per_user(5), requester)
 
 
 async def test_each_kind_has_its_own_limits(generations: Ledger, questions: Ledger) -> None:
     """Questions do not use up generations, nor the other way round."""
-    asker = somebody()
+    requester = somebody()
     for one, other in ((generations, questions), (questions, generations)):
-        await one.enter(per_user(1), asker)
-        await one.refused(per_user(1), asker)
+        await one.enter(per_user(1), requester)
+        await one.refused(per_user(1), requester)
         assert one.kind != other.kind
-    await generations.refused(per_user(1), asker)
+    await generations.refused(per_user(1), requester)
 
 
 async def test_what_fails_counts_too(ledger: Ledger) -> None:
     """It was asked for, and may have cost."""
-    asker = somebody()
-    await ledger.end(await ledger.enter(per_user(1), asker))
-    await ledger.refused(per_user(1), asker)
+    requester = somebody()
+    await ledger.end(await ledger.enter(per_user(1), requester))
+    await ledger.refused(per_user(1), requester)
 
 
 @pytest.mark.parametrize("bounds", [per_user(2, None), per_address(2, None)])
-async def test_so_many_at_once(ledger: Ledger, bounds: Bounds, backend: Backend) -> None:
+async def test_so_many_at_once(ledger: Ledger, bounds: QuotaPolicies, backend: Backend) -> None:
     """Without a window only what runs counts, however long; the end of one makes room for one."""
-    asker = somebody()
-    first, second = [await ledger.enter(bounds, asker) for _ in range(2)]
+    requester = somebody()
+    first, second = [await ledger.enter(bounds, requester) for _ in range(2)]
     move_back(backend, second, 10 * DAY_SECONDS)
-    error = await ledger.refused(bounds, asker)
+    error = await ledger.refused(bounds, requester)
     assert (error.most, error.window_seconds, error.retry_after) == (2, None, 10)
     await ledger.end(first)
-    await ledger.enter(bounds, asker)
-    await ledger.refused(bounds, asker)
+    await ledger.enter(bounds, requester)
+    await ledger.refused(bounds, requester)
     await ledger.end(second)
-    await ledger.enter(bounds, asker)
+    await ledger.enter(bounds, requester)
 
 
 @pytest.mark.parametrize("end", ["publish", "fail", "cancel"])
 async def test_every_end_of_a_generation_makes_room(store: Store, end: str) -> None:
     """Whether it succeeds, fails or is cancelled."""
-    asker, bounds, plan = somebody(), per_user(1, None), new_roadmap()
+    requester, bounds, plan = somebody(), per_user(1, None), new_roadmap()
     lease = Lease(lease_id=plan.lease_id, seconds=60)
-    wish = wish_of(asker, plan)
+    wish = wish_of(requester, plan)
     await store.generations.begin(wish, lease, bounds)
     ledger = Ledger(store, "generation")
-    await ledger.refused(bounds, asker)
+    await ledger.refused(bounds, requester)
     if end == "publish":
-        await store.add_roadmap(plan.model_copy(update={"user_id": asker.user_id}))
+        await store.add_roadmap(plan.model_copy(update={"user_id": requester.user_id}))
     elif end == "fail":
         await store.generations.fail(lease.lease_id, "ModelOutputError")
     else:
         await store.generations.cancel(wish.generation_id, "GenerationCancelledError")
-    await ledger.enter(bounds, asker)
+    await ledger.enter(bounds, requester)
 
 
 # --- What is not new --------------------------------------------------------------------------
 
 
-async def begin(store: Store, wish: NewGeneration, bounds: Bounds) -> GenerationRecord:
+async def begin(store: Store, wish: NewGeneration, bounds: QuotaPolicies) -> GenerationRecord:
     """Ask for a wish once more, under an id and a lease of this request's own."""
     again = wish.model_copy(update={"generation_id": uuid4()})
     return await store.generations.begin(again, Lease(seconds=60), bounds)
 
 
-NO_ROOM = Bounds(
+NO_ROOM = QuotaPolicies(
     limits=(*per_user(1).limits, *per_user(1, None).limits, *per_address(1).limits),
     budget_dollars=1,
     address_budget_dollars=1,
@@ -322,15 +322,15 @@ async def test_twin_of_a_keyed_one_is_not_refused(store: Store) -> None:
 
 async def test_replay_is_neither_refused_nor_counted(store: Store, backend: Backend) -> None:
     """The answer of a key is given again, for as long as it is kept."""
-    asker, plan = somebody(), new_roadmap()
-    wish = wish_of(asker, plan, key="k", dollars=1)
+    requester, plan = somebody(), new_roadmap()
+    wish = wish_of(requester, plan, key="k", dollars=1)
     lease = Lease(lease_id=plan.lease_id, seconds=60)
     await store.generations.begin(wish, lease, NO_ROOM)
-    done = await store.add_roadmap(plan.model_copy(update={"user_id": asker.user_id}))
+    done = await store.add_roadmap(plan.model_copy(update={"user_id": requester.user_id}))
     for _ in range(3):
         assert await begin(store, wish, NO_ROOM) == done
     # Of another wish it is told that its key is taken, not that there is no room.
-    assert await begin(store, wish_of(asker, key="k"), NO_ROOM) == done
+    assert await begin(store, wish_of(requester, key="k"), NO_ROOM) == done
     assert count(backend, "generation") == 1
 
 
@@ -463,7 +463,7 @@ async def test_budget_is_everybodys(
 
 async def test_address_has_its_share_of_the_budget_alone(ledger: Ledger) -> None:
     """Whoever uses up the share of one address leaves the others theirs."""
-    bounds = Bounds(limits=(), budget_dollars=5, address_budget_dollars=2)
+    bounds = QuotaPolicies(limits=(), budget_dollars=5, address_budget_dollars=2)
     await ledger.enter(bounds, somebody("a school"), dollars=2)
     error = await ledger.refused(bounds, somebody("a school"), dollars=0.5)
     assert error.policy == "budget-per-day-of-an-address"
@@ -501,13 +501,13 @@ CROWD = 40
 
 
 async def crowd(
-    ledgers: tuple[Ledger, ...], bounds: Bounds, asker: Asker | None = None, dollars: float = 0
+    ledgers: tuple[Ledger, ...], bounds: QuotaPolicies, requester: Requester | None = None, dollars: float = 0
 ) -> Counter[str]:
     """Enter many at once; return how many passed and how many each policy refused."""
 
     async def one(ledger: Ledger) -> str:
         try:
-            await ledger.enter(bounds, asker, dollars)
+            await ledger.enter(bounds, requester, dollars)
         except LimitReachedError as error:
             return error.policy
         return "passed"
@@ -570,12 +570,12 @@ async def test_lost_answer_is_not_a_second_entry(
     """It is asked for again and found entered, also where it took the last room."""
     fault_proxy.inject_at(1, Fault.LOSE)
     ledger = Ledger(lossy_store, kind)
-    bounds = Bounds(limits=per_user(1).limits, budget_dollars=1, address_budget_dollars=1)
-    asker = somebody()
-    await ledger.enter(bounds, asker, dollars=1)
+    bounds = QuotaPolicies(limits=per_user(1).limits, budget_dollars=1, address_budget_dollars=1)
+    requester = somebody()
+    await ledger.enter(bounds, requester, dollars=1)
     assert len(fault_proxy.exchanges) == 2
     assert data_plane.query("select entry, dollars from ledger") == [(kind, 1)]
-    assert (await ledger.refused(bounds, asker)).policy == "of-a-user"
+    assert (await ledger.refused(bounds, requester)).policy == "of-a-user"
 
 
 async def test_same_question_at_once_is_one(
@@ -583,7 +583,7 @@ async def test_same_question_at_once_is_one(
 ) -> None:
     """A first try that still hangs and the one that follows it do not get in each other's way."""
     fault_proxy.inject(Fault.DELAY, lambda _: True, seconds=0.2)  # so that all land together
-    question = NewQuestion(asker=somebody(), reserved_dollars=1)
+    question = NewQuestion(requester=somebody(), reserved_dollars=1)
     begins = (lossy_store.questions.begin(question, budget(1)) for _ in range(10))
     assert await asyncio.gather(*begins, return_exceptions=True) == [None] * 10
     assert data_plane.query("select entry, dollars from ledger") == [("question", 1)]
@@ -600,7 +600,7 @@ async def test_end_of_a_question_is_entered(store: Store, backend: Backend) -> N
         completion_tokens=4,
         cost_dollars=0.5,
     )
-    question = NewQuestion(asker=somebody(), reserved_dollars=1)
+    question = NewQuestion(requester=somebody(), reserved_dollars=1)
     await store.questions.begin(question, UNBOUNDED)
     await store.questions.finish(question.question_id, usage)
     await store.questions.finish(question.question_id, usage)

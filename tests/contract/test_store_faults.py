@@ -24,7 +24,7 @@ from src.domain.errors import (
     StoreUnavailableError,
     TaskNotFoundError,
 )
-from src.domain.generation import Lease, Progress
+from src.domain.generation import Lease, ProgressReport
 from src.domain.plan import ModelUsage, NewRoadmap
 from src.domain.quotas import NewQuestion
 from src.domain.roadmap import Roadmap
@@ -476,8 +476,8 @@ async def outcomes_of_all(store: Store, roadmap: Roadmap, task_id: str) -> dict[
     key, owner = roadmap.roadmap_id, roadmap.user_id
     plan, lease, generation_id = new_roadmap(), Lease(seconds=60), uuid4()
     asked = asked_for(plan.request, plan.user_id)
-    question = NewQuestion(asker=asked.asker, reserved_dollars=0)
-    progress = Progress(first_number=1, weeks_done=0, usage=ModelUsage(model="none"))
+    question = NewQuestion(requester=asked.requester, reserved_dollars=0)
+    progress = ProgressReport(first_number=1, weeks_done=0, usage=ModelUsage(model="none"))
     calls: dict[str, Awaitable[object]] = {
         "list_roadmaps": store.list_roadmaps(owner),
         "get_roadmap": store.get_roadmap(key, owner),

@@ -17,7 +17,7 @@ from src.domain.plan import (
     WeekOutline,
 )
 from src.domain.plan_rules import same_text_key, week_violations
-from src.domain.quotas import Asker, Bounds
+from src.domain.quotas import Requester, QuotaPolicies
 from src.domain.roadmap import Roadmap
 from src.domain.vocabulary import DAYS_PER_WEEK, MAX_WEEKS, Level
 
@@ -42,7 +42,7 @@ def new_roadmap(
     )
 
 
-UNBOUNDED = Bounds(limits=(), budget_dollars=1e9, address_budget_dollars=1e9)
+UNBOUNDED = QuotaPolicies(limits=(), budget_dollars=1e9, address_budget_dollars=1e9)
 """For generations and questions that no limit concerns."""
 
 
@@ -50,8 +50,8 @@ def asked_for(
     request: PlanRequest, user_id: UUID | None = None, key: str | None = None
 ) -> NewGeneration:
     """Build the wish of a user, of a new one where none is named, from an address of no account."""
-    asker = Asker(user_id=user_id or uuid4(), client="somewhere")
-    return NewGeneration(asker=asker, request=request, idempotency_key=key)
+    requester = Requester(user_id=user_id or uuid4(), client="somewhere")
+    return NewGeneration(requester=requester, request=request, idempotency_key=key)
 
 
 async def begun(store: Store, roadmap: NewRoadmap) -> NewRoadmap:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from src.web.client_address import ClientIdentifier
+from src.web.client_address import ClientKeys
 from tests.support.settings import isolated_settings
 
 PROXY = "100.64.0.7"
@@ -18,7 +18,7 @@ def client_of(
     """Return what tells the client of a request from this address with these headers."""
     raw = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers]
     scope = {"type": "http", "client": peer and (peer, 1), "headers": raw}
-    return ClientIdentifier(trusted, key).of(scope)
+    return ClientKeys(trusted, key).of(scope)
 
 
 def behind_proxy(*values: str, trusted: str = "X-Real-IP") -> str:

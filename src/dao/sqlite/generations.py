@@ -10,20 +10,21 @@ from src.dao.sqlite.file import SqliteFile, now
 from src.dao.sqlite.ledger import refuse_over_limits
 from src.domain.errors import GenerationNotFoundError, LeaseLostError
 from src.domain.generation import (
+    ANSWER_KEPT_SECONDS,
     MOST_RESUMPTIONS,
+    Failure,
     GenerationRecord,
     Lease,
     NewGeneration,
     PlannedPart,
-    Progress,
-    Swept,
-    kind_of,
+    ProgressReport,
+    SweepResult,
+    part_kind,
 )
-from src.domain.quotas import DAY_SECONDS, Bounds
+from src.domain.quotas import DAY_SECONDS, QuotaPolicies
 from src.domain.roadmap import Roadmap
 
-_KEPT_SECONDS = DAY_SECONDS
-"""How long a key stands for its generation."""
+_FINISHED = "finished_at = :now, problem = :problem, cost_known = :cost_known"
 
 _CLAIM = (
     "update generations set lease_id = :lease_id, lease_until = :lease_until,"
@@ -55,7 +56,7 @@ class SqliteGenerations:
         self._file = file
 
     async def begin(
-        self, generation: NewGeneration, lease: Lease, bounds: Bounds
+        self, generation: NewGeneration, lease: Lease, bounds: QuotaPolicies
     ) -> GenerationRecord:
         return await self._file.write_for_client(
             lambda connection: _begin(connection, generation, lease, bounds)
@@ -90,7 +91,7 @@ class SqliteGenerations:
         )
         return row and _record_of(row)
 
-    async def record_progress(self, lease: Lease, progress: Progress) -> None:
+    async def record_progress(self, lease: Lease, progress: ProgressReport) -> None:
         await self._file.write(lambda connection: _record(connection, lease, progress))
 
     async def release(self, lease_id: UUID) -> None:
@@ -101,36 +102,31 @@ class SqliteGenerations:
             nobody=str(uuid4()),
         )
 
-    async def fail(self, lease_id: UUID, problem: str) -> None:
-        await self._change(
-            "finished_at = :now, problem = :problem",
-            "lease_id = :id",
-            id=str(lease_id),
-            problem=problem,
-        )
+    async def fail(self, lease_id: UUID, failure: Failure) -> None:
+        await self._change(_FINISHED, "lease_id = :id", id=str(lease_id), **failure.model_dump())
 
     async def cancel(
-        self, generation_id: UUID, problem: str, user_id: UUID | None = None
+        self, generation_id: UUID, failure: Failure, user_id: UUID | None = None
     ) -> GenerationRecord:
         await self._change(
-            "finished_at = :now, problem = :problem",
+            _FINISHED,
             "generation_id = :id and (:user_id is null or user_id = :user_id)",
             id=str(generation_id),
-            problem=problem,
             user_id=user_id and str(user_id),
+            **failure.model_dump(),
         )
         return await self.get(generation_id, user_id)
 
-    async def sweep(self, problem: str) -> Swept:
+    async def sweep(self, failure: Failure) -> SweepResult:
         given_up = await self._change(
-            "finished_at = :now, problem = :problem",
+            _FINISHED,
             "lease_until < :now and resumptions >= :most_resumptions",
-            problem=problem,
             most_resumptions=MOST_RESUMPTIONS,
+            **failure.model_dump(),
         )
-        await self._file.write(_forget)
+        await self._file.write(_delete_old)
         # A transaction that did not commit leaves no roadmap behind.
-        return Swept(roadmaps=0, generations=given_up)
+        return SweepResult(roadmaps=0, generations=given_up)
 
     async def _change(self, values: str, where: str, **parameters: object) -> int:
         """Change unfinished generations, and return how many."""
@@ -144,16 +140,21 @@ class SqliteGenerations:
         return await self._file.write(change)
 
 
-def finish(connection: sqlite3.Connection, lease_id: UUID, roadmap: Roadmap) -> GenerationRecord:
+def finish(
+    connection: sqlite3.Connection,
+    lease_id: UUID,
+    roadmap: Roadmap,
+    cost_known: bool,  # noqa: FBT001  as the record has it
+) -> GenerationRecord:
     """Finish the generation of a lease with its roadmap.
 
     Raises:
-        LeaseLostError: the lease counts no more.
+        LeaseLostError: the lease is no longer valid.
     """
     row = connection.execute(
-        "update generations set finished_at = ?, roadmap_id = ?, roadmap = ?"
+        "update generations set finished_at = ?, roadmap_id = ?, roadmap = ?, cost_known = ?"
         " where lease_id = ? and finished_at is null returning *",
-        (now(), roadmap.roadmap_id, roadmap.model_dump_json(), str(lease_id)),
+        (now(), roadmap.roadmap_id, roadmap.model_dump_json(), cost_known, str(lease_id)),
     ).fetchone()
     if row is None:
         raise LeaseLostError
@@ -161,34 +162,27 @@ def finish(connection: sqlite3.Connection, lease_id: UUID, roadmap: Roadmap) -> 
 
 
 def _begin(
-    connection: sqlite3.Connection, generation: NewGeneration, lease: Lease, bounds: Bounds
+    connection: sqlite3.Connection, generation: NewGeneration, lease: Lease, bounds: QuotaPolicies
 ) -> GenerationRecord:
     facts: Mapping[str, object] = _claimed_by(lease) | {
         "generation_id": str(generation.generation_id),
-        "user_id": str(generation.asker.user_id),
-        "client": generation.asker.client,
+        "user_id": str(generation.requester.user_id),
+        "client": generation.requester.client_key,
         "reserved_dollars": generation.reserved_dollars,
         "fingerprint": generation.fingerprint,
         "key": generation.idempotency_key,
         "request": generation.request.model_dump_json(),
         "weeks_total": generation.request.duration_weeks,
-        "a_day_ago": now(-_KEPT_SECONDS),
     }
-    connection.execute(
-        "update generations set idempotency_key = null"
-        " where user_id = :user_id and idempotency_key = :key"
-        " and finished_at is not null and started_at < :a_day_ago",
-        facts,
-    )
+    _forget_answered(connection, generation.requester.user_id)
     known = connection.execute(
-        "select * from generations where user_id = :user_id and case when :key is null"
-        " then fingerprint = :fingerprint and finished_at is null"
-        " else idempotency_key = :key and problem is null end order by started_at limit 1",
+        "select * from generations where user_id = :user_id"
+        " and request_key = coalesce('key ' || :key, 'same ' || :fingerprint)",
         facts,
     ).fetchone()
     if known is None:
         refuse_over_limits(
-            connection, "generation", generation.asker, generation.reserved_dollars, bounds
+            connection, "generation", generation.requester, generation.reserved_dollars, bounds
         )
         known = connection.execute(
             "insert into generations (generation_id, user_id, client, reserved_dollars,"
@@ -217,7 +211,7 @@ def _get(
     return _record_of(row)
 
 
-def _record(connection: sqlite3.Connection, lease: Lease, progress: Progress) -> None:
+def _record(connection: sqlite3.Connection, lease: Lease, progress: ProgressReport) -> None:
     row = connection.execute(
         "update generations set lease_until = :lease_until,"  # noqa: S608  ours
         " resumptions = case when :parts > 0 then 0 else resumptions end,"
@@ -239,19 +233,28 @@ def _record(connection: sqlite3.Connection, lease: Lease, progress: Progress) ->
     connection.executemany(
         "insert or ignore into generation_events values (?, ?, ?, ?, ?)",
         (
-            (row["generation_id"], number, kind_of(part), part.model_dump_json(), now())
+            (row["generation_id"], number, part_kind(part), part.model_dump_json(), now())
             for number, part in enumerate(progress.parts, start=progress.first_number)
         ),
     )
 
 
-def _forget(connection: sqlite3.Connection) -> None:
+def _forget_answered(connection: sqlite3.Connection, user_id: UUID | None = None) -> None:
+    """Delete what learners asked for and were answered, and free the idempotency keys.
+
+    Of generations that ended a day ago: one user's, or all.
+    """
     ids = connection.execute(
         "update generations set request = null, roadmap = null, idempotency_key = null"
-        " where request is not null and finished_at < ? returning generation_id",
-        (now(-_KEPT_SECONDS),),
+        " where request is not null and finished_at < :until"
+        " and (:user_id is null or user_id = :user_id) returning generation_id",
+        {"until": now(-ANSWER_KEPT_SECONDS), "user_id": user_id and str(user_id)},
     ).fetchall()
     connection.executemany("delete from generation_events where generation_id = ?", ids)
+
+
+def _delete_old(connection: sqlite3.Connection) -> None:
+    _forget_answered(connection)
     # Nothing counts for longer than a day; a month is for the operator.
     a_month_ago = now(-31 * DAY_SECONDS)
     connection.execute(

@@ -11,10 +11,10 @@ from src.domain.quotas import (
     ADDRESS_BUDGET_POLICY,
     BUDGET_POLICY,
     DAY_SECONDS,
-    Asker,
-    Bounds,
     Entry,
     NewQuestion,
+    QuotaPolicies,
+    Requester,
 )
 
 
@@ -24,18 +24,18 @@ class SqliteQuestions:
     def __init__(self, file: SqliteFile) -> None:
         self._file = file
 
-    async def begin(self, question: NewQuestion, bounds: Bounds) -> None:
+    async def begin(self, question: NewQuestion, bounds: QuotaPolicies) -> None:
         def enter(connection: sqlite3.Connection) -> None:
             refuse_over_limits(
-                connection, "question", question.asker, question.reserved_dollars, bounds
+                connection, "question", question.requester, question.reserved_dollars, bounds
             )
             connection.execute(
                 "insert into questions (question_id, user_id, client, reserved_dollars, started_at)"
                 " values (?, ?, ?, ?, ?)",
                 (
                     str(question.question_id),
-                    str(question.asker.user_id),
-                    question.asker.client,
+                    str(question.requester.user_id),
+                    question.requester.client_key,
                     question.reserved_dollars,
                     now(),
                 ),
@@ -43,14 +43,19 @@ class SqliteQuestions:
 
         await self._file.write_for_client(enter)
 
-    async def finish(self, question_id: UUID, usage: ModelUsage) -> None:
+    async def finish(self, question_id: UUID, usage: ModelUsage, *, cost_known: bool) -> None:
         await self._file.write(
             lambda connection: connection.execute(
                 "update questions set finished_at = :now, model = :model, calls = :calls,"
                 " priced_calls = :priced_calls, retries = :retries, prompt_tokens = :prompt_tokens,"
-                " completion_tokens = :completion_tokens, cost_dollars = :cost_dollars"
-                " where question_id = :id",
-                {"now": now(), "id": str(question_id), **usage.model_dump()},
+                " completion_tokens = :completion_tokens, cost_dollars = :cost_dollars,"
+                " cost_known = :cost_known where question_id = :id",
+                {
+                    "now": now(),
+                    "id": str(question_id),
+                    "cost_known": cost_known,
+                    **usage.model_dump(),
+                },
             )
         )
 
@@ -58,9 +63,9 @@ class SqliteQuestions:
 def refuse_over_limits(
     connection: sqlite3.Connection,
     entry: Entry,
-    asker: Asker,
+    requester: Requester,
     reserved_dollars: float,
-    bounds: Bounds,
+    bounds: QuotaPolicies,
 ) -> None:
     """Check that there is room for one more entry, inside the transaction that writes it.
 
@@ -77,7 +82,7 @@ def refuse_over_limits(
             " and entry = :entry order by started_at desc limit 1 offset :most - 1",
             {
                 "entry": entry,
-                "who": str(asker.user_id) if limit.scope == "user" else asker.client,
+                "who": str(requester.user_id) if limit.scope == "user" else requester.client_key,
                 "earliest": now(-(window or 0)),
                 "most": limit.most,
             },
@@ -92,7 +97,7 @@ def refuse_over_limits(
     if reserved_dollars > 0:
         for policy, most, client in (
             (BUDGET_POLICY, bounds.budget_dollars, None),
-            (ADDRESS_BUDGET_POLICY, bounds.address_budget_dollars, asker.client),
+            (ADDRESS_BUDGET_POLICY, bounds.address_budget_dollars, requester.client_key),
         ):
             spent, first = connection.execute(
                 "select total(dollars), min(started_at) filter (where dollars > 0) from ledger"

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Self
 from uuid import UUID, uuid4
 
-from src.dao.sqlite.file import SqliteFile, now, transaction
+from src.dao.sqlite.file import SqliteFile, now
 from src.dao.sqlite.generations import SqliteGenerations, finish
 from src.dao.sqlite.ledger import SqliteQuestions
+from src.dao.sqlite.upgrades import transaction
 from src.domain.errors import RoadmapNotFoundError, TaskNotFoundError
 from src.domain.generation import GenerationRecord
 from src.domain.plan import NewRoadmap
@@ -175,7 +176,9 @@ def _add_roadmap(connection: sqlite3.Connection, roadmap: NewRoadmap) -> Generat
             for position, task in enumerate(day.tasks, start=1)
         ),
     )
-    return finish(connection, roadmap.lease_id, Roadmap.model_validate(dict(row)))
+    return finish(
+        connection, roadmap.lease_id, Roadmap.model_validate(dict(row)), roadmap.cost_known
+    )
 
 
 def _get_roadmap(connection: sqlite3.Connection, roadmap_id: int, user_id: UUID | None) -> Roadmap:

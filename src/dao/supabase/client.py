@@ -19,6 +19,7 @@ from src.domain.errors import (
     StoreConflictError,
     StoreError,
     StoreMisconfiguredError,
+    StoreOutdatedError,
     StoreTooSlowError,
     StoreUnavailableError,
 )
@@ -169,6 +170,8 @@ def _kind_of(error: APIError) -> type[StoreError]:
     code = error.code or ""
     if error.code is None and error.message is None:
         return StoreMisconfiguredError  # PostgREST says `{}` of a write to an unknown table
+    if code == "PGRST202":  # it knows no such function, or none with these parameters
+        return StoreOutdatedError
     if code in {"57014", "PGRST003", "504"}:
         return StoreTooSlowError
     if code.startswith("23"):  # integrity constraints

@@ -10,21 +10,22 @@ from src.dao.supabase.client import IDEMPOTENT_WRITE, PostgrestClient, fitting
 from src.domain.errors import GenerationNotFoundError, LeaseLostError, StoreUnavailableError
 from src.domain.generation import (
     MOST_RESUMPTIONS,
+    Failure,
     GenerationRecord,
     Lease,
     NewGeneration,
     PlannedPart,
-    Progress,
-    Swept,
-    kind_of,
+    ProgressReport,
+    SweepResult,
+    part_kind,
 )
-from src.domain.quotas import Bounds
+from src.domain.quotas import QuotaPolicies
 
 PARTS_PER_REQUEST = 100
 """A day is about 1 KB, a week 7 KB; a year's plan has 417 parts."""
 
 _RECORDS = TypeAdapter(list[GenerationRecord])
-_SWEPT = TypeAdapter(list[Swept])
+_SWEPT = TypeAdapter(list[SweepResult])
 
 
 class SupabaseGenerations:
@@ -37,14 +38,14 @@ class SupabaseGenerations:
         self._client = client
 
     async def begin(
-        self, generation: NewGeneration, lease: Lease, bounds: Bounds
+        self, generation: NewGeneration, lease: Lease, bounds: QuotaPolicies
     ) -> GenerationRecord:
         query = self._client.rpc(
             "begin_generation",
             {
                 "p_generation_id": str(generation.generation_id),
-                "p_user_id": str(generation.asker.user_id),
-                "p_client": generation.asker.client,
+                "p_user_id": str(generation.requester.user_id),
+                "p_client": generation.requester.client_key,
                 "p_fingerprint": generation.fingerprint,
                 "p_idempotency_key": generation.idempotency_key,
                 "p_request": generation.request.model_dump(mode="json"),
@@ -105,9 +106,9 @@ class SupabaseGenerations:
         records = fitting(_RECORDS, answer.data)
         return records[0] if records else None
 
-    async def record_progress(self, lease: Lease, progress: Progress) -> None:
+    async def record_progress(self, lease: Lease, progress: ProgressReport) -> None:
         numbered = [
-            {"number": number, "kind": kind_of(part), "part": part.model_dump(mode="json")}
+            {"number": number, "kind": part_kind(part), "part": part.model_dump(mode="json")}
             for number, part in enumerate(progress.parts, start=progress.first_number)
         ]
         for start in range(0, len(numbered) or 1, PARTS_PER_REQUEST):
@@ -130,24 +131,30 @@ class SupabaseGenerations:
         # Nor does the lease count any more: a report that comes late must not make it run again.
         await self._change({"lease_until": "now", "lease_id": str(uuid4())}, "lease_id", lease_id)
 
-    async def fail(self, lease_id: UUID, problem: str) -> None:
-        await self._change({"finished_at": "now", "problem": problem}, "lease_id", lease_id)
+    async def fail(self, lease_id: UUID, failure: Failure) -> None:
+        await self._change(_finished(failure), "lease_id", lease_id)
 
     async def cancel(
-        self, generation_id: UUID, problem: str, user_id: UUID | None = None
+        self, generation_id: UUID, failure: Failure, user_id: UUID | None = None
     ) -> GenerationRecord:
-        ended = {"finished_at": "now", "problem": problem}
-        records = await self._change(ended, "generation_id", generation_id, user_id)
+        records = await self._change(_finished(failure), "generation_id", generation_id, user_id)
         return records[0] if records else await self.get(generation_id, user_id)
 
-    async def publish(self, lease_id: UUID, roadmap_id: int) -> GenerationRecord:
+    async def publish(
+        self, lease_id: UUID, roadmap_id: int, *, cost_known: bool
+    ) -> GenerationRecord:
         """Publish a roadmap that was written under a lease, and finish its generation.
 
         Raises:
-            LeaseLostError: the lease counts no more, or the roadmap was swept.
+            LeaseLostError: the lease is no longer valid, or the roadmap was swept.
         """
         query = self._client.rpc(
-            "publish_roadmap", {"p_lease_id": str(lease_id), "p_roadmap_id": roadmap_id}
+            "publish_roadmap",
+            {
+                "p_lease_id": str(lease_id),
+                "p_roadmap_id": roadmap_id,
+                "p_cost_known": cost_known,
+            },
         )
         answer = await self._client.execute(query, retry_on=IDEMPOTENT_WRITE)
         records = fitting(_RECORDS, answer.data)
@@ -155,9 +162,14 @@ class SupabaseGenerations:
             raise LeaseLostError
         return records[0]
 
-    async def sweep(self, problem: str) -> Swept:
+    async def sweep(self, failure: Failure) -> SweepResult:
         query = self._client.rpc(
-            "sweep_generations", {"p_most_resumptions": MOST_RESUMPTIONS, "p_problem": problem}
+            "sweep_generations",
+            {
+                "p_most_resumptions": MOST_RESUMPTIONS,
+                "p_problem": failure.problem,
+                "p_cost_known": failure.cost_known,
+            },
         )
         return fitting(_SWEPT, (await self._client.execute(query)).data)[0]
 
@@ -171,3 +183,7 @@ class SupabaseGenerations:
             query = query.eq("user_id", str(user_id))
         answer = await self._client.execute(query, retry_on=IDEMPOTENT_WRITE)
         return fitting(_RECORDS, answer.data)
+
+
+def _finished(failure: Failure) -> dict[str, Any]:
+    return {"finished_at": "now", **failure.model_dump()}

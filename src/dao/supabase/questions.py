@@ -6,7 +6,7 @@ from postgrest import ReturnMethod
 
 from src.dao.supabase.client import IDEMPOTENT_WRITE, PostgrestClient
 from src.domain.plan import ModelUsage
-from src.domain.quotas import Bounds, NewQuestion
+from src.domain.quotas import NewQuestion, QuotaPolicies
 
 
 class SupabaseQuestions:
@@ -15,23 +15,24 @@ class SupabaseQuestions:
     def __init__(self, client: PostgrestClient) -> None:
         self._client = client
 
-    async def begin(self, question: NewQuestion, bounds: Bounds) -> None:
+    async def begin(self, question: NewQuestion, bounds: QuotaPolicies) -> None:
         query = self._client.rpc(
             "begin_question",
             {
                 "p_question_id": str(question.question_id),
-                "p_user_id": str(question.asker.user_id),
-                "p_client": question.asker.client,
+                "p_user_id": str(question.requester.user_id),
+                "p_client": question.requester.client_key,
                 "p_reserved_dollars": question.reserved_dollars,
                 "p_bounds": bounds.model_dump(mode="json"),
             },
         )
         await self._client.execute_for_client(query, retry_on=IDEMPOTENT_WRITE, expected=bool)
 
-    async def finish(self, question_id: UUID, usage: ModelUsage) -> None:
+    async def finish(self, question_id: UUID, usage: ModelUsage, *, cost_known: bool) -> None:
+        values = {"finished_at": "now", "cost_known": cost_known, **usage.model_dump()}
         query = (
             self._client.table("questions")
-            .update({"finished_at": "now", **usage.model_dump()}, returning=ReturnMethod.minimal)
+            .update(values, returning=ReturnMethod.minimal)
             .eq("question_id", str(question_id))
         )
         await self._client.execute(query, retry_on=IDEMPOTENT_WRITE)

@@ -12,7 +12,12 @@ from pydantic import TypeAdapter
 from src.dao.supabase.client import IDEMPOTENT_WRITE, PostgrestClient, fitting
 from src.dao.supabase.generations import SupabaseGenerations
 from src.dao.supabase.questions import SupabaseQuestions
-from src.domain.errors import RoadmapNotFoundError, StoreError, TaskNotFoundError
+from src.domain.errors import (
+    RoadmapNotFoundError,
+    StoreError,
+    StoreOutdatedError,
+    TaskNotFoundError,
+)
 from src.domain.generation import GenerationRecord
 from src.domain.plan import NewRoadmap
 from src.domain.roadmap import Roadmap, Task, WeekTotals
@@ -33,6 +38,9 @@ NEUTRAL_VALUES: dict[str, Any] = {
     "created_at": "1970-01-01T00:00:00Z",
 }
 """For values that older code left null: a null in one row must not hide the others."""
+
+SCHEMA_VERSION = 2
+"""What `schema_version()` of schema.sql returns, at least, for this release to run on it."""
 
 PAGE_ROWS = 1_000
 """Rows per request, read or written: hosted Supabase answers with no more."""
@@ -72,6 +80,16 @@ class SupabaseStore:
         )
         return cls(client)
 
+    async def check_schema(self) -> None:
+        """Check that the database's schema is recent enough.
+
+        Raises:
+            StoreOutdatedError: it is not.
+        """
+        answer = await self._client.execute(self._client.rpc("schema_version", {}), expected=int)
+        if answer.data < SCHEMA_VERSION:
+            raise StoreOutdatedError(f"the schema has version {answer.data}")
+
     async def add_roadmap(self, roadmap: NewRoadmap) -> GenerationRecord:
         async with AsyncExitStack() as undo:
             # Registered before the write: one whose answer is lost may have landed.
@@ -84,7 +102,9 @@ class SupabaseStore:
                         tasks[start : start + PAGE_ROWS], returning=ReturnMethod.minimal
                     )
                 )
-            record = await self.generations.publish(roadmap.lease_id, stored.roadmap_id)
+            record = await self.generations.publish(
+                roadmap.lease_id, stored.roadmap_id, cost_known=roadmap.cost_known
+            )
             undo.pop_all()
         return record
 

@@ -1,0 +1,50 @@
+"""What a running application holds: one typed value, made in the lifespan."""
+
+from dataclasses import dataclass
+from typing import cast
+
+from starlette.applications import Starlette
+
+from src.services.assistant.service import AssistantService
+from src.services.generation.admission import GenerationAdmission
+from src.services.generation.following import GenerationFollower
+from src.services.generation.recovery import GenerationRecovery
+from src.services.generation.registry import RunRegistry
+from src.services.roadmaps import RoadmapService
+from src.web.client_address import ClientKeys
+
+
+@dataclass(frozen=True)
+class AppState:
+    """The services of one process."""
+
+    planner_name: str
+    """What makes the plans, in one word: `offline` or `openrouter`."""
+    admission: GenerationAdmission
+    follower: GenerationFollower
+    recovery: GenerationRecovery
+    runs: RunRegistry
+    roadmaps: RoadmapService
+    assistant: AssistantService
+    client_keys: ClientKeys
+    drain_seconds: float
+
+    @property
+    def is_draining(self) -> bool:
+        """Whether this process is shutting down and starts nothing new."""
+        return self.runs.drain.has_begun
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a roadmap is being generated here, or a question answered."""
+        return self.runs.is_busy or self.assistant.is_busy
+
+    def begin_drain(self) -> None:
+        """Start nothing new, and end what still runs after `drain_seconds`."""
+        self.runs.begin_drain(self.drain_seconds)
+        self.assistant.begin_drain(self.drain_seconds)
+
+
+def state_of(app: Starlette) -> AppState:
+    """Return the state of an application whose lifespan has begun."""
+    return cast("AppState", app.state.services)

@@ -1,0 +1,134 @@
+-- The schema of the embedded file: the tables of schema.sql in the parent folder that the service
+-- uses. Times are ISO 8601 text in UTC, which sorts as the times do. It is applied to new files and,
+-- after the numbered steps of upgrades.py, to those that an older release made.
+
+create table if not exists roadmaps (
+    roadmap_id integer primary key autoincrement,
+    user_id text not null,
+    description text not null,
+    level text not null,
+    duration_weeks integer not null,
+    daily_hours real not null,
+    is_active integer not null default 1,
+    created_at text not null
+);
+create index if not exists roadmaps_user_newest
+    on roadmaps (user_id, created_at desc, roadmap_id desc);
+
+create table if not exists roadmap_tasks (
+    id text primary key,
+    roadmap_id integer not null references roadmaps (roadmap_id) on delete cascade,
+    week_number integer not null,
+    weekly_goal text not null,
+    day_number integer not null,
+    position integer not null,
+    task_text text not null,
+    effort text not null,
+    category text not null,
+    completed integer not null default 0,
+    completed_at text,
+    created_at text not null
+);
+create unique index if not exists roadmap_tasks_in_order
+    on roadmap_tasks (roadmap_id, week_number, day_number, position);
+
+create table if not exists generations (
+    generation_id text primary key,
+    user_id text not null,
+    client text not null,
+    reserved_dollars real not null,
+    fingerprint text not null,
+    idempotency_key text,
+    request text,
+    weeks_total integer not null,
+    weeks_done integer not null default 0,
+    started_at text not null,
+    finished_at text,
+    lease_id text not null unique,
+    lease_until text not null,
+    resumptions integer not null default 0,
+    changed_hands integer not null default 0,
+    roadmap_id integer,
+    roadmap text,
+    problem text,
+    model text not null default '',
+    calls integer not null default 0,
+    priced_calls integer not null default 0,
+    retries integer not null default 0,
+    prompt_tokens integer not null default 0,
+    completion_tokens integer not null default 0,
+    cost_dollars real,
+    cost_known integer,  -- whether cost_dollars is all of it; null until it has finished
+    first_day_seconds real,
+    -- What a repeated request meets instead of beginning another generation: its idempotency key
+    -- while the generation runs and once it has succeeded, an identical request without a key while
+    -- it runs.
+    request_key text generated always as (
+        case
+            when finished_at is null then coalesce('key ' || idempotency_key, 'same ' || fingerprint)
+            when problem is null then 'key ' || idempotency_key
+        end
+    ) virtual
+);
+create index if not exists generations_user on generations (user_id, started_at);
+create index if not exists generations_client on generations (client, started_at);
+create index if not exists generations_started on generations (started_at);
+create index if not exists generations_unfinished
+    on generations (lease_until) where finished_at is null;
+create index if not exists generations_roadmap on generations (roadmap_id);
+create unique index if not exists generations_request
+    on generations (user_id, request_key) where request_key is not null;
+
+create table if not exists generation_events (
+    generation_id text not null references generations (generation_id) on delete cascade,
+    number integer not null,
+    kind text not null,
+    part text not null,
+    created_at text not null,
+    primary key (generation_id, number)
+) without rowid;
+
+create table if not exists questions (
+    question_id text primary key,
+    user_id text not null,
+    client text not null,
+    reserved_dollars real not null,
+    started_at text not null,
+    finished_at text,
+    model text not null default '',
+    calls integer not null default 0,
+    priced_calls integer not null default 0,
+    retries integer not null default 0,
+    prompt_tokens integer not null default 0,
+    completion_tokens integer not null default 0,
+    cost_dollars real,
+    cost_known integer
+);
+create index if not exists questions_user on questions (user_id, started_at);
+create index if not exists questions_client on questions (client, started_at);
+create index if not exists questions_started on questions (started_at);
+
+-- Everything that was asked for and what it counts for: its cost, or as long as that is not known
+-- (it runs, or a call was made whose cost nobody reported) at least what was reserved for it.
+drop view if exists ledger;
+create view ledger as
+select entry, user_id, client, started_at, finished_at,
+    case
+        when cost_known then coalesce(cost_dollars, 0)
+        else max(reserved_dollars, coalesce(cost_dollars, 0))
+    end as dollars
+from (
+    select 'generation' as entry, user_id, client, started_at, finished_at,
+        cost_known, reserved_dollars, cost_dollars
+    from generations
+    union all
+    select 'question', user_id, client, started_at, finished_at,
+        cost_known, reserved_dollars, cost_dollars
+    from questions
+);
+
+create trigger if not exists forget_generation_events after delete on roadmaps
+begin
+    delete from generation_events where generation_id in
+        (select generation_id from generations where roadmap_id = old.roadmap_id);
+end;

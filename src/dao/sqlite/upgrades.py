@@ -1,0 +1,122 @@
+"""Brings a file to the present schema: numbered steps, in one transaction.
+
+`pragma user_version` counts the steps that a file has had. To change the schema of files that exist
+already, change `schema.sql` and append a step here that does the same to an older file.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from src.domain.errors import StoreUnavailableError
+
+SCHEMA_PATH = Path(__file__).with_name("schema.sql")
+
+_CHECKSUMS_FROM = 1_000
+"""Releases before 0.2 wrote a checksum of their schema in place of a number: far above this."""
+
+
+def upgrade(connection: sqlite3.Connection) -> None:
+    """Create or upgrade the tables of a file. Several processes may do so at once.
+
+    Raises:
+        StoreUnavailableError: a newer release has upgraded the file already.
+        sqlite3.Error: the file cannot be changed; it is as it was.
+    """
+    if _steps_done(connection) == len(_STEPS):
+        return
+    with transaction(connection, "immediate"):
+        done = _steps_done(connection)
+        if done > len(_STEPS):
+            raise StoreUnavailableError("the file was written by a newer release")
+        if _columns(connection, "generations"):
+            for step in _STEPS[done:]:
+                step(connection)
+        for statement in _statements(SCHEMA_PATH.read_text()):
+            connection.execute(statement)
+        connection.execute(f"pragma user_version = {len(_STEPS)}")
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection, kind: str) -> Iterator[None]:
+    """Make what happens inside one transaction, `deferred` or `immediate`."""
+    connection.execute(f"begin {kind}")
+    try:
+        yield
+        connection.execute("commit")
+    except BaseException:
+        # A full disk may already have rolled back by itself.
+        if connection.in_transaction:
+            connection.execute("rollback")
+        raise
+
+
+def _steps_done(connection: sqlite3.Connection) -> int:
+    version: int = connection.execute("pragma user_version").fetchone()[0]
+    return 0 if version >= _CHECKSUMS_FROM else version
+
+
+def _count_calls_and_hands(connection: sqlite3.Connection) -> None:
+    """Add what files made before release 0.1 lack."""
+    _add_column(connection, "generations", "priced_calls integer not null default 0")
+    _add_column(connection, "generations", "changed_hands integer not null default 0")
+    _add_column(connection, "questions", "priced_calls integer not null default 0")
+
+
+def _record_whether_cost_is_known(connection: sqlite3.Connection) -> None:
+    """Store whether a cost is known, which release 0.1 worked out from names of its classes."""
+    _add_column(connection, "generations", "cost_known integer")
+    _add_column(connection, "questions", "cost_known integer")
+    connection.execute(
+        "update generations set cost_known = case when calls = 0 and not changed_hands"
+        " then coalesce(problem, '') not in"
+        " ('GenerationCancelledError', 'GenerationAbandonedError', 'ModelTooSlowError')"
+        " else problem is null and not changed_hands and priced_calls >= calls end"
+        " where finished_at is not null and cost_known is null"
+    )
+    connection.execute(
+        "update questions set cost_known = priced_calls >= calls"
+        " where finished_at is not null and cost_known is null"
+    )
+
+
+def _name_what_repeated_requests_meet(connection: sqlite3.Connection) -> None:
+    """State once what two indexes and a query of release 0.1 each said."""
+    _add_column(
+        connection,
+        "generations",
+        "request_key text generated always as (case"
+        " when finished_at is null then coalesce('key ' || idempotency_key, 'same ' || fingerprint)"
+        " when problem is null then 'key ' || idempotency_key end) virtual",
+    )
+    connection.execute("drop index if exists generations_key")
+    connection.execute("drop index if exists generations_twin")
+
+
+_STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
+    _count_calls_and_hands,
+    _record_whether_cost_is_known,
+    _name_what_repeated_requests_meet,
+)
+
+
+def _add_column(connection: sqlite3.Connection, table: str, declaration: str) -> None:
+    """Add a column unless it is there: a file may have been back with an older release."""
+    if declaration.split(maxsplit=1)[0] not in _columns(connection, table):
+        connection.execute(f"alter table {table} add column {declaration}")
+
+
+def _columns(connection: sqlite3.Connection, table: str) -> set[str]:
+    # table_xinfo lists generated columns, too.
+    return {row[1] for row in connection.execute(f"pragma table_xinfo({table})")}
+
+
+def _statements(script: str) -> Iterator[str]:
+    """Yield a script's statements; `executescript` would commit whatever transaction is open."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""

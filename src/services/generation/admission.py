@@ -1,0 +1,74 @@
+"""Begins generations within the quotas, and cancels them."""
+
+from uuid import UUID
+
+from src.dao import Generations
+from src.domain.errors import (
+    GenerationCancelledError,
+    GenerationRunningError,
+    GenerationSucceededError,
+    IdempotencyKeyReusedError,
+)
+from src.domain.generation import Failure, GenerationRecord, NewGeneration
+from src.domain.plan import PlanRequest
+from src.domain.quotas import Requester
+from src.services.generation.registry import RunRegistry
+from src.services.quotas import UsageQuotas
+
+
+class GenerationAdmission:
+    """Decides whether a request begins a generation, meets one, or is refused."""
+
+    def __init__(self, generations: Generations, runs: RunRegistry, quotas: UsageQuotas) -> None:
+        self._generations = generations
+        self._runs = runs
+        self._quotas = quotas
+
+    async def begin(
+        self, requester: Requester, request: PlanRequest, idempotency_key: str | None = None
+    ) -> GenerationRecord:
+        """Begin a generation, which runs whether or not anybody waits for it; return its record.
+
+        A repeated request meets the generation of the first one: with the same idempotency key, or
+        an identical one of the same user that still runs. If the process that worked on it has
+        died, this one continues. A record that has finished belongs to an earlier request with the
+        same key.
+
+        Raises:
+            IdempotencyKeyReusedError: the key belongs to another request.
+            GenerationRunningError: the generation of this key is still running.
+            LimitReachedError: the user, their address or the service has used up a quota.
+            OverloadedError: this process runs as many as it may.
+            ShuttingDownError: this process is shutting down.
+        """
+        new = NewGeneration(
+            requester=requester,
+            request=request,
+            idempotency_key=idempotency_key,
+            reserved_dollars=self._quotas.reserved_dollars_per_week * request.duration_weeks,
+        )
+        with self._runs.reserve() as lease:
+            record = await self._generations.begin(new, lease, self._quotas.generations)
+            if record.lease_id == lease.lease_id:
+                is_new = record.generation_id == new.generation_id
+                await self._runs.start(record, lease, is_new=is_new)
+                return record
+        if record.fingerprint != new.fingerprint:
+            raise IdempotencyKeyReusedError(record.generation_id)
+        if idempotency_key is not None and record.finished_at is None:
+            raise GenerationRunningError(record.generation_id)
+        return record
+
+    async def cancel(self, generation_id: UUID, user_id: UUID | None = None) -> None:
+        """End a generation, whichever process works on it; what it has cost stays on record.
+
+        Raises:
+            GenerationNotFoundError: there is none.
+            GenerationSucceededError: it has stored its roadmap.
+        """
+        record = await self._generations.cancel(
+            generation_id, Failure(problem=GenerationCancelledError.code), user_id
+        )
+        if record.problem is None:
+            raise GenerationSucceededError(generation_id)
+        await self._runs.stop(generation_id)

@@ -1,0 +1,60 @@
+"""The events of one generation, numbered, for everybody in this process who follows it."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterable
+from typing import TypeAlias
+
+from src.domain.errors import MomentumError
+from src.domain.generation import PlannedPart
+from src.domain.roadmap import SavedRoadmap
+
+GenerationEvent: TypeAlias = PlannedPart | SavedRoadmap | MomentumError
+"""What happens to a generation; the last is the saved roadmap or the error that ended it.
+
+A `StoreError` and a `HandedOverError` end the work of one process alone: another one continues.
+The `StoreError` then names the generation.
+"""
+
+
+class EventLog:
+    """Keeps the events and wakes those who wait for the next one."""
+
+    def __init__(self, recorded: Iterable[PlannedPart] = ()) -> None:
+        """Begin with the parts that are on record already."""
+        self._events: list[GenerationEvent] = list(recorded)
+        self._changed = asyncio.Event()
+        self._is_closed = False
+
+    def __len__(self) -> int:
+        return len(self._events)
+
+    def append(self, *events: GenerationEvent) -> None:
+        """Add events; their numbers count from 1."""
+        self._events += events
+        self._wake()
+
+    def close(self, last: GenerationEvent) -> None:
+        """Add the last event and end all streams after it."""
+        self._is_closed = True
+        self.append(last)
+
+    def recorded(self) -> list[GenerationEvent]:
+        """Return all events so far, in order."""
+        return list(self._events)
+
+    async def stream(self, after: int = 0) -> AsyncGenerator[tuple[int, GenerationEvent], None]:
+        """Yield every event with its number, beginning after number `after`, until the last."""
+        number = after
+        while True:
+            changed = self._changed
+            for event in self._events[number:]:
+                number += 1
+                yield number, event
+            if number >= len(self._events):
+                if self._is_closed:
+                    return
+                await changed.wait()
+
+    def _wake(self) -> None:
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()

@@ -1,0 +1,183 @@
+"""Follows generations to their end, whichever process works on them."""
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from contextlib import aclosing, contextmanager
+from functools import partial
+from typing import TypeVar
+from uuid import UUID
+
+from src.dao import Generations
+from src.domain.errors import (
+    GenerationRunningError,
+    HandedOverError,
+    MomentumError,
+    OverloadedError,
+    StoreError,
+    StoreOverloadedError,
+    StoreTooSlowError,
+    StoreUnavailableError,
+)
+from src.domain.generation import GenerationRecord
+from src.domain.roadmap import Roadmap, SavedRoadmap
+from src.services.generation.event_log import GenerationEvent
+from src.services.generation.registry import RunRegistry
+from src.services.generation.run import outcome_of
+
+MAX_FOLLOWERS = 100
+"""Requests at once in one process that poll generations of other processes."""
+
+POLL_SECONDS = 0.5
+"""How often a generation of another process is polled."""
+
+T = TypeVar("T")
+
+
+class GenerationFollower:
+    """Waits for generations and streams their events."""
+
+    def __init__(
+        self,
+        generations: Generations,
+        runs: RunRegistry,
+        *,
+        timeout_seconds: float,
+        patience_seconds: float,
+    ) -> None:
+        """Wait for an end for so long, and so long for a database that does not answer."""
+        self._generations = generations
+        self._runs = runs
+        self._timeout_seconds = timeout_seconds
+        self._patience_seconds = patience_seconds
+        self._polling = 0
+
+    async def get(self, generation_id: UUID, user_id: UUID | None = None) -> GenerationRecord:
+        """Return what is known of a generation.
+
+        Raises:
+            GenerationNotFoundError: there is none.
+        """
+        return await self._generations.get(generation_id, user_id)
+
+    async def wait_for_roadmap(self, generation_id: UUID) -> Roadmap:
+        """Wait for a generation to end and return its roadmap.
+
+        Raises:
+            OverloadedError: too many requests poll other processes' generations already.
+            MomentumError: it ended otherwise, or continues elsewhere; which subclass says why.
+        """
+        outcome = await self._outcome(generation_id)
+        if isinstance(outcome, MomentumError):
+            raise outcome
+        return outcome
+
+    async def events(
+        self, generation_id: UUID, after: int = 0, user_id: UUID | None = None
+    ) -> AsyncGenerator[tuple[int, GenerationEvent], None]:
+        """Yield a generation's events with their numbers, beginning after number `after`.
+
+        Any process may work on it. Closing this does not end it.
+
+        Raises:
+            GenerationNotFoundError: there is none.
+            StoreError: the database cannot be reached, or did not take what was planned.
+            OverloadedError: too many requests poll other processes' generations already.
+            HandedOverError: this process is shutting down.
+        """
+        sent = after
+        if run := self._runs.get(generation_id):
+            async with aclosing(run.events.stream(after)) as events:
+                async for number, event in events:
+                    if isinstance(event, HandedOverError) and not self._runs.drain.is_over:
+                        break  # Not its end: another process continues it.
+                    if isinstance(event, HandedOverError | StoreError):
+                        raise event  # Not its end either, but it may take a while.
+                    sent = number
+                    yield number, event
+                else:
+                    return
+        with self._polling_place():
+            async with aclosing(self._poll_events(generation_id, sent, user_id)) as events:
+                async for numbered in events:
+                    yield numbered
+
+    async def has_sent_all(self, record: GenerationRecord, number: int) -> bool:
+        """Return whether the event of this number ended the generation, or is beyond its end."""
+        if record.finished_at is None or number == 0:
+            return False
+        return not await self._generations.parts(record.generation_id, number - 1, record.user_id)
+
+    @contextmanager
+    def _polling_place(self) -> Iterator[None]:
+        """Count who polls: each asks the database again and again."""
+        if self._polling >= MAX_FOLLOWERS:
+            raise OverloadedError(f"{MAX_FOLLOWERS} requests poll other processes' generations")
+        self._polling += 1
+        try:
+            yield
+        finally:
+            self._polling -= 1
+
+    async def _outcome(self, generation_id: UUID) -> SavedRoadmap | MomentumError:
+        if run := self._runs.get(generation_id):
+            outcome = await run.outcome()
+            if self._runs.drain.is_over or not isinstance(outcome, HandedOverError):
+                return outcome
+        try:
+            get = partial(self._generations.get, generation_id)
+            async with self._runs.drain.within(HandedOverError(generation_id)):
+                record = await get()
+            if record.finished_at is None:
+                async with asyncio.timeout(self._timeout_seconds):
+                    record = await self._wait_until_finished(generation_id, get)
+        except TimeoutError:
+            raise GenerationRunningError(generation_id) from None
+        except (StoreError, OverloadedError) as error:
+            error.generation_id = generation_id
+            raise
+        return outcome_of(record)
+
+    async def _wait_until_finished(
+        self, generation_id: UUID, get: Callable[[], Awaitable[GenerationRecord]]
+    ) -> GenerationRecord:
+        with self._polling_place():
+            while True:
+                await self._sleep_until_next_poll(generation_id)
+                record = await self._poll(generation_id, get)
+                if record.finished_at is not None:
+                    return record
+
+    async def _poll_events(
+        self, generation_id: UUID, after: int, user_id: UUID | None
+    ) -> AsyncGenerator[tuple[int, GenerationEvent], None]:
+        number = after
+        while True:
+            # In this order: what is finished has all its parts.
+            get = partial(self._generations.get, generation_id, user_id)
+            record = await self._poll(generation_id, get)
+            get_parts = partial(self._generations.parts, generation_id, number, user_id)
+            for part in await self._poll(generation_id, get_parts):
+                number += 1
+                yield number, part
+            if record.finished_at is not None:
+                yield number + 1, outcome_of(record)
+                return
+            await self._sleep_until_next_poll(generation_id)
+
+    async def _poll(self, generation_id: UUID, read: Callable[[], Awaitable[T]]) -> T:
+        """Read, and retry for as long as those who write wait for the database, too."""
+        latest = time.monotonic() + self._patience_seconds
+        while True:
+            try:
+                async with self._runs.drain.within(HandedOverError(generation_id)):
+                    return await read()
+            except (StoreUnavailableError, StoreTooSlowError, StoreOverloadedError):
+                if time.monotonic() > latest:
+                    raise
+            await self._sleep_until_next_poll(generation_id)
+
+    async def _sleep_until_next_poll(self, generation_id: UUID) -> None:
+        async with self._runs.drain.within(HandedOverError(generation_id)):
+            await asyncio.sleep(POLL_SECONDS * random.uniform(0.8, 1.2))  # noqa: S311

@@ -1,0 +1,129 @@
+"""The generations that this process works on."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from uuid import UUID
+
+from src.dao import Store
+from src.domain.errors import (
+    HandedOverError,
+    MomentumError,
+    OverloadedError,
+    ShuttingDownError,
+    StoreError,
+)
+from src.domain.generation import GenerationRecord, Lease
+from src.llm import Planner
+from src.services.drain import Drain
+from src.services.generation.run import GenerationRun
+
+MAX_RUNS = 100
+"""Generations at once in one process; each holds its plan in memory until it is stored."""
+
+
+class RunRegistry:
+    """Starts generations, finds and stops them, and hands them over when the process shuts down."""
+
+    def __init__(
+        self,
+        store: Store,
+        planner: Planner,
+        *,
+        timeout_seconds: float,
+        lease_seconds: float,
+    ) -> None:
+        self._store = store
+        self._planner = planner
+        self._timeout_seconds = timeout_seconds
+        self._lease_seconds = lease_seconds
+        self._runs: dict[UUID, GenerationRun] = {}
+        self._reserved = 0
+        self._handing_over: asyncio.Task[None] | None = None
+        self.drain = Drain()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether any generation runs here, or is about to."""
+        return bool(self._runs or self._reserved)
+
+    @contextmanager
+    def reserve(self) -> Iterator[Lease]:
+        """Hold a place for one more generation, and yield a lease to claim it with.
+
+        Raises:
+            ShuttingDownError: this process is shutting down.
+            OverloadedError: as many run here as may.
+        """
+        if self.drain.has_begun:
+            raise ShuttingDownError
+        if len(self._runs) + self._reserved >= MAX_RUNS:
+            raise OverloadedError(f"{MAX_RUNS} generations are running")
+        self._reserved += 1
+        try:
+            yield Lease(seconds=self._lease_seconds)
+        finally:
+            self._reserved -= 1
+
+    async def start(self, record: GenerationRecord, lease: Lease, *, is_new: bool) -> None:
+        """Work on a generation whose lease this process holds; a new one has no parts to read.
+
+        Raises:
+            HandedOverError: the database took longer than this process may go on.
+        """
+        try:
+            recorded = None
+            if not is_new:
+                recorded = await self._store.generations.parts(record.generation_id)
+            if self.drain.is_over:
+                raise HandedOverError(record.generation_id)
+        except MomentumError:
+            # Otherwise nobody could continue it before the lease expires.
+            with suppress(StoreError):
+                await self._store.generations.release(lease.lease_id)
+            raise
+        run = GenerationRun(
+            record=record,
+            recorded=recorded,
+            lease=lease,
+            store=self._store,
+            planner=self._planner,
+            timeout_seconds=self._timeout_seconds,
+        )
+        self._runs[record.generation_id] = run
+
+        def forget(_: object) -> None:
+            # Unless this process has claimed it again from a run that had lost its lease.
+            if self._runs.get(record.generation_id) is run:
+                del self._runs[record.generation_id]
+
+        run.task.add_done_callback(forget)
+
+    def get(self, generation_id: UUID) -> GenerationRun | None:
+        """Return the run of a generation; None if it does not run here."""
+        return self._runs.get(generation_id)
+
+    async def stop(self, generation_id: UUID) -> None:
+        """Stop working on a generation, if it runs here."""
+        if run := self._runs.get(generation_id):
+            await run.stop()
+
+    def begin_drain(self, seconds: float) -> None:
+        """Start nothing more, and hand over what still runs after so many seconds."""
+        self.drain.begin(seconds)
+
+        async def hand_over_later() -> None:
+            await asyncio.sleep(seconds)
+            await self._hand_over()
+
+        self._handing_over = asyncio.create_task(hand_over_later())
+
+    async def close(self) -> None:
+        """Hand over what still runs."""
+        self.drain.begin(0)
+        if self._handing_over is not None:
+            self._handing_over.cancel()
+        await self._hand_over()
+
+    async def _hand_over(self) -> None:
+        await asyncio.gather(*(run.stop() for run in list(self._runs.values())))
