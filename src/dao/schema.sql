@@ -164,14 +164,6 @@ alter table public.generations
     add column if not exists changed_hands boolean not null default false;
 alter table public.generations add column if not exists cost_known boolean;
 alter table public.questions add column if not exists cost_known boolean;
--- What a repeated request meets instead of beginning another generation: its idempotency key while
--- the generation runs and once it has succeeded, an identical request without a key while it runs.
-alter table public.generations add column if not exists request_key text generated always as (
-    case
-        when finished_at is null then coalesce('key ' || idempotency_key, 'same ' || fingerprint)
-        when problem is null then 'key ' || idempotency_key
-    end
-) stored;
 
 alter table public.roadmaps alter column is_active set default true;
 alter table public.roadmaps alter column created_at set default now();
@@ -219,9 +211,8 @@ create index if not exists generations_unfinished
 create index if not exists generations_roadmap on public.generations (roadmap_id);
 create index if not exists generations_remembered
     on public.generations (finished_at) where request is not null;
-create unique index if not exists generations_request
-    on public.generations (user_id, request_key) where request_key is not null;
-drop index if exists public.generations_key, public.generations_twin;  -- release 0.1's
+-- Release 0.1's: begin_generation alone says what a repeated request meets, under its lock.
+drop index if exists public.generations_key, public.generations_twin;
 
 -- The service compares this with what it needs, and refuses to start on an older schema.
 create or replace function public.schema_version() returns int
@@ -505,27 +496,6 @@ as $$
     returning g.*;
 $$;
 
--- Deletes what learners asked for and were answered a day after the end of a generation, and frees
--- its idempotency key: of one user's generations, or of all.
-create or replace function public.forget_answered_generations(p_user_id uuid default null)
-returns void
-language sql
-security invoker
-set search_path = ''
-as $$
-    with forgotten as (
-        update public.generations as g
-        set request = null, roadmap = null, idempotency_key = null
-        where g.request is not null
-            and g.finished_at < now() - interval '24 hours'
-            and (p_user_id is null or g.user_id = p_user_id)
-        returning g.generation_id
-    )
-    delete from public.generation_events as e
-    using forgotten
-    where e.generation_id = forgotten.generation_id;
-$$;
-
 -- Records a generation, or returns the one that a repeated request meets. The caller holds the lease
 -- if the row says so: the row is new, or its previous holder is gone.
 create or replace function public.begin_generation(
@@ -550,13 +520,18 @@ declare
 begin
     -- One at a time, so that what is looked for and not found is not there.
     perform pg_advisory_xact_lock(hashtext('momentum-ai: the ledger'));
-    perform public.forget_answered_generations(p_user_id);
+    -- What a repeated request meets: with a key, the generation of that key, unless it failed or
+    -- has ended and began more than a day ago; without one, an identical one that still runs.
     select * into known from public.generations
     where user_id = p_user_id
-        and (
-            generation_id = p_generation_id  -- sent again: the answer was lost
-            or request_key = coalesce('key ' || p_idempotency_key, 'same ' || p_fingerprint)
-        )
+        and case
+            when generation_id = p_generation_id then true  -- sent again: the answer was lost
+            when p_idempotency_key is null
+                then fingerprint = p_fingerprint and finished_at is null
+            else idempotency_key = p_idempotency_key
+                and problem is null
+                and (finished_at is null or started_at > now() - interval '24 hours')
+        end
     order by started_at
     limit 1;
     if found then
@@ -705,7 +680,15 @@ begin
         -- The oldest code wrote without a lease, and took seconds.
         and (r.lease_id is not null or r.created_at < now() - interval '15 minutes');
     get diagnostics roadmaps = row_count;
-    perform public.forget_answered_generations();
+    with forgotten as (
+        update public.generations as g
+        set request = null, roadmap = null, idempotency_key = null
+        where g.request is not null and g.finished_at < now() - interval '24 hours'
+        returning g.generation_id
+    )
+    delete from public.generation_events as e
+    using forgotten
+    where e.generation_id = forgotten.generation_id;
     -- Nothing counts for longer than a day; a month is for the operator.
     delete from public.generations as g
     where g.started_at < now() - interval '31 days' and g.finished_at is not null;

@@ -11,8 +11,8 @@ begin ──► running, leased to a process ◄──────────�
                   └─────────── MOST_RESUMPTIONS without progress ──────► failed: abandoned
 
 Repeated requests meet a generation instead of beginning another: with an idempotency key while it
-runs and for a day after it succeeded (a failure frees the key), without one while an identical
-request of the same user runs. Each store's schema states this rule once, as `request_key`.
+runs and until a day after it began (a failure frees the key), without one while an identical
+request of the same user runs.
 """
 
 import hashlib
@@ -31,8 +31,11 @@ from src.domain.vocabulary import UtcTime, Value
 MOST_RESUMPTIONS = 10
 """How often in a row a generation may be taken over without a single new part."""
 
+KEY_KEPT_SECONDS = DAY_SECONDS
+"""How long, from its beginning, a generation that has ended is met under its idempotency key."""
+
 ANSWER_KEPT_SECONDS = DAY_SECONDS
-"""How long after its end a generation's request, answer and idempotency key are kept."""
+"""How long after its end a generation's request and answer are kept."""
 
 GenerationState = Literal["running", "succeeded", "failed", "cancelled"]
 

@@ -3,8 +3,8 @@
 import unicodedata
 from collections.abc import Iterator
 
-from src.domain.plan import Outline, PlannedDay, PlannedWeek, PlanRequest
-from src.domain.vocabulary import DAYS_PER_WEEK, MAX_TASK_LENGTH, MAX_WEEKLY_GOAL_LENGTH, Level
+from src.domain.plan import Outline, PlannedDay, PlanRequest
+from src.domain.vocabulary import MAX_TASK_LENGTH, MAX_WEEKLY_GOAL_LENGTH, Level
 
 TASKS_PER_DAY: dict[Level, tuple[int, int]] = {
     "beginner": (2, 3),
@@ -52,34 +52,6 @@ def outline_violations(outline: Outline, request: PlanRequest) -> list[str]:
     goals = [same_text_key(week.goal) for week in outline.weeks]
     if len(set(goals)) < len(goals):
         violations.append("Every week needs a goal of its own; some goals repeat.")
-    return violations
-
-
-def week_violations(
-    week: PlannedWeek,
-    week_number: int,
-    request: PlanRequest,
-    taken: frozenset[str] = frozenset(),
-) -> list[str]:
-    """Return what is wrong with the week of this number, a sentence each; empty when it is valid.
-
-    `taken` holds the `same_text_key` of every task of the weeks before.
-    """
-    violations = []
-    if week.week_number != week_number:
-        violations.append(f"The week's number must be {week_number}.")
-    if [day.day_number for day in week.days] != list(range(1, DAYS_PER_WEEK + 1)):
-        violations.append(f"The days must be numbered 1 to {DAYS_PER_WEEK}, in order.")
-    seen = set(taken)
-    for day in week.days:
-        violations += day_violations(day, request)
-        for position, task in enumerate(day.tasks, start=1):
-            key = same_text_key(task.text)
-            if key in seen:
-                violations.append(
-                    f"Task {position} of day {day.day_number} repeats an earlier task."
-                )
-            seen.add(key)
     return violations
 
 

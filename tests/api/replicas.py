@@ -11,6 +11,7 @@ import httpx
 from fastapi import FastAPI
 
 from api import create_app
+from src.app_state import AppState, state_of
 from src.dao import Store
 from src.domain.errors import ModelError
 from src.domain.generation import PlannedPart
@@ -75,6 +76,12 @@ class Replica:
 
     app: FastAPI
     client: httpx.AsyncClient
+    store: Store
+
+    @property
+    def state(self) -> AppState:
+        """The instance's services."""
+        return state_of(self.app)
 
     async def status(self, location: str) -> dict[str, Any]:
         """Return how a generation goes."""
@@ -101,10 +108,10 @@ class Replica:
 
     async def leave(self, drain_seconds: float) -> None:
         """Tell it to end, as its server does, and wait until nothing is made there."""
-        generator = self.app.state.generator
-        generator.leave(drain_seconds)
+        runs = self.state.runs
+        runs.begin_drain(drain_seconds)
         async with asyncio.timeout(drain_seconds + PATIENCE_SECONDS):
-            while generator.is_busy:  # noqa: ASYNC110  as its server does
+            while runs.is_busy:  # noqa: ASYNC110  as its server does
                 await asyncio.sleep(0.02)
 
     async def roadmaps(self, user_id: str) -> list[dict[str, Any]]:
@@ -138,4 +145,4 @@ async def replica(
         httpx.AsyncClient(transport=transport, base_url="http://api.test", timeout=60) as client,
         app.router.lifespan_context(app),
     ):
-        yield Replica(app, client)
+        yield Replica(app, client, store)

@@ -228,7 +228,7 @@ async def test_trouble_that_passes_in_time(
     settings: Settings, directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """For as long as a lease lasts, what was planned waits; nobody notices, nothing is lost."""
-    monkeypatch.setattr(generation_run, "TRIES_PER_HEARTBEAT", 50)
+    monkeypatch.setattr(generation_run, "TRIES_PER_RENEWAL", 50)
     settings = settings.model_copy(update={"generation_lease_seconds": 60})
     planner = GatedPlanner(12)
     async with running(settings, directory, planner) as on:
@@ -249,7 +249,7 @@ async def test_leaving_keeps_what_was_planned_last(
     settings: Settings, directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What could not be kept before the server was told to end is kept before it does."""
-    monkeypatch.setattr(generation_run, "FAREWELL_SECONDS", PATIENCE_SECONDS)
+    monkeypatch.setattr(generation_run, "RELEASE_SECONDS", PATIENCE_SECONDS)
     settings = settings.model_copy(update={"generation_lease_seconds": 60})
     planner, taking = GatedPlanner(4), GatedPlanner(PARTS)
     async with running(settings, directory, planner) as on:
@@ -299,13 +299,12 @@ async def test_leaving_while_the_database_is_busy(
         await planner.at_the_gate()
         location = (await on.client.post(PATH, json=WISH, headers=KEY)).headers["location"]
         followed = asyncio.create_task(on.events(location))
-        generator = on.app.state.generator
         with locked(directory):
             leaving = asyncio.create_task(on.leave(0))
             await asyncio.sleep(0.2)
             assert not waiting.done()
             if end == "hand over":
-                ending = asyncio.create_task(generator.close())
+                ending: asyncio.Task[object] = asyncio.create_task(on.state.runs.close())
             else:
                 ending = asyncio.create_task(on.client.delete(location))
             await asyncio.sleep(0.1)

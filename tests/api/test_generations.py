@@ -17,12 +17,18 @@ from src.domain.errors import (
     StoreMisconfiguredError,
     StoreUnavailableError,
 )
-from src.domain.generation import MOST_RESUMPTIONS, GenerationRecord, Lease, PlannedPart, ProgressReport
+from src.domain.generation import (
+    MOST_RESUMPTIONS,
+    GenerationRecord,
+    Lease,
+    PlannedPart,
+    ProgressReport,
+)
 from src.domain.plan import ModelUsage
 from src.llm.offline.planner import OfflinePlanner
 from src.routers.bodies import GenerateRoadmap
-from src.services.generation import roadmap_generator
-from src.services.generation.roadmap_generator import POLL_SECONDS
+from src.services.generation import following
+from src.services.generation.following import POLL_SECONDS
 from src.settings import Settings
 from tests.api.conftest import ANA, BEN, WISH
 from tests.api.replicas import PATIENCE_SECONDS, GatedPlanner, Replica, replica
@@ -78,7 +84,7 @@ async def begun(on: Replica, **wish: object) -> str:
 
 async def parts_recorded(on: Replica, location: str, count: int) -> None:
     """Wait until so many parts are on record."""
-    generations = on.app.state.generator._store.generations  # noqa: SLF001  a look inside
+    generations = on.store.generations
     async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
             if len(await generations.parts(UUID(location[-36:]))) >= count:
@@ -90,7 +96,7 @@ async def until_followed(on: Replica, times: int = 1) -> None:
     """Wait until so many wait there for what another instance makes."""
     async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
-            if on.app.state.generator._followers == times:  # noqa: SLF001  a look inside
+            if on.state.follower.polling == times:
                 return
             await asyncio.sleep(0.02)
 
@@ -349,15 +355,17 @@ async def left_behind(backend: Backend, count: int, key: str | None = None) -> l
     body = GenerateRoadmap.model_validate(WISH)
     parts = [
         part
-        async for part in OfflinePlanner().plan(body.wish())
+        async for part in OfflinePlanner().plan(body.plan_request())
         if not isinstance(part, ModelUsage)
     ][:count]
     store = await backend.open()
     lease = Lease(seconds=0.2)
-    wish = asked_for(body.wish(), body.user_id, key)
+    wish = asked_for(body.plan_request(), body.user_id, key)
     await store.generations.begin(wish, lease, UNBOUNDED)
     usage = ModelUsage(model="offline", calls=3, prompt_tokens=100)
-    progress = ProgressReport(parts=tuple(parts), first_number=1, weeks_done=count // 9, usage=usage)
+    progress = ProgressReport(
+        parts=tuple(parts), first_number=1, weeks_done=count // 9, usage=usage
+    )
     await store.generations.record_progress(lease, progress)
     await store.close()
     return parts
@@ -473,10 +481,10 @@ async def test_trouble_that_passes_is_waited_out(
     second = asyncio.create_task(other.client.post(PATH, json=WISH))
     followed = asyncio.create_task(other.events(await begun(one)))
     await until_followed(other, 2)
-    generations = other.app.state.generator._store.generations  # noqa: SLF001  a look inside
+    generations = other.store.generations
     get, looks = generations.get, itertools.count(1)
 
-    async def fail_at_first(*asked: object) -> object:
+    async def fail_at_first(*asked: Any) -> object:  # noqa: ANN401  whatever the store takes
         if next(looks) <= 3:
             raise StoreUnavailableError("it restarts")
         return await get(*asked)
@@ -515,7 +523,7 @@ async def test_fate_outweighs_the_trouble_that_told_of_it(
     waiting = asyncio.create_task(one.client.post(PATH, json=WISH))
     await planner.at_the_gate()
     location = await begun(one)
-    store = one.app.state.generator._store  # noqa: SLF001  a look inside
+    store = one.store
 
     async def fail(_: object) -> None:
         assert (await other.client.delete(location)).status_code == 200
@@ -531,7 +539,7 @@ async def test_only_so_many_wait_for_what_others_make(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each asks the database ever again; one too many is refused, however it asks."""
-    monkeypatch.setattr(roadmap_generator, "MOST_FOLLOWERS", 1)
+    monkeypatch.setattr(following, "MAX_FOLLOWERS", 1)
     one, other = await start(planner := GatedPlanner(4)), await start()
     first = asyncio.create_task(one.client.post(PATH, json=WISH))
     await planner.at_the_gate()
@@ -559,10 +567,10 @@ async def test_leaving_ends_a_look_that_hangs(
     first = asyncio.create_task(one.client.post(PATH, json=WISH))
     await planner.at_the_gate()
     location = await begun(one)
-    generations = other.app.state.generator._store.generations  # noqa: SLF001  a look inside
+    generations = other.store.generations
     get, is_hanging, looks = generations.get, asyncio.Event(), []
 
-    async def look(*asked: object) -> object:
+    async def look(*asked: Any) -> object:  # noqa: ANN401  whatever the store takes
         if is_hanging.is_set():
             looks.append(asked)
             await asyncio.Future()
@@ -596,7 +604,7 @@ async def test_sweep_takes_nothing_over_when_leaving(
 ) -> None:
     """What it has claimed too late is given back at once, without an alarm."""
     one = await start(planner := GatedPlanner(4))
-    generations = one.app.state.generator._store.generations  # noqa: SLF001  a look inside
+    generations = one.store.generations
     claim, claimed = generations.claim, asyncio.Event()
 
     async def claim_late(lease: Lease) -> object:
@@ -622,10 +630,10 @@ async def test_leaving_makes_nothing_that_begins_too_late(
 ) -> None:
     """Where the record took until the drain was over, the next instance goes on with it."""
     one = await start(planner := GatedPlanner(4))
-    generations = one.app.state.generator._store.generations  # noqa: SLF001  a look inside
+    generations = one.store.generations
     begin, recorded = generations.begin, asyncio.Event()
 
-    async def begin_late(*asked: object) -> object:
+    async def begin_late(*asked: Any) -> object:  # noqa: ANN401  whatever the store takes
         record = await begin(*asked)
         recorded.set()
         await asyncio.sleep(0.5)
@@ -645,15 +653,17 @@ async def test_leaving_makes_nothing_that_begins_too_late(
 async def test_leaving_before_the_first_step(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who is told to end at the very moment that a generation begins still answers for it."""
     one = await start(GatedPlanner(4))
-    generator = one.app.state.generator
-    make = generator._make
+    runs = one.state.runs
+    start_run = runs.start
 
-    async def make_and_stop(record: GenerationRecord, lease: Lease) -> None:
-        await make(record, lease)
-        generator.leave(0)
-        generator._runs[record.generation_id].task.cancel()  # noqa: SLF001
+    async def start_and_stop(record: GenerationRecord, lease: Lease, *, is_new: bool) -> None:
+        await start_run(record, lease, is_new=is_new)
+        runs.begin_drain(0)
+        run = runs.get(record.generation_id)
+        assert run is not None
+        run.task.cancel()
 
-    monkeypatch.setattr(generator, "_make", make_and_stop)
+    monkeypatch.setattr(runs, "start", start_and_stop)
     answer = await one.client.post(PATH, json=WISH)
     assert (answer.status_code, problem_of(answer)) == (503, "generation-handed-over")
 

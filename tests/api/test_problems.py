@@ -10,6 +10,7 @@ import pytest
 from fastapi import FastAPI
 
 from api import create_app
+from src.app_state import state_of
 from src.dao import Store
 from src.domain import errors
 from src.domain.roadmap import Roadmap
@@ -204,7 +205,7 @@ async def test_what_is_cut_off_at_the_end_is_answered(
         request = asyncio.create_task(client.get(f"/roadmaps?user_id={ANA}", headers=headers))
         await asyncio.sleep(0.5)
         if is_leaving:
-            app.state.leave()
+            state_of(app).begin_drain()
         request.cancel()
         await asyncio.wait({request})
     assert request.cancelled() == (not is_leaving)

@@ -11,6 +11,7 @@ from src.dao import Store
 from src.domain.errors import GenerationNotFoundError, LeaseLostError
 from src.domain.generation import (
     MOST_RESUMPTIONS,
+    Failure,
     GenerationRecord,
     Lease,
     NewGeneration,
@@ -196,9 +197,9 @@ async def test_failure_frees_the_key(store: Store, end: str) -> None:
     wish = wish_for(new_roadmap(), key="k")
     first = await begun(store, wish)
     if end == "fail":
-        await store.generations.fail(first.lease_id, "ModelOutputError")
+        await store.generations.fail(first.lease_id, Failure(problem="model-output-unusable"))
     else:
-        await store.generations.cancel(first.generation_id, "GenerationCancelledError")
+        await store.generations.cancel(first.generation_id, Failure(problem="generation-cancelled"))
     again = wish.model_copy(update={"generation_id": uuid4()})
     assert (await begun(store, again)).generation_id == again.generation_id
     assert (await store.generations.get(first.generation_id)).finished_at is not None
@@ -288,7 +289,9 @@ async def test_released_generation_can_be_claimed_at_once(store: Store, other_st
     await store.generations.release(record.lease_id)
     claimed = await other_store.generations.claim(new_lease())
     assert claimed is not None
-    assert claimed.model_copy(update={"lease_id": record.lease_id}) == record
+    assert claimed.changed_hands
+    before = {"lease_id": record.lease_id, "changed_hands": False}
+    assert claimed.model_copy(update=before) == record
     assert await store.generations.claim(new_lease()) is None
 
 
@@ -308,7 +311,7 @@ async def test_former_holder_can_do_nothing(store: Store, other_store: Store) ->
         await store.generations.record_progress(old, progress(parts, weeks_done=2))
     with pytest.raises(LeaseLostError):
         await store.add_roadmap(under(plan, old))
-    await store.generations.fail(old.lease_id, "ModelOutputError")
+    await store.generations.fail(old.lease_id, Failure(problem="model-output-unusable"))
     await store.generations.release(old.lease_id)
     assert await store.generations.claim(new_lease()) is None
     assert await store.generations.get(claimed.generation_id) == claimed
@@ -357,7 +360,7 @@ async def test_each_generation_is_claimed_once(store: Store, other_store: Store)
     assert found == Counter(record.generation_id for record in records)
 
 
-# --- ProgressReport ---------------------------------------------------------------------------------
+# --- Progress reports ---------------------------------------------------------------------------
 
 
 async def test_progress_is_kept(store: Store, other_store: Store) -> None:
@@ -411,7 +414,7 @@ async def test_progress_of_what_has_ended_is_refused(store: Store) -> None:
     """Its maker learns that there is nothing left to make."""
     plan = new_roadmap()
     record = await begun(store, wish_for(plan), lease := new_lease())
-    await store.generations.cancel(record.generation_id, "GenerationCancelledError")
+    await store.generations.cancel(record.generation_id, Failure(problem="generation-cancelled"))
     with pytest.raises(LeaseLostError):
         await store.generations.record_progress(lease, progress(parts_of(plan)))
     with pytest.raises(LeaseLostError):
@@ -447,10 +450,10 @@ async def test_failure_is_recorded_by_its_name(store: Store) -> None:
     record = await begun(store, lease=(lease := new_lease()))
     told = ProgressReport(parts=tuple(parts[:1]), first_number=1, weeks_done=0, usage=USAGE)
     await store.generations.record_progress(lease, told)
-    for problem in ("ModelOutputError", "ModelTooSlowError"):
-        await store.generations.fail(lease.lease_id, problem)
+    for problem in ("model-output-unusable", "ModelTooSlowError"):
+        await store.generations.fail(lease.lease_id, Failure(problem=problem))
     failed = await store.generations.get(record.generation_id)
-    assert (failed.problem, failed.roadmap, failed.usage) == ("ModelOutputError", None, USAGE)
+    assert (failed.problem, failed.roadmap, failed.usage) == ("model-output-unusable", None, USAGE)
     assert failed.finished_at is not None
     assert await store.generations.parts(record.generation_id) == parts[:1]
     await store.generations.release(lease.lease_id)
@@ -460,10 +463,14 @@ async def test_failure_is_recorded_by_its_name(store: Store) -> None:
 async def test_cancelled_generation_has_ended(store: Store, other_store: Store) -> None:
     """Whoever works on it; cancelling it again changes nothing."""
     record = await begun(store)
-    cancelled = await other_store.generations.cancel(record.generation_id, "Cancelled")
+    cancelled = await other_store.generations.cancel(
+        record.generation_id, Failure(problem="Cancelled")
+    )
     assert (cancelled.problem, cancelled.roadmap) == ("Cancelled", None)
     assert cancelled.finished_at is not None
-    again = await store.generations.cancel(record.generation_id, "Again", record.user_id)
+    again = await store.generations.cancel(
+        record.generation_id, Failure(problem="Again"), record.user_id
+    )
     assert again == cancelled == await store.generations.get(record.generation_id)
 
 
@@ -471,7 +478,7 @@ async def test_success_cannot_be_cancelled(store: Store) -> None:
     """The record stays as it is, and the roadmap where it is."""
     plan = new_roadmap()
     done = await succeeded(store, plan)
-    assert await store.generations.cancel(done.generation_id, "Cancelled") == done
+    assert await store.generations.cancel(done.generation_id, Failure(problem="Cancelled")) == done
     assert await store.list_roadmaps(plan.user_id) == [done.roadmap]
 
 
@@ -484,7 +491,7 @@ async def test_cancelling_and_storing_at_once_have_one_winner(
         record = await begun(store, wish_for(plan), lease := new_lease())
         added, cancelled = await asyncio.gather(
             store.add_roadmap(under(plan, lease)),
-            other_store.generations.cancel(record.generation_id, "Cancelled"),
+            other_store.generations.cancel(record.generation_id, Failure(problem="Cancelled")),
             return_exceptions=True,
         )
         assert isinstance(cancelled, GenerationRecord)
@@ -505,7 +512,7 @@ async def test_generation_of_another_user_is_not_found(store: Store) -> None:
         with pytest.raises(GenerationNotFoundError):
             await store.generations.get(generation_id, user_id)
         with pytest.raises(GenerationNotFoundError):
-            await store.generations.cancel(generation_id, "Cancelled", user_id)
+            await store.generations.cancel(generation_id, Failure(problem="Cancelled"), user_id)
     assert await store.generations.parts(uuid4()) == []
     assert await store.generations.get(record.generation_id, record.user_id) == record
 
@@ -571,11 +578,15 @@ async def test_resumed_in_vain_is_given_up(store: Store, other_store: Store) -> 
     await resumed_in_vain(store, record, MOST_RESUMPTIONS)
     assert await other_store.generations.claim(new_lease()) is None
     assert (await joined(store, wish_for(plan, key="k"))).finished_at is None
-    assert await other_store.generations.sweep("Abandoned") == SweepResult(roadmaps=0, generations=1)
+    assert await other_store.generations.sweep(Failure(problem="Abandoned")) == SweepResult(
+        roadmaps=0, generations=1
+    )
     given_up = await store.generations.get(record.generation_id)
     assert given_up.problem == "Abandoned"
     assert given_up.finished_at is not None
-    assert await store.generations.sweep("Abandoned") == SweepResult(roadmaps=0, generations=0)
+    assert await store.generations.sweep(Failure(problem="Abandoned")) == SweepResult(
+        roadmaps=0, generations=0
+    )
     await begun(store, wish_for(plan, key="k"))
 
 
@@ -586,7 +597,7 @@ async def test_last_resumption_is_not_given_up_while_it_lives(store: Store) -> N
     await resumed_in_vain(store, record, MOST_RESUMPTIONS - 1)
     lease = new_lease()
     assert await store.generations.claim(lease) is not None
-    assert (await store.generations.sweep("Abandoned")).generations == 0
+    assert (await store.generations.sweep(Failure(problem="Abandoned"))).generations == 0
     done = await store.add_roadmap(under(plan, lease))
     assert done.problem is None
 
@@ -600,7 +611,7 @@ async def test_progress_counts_resumptions_anew(store: Store) -> None:
         lease = new_lease()
         assert await store.generations.claim(lease) is not None
         await store.generations.record_progress(lease, progress([part], first=number))
-        assert (await store.generations.sweep("Abandoned")).generations == 0
+        assert (await store.generations.sweep(Failure(problem="Abandoned"))).generations == 0
         record = await store.generations.get(record.generation_id)
     assert record.finished_at is None
 
@@ -610,10 +621,10 @@ async def test_figures_are_kept_for_a_month(store: Store, backend: Backend) -> N
     done = await succeeded(store, new_roadmap())
     running = await begun(store, wish_for(new_roadmap()), new_lease())
     age(backend, "started_at", days=30)
-    await store.generations.sweep("Abandoned")
+    await store.generations.sweep(Failure(problem="Abandoned"))
     assert (await store.generations.get(done.generation_id)).usage == done.usage
     age(backend, "started_at", days=32)
-    await store.generations.sweep("Abandoned")
+    await store.generations.sweep(Failure(problem="Abandoned"))
     with pytest.raises(GenerationNotFoundError):
         await store.generations.get(done.generation_id)
     assert (await store.generations.get(running.generation_id)).finished_at is None
@@ -632,7 +643,7 @@ async def test_wishes_are_forgotten_after_a_day(store: Store, backend: Backend) 
     record = await begun(store, wish_for(running, key="k"), kept := new_lease())
     await store.generations.record_progress(kept, progress(parts_of(running)[:2]))
 
-    await store.generations.sweep("Abandoned")
+    await store.generations.sweep(Failure(problem="Abandoned"))
     after = await store.generations.get(done.generation_id)
     assert (after.request, after.roadmap, after.idempotency_key) == (None, None, None)
     assert (after.usage, after.weeks_done, after.user_id) == (USAGE, 2, plan.user_id)
@@ -648,7 +659,9 @@ async def test_deleted_roadmap_takes_its_parts_along(store: Store, backend: Back
     plan, kept = new_roadmap(), new_roadmap()
     for each in (kept, plan):
         await begun(store, wish_for(each), lease := new_lease())
-        told = ProgressReport(parts=tuple(parts_of(each)), first_number=1, weeks_done=2, usage=USAGE)
+        told = ProgressReport(
+            parts=tuple(parts_of(each)), first_number=1, weeks_done=2, usage=USAGE
+        )
         await store.generations.record_progress(lease, told)
         done = await store.add_roadmap(under(each, lease))
     await store.delete_roadmap(roadmap_of(done).roadmap_id, plan.user_id)

@@ -13,7 +13,7 @@ import pytest
 
 from src.dao.sqlite.ledger import refuse_over_limits
 from src.dao.sqlite.store import SqliteStore
-from src.domain.quotas import Requester, QuotaPolicies, Entry
+from src.domain.quotas import Entry, QuotaPolicies, Requester
 from src.services.quotas import UsageQuotas, usage_quotas
 from tests.support.data_plane import DataPlane
 from tests.support.settings import isolated_settings
@@ -122,7 +122,7 @@ async def test_sqlite_reads_by_index(tmp_path: Path, allowances: UsageQuotas, ki
         )
         asked: list[str] = []
         connection.set_trace_callback(asked.append)
-        requester = Requester(user_id=uuid4(), client=CROWDED)
+        requester = Requester(user_id=uuid4(), client_key=CROWDED)
         bounds = bounds_of(allowances, kind)
         refuse_over_limits(connection, kind, requester, 0.01, bounds)
         connection.set_trace_callback(None)

@@ -11,18 +11,32 @@ import pytest
 
 from src.dao import Store
 from src.dao.supabase.store import SupabaseStore
-from src.domain.errors import LimitReachedError
-from src.domain.generation import GenerationRecord, Lease, NewGeneration, ProgressReport
+from src.domain.errors import (
+    GenerationAbandonedError,
+    GenerationCancelledError,
+    LimitReachedError,
+    ModelOutputError,
+    ModelTooSlowError,
+    MomentumError,
+)
+from src.domain.generation import (
+    Failure,
+    GenerationRecord,
+    Lease,
+    NewGeneration,
+    ProgressReport,
+    is_cost_known,
+)
 from src.domain.plan import ModelUsage, NewRoadmap
 from src.domain.quotas import (
     BUDGET_POLICY,
     DAY_SECONDS,
     HOUR_SECONDS,
-    Requester,
-    QuotaPolicies,
     Entry,
-    QuotaPolicy,
     NewQuestion,
+    QuotaPolicies,
+    QuotaPolicy,
+    Requester,
 )
 from tests.support.backends import Backend
 from tests.support.data_plane import DataPlane
@@ -86,10 +100,15 @@ class Ledger:
         if usage is None:
             usage = ModelUsage(model="")
         if entered.kind == "question":
-            await self._store.questions.finish(entered.entry_id, usage)
+            known = usage.priced_calls >= usage.calls
+            await self._store.questions.finish(entered.entry_id, usage, cost_known=known)
             return
         await self.report(entered, usage)
-        made = new_roadmap().model_copy(update={"lease_id": entered.lease.lease_id})
+        record = await self._store.generations.get(entered.entry_id)
+        known = is_cost_known(usage, changed_hands=record.changed_hands, error=None)
+        made = new_roadmap().model_copy(
+            update={"lease_id": entered.lease.lease_id, "cost_known": known}
+        )
         await self._store.add_roadmap(made)
 
     async def report(self, entered: Entered, usage: ModelUsage) -> None:
@@ -123,11 +142,15 @@ def questions(store: Store) -> Ledger:
 
 def somebody(client: str | None = None) -> Requester:
     """Return a user whom nobody knows, at an address of their own where none is named."""
-    return Requester(user_id=uuid4(), client=client or uuid4().hex)
+    return Requester(user_id=uuid4(), client_key=client or uuid4().hex)
 
 
 def wish_of(
-    requester: Requester, plan: NewRoadmap | None = None, *, key: str | None = None, dollars: float = 0
+    requester: Requester,
+    plan: NewRoadmap | None = None,
+    *,
+    key: str | None = None,
+    dollars: float = 0,
 ) -> NewGeneration:
     plan = plan or new_roadmap(goal=f"Learn {uuid4()}")
     return NewGeneration(
@@ -177,9 +200,11 @@ async def test_limit_of_a_user_is_exact(ledger: Ledger, backend: Backend, most: 
     """So many pass from wherever they ask, the next is refused, and only that user's."""
     user_id = uuid4()
     for _ in range(most):
-        await ledger.enter(per_user(most), Requester(user_id=user_id, client=uuid4().hex))
+        await ledger.enter(per_user(most), Requester(user_id=user_id, client_key=uuid4().hex))
     for _ in range(2):
-        error = await ledger.refused(per_user(most), Requester(user_id=user_id, client=uuid4().hex))
+        error = await ledger.refused(
+            per_user(most), Requester(user_id=user_id, client_key=uuid4().hex)
+        )
         assert (error.policy, error.most, error.window_seconds) == ("of-a-user", most, HOUR_SECONDS)
     assert count(backend, ledger.kind) == most
     await ledger.enter(per_user(most))
@@ -276,9 +301,9 @@ async def test_every_end_of_a_generation_makes_room(store: Store, end: str) -> N
     if end == "publish":
         await store.add_roadmap(plan.model_copy(update={"user_id": requester.user_id}))
     elif end == "fail":
-        await store.generations.fail(lease.lease_id, "ModelOutputError")
+        await store.generations.fail(lease.lease_id, Failure(problem="model-output-unusable"))
     else:
-        await store.generations.cancel(wish.generation_id, "GenerationCancelledError")
+        await store.generations.cancel(wish.generation_id, Failure(problem="generation-cancelled"))
     await ledger.enter(bounds, requester)
 
 
@@ -351,7 +376,7 @@ async def test_failed_key_is_counted_anew(store: Store) -> None:
     """A failure frees the key, and what is made in its place is new."""
     wish = wish_of(somebody(), key="k")
     record = await begin(store, wish, per_user(1))
-    await store.generations.fail(record.lease_id, "ModelOutputError")
+    await store.generations.fail(record.lease_id, Failure(problem="model-output-unusable"))
     with pytest.raises(LimitReachedError):
         await begin(store, wish, per_user(1))
     assert (await begin(store, wish, per_user(2))).generation_id != record.generation_id
@@ -412,23 +437,31 @@ async def test_what_runs_counts_with_what_it_costs_already(generations: Ledger) 
         await assert_counts(generations, dollars)
 
 
-CUT_OFF = ("GenerationCancelledError", "GenerationAbandonedError", "ModelTooSlowError")
+CUT_OFF = (
+    GenerationCancelledError(uuid4()),
+    GenerationAbandonedError(uuid4()),
+    ModelTooSlowError(),
+)
+UNUSABLE = ModelOutputError()
 
 
 @pytest.mark.parametrize(
-    ("problem", "cost", "dollars"),
-    [(problem, *case) for problem in CUT_OFF for case in ((None, 2), (0.5, 2), (3.0, 3))]
-    + [("ModelOutputError", None, 0), ("ModelOutputError", 0.5, 2), ("ModelOutputError", 3.0, 3)],
+    ("error", "cost", "dollars"),
+    [(error, *case) for error in CUT_OFF for case in ((None, 2), (0.5, 2), (3.0, 3))]
+    + [(UNUSABLE, None, 0), (UNUSABLE, 0.5, 2), (UNUSABLE, 3.0, 3)],
 )
 async def test_what_is_cut_off_counts_with_what_it_may_have_cost(
-    store: Store, problem: str, cost: float | None, dollars: float
+    store: Store, error: MomentumError, cost: float | None, dollars: float
 ) -> None:
     """Calls were under way of which nobody tells any more: cancelling is not a way around."""
     ledger = Ledger(store, "generation")
     entered = await ledger.enter(budget(RICH), dollars=2)
+    usage = ModelUsage(model="")
     if cost is not None:
-        await ledger.report(entered, priced(cost))
-    await store.generations.cancel(entered.entry_id, problem)
+        usage = priced(cost)
+        await ledger.report(entered, usage)
+    known = is_cost_known(usage, changed_hands=False, error=error)
+    await store.generations.cancel(entered.entry_id, Failure(problem=error.code, cost_known=known))
     await assert_counts(ledger, dollars)
 
 
@@ -501,7 +534,10 @@ CROWD = 40
 
 
 async def crowd(
-    ledgers: tuple[Ledger, ...], bounds: QuotaPolicies, requester: Requester | None = None, dollars: float = 0
+    ledgers: tuple[Ledger, ...],
+    bounds: QuotaPolicies,
+    requester: Requester | None = None,
+    dollars: float = 0,
 ) -> Counter[str]:
     """Enter many at once; return how many passed and how many each policy refused."""
 
@@ -602,10 +638,11 @@ async def test_end_of_a_question_is_entered(store: Store, backend: Backend) -> N
     )
     question = NewQuestion(requester=somebody(), reserved_dollars=1)
     await store.questions.begin(question, UNBOUNDED)
-    await store.questions.finish(question.question_id, usage)
-    await store.questions.finish(question.question_id, usage)
-    await store.questions.finish(uuid4(), usage)
+    await store.questions.finish(question.question_id, usage, cost_known=False)
+    await store.questions.finish(question.question_id, usage, cost_known=False)
+    await store.questions.finish(uuid4(), usage, cost_known=False)
     columns = "model, calls, priced_calls, retries, prompt_tokens, completion_tokens, cost_dollars"
+    columns += ", cost_known"
     rows = backend.query(f"select {columns}, finished_at from questions")  # noqa: S608  own names
-    assert [row[:-1] for row in rows] == [("m", 2, 1, 1, 3_000_000_000, 4, 0.5)]
+    assert [row[:-1] for row in rows] == [("m", 2, 1, 1, 3_000_000_000, 4, 0.5, False)]
     assert rows[0][-1] is not None

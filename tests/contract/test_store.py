@@ -9,7 +9,7 @@ import pytest
 
 from src.dao import Store
 from src.domain.errors import RoadmapNotFoundError, TaskNotFoundError
-from src.domain.generation import SweepResult
+from src.domain.generation import Failure, SweepResult
 from src.domain.plan import NewRoadmap
 from src.domain.roadmap import Roadmap
 from src.domain.vocabulary import MAX_ID
@@ -396,7 +396,9 @@ async def test_sweep_never_deletes_what_is_published(store: Store) -> None:
     """With nothing left behind the sweep deletes nothing, whatever the age."""
     plans = [new_roadmap(), new_roadmap()]
     roadmaps = [await stored(store, plan) for plan in plans]
-    assert await store.generations.sweep("swept") == SweepResult(roadmaps=0, generations=0)
+    assert await store.generations.sweep(Failure(problem="swept")) == SweepResult(
+        roadmaps=0, generations=0
+    )
     for roadmap, plan in zip(roadmaps, plans, strict=True):
         await assert_whole(store, roadmap, plan)
 

@@ -16,8 +16,8 @@ from src.domain.plan import (
     PlanRequest,
     WeekOutline,
 )
-from src.domain.plan_rules import same_text_key, week_violations
-from src.domain.quotas import Requester, QuotaPolicies
+from src.domain.plan_rules import day_violations, same_text_key
+from src.domain.quotas import QuotaPolicies, Requester
 from src.domain.roadmap import Roadmap
 from src.domain.vocabulary import DAYS_PER_WEEK, MAX_WEEKS, Level
 
@@ -50,7 +50,7 @@ def asked_for(
     request: PlanRequest, user_id: UUID | None = None, key: str | None = None
 ) -> NewGeneration:
     """Build the wish of a user, of a new one where none is named, from an address of no account."""
-    requester = Requester(user_id=user_id or uuid4(), client="somewhere")
+    requester = Requester(user_id=user_id or uuid4(), client_key="somewhere")
     return NewGeneration(requester=requester, request=request, idempotency_key=key)
 
 
@@ -130,6 +130,34 @@ def _day(week_number: int, day_number: int, tasks: int) -> PlannedDay:
             for position in range(tasks)
         ),
     )
+
+
+def week_violations(
+    week: PlannedWeek,
+    week_number: int,
+    request: PlanRequest,
+    taken: frozenset[str] = frozenset(),
+) -> list[str]:
+    """Return what is wrong with the week of this number, a sentence each; empty when it is valid.
+
+    `taken` holds the `same_text_key` of every task of the weeks before.
+    """
+    violations = []
+    if week.week_number != week_number:
+        violations.append(f"The week's number must be {week_number}.")
+    if [day.day_number for day in week.days] != list(range(1, DAYS_PER_WEEK + 1)):
+        violations.append(f"The days must be numbered 1 to {DAYS_PER_WEEK}, in order.")
+    seen = set(taken)
+    for day in week.days:
+        violations += day_violations(day, request)
+        for position, task in enumerate(day.tasks, start=1):
+            key = same_text_key(task.text)
+            if key in seen:
+                violations.append(
+                    f"Task {position} of day {day.day_number} repeats an earlier task."
+                )
+            seen.add(key)
+    return violations
 
 
 def roadmap_violations(request: PlanRequest, tasks: list[dict[str, Any]]) -> list[str]:

@@ -18,7 +18,7 @@ from src.domain.plan import (
     PlannedWeek,
     PlanRequest,
 )
-from src.domain.plan_rules import outline_violations, same_text_key, tasks_for_day, week_violations
+from src.domain.plan_rules import outline_violations, same_text_key, tasks_for_day
 from src.domain.vocabulary import Level
 from src.llm.offline.curriculum import curriculum
 from src.llm.offline.exercises import EXERCISES
@@ -26,6 +26,7 @@ from src.llm.offline.planner import OfflinePlanner
 from src.llm.offline.schedule import minutes_of
 from src.llm.offline.subject import MAX_SUBJECT_LENGTH, subject_of
 from src.llm.offline.topics import PHASES, TOPICS
+from tests.support.plans import week_violations
 
 LEVELS: tuple[Level, ...] = ("beginner", "intermediate", "advanced")
 GOAL = "Learn Python for data science"

@@ -13,7 +13,8 @@ from openai import AsyncOpenAI, AsyncStream
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from src.domain.plan import Outline, PlannedWeek, PlanRequest
-from src.domain.plan_rules import outline_violations, same_text_key, tasks_for_day, week_violations
+from src.domain.plan_rules import outline_violations, same_text_key, tasks_for_day
+from tests.support.plans import week_violations
 from tests.support.standin import OpenRouterStandIn, Pace
 from tests.support.standin.answers import Wanted, answer_text, find_wanted
 from tests.support.standin.completion import schema_problem

@@ -3,15 +3,10 @@
 import pytest
 
 from src.domain.plan import Outline, PlannedDay, PlannedTask, PlannedWeek, PlanRequest, WeekOutline
-from src.domain.plan_rules import (
-    TASKS_PER_DAY,
-    outline_violations,
-    same_text_key,
-    tasks_for_day,
-    week_violations,
-)
+from src.domain.plan_rules import TASKS_PER_DAY, outline_violations, same_text_key, tasks_for_day
 from src.domain.vocabulary import Category, Level
-from src.services.roadmaps import whole_percent
+from src.services.progress.percent import whole_percent
+from tests.support.plans import week_violations
 
 REQUEST = PlanRequest(goal="Go", duration_weeks=2, daily_hours=2, level="beginner")
 

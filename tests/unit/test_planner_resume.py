@@ -9,11 +9,12 @@ import pytest
 from src.domain.errors import ModelError
 from src.domain.generation import PlannedPart
 from src.domain.plan import DayReady, ModelUsage, Outline, PlannedWeek, PlanRequest
-from src.domain.plan_rules import outline_violations, same_text_key, week_violations
+from src.domain.plan_rules import outline_violations, same_text_key
 from src.llm import Planner
 from src.llm.offline.planner import OfflinePlanner
 from src.llm.openrouter.client import OpenRouterClient
 from src.llm.openrouter.planner import OpenRouterPlanner
+from tests.support.plans import week_violations
 from tests.support.standin import OpenRouterStandIn
 
 REQUEST = PlanRequest(

@@ -11,6 +11,7 @@ from src.dao.sqlite.ledger import refuse_over_limits
 from src.domain.errors import GenerationNotFoundError, LeaseLostError
 from src.domain.generation import (
     ANSWER_KEPT_SECONDS,
+    KEY_KEPT_SECONDS,
     MOST_RESUMPTIONS,
     Failure,
     GenerationRecord,
@@ -173,11 +174,15 @@ def _begin(
         "key": generation.idempotency_key,
         "request": generation.request.model_dump_json(),
         "weeks_total": generation.request.duration_weeks,
+        "a_day_ago": now(-KEY_KEPT_SECONDS),
     }
-    _forget_answered(connection, generation.requester.user_id)
+    # What a repeated request meets: with a key, the generation of that key, unless it failed or has
+    # ended and began more than a day ago; without one, an identical one that still runs.
     known = connection.execute(
-        "select * from generations where user_id = :user_id"
-        " and request_key = coalesce('key ' || :key, 'same ' || :fingerprint)",
+        "select * from generations where user_id = :user_id and case when :key is null"
+        " then fingerprint = :fingerprint and finished_at is null"
+        " else idempotency_key = :key and problem is null"
+        " and (finished_at is null or started_at > :a_day_ago) end order by started_at limit 1",
         facts,
     ).fetchone()
     if known is None:
@@ -239,22 +244,14 @@ def _record(connection: sqlite3.Connection, lease: Lease, progress: ProgressRepo
     )
 
 
-def _forget_answered(connection: sqlite3.Connection, user_id: UUID | None = None) -> None:
-    """Delete what learners asked for and were answered, and free the idempotency keys.
-
-    Of generations that ended a day ago: one user's, or all.
-    """
+def _delete_old(connection: sqlite3.Connection) -> None:
+    """Delete what learners asked for a day after the answer, and all records after a month."""
     ids = connection.execute(
         "update generations set request = null, roadmap = null, idempotency_key = null"
-        " where request is not null and finished_at < :until"
-        " and (:user_id is null or user_id = :user_id) returning generation_id",
-        {"until": now(-ANSWER_KEPT_SECONDS), "user_id": user_id and str(user_id)},
+        " where request is not null and finished_at < ? returning generation_id",
+        (now(-ANSWER_KEPT_SECONDS),),
     ).fetchall()
     connection.executemany("delete from generation_events where generation_id = ?", ids)
-
-
-def _delete_old(connection: sqlite3.Connection) -> None:
-    _forget_answered(connection)
     # Nothing counts for longer than a day; a month is for the operator.
     a_month_ago = now(-31 * DAY_SECONDS)
     connection.execute(

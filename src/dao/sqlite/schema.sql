@@ -59,16 +59,7 @@ create table if not exists generations (
     completion_tokens integer not null default 0,
     cost_dollars real,
     cost_known integer,  -- whether cost_dollars is all of it; null until it has finished
-    first_day_seconds real,
-    -- What a repeated request meets instead of beginning another generation: its idempotency key
-    -- while the generation runs and once it has succeeded, an identical request without a key while
-    -- it runs.
-    request_key text generated always as (
-        case
-            when finished_at is null then coalesce('key ' || idempotency_key, 'same ' || fingerprint)
-            when problem is null then 'key ' || idempotency_key
-        end
-    ) virtual
+    first_day_seconds real
 );
 create index if not exists generations_user on generations (user_id, started_at);
 create index if not exists generations_client on generations (client, started_at);
@@ -76,8 +67,6 @@ create index if not exists generations_started on generations (started_at);
 create index if not exists generations_unfinished
     on generations (lease_until) where finished_at is null;
 create index if not exists generations_roadmap on generations (roadmap_id);
-create unique index if not exists generations_request
-    on generations (user_id, request_key) where request_key is not null;
 
 create table if not exists generation_events (
     generation_id text not null references generations (generation_id) on delete cascade,

@@ -81,15 +81,8 @@ def _record_whether_cost_is_known(connection: sqlite3.Connection) -> None:
     )
 
 
-def _name_what_repeated_requests_meet(connection: sqlite3.Connection) -> None:
-    """State once what two indexes and a query of release 0.1 each said."""
-    _add_column(
-        connection,
-        "generations",
-        "request_key text generated always as (case"
-        " when finished_at is null then coalesce('key ' || idempotency_key, 'same ' || fingerprint)"
-        " when problem is null then 'key ' || idempotency_key end) virtual",
-    )
+def _drop_indexes_of_repeated_requests(connection: sqlite3.Connection) -> None:
+    """Leave it to one query to say what a repeated request meets."""
     connection.execute("drop index if exists generations_key")
     connection.execute("drop index if exists generations_twin")
 
@@ -97,7 +90,7 @@ def _name_what_repeated_requests_meet(connection: sqlite3.Connection) -> None:
 _STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     _count_calls_and_hands,
     _record_whether_cost_is_known,
-    _name_what_repeated_requests_meet,
+    _drop_indexes_of_repeated_requests,
 )
 
 
@@ -108,8 +101,7 @@ def _add_column(connection: sqlite3.Connection, table: str, declaration: str) ->
 
 
 def _columns(connection: sqlite3.Connection, table: str) -> set[str]:
-    # table_xinfo lists generated columns, too.
-    return {row[1] for row in connection.execute(f"pragma table_xinfo({table})")}
+    return {row[1] for row in connection.execute(f"pragma table_info({table})")}
 
 
 def _statements(script: str) -> Iterator[str]:

@@ -51,7 +51,8 @@ class GenerationFollower:
         self._runs = runs
         self._timeout_seconds = timeout_seconds
         self._patience_seconds = patience_seconds
-        self._polling = 0
+        self.polling = 0
+        """How many requests poll generations of other processes now."""
 
     async def get(self, generation_id: UUID, user_id: UUID | None = None) -> GenerationRecord:
         """Return what is known of a generation.
@@ -112,13 +113,13 @@ class GenerationFollower:
     @contextmanager
     def _polling_place(self) -> Iterator[None]:
         """Count who polls: each asks the database again and again."""
-        if self._polling >= MAX_FOLLOWERS:
+        if self.polling >= MAX_FOLLOWERS:
             raise OverloadedError(f"{MAX_FOLLOWERS} requests poll other processes' generations")
-        self._polling += 1
+        self.polling += 1
         try:
             yield
         finally:
-            self._polling -= 1
+            self.polling -= 1
 
     async def _outcome(self, generation_id: UUID) -> SavedRoadmap | MomentumError:
         if run := self._runs.get(generation_id):
