@@ -29,7 +29,8 @@ ADDRESS_BUDGET_POLICY = f"{BUDGET_POLICY}{_OF_AN_ADDRESS}"
 class Quota:
     """How many entries one user may make in a sliding window, or have unfinished without one.
 
-    `sentence` tells a person that it is used up; `{who}` is "You have" or "Your network has".
+    `sentence` tells a person that it is used up: `{who}` is "You have" or "Your network has",
+    `{limit}` is such as "20 roadmaps".
     """
 
     entry: Entry
@@ -46,22 +47,22 @@ class QuotaSettings(BaseModel):
     generations_at_once: Annotated[
         int,
         _COUNT,
-        Quota("generation", None, "{who} reached the limit of {most} roadmaps at once."),
+        Quota("generation", None, "{who} reached the limit of {limit} at once."),
     ] = 4
     generations_per_hour: Annotated[
         int,
         _COUNT,
-        Quota("generation", HOUR_SECONDS, "{who} reached the limit of {most} roadmaps per hour."),
+        Quota("generation", HOUR_SECONDS, "{who} reached the limit of {limit} per hour."),
     ] = 20
     generations_per_day: Annotated[
         int,
         _COUNT,
-        Quota("generation", DAY_SECONDS, "{who} reached the limit of {most} roadmaps per day."),
+        Quota("generation", DAY_SECONDS, "{who} reached the limit of {limit} per day."),
     ] = 60
     questions_per_hour: Annotated[
         int,
         _COUNT,
-        Quota("question", HOUR_SECONDS, "{who} reached the limit of {most} questions per hour."),
+        Quota("question", HOUR_SECONDS, "{who} reached the limit of {limit} per hour."),
     ] = 120
 
     learners_per_address: int = Field(default=10, ge=1, le=1_000_000)
@@ -82,6 +83,9 @@ _QUOTAS = {
 }
 
 
+_NOUNS: dict[Entry, str] = {"generation": "roadmap", "question": "question"}
+
+
 def quota_sentence(policy: str, most: int | None) -> str:
     """Return what to tell a person who has reached a limit.
 
@@ -94,7 +98,8 @@ def quota_sentence(policy: str, most: int | None) -> str:
         return "Your network has used up its share of today's budget for the language model."
     _, quota = _QUOTAS[policy.removesuffix(_OF_AN_ADDRESS)]
     who = "Your network has" if policy.endswith(_OF_AN_ADDRESS) else "You have"
-    return quota.sentence.format(who=who, most=most)
+    noun = _NOUNS[quota.entry] if most == 1 else f"{_NOUNS[quota.entry]}s"
+    return quota.sentence.format(who=who, limit=f"{most} {noun}")
 
 
 class QuotaPolicy(Value):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Depends
-from fastapi.sse import EventSourceResponse
+from fastapi.responses import StreamingResponse
 
 from src.app_state import AppState
 from src.domain.errors import (
@@ -82,7 +82,7 @@ async def ask_assistant(request: QuestionRequest, state: State) -> AssistantAnsw
 
 
 @stream_router.post("/ask-assistant")
-async def stream_answer(request: QuestionRequest, state: State) -> EventSourceResponse:
+async def stream_answer(request: QuestionRequest, state: State) -> StreamingResponse:
     """Stream the answer as it is written. If the client disconnects, it ends."""
     # Admitted before the stream begins: an unknown roadmap is a 404 here too.
     return event_stream(_events(state.assistant, await request.admit(state)))

@@ -7,7 +7,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Body, Depends, Response
-from fastapi.sse import EventSourceResponse
+from fastapi.responses import StreamingResponse
 
 from src.app_state import AppState
 from src.domain.errors import (
@@ -181,9 +181,7 @@ async def begin_roadmap_generation(
 
 
 @stream_router.post("/generate_roadmap")
-async def stream_roadmap_generation(
-    request: GenerationRequest, state: State
-) -> EventSourceResponse:
+async def stream_roadmap_generation(request: GenerationRequest, state: State) -> StreamingResponse:
     """Stream the plan as it is made. If the client disconnects, the generation continues."""
     record, headers = await request.begin(state)
     return event_stream(_events(state.follower, record.generation_id), headers)
@@ -205,7 +203,7 @@ async def get_generation(
 @router.get(
     "/generations/{generation_id}/events",
     summary="Follow a generation",
-    response_class=EventSourceResponse,
+    response_class=StreamingResponse,
     responses=examples.event_stream(examples.GENERATION_EVENTS)
     | {204: {"description": "Everything was sent already."}}
     | error_responses(GenerationNotFoundError, *STORE_ERRORS),

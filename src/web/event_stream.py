@@ -10,8 +10,9 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import NamedTuple
 
-from fastapi.sse import KEEPALIVE_COMMENT, EventSourceResponse, format_sse_event
+from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 from pydantic import BaseModel
+from starlette.responses import StreamingResponse
 
 PING_SECONDS = 15.0
 """How long a stream may be silent: proxies close idle connections, some after 30 s."""
@@ -36,10 +37,14 @@ class Event(NamedTuple):
 
 def event_stream(
     events: AsyncGenerator[Event, None], headers: Mapping[str, str] | None = None
-) -> EventSourceResponse:
+) -> StreamingResponse:
     """Return an answer that sends the events as they come; a client that disconnects closes it."""
     unbuffered = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}  # the second is nginx's
-    return EventSourceResponse(_encoded(events), headers={**unbuffered, **(headers or {})})
+    return StreamingResponse(
+        _encoded(events),
+        headers={**unbuffered, **(headers or {})},
+        media_type="text/event-stream",
+    )
 
 
 async def _encoded(events: AsyncGenerator[Event, None]) -> AsyncGenerator[bytes, None]:

@@ -201,8 +201,10 @@ def text_of(error: errors.MomentumError) -> ProblemText:
     """Return the text for an error, with what only this one knows."""
     text = text_of_kind(type(error))
     if isinstance(error, errors.LimitReachedError):
-        wait = f"Try again in {duration_in_words(error.retry_after)}."
-        sentence = f"{quota_sentence(error.policy, error.most)} {wait}"
+        when = f"in {duration_in_words(error.retry_after)}"
+        if error.window_seconds is None:
+            when = "when one of them is finished"
+        sentence = f"{quota_sentence(error.policy, error.most)} Try again {when}."
         return replace(text, detail=sentence, retry_after=error.retry_after)
     if isinstance(error, errors.ModelUnavailableError) and error.retry_after:
         return replace(text, retry_after=error.retry_after)

@@ -35,6 +35,10 @@ FORMS: dict[str, dict[str, str]] = {
 HOUR, DAY = 3_600, 86_400
 
 # The draft: a structured list of one string with parameters; quotas and seconds are integers.
+SENTENCE = re.compile(
+    r"(You have|Your network has|The service has) (reached the limit of \d+ \w+|used up) .*"
+    r" Try again (in \d+ (seconds?|minutes|hours)|when one of them is finished)\."
+)
 RATE_LIMIT = re.compile(r'"(?P<policy>[ -!#-~]+)";r=0;t=(?P<t>[1-9]\d*)')
 RATE_LIMIT_POLICY = re.compile(
     r'"(?P<policy>[ -!#-~]+)";q=(?P<q>\d+)(;w=(?P<w>[1-9]\d*)|;qu="(?P<qu>concurrent-requests)")'
@@ -81,7 +85,7 @@ def assert_refused(answer: httpx.Response, policy: str, window: int | None) -> N
     problem = answer.json()
     assert problem["type"] == "urn:momentum-ai:problem:limit-reached"
     assert problem["status"] == 429
-    assert problem["detail"].endswith("Try again later.")
+    assert SENTENCE.fullmatch(problem["detail"]), problem["detail"]
     assert ANA not in answer.text
     assert BEN not in answer.text
 
@@ -131,7 +135,7 @@ async def test_generation_beyond_a_limit(
             "/generate_roadmap", json=wish(requester), headers=FORMS[form] | ORIGIN
         )
         assert_refused(answer, f"{name}-of-an-address" if of_an_address else name, window)
-        who = "From your network" if of_an_address else "For this user"
+        who = "Your network has" if of_an_address else "You have"
         assert answer.json()["detail"].startswith(who)
         assert backend.query("select count(*) from generations") == [(1,)]
 

@@ -5,7 +5,6 @@ with running_trial(directory) as trial:
         print(attempt.name, trial.run(attempt))  # "held", or a sentence on what broke
 """
 
-import functools
 import json
 import re
 import sqlite3
@@ -30,8 +29,6 @@ HELD = "held"
 
 LONGEST_ANSWER = 8_000
 LONGEST_PROMPT = 30_000
-RECITED = 40
-"""So many characters of a prompt's rules in a row are a recital."""
 
 SEEN_BEFORE = 400
 """How much of what was told is looked at again with each piece; the whole is at the end."""
@@ -181,13 +178,6 @@ class Trial:
         shown = JOINERS_IN_PLACE.sub("", text.replace("\n", " "))
         unseen = [c for c in shown if unicodedata.category(c) in UNSEEN or ord(c) >= 0xE0000]
         expect(not unseen, f"unseen characters got through: {unseen[:5]}")
-        recited = _windows(text) & self._rules()
-        expect(not recited, f"the prompt got through: {sorted(recited)[:1]}")
-
-    def _rules(self) -> set[str]:
-        """Return every recital of the rules that the model was given."""
-        prompts = {call.messages[0]["content"] for call in self.standin.calls.all()}
-        return set().union(*map(_windows, prompts))
 
     def _check_prompts(self, attempt: Attempt) -> None:
         calls = self.standin.calls.all()
@@ -244,9 +234,3 @@ def _events(stream: httpx.Response) -> Iterator[tuple[str, Any]]:
             name = value
         elif key == "data":
             yield name, json.loads(value)
-
-
-@functools.cache
-def _windows(text: str) -> set[str]:
-    line = " ".join(text.split()).casefold()
-    return {line[start : start + RECITED] for start in range(len(line) - RECITED + 1)}

@@ -1,21 +1,12 @@
-"""Plain text out of what a stranger wrote, and texts that recite."""
+"""Plain text out of what a stranger wrote."""
 
 import time
 
 import pytest
 
 from src.domain.errors import ModelOutputError
-from src.llm.openrouter import prompts
 from src.llm.openrouter.answers import LONGEST_LINE, PlainProse, plain_line
 from src.llm.openrouter.plain_text import visible, without_markup
-from src.llm.openrouter.quotations import (
-    SHORTEST_QUOTATION,
-    QuotationGuard,
-    Quotations,
-    QuotedError,
-)
-
-RULES = "Answer in the language of the question, in plain text without markdown, briefly."
 
 
 @pytest.mark.parametrize(
@@ -115,61 +106,7 @@ def test_chinese_prose_is_told_as_it_comes() -> None:
     assert PlainProse().feed("先读第一章。然后") == "先读第一章。然后"
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        RULES,
-        "Sure: ANSWER  IN THE\nLANGUAGE OF THE QUESTION, IN PLAIN, they say",
-        "- in-plain-text-without-markdown-briefly!",
-        "\uff41\uff4e\uff53\uff57\uff45\uff52 in the language of the question",
-    ],
-)
-def test_recitals_are_found(text: str) -> None:
-    """Whatever their case, spaces and punctuation."""
-    assert Quotations(RULES).found_in(text)
-
-
-@pytest.mark.parametrize(
-    "text", ["", "Answer the question.", "The language of the plan is German."]
-)
-def test_what_anybody_says_is_no_recital(text: str) -> None:
-    assert not Quotations(RULES).found_in(text)
-
-
-@pytest.mark.parametrize("size", [1, 7, 1000])
-def test_recital_is_stopped_before_it_is_told(size: int) -> None:
-    """Of a recital not one window gets through, however the text is cut; what precedes does."""
-    guard = QuotationGuard(Quotations(RULES))
-    text, told = f"Start with the first task and take your time. {RULES} Then rest.", ""
-    pieces = [text[start : start + size] for start in range(0, len(text), size)]
-
-    def tell() -> None:
-        nonlocal told
-        for piece in pieces:
-            told += guard.feed(piece)
-
-    with pytest.raises(QuotedError):
-        tell()
-    assert text.startswith(told)
-    assert len(told) < text.index(RULES) + SHORTEST_QUOTATION
-
-
-def test_guard_keeps_nothing_else_back() -> None:
-    guard = QuotationGuard(Quotations(RULES))
-    text = "Read the chapter, then write down what surprised you.\n\nThen rest."
-    assert "".join([*map(guard.feed, text), guard.finish()]) == text
-
-
-@pytest.mark.parametrize("rules", [prompts.ASSISTANT_RULES, *prompts.ALL_PLANNER_RULES])
-def test_a_sentence_of_our_rules_is_a_recital(rules: str) -> None:
-    """Forty characters of their prose are enough to be noticed."""
-    prose = " ".join(rules.partition("Shape:")[0].split())
-    known = Quotations(rules)
-    assert all(known.found_in(prose[at : at + 40]) for at in range(len(prose) - 40 + 1))
-
-
-@pytest.mark.parametrize("text", ["x" * (LONGEST_LINE + 1), prompts.PLANNER_RULES])
-def test_a_plan_has_no_endless_and_no_reciting_line(text: str) -> None:
+def test_a_plan_has_no_endless_line() -> None:
     """It is refused as a bad answer, to be asked for again."""
     with pytest.raises(ModelOutputError):
-        plain_line(text)
+        plain_line("x" * (LONGEST_LINE + 1))

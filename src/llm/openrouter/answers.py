@@ -12,9 +12,7 @@ from pydantic_core import from_json
 
 from src.domain.errors import ModelOutputError
 from src.domain.vocabulary import Category, Effort
-from src.llm.openrouter import prompts
 from src.llm.openrouter.plain_text import LONGEST_MARKUP, WIDE, without_markup
-from src.llm.openrouter.quotations import Quotations
 
 CATEGORY_SYNONYMS = {
     "read": "reading",
@@ -191,21 +189,16 @@ _MARKUP = re.compile(
 )
 """What `without_markup` takes out and may hold blanks, also where its end is still to come."""
 
-_PLANNER_RULES = Quotations(*prompts.ALL_PLANNER_RULES)
-
 
 def plain_line(text: str) -> str:
     """Return a text of a plan as one plain line: no link, no tag, no markdown, no line break.
 
     Raises:
-        ModelOutputError: it is beyond any length, or recites the rules that it was asked by.
+        ModelOutputError: it is too long.
     """
     if len(text) > LONGEST_LINE:
         raise ModelOutputError(f"A text is longer than {LONGEST_LINE} characters.")
-    line = _BULLET.sub("", " ".join(without_markup(text).split()))
-    if _PLANNER_RULES.found_in(line):
-        raise ModelOutputError("A text recites these rules instead of keeping them.")
-    return line
+    return _BULLET.sub("", " ".join(without_markup(text).split()))
 
 
 class PlainProse:

@@ -17,7 +17,6 @@ from src.llm.openrouter import prompts
 from src.llm.openrouter.answers import PlainProse
 from src.llm.openrouter.client import Messages, Meter, OpenRouterClient
 from src.llm.openrouter.plain_text import visible, without_markup
-from src.llm.openrouter.quotations import QuotationGuard, Quotations, QuotedError
 
 CONTEXT_TOKENS = 6_000
 """What the roadmap may take of a prompt, whatever its size: every week by its goal and counts, and
@@ -41,14 +40,6 @@ MAX_ANSWER_LENGTH = 8_000
 MAX_SOURCES = 10
 MAX_TITLE_LENGTH = 200
 
-DECLINED = (
-    "I keep my instructions to myself. Ask me about this roadmap: I can explain its topics, "
-    "suggest how to practise them, or say what comes next."
-)
-"""What an answer ends with where it began to recite the rules. Not asked for again: whoever makes
-a model recite would make it recite each time, at our cost."""
-
-_RULES = Quotations(prompts.ASSISTANT_RULES)
 _WEB_ADDRESS = re.compile(r"https?://[!-~]{1,2000}", re.IGNORECASE)
 
 
@@ -68,7 +59,7 @@ class OpenRouterAssistant:
         try:
             async for attempt in self._client.attempts(meter):
                 with attempt:
-                    pieces = self._told(messages, meter)
+                    pieces = self._plain_pieces(messages, meter)
                     first = await anext(pieces, "")
                     if not first:
                         raise ModelOutputError("an answer without a word of text")
@@ -86,22 +77,22 @@ class OpenRouterAssistant:
     async def close(self) -> None:
         await self._client.close()
 
-    async def _told(self, messages: Messages, meter: Meter) -> AsyncGenerator[str, None]:
-        """Yield what is told of an answer, none of it empty: no blank first, within its length."""
-        left, begun = MAX_ANSWER_LENGTH - 1, False
-        async with aclosing(self._unquoted(messages, meter)) as pieces:
+    async def _plain_pieces(self, messages: Messages, meter: Meter) -> AsyncGenerator[str, None]:
+        """Yield an answer as plain text, none of it empty: no blank first, within its length."""
+        left, started = MAX_ANSWER_LENGTH - 1, False
+        async with aclosing(self._prose(messages, meter)) as pieces:
             async for piece in pieces:
-                text = piece if begun else piece.lstrip()
+                text = piece if started else piece.lstrip()
                 if len(text) > left:
                     yield text[:left] + "…"
                     return
                 if text:
-                    left, begun = left - len(text), True
+                    left, started = left - len(text), True
                     yield text
 
-    async def _unquoted(self, messages: Messages, meter: Meter) -> AsyncGenerator[str, None]:
-        """Yield an answer as plain text up to where it recites the rules; some may be empty."""
-        prose, guard = PlainProse(), QuotationGuard(_RULES)
+    async def _prose(self, messages: Messages, meter: Meter) -> AsyncGenerator[str, None]:
+        """Yield an answer without links and markup; some pieces may be empty."""
+        prose = PlainProse()
         answer = self._client.stream(
             messages,
             shape=None,
@@ -110,12 +101,9 @@ class OpenRouterAssistant:
             extra_body=self._extra_body,
         )
         async with aclosing(answer):
-            try:
-                async for piece in answer:
-                    yield guard.feed(prose.feed(piece))
-                yield guard.feed(prose.finish()) + guard.finish()
-            except QuotedError:
-                yield f"\n\n{DECLINED}"
+            async for piece in answer:
+                yield prose.feed(piece)
+        yield prose.finish()
 
 
 def _sources(citations: Mapping[str, str]) -> Iterator[Source]:
