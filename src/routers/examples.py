@@ -165,12 +165,11 @@ def answers(
     value: object,
     headers: dict[str, str] | None = None,
     events: EventStream | None = None,
-    links: dict[str, dict[str, Any]] | None = None,
 ) -> dict[int | str, dict[str, Any]]:
     """Return the description of an answer 200.
 
-    It has an example, its headers' meanings by name, an example of the event stream that a
-    client gets instead which accepts `text/event-stream`, and where its values lead to.
+    It has an example, its headers' meanings by name, and an example of the event stream that a
+    client gets instead if it accepts `text/event-stream`.
     """
     described = {
         name: {"description": meaning, "schema": {"type": "string"}}
@@ -179,7 +178,7 @@ def answers(
     content: dict[str, Any] = {"application/json": {"example": value}}
     if events is not None:
         content["text/event-stream"] = _stream_of(events)
-    return {200: {"content": content, "headers": described, "links": links or {}}}
+    return {200: {"content": content, "headers": described}}
 
 
 def _stream_of(events: EventStream) -> dict[str, Any]:

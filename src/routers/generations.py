@@ -28,7 +28,7 @@ from src.domain.errors import (
 from src.domain.generation import GenerationRecord, part_kind
 from src.domain.quotas import Requester
 from src.domain.roadmap import Roadmap, SavedRoadmap
-from src.routers import examples, links
+from src.routers import examples
 from src.routers.bodies import GenerateRoadmap, GenerationStatus, Success
 from src.routers.dependencies import (
     ActingUser,
@@ -133,9 +133,8 @@ GenerationRequest = Annotated[_GenerationRequest, Depends()]
             REPLAYED_HEADER: "`true` where the answer was first given to an earlier request.",
             "Location": "Where the generation is told of.",
         },
-        links=links.ROADMAP_MADE,
     )
-    | {202: examples.ACCEPTED | {"links": links.GENERATION_ACCEPTED}}
+    | {202: examples.ACCEPTED}
     | error_responses(
         *MODEL_ERRORS,
         *STORE_ERRORS,
@@ -190,7 +189,7 @@ async def stream_roadmap_generation(request: GenerationRequest, state: State) ->
 @router.get(
     "/generations/{generation_id}",
     summary="Get the state of a generation",
-    responses=answers(examples.GENERATION_STATUS, links=links.GENERATION_READ)
+    responses=answers(examples.GENERATION_STATUS)
     | error_responses(GenerationNotFoundError, *STORE_ERRORS),
 )
 async def get_generation(

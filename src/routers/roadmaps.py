@@ -4,7 +4,7 @@ from fastapi import APIRouter
 
 from src.domain.errors import RoadmapNotFoundError, WeekNotFoundError
 from src.domain.roadmap import Roadmap, WeekDetail, WeekProgress
-from src.routers import examples, links
+from src.routers import examples
 from src.routers.bodies import RoadmapTasks, Success
 from src.routers.dependencies import (
     OptionalOwner,
@@ -22,8 +22,7 @@ router = APIRouter(tags=["roadmaps"])
 @router.get(
     "/roadmaps",
     summary="List a user's roadmaps, newest first",
-    responses=answers([examples.ROADMAP], links=links.ROADMAPS_LISTED)
-    | error_responses(*STORE_ERRORS),
+    responses=answers([examples.ROADMAP]) | error_responses(*STORE_ERRORS),
 )
 async def list_roadmaps(owner: Owner, state: State) -> list[Roadmap]:
     """Return an empty list for a user without roadmaps."""
@@ -33,7 +32,7 @@ async def list_roadmaps(owner: Owner, state: State) -> list[Roadmap]:
 @router.get(
     "/roadmap/{roadmap_id}",
     summary="Fetch all tasks of a roadmap",
-    responses=answers({"tasks": [examples.TASK]}, links=links.TASKS_READ)
+    responses=answers({"tasks": [examples.TASK]})
     | error_responses(RoadmapNotFoundError, *STORE_ERRORS),
 )
 async def get_roadmap_tasks(
@@ -46,8 +45,7 @@ async def get_roadmap_tasks(
 @router.get(
     "/roadmap/{roadmap_id}/weeks",
     summary="List the weeks of a roadmap with their progress",
-    responses=answers([examples.WEEK], links=links.WEEKS_READ)
-    | error_responses(RoadmapNotFoundError, *STORE_ERRORS),
+    responses=answers([examples.WEEK]) | error_responses(RoadmapNotFoundError, *STORE_ERRORS),
 )
 async def list_weeks(
     roadmap_id: RoadmapIdInPath, state: State, owner: OptionalOwner

@@ -13,10 +13,7 @@ from tests.support.data_plane import DataPlane
 def test_service_keeps_its_description(
     data_plane: DataPlane, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Schemathesis finds no failure on either store, nor where a token is required.
-
-    It runs with all its checks, and follows the description's links from answer to request.
-    """
+    """Schemathesis, with all its checks, finds no failure on either store or behind a token."""
     found = explore_all(data_plane, tmp_path)
     with capsys.disabled():
         print("", *figures(found), sep="\n")  # noqa: T201  how much was tried
