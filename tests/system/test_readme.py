@@ -46,6 +46,33 @@ cp .env.example .env            # unchanged, it configures nothing
 uvicorn api:app --reload --host 0.0.0.0 --port 8000 \\
   --no-proxy-headers --no-server-header --http src.server.slow_clients:BoundedH11Protocol
 """: "installs",
+    "make standin\n": "installs, and runs until it is stopped",
+    "OPENAI_BASE_URL=http://127.0.0.1:9100/api/v1 OPENAI_API_KEY=stand-in make run\n": (
+        "installs, and runs until it is stopped"
+    ),
+    'psql "$DATABASE_URL" -f src/dao/schema.sql\n': "needs a database; tests apply the schema",
+    """\
+import { supabase } from "./supabase";                    // the client that signs users in
+
+const API = process.env.NEXT_PUBLIC_API_URL!;
+
+export async function api(path: string, init: RequestInit = {}): Promise<Response> {
+  const { data: { session } } = await supabase.auth.getSession();  // renews it if it has expired
+  const headers = new Headers(init.headers);
+  if (session) headers.set("Authorization", `Bearer ${session.access_token}`);
+  return fetch(`${API}${path}`, { ...init, headers });
+}
+
+const res = await api(`/roadmaps?user_id=${user.id}`);      // user: session.user
+if (res.status === 401) router.push("/login");              // the session has ended
+""": "runs in the frontend, with a Supabase project",
+    """\
+TOKEN=$(curl -s "$SUPABASE_URL/auth/v1/token?grant_type=password" -H "apikey: $ANON_KEY" \\
+  -H 'Content-Type: application/json' -d '{"email": "…", "password": "…"}' |
+  python3 -c 'import json, sys; print(json.load(sys.stdin)["access_token"])')
+curl -i "$API/roadmaps?user_id=550e8400-e29b-41d4-a716-446655440000" \\
+  -H "Authorization: Bearer $TOKEN"
+""": "needs a Supabase project",
 }
 """Blocks that a test cannot run, word for word, and why."""
 
@@ -62,7 +89,7 @@ _VOLATILE = {
 """What differs from run to run; everything else is compared literally."""
 
 _PATH = re.compile(
-    r"(src|tests|docs|benchmarks)/[\w./*-]*|[\w./*-]+\.(py|md|toml|sql|json|txt|yaml)"
+    r"(src|tests|docs|benchmarks)/[\w./*-]*|[\w.*-][\w./*-]*\.(py|md|toml|sql|json|txt|yaml)"
 )
 """What must be a file or a folder of the project; `*` stands for any name."""
 
