@@ -248,11 +248,16 @@ def test_wrong_document_is_found(document: str, complaint: str) -> None:
         run_blocks(blocks(document), DOCUMENTED_ORIGIN)
 
 
+def make_targets() -> set[str]:
+    """Return what `make` can be asked for."""
+    return set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+
 @pytest.mark.parametrize("path", DOCUMENTS, ids=str)
 def test_links_and_paths_exist(path: Path) -> None:
     """What a document leads to is there: files, headings, modules and make targets."""
     document = (ROOT / path).read_text()
-    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    targets = make_targets()
     missing = []
     for link in links(document):
         if re.match(r"https?://", link):
@@ -350,3 +355,12 @@ def test_routes_are_listed() -> None:
         f"{method.upper()} {path}" for path, item in document["paths"].items() for method in item
     }
     assert shown == described
+
+
+def test_hooks_need_nothing_but_the_project() -> None:
+    """The hooks of pre-commit download nothing: each runs a target of the Makefile."""
+    hooks = (ROOT / ".pre-commit-config.yaml").read_text()
+    assert set(re.findall(r"repo: (.+)", hooks)) == {"local"}
+    assert set(re.findall(r"language: (.+)", hooks)) == {"system"}
+    entries = re.findall(r"entry: (.+)", hooks)
+    assert {entry.removeprefix("make ") for entry in entries} <= make_targets()
