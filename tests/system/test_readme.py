@@ -205,7 +205,7 @@ def run_blocks(found: list[Block], origin: str) -> set[str]:
             elif block.language == "js":
                 printed = run_script(block.text, origin)
             elif block.language == "mermaid":
-                lacking = set(get_args(GenerationState)) - set(re.findall(r"\w+", block.text))
+                lacking = set(get_args(GenerationState)) - set(re.findall(r"--> (\w+)", block.text))
                 assert not lacking, f"the diagram of states lacks {lacking}"
             else:
                 pytest.fail(f"no way to treat this block:\n{block}")
@@ -239,7 +239,7 @@ def test_commands_print_what_is_shown(tmp_path: Path) -> None:
         ("```python\nprint(1)\n```\n", "no way"),
         ("```text\n1\n```\n", "no way"),
         ("```bash\ntrue\n```\n\nWords.\n\n```text\n1\n```\n", "no way"),
-        ("```mermaid\nrunning --> succeeded\n```\n", "lacks"),
+        ("```mermaid\nrunning --> succeeded\ncancelled --> running\n```\n", "lacks"),
     ],
 )
 def test_wrong_document_is_found(document: str, complaint: str) -> None:
