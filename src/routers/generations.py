@@ -54,7 +54,7 @@ RESPONSE_HEADERS = (PLANNER_HEADER, REPLAYED_HEADER, PREFERENCE_HEADER)
 
 stream_router = APIRouter(route_class=EventStreamRoute, include_in_schema=False)
 async_router = APIRouter(route_class=RespondAsyncRoute, include_in_schema=False)
-router = APIRouter(tags=["generations"], route_class=StrictJSONRoute)
+router = APIRouter(route_class=StrictJSONRoute)
 
 
 def _status_of(record: GenerationRecord) -> GenerationStatus:
@@ -124,6 +124,7 @@ GenerationRequest = Annotated[_GenerationRequest, Depends()]
 
 @router.post(
     "/generate_roadmap",
+    tags=["roadmaps"],
     summary="Generate and store a new roadmap",
     responses=answers(
         examples.ROADMAP,
@@ -188,6 +189,7 @@ async def stream_roadmap_generation(request: GenerationRequest, state: State) ->
 
 @router.get(
     "/generations/{generation_id}",
+    tags=["generations"],
     summary="Get the state of a generation",
     responses=answers(examples.GENERATION_STATUS)
     | error_responses(GenerationNotFoundError, *STORE_ERRORS),
@@ -201,6 +203,7 @@ async def get_generation(
 
 @router.get(
     "/generations/{generation_id}/events",
+    tags=["generations"],
     summary="Follow a generation",
     response_class=StreamingResponse,
     responses=examples.event_stream(examples.GENERATION_EVENTS)
@@ -225,6 +228,7 @@ async def follow_generation(
 
 @router.delete(
     "/generations/{generation_id}",
+    tags=["generations"],
     summary="Cancel a generation",
     responses=answers(examples.SUCCESS)
     | error_responses(GenerationNotFoundError, GenerationSucceededError, *STORE_ERRORS),

@@ -16,11 +16,12 @@ from src.routers.dependencies import (
 from src.routers.examples import answers
 from src.web.problem_responses import STORE_ERRORS, error_responses
 
-router = APIRouter(tags=["roadmaps"])
+router = APIRouter()
 
 
 @router.get(
     "/roadmaps",
+    tags=["roadmaps"],
     summary="List a user's roadmaps, newest first",
     responses=answers([examples.ROADMAP]) | error_responses(*STORE_ERRORS),
 )
@@ -31,6 +32,7 @@ async def list_roadmaps(owner: Owner, state: State) -> list[Roadmap]:
 
 @router.get(
     "/roadmap/{roadmap_id}",
+    tags=["progress"],
     summary="Fetch all tasks of a roadmap",
     responses=answers({"tasks": [examples.TASK]})
     | error_responses(RoadmapNotFoundError, *STORE_ERRORS),
@@ -44,6 +46,7 @@ async def get_roadmap_tasks(
 
 @router.get(
     "/roadmap/{roadmap_id}/weeks",
+    tags=["progress"],
     summary="List the weeks of a roadmap with their progress",
     responses=answers([examples.WEEK]) | error_responses(RoadmapNotFoundError, *STORE_ERRORS),
 )
@@ -56,6 +59,7 @@ async def list_weeks(
 
 @router.get(
     "/roadmap/{roadmap_id}/week/{week_number}",
+    tags=["progress"],
     summary="Fetch a week's tasks by day",
     responses=answers(examples.WEEK_DETAIL)
     | error_responses(RoadmapNotFoundError, WeekNotFoundError, *STORE_ERRORS),
@@ -72,6 +76,7 @@ async def get_week(
 
 @router.delete(
     "/roadmap/{roadmap_id}",
+    tags=["roadmaps"],
     summary="Delete a roadmap and its tasks",
     responses=answers(examples.SUCCESS) | error_responses(RoadmapNotFoundError, *STORE_ERRORS),
 )
