@@ -30,10 +30,9 @@ from src.services.roadmaps import RoadmapService
 from src.settings import Settings, load_settings
 from src.web.authentication import AuthenticationMiddleware
 from src.web.client_address import ClientKeys
-from src.web.openapi import describe
-from src.web.problems import answer_to, install_problem_handlers, unexpected_problem
-from src.web.request_context import HEADER as REQUEST_ID_HEADER
-from src.web.request_context import RequestContextMiddleware
+from src.web.openapi import build_openapi
+from src.web.problems import install_problem_handlers, internal_error_response, problem_response
+from src.web.request_context import REQUEST_ID_HEADER, RequestContextMiddleware
 from src.web.response_headers import ResponseHeadersMiddleware
 from src.web.tokens import TokenVerifier
 
@@ -101,7 +100,7 @@ def create_app(
         redirect_slashes=False,  # a redirect would name the host that the client claims
         generate_unique_id_function=_operation_id,
     )
-    app.openapi = partial(describe, app, token_required=settings.auth_mode == "required")  # type: ignore[method-assign]  # FastAPI's documented way
+    app.openapi = partial(build_openapi, app, token_required=settings.auth_mode == "required")  # type: ignore[method-assign]  # FastAPI's documented way
     app.include_router(health.router)
     for router in _ROUTERS:
         app.include_router(router, dependencies=[Depends(acting_user)])
@@ -115,13 +114,15 @@ def _add_middleware(app: FastAPI, settings: Settings, verifier: TokenVerifier) -
     app.add_middleware(
         AuthenticationMiddleware,
         verifier=verifier,
-        is_required=settings.auth_mode == "required",
-        refusal=answer_to,
+        token_required=settings.auth_mode == "required",
+        problem_response=problem_response,
     )
     app.add_middleware(
         RequestContextMiddleware,
-        unexpected=unexpected_problem,
-        ended=lambda: answer_to(ShuttingDownError()) if state_of(app).is_draining else None,
+        internal_error=internal_error_response,
+        shutdown_response=lambda: (
+            problem_response(ShuttingDownError()) if state_of(app).is_draining else None
+        ),
     )
     # Outside of those: every answer carries the CORS headers, errors included.
     app.add_middleware(
@@ -158,7 +159,7 @@ async def _lifespan(
         resources.push_async_callback(state.runs.close)
         resources.push_async_callback(state.assistant.close)
         await resources.enter_async_context(
-            _background(state.recovery.sweep_periodically(settings.sweep_interval_seconds))
+            _run_in_background(state.recovery.sweep_periodically(settings.sweep_interval_seconds))
         )
         yield
 
@@ -186,7 +187,7 @@ def _build_state(
         runs=runs,
         roadmaps=RoadmapService(store),
         assistant=AssistantService(store, assistant, quotas, settings.answer_timeout_seconds),
-        client_keys=ClientKeys(settings.proxy_header, _secret_of(settings)),
+        client_keys=ClientKeys(settings.proxy_header, _client_key_secret(settings)),
         drain_seconds=settings.drain_seconds,
     )
 
@@ -196,14 +197,14 @@ def _operation_id(route: APIRoute) -> str:
     return route.name
 
 
-def _secret_of(settings: Settings) -> bytes:
+def _client_key_secret(settings: Settings) -> bytes:
     # All replicas of a service share its key to the database, and nobody else knows it.
     key = settings.supabase_service_role_key
     return key.get_secret_value().encode() if key else b"embedded"
 
 
 @asynccontextmanager
-async def _background(work: Coroutine[object, object, None]) -> AsyncGenerator[None, None]:
+async def _run_in_background(work: Coroutine[object, object, None]) -> AsyncGenerator[None, None]:
     task = asyncio.create_task(work)
     try:
         yield

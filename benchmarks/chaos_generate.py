@@ -28,14 +28,14 @@ from tests.support.standin.misbehaviours import MISBEHAVIOURS
 from tests.support.verdict import conclude
 
 GENERATIONS = 1_000
-AT_ONCE = 12
-SHARE = 0.2
-LEAST_COMPLETE = 0.99
+CONCURRENCY = 12
+SPOILT_SHARE = 0.2
+MIN_COMPLETE_SHARE = 0.99
 PROBLEM_STATUSES = {502, 503, 504}
 
 
-def wish(number: int) -> dict[str, Any]:
-    """Return a learner's wish; each learner has one roadmap."""
+def roadmap_request(number: int) -> dict[str, Any]:
+    """Return a learner's roadmap_request; each learner has one roadmap."""
     chance = random.Random(number)
     return {
         "user_id": str(UUID(int=number, version=4)),
@@ -46,9 +46,9 @@ def wish(number: int) -> dict[str, Any]:
     }
 
 
-async def generation(client: httpx.AsyncClient, number: int) -> str:
+async def generate_and_verify(client: httpx.AsyncClient, number: int) -> str:
     """Generate once and return the outcome in a word or two."""
-    body = wish(number)
+    body = roadmap_request(number)
     request = PlanRequest.model_validate({k: v for k, v in body.items() if k != "user_id"})
     answer = await client.post("/generate_roadmap", json=body)
     listed = (await client.get("/roadmaps", params={"user_id": body["user_id"]})).json()
@@ -56,8 +56,8 @@ async def generation(client: httpx.AsyncClient, number: int) -> str:
         if listed != [answer.json()]:
             return "WRONG: answered but not listed"
         tasks = (await client.get(f"/roadmap/{listed[0]['roadmap_id']}")).json()["tasks"]
-        found = roadmap_violations(request, tasks)
-        return f"WRONG: {found[0]}" if found else "complete"
+        violations = roadmap_violations(request, tasks)
+        return f"WRONG: {violations[0]}" if violations else "complete"
     if listed:
         return "WRONG: a problem, and yet stored"
     if (
@@ -87,33 +87,33 @@ async def main() -> int:
         ):
             async with httpx.AsyncClient(base_url=service.url, timeout=300) as client:
                 script = {
-                    "spoil": {"share": SHARE, "names": sorted(MISBEHAVIOURS), "seed": 1},
+                    "spoil": {"share": SPOILT_SHARE, "names": sorted(MISBEHAVIOURS), "seed": 1},
                     "pace": {"slow_first_token": 1.0, "drip": 0.2},
                 }
                 control = f"{origin}/_control"
                 (await client.post(f"{control}/script", json=script)).raise_for_status()
-                places = asyncio.Semaphore(AT_ONCE)
+                slots = asyncio.Semaphore(CONCURRENCY)
 
-                async def one(number: int) -> str:
-                    async with places:
-                        return await generation(client, number)
+                async def generate_next(number: int) -> str:
+                    async with slots:
+                        return await generate_and_verify(client, number)
 
-                began = time.monotonic()
-                outcomes = Counter(await asyncio.gather(*map(one, range(GENERATIONS))))
-                took = time.monotonic() - began
+                started = time.monotonic()
+                outcomes = Counter(await asyncio.gather(*map(generate_next, range(GENERATIONS))))
+                elapsed = time.monotonic() - started
                 calls = (await client.get(f"{control}/calls")).json()
 
     names = Counter(call["misbehaviour"] for call in calls["calls"] if call["misbehaviour"])
     spoilt = sum(names.values())
     print(
-        f"{GENERATIONS} generations in {took:.0f} s, {len(calls['calls'])} completions, of which"
+        f"{GENERATIONS} generations in {elapsed:.0f} s, {len(calls['calls'])} completions, of which"
         f" {spoilt} spoilt in {len(names)} ways (each {min(names.values())} to"
         f" {max(names.values())} times)"
     )
     for outcome, count in outcomes.most_common():
         print(f"{count:>6}  {outcome}")
     faults = [f"{count} {outcome}" for outcome, count in outcomes.items() if "WRONG" in outcome]
-    if outcomes["complete"] < LEAST_COMPLETE * GENERATIONS:
+    if outcomes["complete"] < MIN_COMPLETE_SHARE * GENERATIONS:
         faults.append(f"only {outcomes['complete']} of {GENERATIONS} complete")
     if len(names) < 25:
         faults.append(f"only {len(names)} misbehaviours")

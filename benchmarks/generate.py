@@ -1,4 +1,4 @@
-"""How soon a roadmap is there, beside one long completion; `make bench-generate` runs it.
+"""How soon a roadmap is complete, compared with one long completion; `make bench-generate` runs it.
 
 The model is the stand-in at 0.5 s to the first token and 50 tokens/s per stream, cut at 16,384
 output tokens as gpt-4o-mini is. The control asks the same stand-in for the whole plan at once.
@@ -38,7 +38,7 @@ PLANS = (
     (26, "intermediate", 2),
     (52, "advanced", 8),
 )
-CROWD = 50
+CROWD_SIZE = 50
 CROWD_WEEKS = 4
 
 WHOLE_PLAN_RULES = """\
@@ -58,7 +58,7 @@ class Outcome:
     dollars: float
 
 
-def wish(weeks: int, level: str, hours: float) -> dict[str, Any]:
+def roadmap_request(weeks: int, level: str, hours: float) -> dict[str, Any]:
     return {
         "user_id": USER,
         "goal": "Learn Python for data science",
@@ -68,9 +68,9 @@ def wish(weeks: int, level: str, hours: float) -> dict[str, Any]:
     }
 
 
-async def ours(client: httpx.AsyncClient, body: dict[str, Any]) -> Outcome:
+async def measure_service(client: httpx.AsyncClient, body: dict[str, Any]) -> Outcome:
     """Watch a generation over the client's socket."""
-    began = time.monotonic()
+    started = time.monotonic()
     first_day = None
     event = ""
     async with client.stream(
@@ -81,23 +81,23 @@ async def ours(client: httpx.AsyncClient, body: dict[str, Any]) -> Outcome:
             if name == "event":
                 event = value
                 if event == "day" and first_day is None:
-                    first_day = time.monotonic() - began
+                    first_day = time.monotonic() - started
             elif name == "data" and event == "saved":
                 figures = json.loads(value)["generation"]
                 dollars = (
                     figures["prompt_tokens"] * PROMPT_DOLLARS
                     + figures["completion_tokens"] * COMPLETION_DOLLARS
                 )
-                return Outcome(time.monotonic() - began, first_day, dollars)
+                return Outcome(time.monotonic() - started, first_day, dollars)
             elif name == "data" and event == "problem":
                 print("problem:", value)
     return Outcome(None, first_day, 0)
 
 
-async def control(model: openai.AsyncOpenAI, body: dict[str, Any]) -> Outcome:
+async def measure_control(model: openai.AsyncOpenAI, body: dict[str, Any]) -> Outcome:
     """Ask for the whole plan in one completion, as the straightforward service does."""
     facts = {"kind": "plan"} | {name: body[name] for name in body if name != "user_id"}
-    began = time.monotonic()
+    started = time.monotonic()
     text, dollars = "", 0.0
     stream = await model.chat.completions.create(
         model="openai/gpt-4o-mini",
@@ -116,16 +116,16 @@ async def control(model: openai.AsyncOpenAI, body: dict[str, Any]) -> Outcome:
                 chunk.usage.prompt_tokens * PROMPT_DOLLARS
                 + chunk.usage.completion_tokens * COMPLETION_DOLLARS
             )
-    took = time.monotonic() - began
+    elapsed = time.monotonic() - started
     try:
         whole = len(json.loads(text)["weeks"]) == body["duration_weeks"]
     except ValueError:
         whole = False
     # Its first day is of use only when the whole has come.
-    return Outcome(took, took, dollars) if whole else Outcome(None, None, dollars)
+    return Outcome(elapsed, elapsed, dollars) if whole else Outcome(None, None, dollars)
 
 
-async def crowd(
+async def measure_crowd(
     client: httpx.AsyncClient, process: psutil.Process
 ) -> tuple[int, float, float, int]:
     """Generate many roadmaps at once; return how many completed, the time, health's p99, memory."""
@@ -136,24 +136,24 @@ async def crowd(
         nonlocal most_memory
         async with httpx.AsyncClient(base_url=client.base_url) as watcher:
             while True:
-                began = time.monotonic()
+                started = time.monotonic()
                 (await watcher.get("/health")).raise_for_status()
-                waits.append(time.monotonic() - began)
+                waits.append(time.monotonic() - started)
                 most_memory = max(most_memory, process.memory_info().rss)
                 await asyncio.sleep(0.02)
 
-    watching = asyncio.create_task(watch_health())
-    began = time.monotonic()
-    body = wish(CROWD_WEEKS, "intermediate", 2)
-    outcomes = await asyncio.gather(*(ours(client, body) for _ in range(CROWD)))
-    took = time.monotonic() - began
-    watching.cancel()
+    watch = asyncio.create_task(watch_health())
+    started = time.monotonic()
+    body = roadmap_request(CROWD_WEEKS, "intermediate", 2)
+    outcomes = await asyncio.gather(*(measure_service(client, body) for _ in range(CROWD_SIZE)))
+    elapsed = time.monotonic() - started
+    watch.cancel()
     waits.sort()
     done = sum(outcome.complete is not None for outcome in outcomes)
-    return done, took, waits[int(len(waits) * 0.99)], most_memory
+    return done, elapsed, waits[int(len(waits) * 0.99)], most_memory
 
 
-def told(seconds: float | None) -> str:
+def show(seconds: float | None) -> str:
     return "fails" if seconds is None else f"{seconds:.1f} s"
 
 
@@ -181,43 +181,43 @@ async def main() -> int:
                 httpx.AsyncClient(base_url=service.url, timeout=300, limits=limits) as client,
                 model,
             ):
-                bodies = [wish(*plan) for plan in PLANS]
+                bodies = [roadmap_request(*plan) for plan in PLANS]
                 # The controls are single streams that mostly sleep: they run beside ours.
-                controls = [asyncio.create_task(control(model, body)) for body in bodies]
-                outcomes = [await ours(client, body) for body in bodies]
-                done, took, health, memory = await crowd(client, process)
-                beside = [await task for task in controls]
+                controls = [asyncio.create_task(measure_control(model, body)) for body in bodies]
+                outcomes = [await measure_service(client, body) for body in bodies]
+                done, elapsed, health, memory = await measure_crowd(client, process)
+                control_outcomes = [await task for task in controls]
 
     print(
         f"{'weeks':>5} {'level':<13}{'first day':>10}{'complete':>10}{'control':>10}"
         f"{'sooner':>8}{'cost':>10}{'x control':>10}"
     )
-    for (weeks, level, _), mine, other in zip(PLANS, outcomes, beside, strict=True):
+    for (weeks, level, _), mine, other in zip(PLANS, outcomes, control_outcomes, strict=True):
         sooner = other.complete / mine.complete if other.complete and mine.complete else None
         ratio = mine.dollars / other.dollars if other.complete else None
         print(
-            f"{weeks:>5} {level:<13}{told(mine.first_day):>10}{told(mine.complete):>10}"
-            f"{told(other.complete):>10}{f'{sooner:.1f}x' if sooner else '-':>8}"
+            f"{weeks:>5} {level:<13}{show(mine.first_day):>10}{show(mine.complete):>10}"
+            f"{show(other.complete):>10}{f'{sooner:.1f}x' if sooner else '-':>8}"
             f"{f'${mine.dollars:.4f}':>10}{f'{ratio:.2f}' if ratio else '-':>10}"
         )
         if mine.complete is None:
             faults.append(f"{weeks} weeks do not complete")
         if weeks == 12 and (mine.first_day is None or mine.first_day > 5):
-            faults.append(f"the first day of {weeks} weeks takes {told(mine.first_day)}")
+            faults.append(f"the first day of {weeks} weeks takes {show(mine.first_day)}")
         if weeks == 12 and (sooner is None or sooner < 8):
             faults.append(f"12 weeks are {sooner or 0:.1f}x sooner, not 8x")
         if ratio and ratio > 1.25:
             faults.append(f"{weeks} weeks cost {ratio:.2f}x the control")
         if weeks == 52 and (mine.complete is None or mine.complete > 90):
-            faults.append(f"52 weeks take {told(mine.complete)}")
+            faults.append(f"52 weeks take {show(mine.complete)}")
         if weeks == 52 and other.complete is not None:
             faults.append("the control does not fail at 52 weeks")
     print(
-        f"{CROWD} generations of {CROWD_WEEKS} weeks at once: {done} complete in {took:.1f} s,"
-        f" /health p99 {health * 1000:.0f} ms, memory {memory / 2**20:.0f} MiB at most"
+        f"{CROWD_SIZE} generations of {CROWD_WEEKS} weeks at once: {done} complete in"
+        f" {elapsed:.1f} s, /health p99 {health * 1000:.0f} ms, memory {memory / 2**20:.0f} MiB at most"
     )
-    if done < CROWD:
-        faults.append(f"{CROWD - done} of {CROWD} generations at once fail")
+    if done < CROWD_SIZE:
+        faults.append(f"{CROWD_SIZE - done} of {CROWD_SIZE} generations at once fail")
     if health > 0.1:
         faults.append(f"/health takes {health * 1000:.0f} ms (p99)")
     return conclude(faults)

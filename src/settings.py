@@ -88,21 +88,21 @@ class Settings(BaseSettings, QuotaSettings):
 
     @field_validator("cors_origins")
     @classmethod
-    def _are_origins(cls, origins: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    def _check_origins(cls, origins: tuple[str, ...] | None) -> tuple[str, ...] | None:
         if not all(_ORIGIN.fullmatch(origin) for origin in origins or ()):
             raise ValueError("must be origins such as https://app.example.com, comma-separated")
         return origins
 
     @field_validator("supabase_service_role_key", "openai_api_key", "supabase_jwt_secret")
     @classmethod
-    def _is_one_word(cls, secret: SecretStr | None) -> SecretStr | None:
+    def _check_visible_ascii(cls, secret: SecretStr | None) -> SecretStr | None:
         if secret and not re.fullmatch(r"[!-~]+", secret.get_secret_value()):
             raise ValueError("must consist of visible ASCII characters")
         return secret
 
     @field_validator("supabase_jwt_secret")
     @classmethod
-    def _cannot_be_guessed(cls, secret: SecretStr | None) -> SecretStr | None:
+    def _check_secret_length(cls, secret: SecretStr | None) -> SecretStr | None:
         # As many bits as the digest of HS256 has (RFC 7518, section 3.2).
         if secret and len(secret.get_secret_value()) < 32:  # noqa: PLR2004
             raise ValueError("must have at least 32 characters")
@@ -110,7 +110,7 @@ class Settings(BaseSettings, QuotaSettings):
 
     @field_validator("supabase_url", "openai_base_url")
     @classmethod
-    def _is_http_url(cls, value: str | None) -> str | None:
+    def _check_http_url(cls, value: str | None) -> str | None:
         if value is not None:
             parts = urlsplit(value)
             try:
@@ -127,7 +127,7 @@ class Settings(BaseSettings, QuotaSettings):
         return value.upper() if isinstance(value, str) else value
 
     @model_validator(mode="after")
-    def _has_a_database(self) -> Self:
+    def _check_database(self) -> Self:
         if self.supabase_url and not self.supabase_service_role_key:
             raise ValueError("SUPABASE_SERVICE_ROLE_KEY is missing: SUPABASE_URL needs it")
         if self.supabase_service_role_key and not self.supabase_url:
@@ -139,7 +139,7 @@ class Settings(BaseSettings, QuotaSettings):
         return self
 
     @model_validator(mode="after")
-    def _can_tell_who_asks(self) -> Self:
+    def _check_authentication(self) -> Self:
         if self.auth_mode == "required" and not (self.supabase_url or self.supabase_jwt_secret):
             raise ValueError(
                 "AUTH_MODE: required needs SUPABASE_URL or SUPABASE_JWT_SECRET to verify tokens"
@@ -175,9 +175,9 @@ def load_settings() -> Settings:
     """
     try:
         return Settings()
-    except ValidationError as error:
-        faults = (
-            ": ".join([*(str(name).upper() for name in fault["loc"]), fault["msg"]])
-            for fault in error.errors(include_input=False, include_url=False)
+    except ValidationError as invalid:
+        messages = (
+            ": ".join([*(str(name).upper() for name in error["loc"]), error["msg"]])
+            for error in invalid.errors(include_input=False, include_url=False)
         )
-        raise SettingsError("; ".join(faults).replace("Value error, ", "")) from None
+        raise SettingsError("; ".join(messages).replace("Value error, ", "")) from None

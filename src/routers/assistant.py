@@ -27,8 +27,8 @@ from src.services.assistant.service import AdmittedQuestion, AssistantService
 from src.web.event_stream import Event, event_stream
 from src.web.json_bodies import StrictJSONRoute
 from src.web.negotiation import EventStreamRoute
-from src.web.problem_responses import BODY_STATUSES, MODEL_ERRORS, STORE_ERRORS, error_responses
-from src.web.problems import problem_of
+from src.web.openapi_errors import BODY_STATUSES, MODEL_ERRORS, STORE_ERRORS, error_responses
+from src.web.problems import report_problem
 
 stream_router = APIRouter(route_class=EventStreamRoute, include_in_schema=False)
 router = APIRouter(tags=["assistant"], route_class=StrictJSONRoute)
@@ -85,10 +85,10 @@ async def ask_assistant(request: QuestionRequest, state: State) -> AssistantAnsw
 async def stream_answer(request: QuestionRequest, state: State) -> StreamingResponse:
     """Stream the answer as it is written. If the client disconnects, it ends."""
     # Admitted before the stream begins: an unknown roadmap is a 404 here too.
-    return event_stream(_events(state.assistant, await request.admit(state)))
+    return event_stream(_stream_events(state.assistant, await request.admit(state)))
 
 
-async def _events(
+async def _stream_events(
     assistant: AssistantService, question: AdmittedQuestion
 ) -> AsyncGenerator[Event, None]:
     try:
@@ -96,4 +96,4 @@ async def _events(
             async for part in parts:
                 yield Event("token" if isinstance(part, str) else "answer", part)
     except MomentumError as error:
-        yield Event("problem", problem_of(error))
+        yield Event("problem", report_problem(error))

@@ -25,7 +25,7 @@ State = Annotated[AppState, Depends(_state)]
 
 
 async def _client_key(request: Request, state: State) -> str:
-    return state.client_keys.of(request.scope)
+    return state.client_keys.derive(request.scope)
 
 
 ClientKey = Annotated[str, Depends(_client_key)]

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 from src.routers.dependencies import EXAMPLE_USER
 
 
-class EventStream(NamedTuple):
+class EventStreamExample(NamedTuple):
     """What an event stream tells: the names of its events, and an excerpt."""
 
     names: tuple[str, ...]
@@ -77,7 +77,7 @@ ASSISTANT_ANSWER = {
 SUCCESS = {"success": True}
 
 
-GENERATION_EVENTS = EventStream(
+GENERATION_EVENTS = EventStreamExample(
     ("outline", "day", "week", "saved", "problem"),
     """\
 event: day
@@ -115,7 +115,7 @@ GENERATION_STATUS = {
     },
 }
 
-ANSWER_EVENTS = EventStream(
+ANSWER_EVENTS = EventStreamExample(
     ("token", "answer", "problem"),
     """\
 event: token
@@ -127,7 +127,7 @@ data: {"response":"Start with the exercises of day 1.","sources":[]}
 )
 
 
-PREFER: dict[str, Any] = {
+PREFER_PARAMETER: dict[str, Any] = {
     "name": "Prefer",
     "in": "header",
     "required": False,
@@ -156,15 +156,15 @@ ACCEPTED: dict[str, Any] = {
 }
 
 
-def event_stream(events: EventStream) -> dict[int | str, dict[str, Any]]:
+def event_stream_response(events: EventStreamExample) -> dict[int | str, dict[str, Any]]:
     """Return the description of an answer 200 that is an event stream."""
-    return {200: {"content": {"text/event-stream": _stream_of(events)}}}
+    return {200: {"content": {"text/event-stream": _event_stream_content(events)}}}
 
 
 def answers(
     value: object,
     headers: dict[str, str] | None = None,
-    events: EventStream | None = None,
+    events: EventStreamExample | None = None,
     links: dict[str, dict[str, Any]] | None = None,
 ) -> dict[int | str, dict[str, Any]]:
     """Return the description of an answer 200.
@@ -178,11 +178,11 @@ def answers(
     }
     content: dict[str, Any] = {"application/json": {"example": value}}
     if events is not None:
-        content["text/event-stream"] = _stream_of(events)
+        content["text/event-stream"] = _event_stream_content(events)
     return {200: {"content": content, "headers": described, "links": links or {}}}
 
 
-def _stream_of(events: EventStream) -> dict[str, Any]:
+def _event_stream_content(events: EventStreamExample) -> dict[str, Any]:
     # As OpenAPI 3.2 describes a stream, and FastAPI already: by one of its events.
     event = {
         "type": "object",

@@ -44,8 +44,8 @@ from src.services.generation.following import GenerationFollower
 from src.web.event_stream import Event, event_stream
 from src.web.json_bodies import StrictJSONRoute
 from src.web.negotiation import EventStreamRoute, RespondAsyncRoute
-from src.web.problem_responses import BODY_STATUSES, MODEL_ERRORS, STORE_ERRORS, error_responses
-from src.web.problems import GENERATION_PATH, problem_of, recorded_problem
+from src.web.openapi_errors import BODY_STATUSES, MODEL_ERRORS, STORE_ERRORS, error_responses
+from src.web.problems import GENERATION_PATH, problem_document, report_problem
 
 PLANNER_HEADER = "Momentum-Planner"
 REPLAYED_HEADER = "Idempotency-Replayed"
@@ -67,12 +67,12 @@ def _status_of(record: GenerationRecord) -> GenerationStatus:
         started_at=record.started_at,
         finished_at=record.finished_at,
         roadmap=record.saved,
-        problem=recorded_problem(error) if error else None,
+        problem=problem_document(error) if error else None,
         usage=record.usage,
     )
 
 
-async def _events(
+async def _stream_events(
     follower: GenerationFollower, generation_id: UUID, after: int = 0, user_id: UUID | None = None
 ) -> AsyncGenerator[Event, None]:
     """Yield a generation's events, beginning after number `after`, as a client gets them.
@@ -83,13 +83,13 @@ async def _events(
         async with aclosing(follower.events(generation_id, after, user_id)) as events:
             async for number, event in events:
                 if isinstance(event, MomentumError):
-                    yield Event("problem", recorded_problem(event), number)
+                    yield Event("problem", problem_document(event), number)
                 elif isinstance(event, SavedRoadmap):
                     yield Event("saved", event, number)
                 else:
                     yield Event(part_kind(event), event, number)
     except MomentumError as error:
-        yield Event("problem", problem_of(error))
+        yield Event("problem", report_problem(error))
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ GenerationRequest = Annotated[_GenerationRequest, Depends()]
         ShuttingDownError,
         statuses=BODY_STATUSES,
     ),
-    openapi_extra={"parameters": [examples.PREFER]},  # read where the route is chosen
+    openapi_extra={"parameters": [examples.PREFER_PARAMETER]},  # read where the route is chosen
 )
 async def generate_roadmap(request: GenerationRequest, state: State, response: Response) -> Roadmap:
     """Plan week by week, then store the roadmap whole; of a plan that fails nothing is stored.
@@ -184,7 +184,7 @@ async def begin_roadmap_generation(
 async def stream_roadmap_generation(request: GenerationRequest, state: State) -> StreamingResponse:
     """Stream the plan as it is made. If the client disconnects, the generation continues."""
     record, headers = await request.begin(state)
-    return event_stream(_events(state.follower, record.generation_id), headers)
+    return event_stream(_stream_events(state.follower, record.generation_id), headers)
 
 
 @router.get(
@@ -204,7 +204,7 @@ async def get_generation(
     "/generations/{generation_id}/events",
     summary="Follow a generation",
     response_class=StreamingResponse,
-    responses=examples.event_stream(examples.GENERATION_EVENTS)
+    responses=examples.event_stream_response(examples.GENERATION_EVENTS)
     | {204: {"description": "Everything was sent already."}}
     | error_responses(GenerationNotFoundError, *STORE_ERRORS),
 )
@@ -221,7 +221,7 @@ async def follow_generation(
     record = await state.follower.get(generation_id, owner)
     if await state.follower.has_sent_all(record, last_event_id):
         return Response(status_code=204)  # tells an EventSource not to reconnect
-    return event_stream(_events(state.follower, generation_id, last_event_id, owner))
+    return event_stream(_stream_events(state.follower, generation_id, last_event_id, owner))
 
 
 @router.delete(

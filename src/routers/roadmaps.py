@@ -14,7 +14,7 @@ from src.routers.dependencies import (
     WeekNumberInPath,
 )
 from src.routers.examples import answers
-from src.web.problem_responses import STORE_ERRORS, error_responses
+from src.web.openapi_errors import STORE_ERRORS, error_responses
 
 router = APIRouter(tags=["roadmaps"])
 

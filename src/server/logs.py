@@ -17,10 +17,10 @@ from typing import Any
 from src.domain.errors import MomentumError
 from src.web.request_context import request_id
 
-_SERVERS = ("uvicorn", "uvicorn.error", "gunicorn.error", "gunicorn.access")
+_SERVER_LOGGERS = ("uvicorn", "uvicorn.error", "gunicorn.error", "gunicorn.access")
 """They tell of starts and ends; at DEBUG also what clients send."""
 
-_SILENT = {
+_MUTED_LOGGERS = {
     "uvicorn.access": "WARNING",  # whole URLs, with the user ids in them; ours are in their place
     "stamina": "ERROR",  # says that something is retried, but neither what nor why
     "py.warnings": "ERROR",  # a warning quotes the value that it is about
@@ -31,7 +31,7 @@ _ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tup
 
 class _Formatter(logging.Formatter):
     def formatException(self, ei: _ExcInfo) -> str:  # noqa: N802  as the base class calls it
-        return "\n".join(_told(ei[1], set())) if ei[1] else ""
+        return "\n".join(_format_error(ei[1], set())) if ei[1] else ""
 
     def format(self, record: logging.LogRecord) -> str:
         # Another handler's formatter may have left the error's words here.
@@ -62,15 +62,15 @@ class _JsonFormatter(_Formatter):
         return json.dumps(line)
 
 
-def _told(error: BaseException, told: set[int]) -> Iterator[str]:
+def _format_error(error: BaseException, seen: set[int]) -> Iterator[str]:
     """Yield an error's place and kind, after those of what led to it.
 
     Words are for our own errors alone, which are written for the operator.
     """
-    told.add(id(error))
+    seen.add(id(error))
     cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-    if cause is not None and id(cause) not in told:
-        yield from _told(cause, told)
+    if cause is not None and id(cause) not in seen:
+        yield from _format_error(cause, seen)
         yield "which led to"
     yield "Traceback (most recent call last):"
     yield "".join(traceback.format_tb(error.__traceback__)).rstrip()
@@ -78,10 +78,10 @@ def _told(error: BaseException, told: set[int]) -> Iterator[str]:
     yield f"{kind}: {error}" if isinstance(error, MomentumError) else kind
     if isinstance(error, BaseExceptionGroup):
         for inner in error.exceptions:
-            yield from _told(inner, told)
+            yield from _format_error(inner, seen)
 
 
-class _WithoutQuotations(logging.Filter):
+class _RedactingFilter(logging.Filter):
     """Leaves out what servers and asyncio quote of requests and of objects."""
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -103,19 +103,19 @@ def logging_config(level: str, *, as_json: bool) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"line": {"()": _JsonFormatter if as_json else _TextFormatter}},
-        "filters": {"quotations": {"()": _WithoutQuotations}},
+        "filters": {"redaction": {"()": _RedactingFilter}},
         "handlers": {
             "stdout": {
                 "class": "logging.StreamHandler",
                 "stream": "ext://sys.stdout",
                 "formatter": "line",
-                "filters": ["quotations"],
+                "filters": ["redaction"],
             }
         },
         "root": {"level": quiet, "handlers": ["stdout"]},
         "loggers": {"src": {"level": level}}
-        | {name: {"level": servers, "handlers": [], "propagate": True} for name in _SERVERS}
-        | {name: {"level": least} for name, least in _SILENT.items()},
+        | {name: {"level": servers, "handlers": [], "propagate": True} for name in _SERVER_LOGGERS}
+        | {name: {"level": least} for name, least in _MUTED_LOGGERS.items()},
     }
 
 

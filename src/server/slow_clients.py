@@ -11,7 +11,7 @@ import h11
 from starlette.datastructures import MutableHeaders
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
-from src.web.response_headers import add_personal_headers
+from src.web.response_headers import add_private_headers
 
 
 class _Awaited(Enum):
@@ -45,17 +45,17 @@ class BoundedH11Protocol(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for a request."""
         super().connection_made(transport)
-        self._watch()
+        self._update_limit()
 
     def data_received(self, data: bytes) -> None:
         """Take bytes, which may end what we wait for, or begin it."""
         super().data_received(data)
-        self._watch()
+        self._update_limit()
 
     def on_response_complete(self) -> None:
         """Wait for the next request, or for the rest of this one."""
         super().on_response_complete()
-        self._watch()
+        self._update_limit()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait for nothing any more."""
@@ -87,7 +87,7 @@ class BoundedH11Protocol(H11Protocol):
             cycle.disconnected = True
             cycle.message_event.set()
         headers = MutableHeaders({"content-type": "text/plain", "connection": "close"})
-        add_personal_headers(headers)
+        add_private_headers(headers)
         for event in (
             h11.Response(status_code=400, headers=headers.raw, reason=b"Bad Request"),
             h11.Data(data=msg.encode("ascii")),
@@ -96,8 +96,8 @@ class BoundedH11Protocol(H11Protocol):
             self.transport.write(self.conn.send(event) or b"")
         self.transport.close()
 
-    def _watch(self) -> None:
-        awaited = self._what_is_awaited()
+    def _update_limit(self) -> None:
+        awaited = self._find_awaited()
         if awaited is self._awaited:
             return
         if self._limit is not None:
@@ -107,7 +107,7 @@ class BoundedH11Protocol(H11Protocol):
             seconds = self.head_seconds if awaited is _Awaited.HEAD else self.rest_seconds
             self._limit = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
 
-    def _what_is_awaited(self) -> _Awaited | None:
+    def _find_awaited(self) -> _Awaited | None:
         if self.conn.their_state is h11.IDLE and self.timeout_keep_alive_task is None:
             return _Awaited.HEAD  # Not between two requests, which uvicorn bounds.
         if self.conn.their_state is h11.SEND_BODY and self.conn.our_state is h11.DONE:

@@ -22,13 +22,13 @@ logger = logging.getLogger(__name__)
 LAME_DUCK_SECONDS = 2.0
 """How long after SIGTERM connections are accepted at least: the edge may not know of it yet."""
 
-LOOK_SECONDS = 0.1
+DRAIN_POLL_SECONDS = 0.1
 """How often a server that leaves looks whether anything is still being made."""
 
-SENDING_SECONDS = 1.2
+FLUSH_SECONDS = 1.2
 """How long answers may take at least once no more connections are accepted."""
 
-LONGEST_STAY_SECONDS = 20.0
+MAX_DRAIN_SECONDS = 20.0
 """How long after SIGTERM answers may take: Gunicorn kills a worker after its `graceful_timeout`
 (25 s, see gunicorn.conf.py), and the lifespan needs some of them."""
 
@@ -44,31 +44,31 @@ class DrainingServer(Server):
     def __init__(self, config: Config, app: FastAPI) -> None:
         super().__init__(config)
         self._app = app
-        self._is_leaving = False
+        self._is_draining = False
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin to leave at the first SIGTERM; anything else ends the server as usual."""
         if sig != signal.SIGTERM or not self.started:
             super().handle_exit(sig, frame)
-        elif not self._is_leaving:
+        elif not self._is_draining:
             # A second one comes where the platform signals a whole process group: from the master.
-            self._is_leaving = True
+            self._is_draining = True
             # Not here, in a signal's handler, which may interrupt anything.
-            asyncio.get_running_loop().call_soon_threadsafe(self._begin_to_leave)
+            asyncio.get_running_loop().call_soon_threadsafe(self._start_drain)
 
-    def _begin_to_leave(self) -> None:
-        self._leaving = asyncio.create_task(self._leave())
+    def _start_drain(self) -> None:
+        self._drain_task = asyncio.create_task(self._drain())
 
-    async def _leave(self) -> None:
+    async def _drain(self) -> None:
         earliest = time.monotonic() + LAME_DUCK_SECONDS
-        latest = time.monotonic() + LONGEST_STAY_SECONDS
+        latest = time.monotonic() + MAX_DRAIN_SECONDS
         self.config.encoded_headers.append((b"connection", b"close"))
         try:
             state = state_of(self._app)
             state.begin_drain()
             while time.monotonic() < earliest or state.is_busy:
-                await asyncio.sleep(LOOK_SECONDS)
-                if time.monotonic() > latest - SENDING_SECONDS:
+                await asyncio.sleep(DRAIN_POLL_SECONDS)
+                if time.monotonic() > latest - FLUSH_SECONDS:
                     break
         except Exception:
             logger.exception("cannot leave in order")
@@ -83,7 +83,7 @@ class Worker(UvicornWorker):
 
     CONFIG_KWARGS: dict[str, Any] = {  # noqa: RUF012  as the base class declares it
         **UvicornWorker.CONFIG_KWARGS,
-        "timeout_graceful_shutdown": math.ceil(LONGEST_STAY_SECONDS),
+        "timeout_graceful_shutdown": math.ceil(MAX_DRAIN_SECONDS),
         "server_header": False,
         "proxy_headers": False,  # src.web.client_address reads the one that is trusted
         "http": BoundedH11Protocol,

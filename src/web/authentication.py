@@ -15,8 +15,8 @@ from src.web.tokens import TokenVerifier
 class AuthenticationMiddleware:
     """Puts the user whose access token a request carries into its state, as `caller`.
 
-    It is None for a request without a token, which is refused where one `is_required`. A bad token
-    is always refused: nobody becomes anonymous by it. What is public is served to anyone.
+    It is None for a request without a token, which is refused if `token_required`. A bad token is
+    always refused: nobody becomes anonymous by it. What is public is served to anyone.
     """
 
     def __init__(
@@ -24,29 +24,29 @@ class AuthenticationMiddleware:
         app: ASGIApp,
         *,
         verifier: TokenVerifier,
-        is_required: bool,
-        refusal: Callable[[MomentumError], Response],
+        token_required: bool,
+        problem_response: Callable[[MomentumError], Response],
     ) -> None:
         self._app = app
         self._verifier = verifier
-        self._is_required = is_required
-        self._refusal = refusal
+        self._token_required = token_required
+        self._problem_response = problem_response
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI connection."""
         if scope["type"] == "http" and not is_public(scope["path"]):
             try:
-                caller = await self._caller(scope)
+                caller = await self._authenticate(scope)
             except MomentumError as error:
-                await self._refusal(error)(scope, receive, send)
+                await self._problem_response(error)(scope, receive, send)
                 return
             scope.setdefault("state", {})["caller"] = caller
         await self._app(scope, receive, send)
 
-    async def _caller(self, scope: Scope) -> UUID | None:
+    async def _authenticate(self, scope: Scope) -> UUID | None:
         given = Headers(scope=scope).getlist("authorization")
         if not given:
-            if self._is_required:
+            if self._token_required:
                 raise UnauthenticatedError("no token", token_given=False)
             return None
         scheme, _, token = given[0].partition(" ")

@@ -22,7 +22,7 @@ class ClientKeys:
         self._trusted_header = trusted_header
         self._key = key
 
-    def of(self, scope: Scope) -> str:
+    def derive(self, scope: Scope) -> str:
         """Return 32 hexadecimal digits that all requests of one client address share."""
         return hmac.new(self._key, self._network(scope).encode(), hashlib.sha256).hexdigest()[:32]
 
@@ -31,8 +31,8 @@ class ClientKeys:
         name = self._trusted_header
         # Each proxy adds what it saw at the end, to the list or as another header: the last entry
         # is our proxy's own.
-        told = ",".join(Headers(scope=scope).getlist(name)) if name else ""
-        for address in (told.rpartition(",")[2].strip(), peer):
+        forwarded = ",".join(Headers(scope=scope).getlist(name)) if name else ""
+        for address in (forwarded.rpartition(",")[2].strip(), peer):
             try:
                 ip = ipaddress.ip_address(address)
             except ValueError:

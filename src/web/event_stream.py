@@ -14,7 +14,7 @@ from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 from pydantic import BaseModel
 from starlette.responses import StreamingResponse
 
-PING_SECONDS = 15.0
+KEEPALIVE_SECONDS = 15.0
 """How long a stream may be silent: proxies close idle connections, some after 30 s."""
 
 
@@ -41,19 +41,21 @@ def event_stream(
     """Return an answer that sends the events as they come; a client that disconnects closes it."""
     unbuffered = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}  # the second is nginx's
     return StreamingResponse(
-        _encoded(events),
+        _encode_with_keepalive(events),
         headers={**unbuffered, **(headers or {})},
         media_type="text/event-stream",
     )
 
 
-async def _encoded(events: AsyncGenerator[Event, None]) -> AsyncGenerator[bytes, None]:
+async def _encode_with_keepalive(
+    events: AsyncGenerator[Event, None],
+) -> AsyncGenerator[bytes, None]:
     async with aclosing(events):
         upcoming = asyncio.create_task(anext(events, None))
         try:
             while True:
                 # Not `wait_for`: a ping must not cancel what is being waited for.
-                if not (await asyncio.wait({upcoming}, timeout=PING_SECONDS))[0]:
+                if not (await asyncio.wait({upcoming}, timeout=KEEPALIVE_SECONDS))[0]:
                     yield KEEPALIVE_COMMENT
                     continue
                 event = upcoming.result()

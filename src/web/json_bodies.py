@@ -12,7 +12,7 @@ MAX_BODY_BYTES = 64 * 1024
 """Part of the contract; the longest valid body is about 16 KiB."""
 
 
-BODY_SECONDS = 30.0
+BODY_TIMEOUT_SECONDS = 30.0
 """How long a body may take to arrive."""
 
 
@@ -41,7 +41,7 @@ class _StrictJSONRequest(Request):
                 raise HTTPException(413)  # A client that asks for leave (Expect) sends nothing.
             body = bytearray()
             try:
-                async with asyncio.timeout(BODY_SECONDS):
+                async with asyncio.timeout(BODY_TIMEOUT_SECONDS):
                     async for chunk in self.stream():
                         body += chunk
                         if len(body) > MAX_BODY_BYTES:
@@ -55,17 +55,17 @@ class _StrictJSONRequest(Request):
         if not hasattr(self, "_json"):
             self._json = json.loads(
                 (await self.body()).decode("utf-8"),
-                parse_constant=_refuse_constant,
-                object_pairs_hook=_object_with_unique_names,
+                parse_constant=_reject_constant,
+                object_pairs_hook=_reject_duplicate_names,
             )
         return self._json
 
 
-def _refuse_constant(_name: str) -> NoReturn:
+def _reject_constant(_name: str) -> NoReturn:
     raise json.JSONDecodeError("NaN and Infinity are not JSON", "", 0)
 
 
-def _object_with_unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _reject_duplicate_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     parsed = dict(pairs)
     if len(parsed) < len(pairs):
         raise json.JSONDecodeError("A name is repeated", "", 0)

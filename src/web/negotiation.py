@@ -9,7 +9,7 @@ from starlette.types import Scope
 from src.web.json_bodies import StrictJSONRoute
 
 
-class _PreferredRoute(StrictJSONRoute):
+class _NegotiatedRoute(StrictJSONRoute):
     """Serves only those who ask for its way to answer; others find the next route of its path."""
 
     header: ClassVar[str]
@@ -25,14 +25,14 @@ class _PreferredRoute(StrictJSONRoute):
         return super().matches(scope) if self.preference in wanted else (Match.NONE, {})
 
 
-class EventStreamRoute(_PreferredRoute):
+class EventStreamRoute(_NegotiatedRoute):
     """Serves those who accept server-sent events."""
 
     header = "accept"
     preference = "text/event-stream"
 
 
-class RespondAsyncRoute(_PreferredRoute):
+class RespondAsyncRoute(_NegotiatedRoute):
     """Serves those who do not want to wait (RFC 7240)."""
 
     header = "prefer"

@@ -175,7 +175,7 @@ _MAY_BE_FINISHED = (
 )
 
 
-_MOST_OF_A_UNIT = 90
+_MAX_UNIT_COUNT = 90
 
 
 def http_text(status: int) -> ProblemText:
@@ -189,9 +189,9 @@ def http_text(status: int) -> ProblemText:
     )
 
 
-def text_of_kind(kind: type[errors.MomentumError]) -> ProblemText:
+def text_of_class(error_class: type[errors.MomentumError]) -> ProblemText:
     """Return the text for a kind of error; an unknown one is a 500."""
-    for known in kind.__mro__:
+    for known in error_class.__mro__:
         if known in _TEXTS:
             return replace(_TEXTS[known], code=known.code)
     return http_text(HTTPStatus.INTERNAL_SERVER_ERROR)
@@ -199,7 +199,7 @@ def text_of_kind(kind: type[errors.MomentumError]) -> ProblemText:
 
 def text_of(error: errors.MomentumError) -> ProblemText:
     """Return the text for an error, with what only this one knows."""
-    text = text_of_kind(type(error))
+    text = text_of_class(type(error))
     if isinstance(error, errors.LimitReachedError):
         when = f"in {duration_in_words(error.retry_after)}"
         if error.window_seconds is None:
@@ -216,8 +216,8 @@ def text_of(error: errors.MomentumError) -> ProblemText:
 def duration_in_words(seconds: float) -> str:
     """Return a time to wait as a person says it, rounded up: `31 minutes`, `5 hours`."""
     count, unit = math.ceil(seconds), "second"
-    if count > _MOST_OF_A_UNIT:
+    if count > _MAX_UNIT_COUNT:
         count, unit = math.ceil(seconds / 60), "minute"
-    if count > _MOST_OF_A_UNIT:
+    if count > _MAX_UNIT_COUNT:
         count, unit = math.ceil(seconds / 3600), "hour"
     return f"{count} {unit}" if count == 1 else f"{count} {unit}s"

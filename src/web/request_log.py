@@ -16,13 +16,13 @@ def log_request(scope: Scope, status: int, seconds: float) -> None:
     logger.info(
         "%s %s %d in %.0f ms",
         scope["method"] if scope["method"] in _METHODS else "OTHER",
-        _template(scope),
+        _route_template(scope),
         status,
         seconds * 1000,
     )
 
 
-def _template(scope: Scope) -> str:
+def _route_template(scope: Scope) -> str:
     """Return the route's template and not the path: paths and queries name people."""
     if "route" in scope:
         return str(scope["route"].path)

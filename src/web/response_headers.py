@@ -5,16 +5,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from src.web.public_paths import is_public
 
-ALWAYS = {
+COMMON_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",  # for browsers that do not know frame-ancestors
     "Referrer-Policy": "no-referrer",
 }
 
-API_POLICY = "default-src 'none'; frame-ancestors 'none'"
+API_CSP = "default-src 'none'; frame-ancestors 'none'"
 
-_PAGE_POLICY = (
-    f"{API_POLICY}; base-uri 'none'; form-action 'none'"
+_PAGE_CSP = (
+    f"{API_CSP}; base-uri 'none'; form-action 'none'"
     "; connect-src 'self'"  # the description, and the examples that one executes
     "; img-src 'self' data:"
     "; style-src 'self' 'unsafe-inline'"  # both pages style themselves while they run
@@ -23,19 +23,21 @@ _PAGE_POLICY = (
 SWAGGER_SCRIPT = "'sha256-QOOQu4W1oxGqd2nbXbxiA1Di6OHQOLQD+o+G9oWL8YY='"
 """The one inline script of /docs. FastAPI writes it; where it changes, this has to follow."""
 
-PAGE_POLICIES = {
-    "/docs": f"{_PAGE_POLICY}; script-src 'self' {SWAGGER_SCRIPT}",
+PAGE_CSPS = {
+    "/docs": f"{_PAGE_CSP}; script-src 'self' {SWAGGER_SCRIPT}",
     # Its search runs in a worker made of a blob.
-    "/redoc": f"{_PAGE_POLICY}; script-src 'self'; worker-src blob:",
+    "/redoc": f"{_PAGE_CSP}; script-src 'self'; worker-src blob:",
 }
 
 HSTS = "max-age=31536000"
 """A year. Not for the subdomains: what stands there is not this service's to decide."""
 
 
-def add_personal_headers(headers: MutableHeaders) -> None:
+def add_private_headers(headers: MutableHeaders) -> None:
     """Add what an answer carries that may hold personal data; all do but the public ones."""
-    headers.update(ALWAYS | {"Content-Security-Policy": API_POLICY, "Cache-Control": "no-store"})
+    headers.update(
+        COMMON_HEADERS | {"Content-Security-Policy": API_CSP, "Cache-Control": "no-store"}
+    )
 
 
 class ResponseHeadersMiddleware:
@@ -55,15 +57,15 @@ class ResponseHeadersMiddleware:
             await self._app(scope, receive, send)
             return
         path: str = scope["path"]  # as the client sent it; inside, mounts change the scope
-        given = ALWAYS | {"Content-Security-Policy": PAGE_POLICIES.get(path, API_POLICY)}
+        headers = COMMON_HEADERS | {"Content-Security-Policy": PAGE_CSPS.get(path, API_CSP)}
         if not is_public(path):
-            given["Cache-Control"] = "no-store"
+            headers["Cache-Control"] = "no-store"
         if self._behind_tls or scope["scheme"] == "https":
-            given["Strict-Transport-Security"] = HSTS
+            headers["Strict-Transport-Security"] = HSTS
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(given)
+                MutableHeaders(scope=message).update(headers)
             await send(message)
 
         await self._app(scope, receive, send_with_headers)

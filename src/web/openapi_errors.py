@@ -3,8 +3,8 @@
 from typing import Any
 
 from src.domain import errors
-from src.web.problem_texts import http_text, text_of_kind
-from src.web.problems import MEDIA_TYPE, Problem, document_of
+from src.web.problem_texts import http_text, text_of_class
+from src.web.problems import MEDIA_TYPE, Problem, build_problem
 
 STORE_ERRORS = (
     errors.StoreUnavailableError,
@@ -30,15 +30,15 @@ _EXAMPLE_REQUEST_ID = "9f1c2e7ab0d94c55a1f8f7b1f2a6d3c4"
 
 
 def error_responses(
-    *kinds: type[errors.MomentumError], statuses: tuple[int, ...] = (422, 500)
+    *error_classes: type[errors.MomentumError], statuses: tuple[int, ...] = (422, 500)
 ) -> dict[int | str, dict[str, Any]]:
     """Return an operation's error responses for its OpenAPI description, with examples.
 
     `statuses` are those that HTTP itself brings about: validation, reading the body.
     """
     documents: dict[int, dict[str, Problem]] = {}
-    for text in (*map(text_of_kind, kinds), *map(http_text, statuses)):
-        document = document_of(text, _EXAMPLE_REQUEST_ID)
+    for text in (*map(text_of_class, error_classes), *map(http_text, statuses)):
+        document = build_problem(text, _EXAMPLE_REQUEST_ID)
         documents.setdefault(text.status, {})[text.code] = document
     return {
         status: {
