@@ -214,7 +214,8 @@ async def main() -> int:
             faults.append("the control does not fail at 52 weeks")
     print(
         f"{CROWD_SIZE} generations of {CROWD_WEEKS} weeks at once: {done} complete in"
-        f" {elapsed:.1f} s, /health p99 {health * 1000:.0f} ms, memory {memory / 2**20:.0f} MiB at most"
+        f" {elapsed:.1f} s, /health p99 {health * 1000:.0f} ms,"
+        f" memory {memory / 2**20:.0f} MiB at most"
     )
     if done < CROWD_SIZE:
         faults.append(f"{CROWD_SIZE - done} of {CROWD_SIZE} generations at once fail")
