@@ -36,7 +36,7 @@ router = APIRouter(tags=["assistant"], route_class=StrictJSONRoute)
 
 @dataclass(frozen=True)
 class _QuestionRequest:
-    """A question, as its two routes take it."""
+    """What the two routes for questions have in common."""
 
     body: Annotated[
         AskAssistant, Body(openapi_examples={"about a week": {"value": examples.ASK_ASSISTANT}})
@@ -75,16 +75,16 @@ QuestionRequest = Annotated[_QuestionRequest, Depends()]
 async def ask_assistant(request: QuestionRequest, state: State) -> AssistantAnswer:
     """Answer in plain text. A day without a week means that day of every week.
 
-    With `Accept: text/event-stream` the answer is streamed as it is written, in events `token`, and
-    finally `answer` or `problem`.
+    With `Accept: text/event-stream`, the answer is streamed in `token` events, followed by one
+    `answer` or `problem` event.
     """
     return await state.assistant.answer(await request.admit(state))
 
 
 @stream_router.post("/ask-assistant")
 async def stream_answer(request: QuestionRequest, state: State) -> StreamingResponse:
-    """Stream the answer as it is written. If the client disconnects, it ends."""
-    # Admitted before the stream begins: an unknown roadmap is a 404 here too.
+    """Stream the answer as it is written, until the client disconnects."""
+    # Admitted before the stream starts: an unknown roadmap is a 404 here, too.
     return event_stream(_stream_events(state.assistant, await request.admit(state)))
 
 

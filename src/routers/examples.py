@@ -1,4 +1,4 @@
-"""What the API description shows: requests that one can execute, and what they answer."""
+"""The examples in the OpenAPI document: requests that can be executed, and their responses."""
 
 from typing import Any, NamedTuple
 
@@ -6,7 +6,7 @@ from src.routers.dependencies import EXAMPLE_USER
 
 
 class EventStreamExample(NamedTuple):
-    """What an event stream tells: the names of its events, and an excerpt."""
+    """An event stream: the names of its events, and an excerpt."""
 
     names: tuple[str, ...]
     excerpt: str
@@ -132,9 +132,8 @@ PREFER_PARAMETER: dict[str, Any] = {
     "in": "header",
     "required": False,
     "schema": {"type": "string"},
-    "description": "With `respond-async` the answer is 202 at once (RFC 7240). Other preferences"
-    " are ignored.",
-    # Not `respond-async`: who executes the example wants to see a roadmap.
+    "description": "`respond-async` returns 202 at once (RFC 7240). Other preferences are ignored.",
+    # Not `respond-async`: people who try the example want to see a roadmap.
     "examples": {"wait as usual": {"value": "wait=60"}},
 }
 
@@ -148,7 +147,7 @@ ACCEPTED: dict[str, Any] = {
     },
     "headers": {
         "Location": {
-            "description": "Where the generation is told of.",
+            "description": "The URL of the generation.",
             "schema": {"type": "string"},
         },
         "Preference-Applied": {"description": "`respond-async`", "schema": {"type": "string"}},
@@ -157,7 +156,7 @@ ACCEPTED: dict[str, Any] = {
 
 
 def event_stream_response(events: EventStreamExample) -> dict[int | str, dict[str, Any]]:
-    """Return the description of an answer 200 that is an event stream."""
+    """Return the description of a 200 response that is an event stream."""
     return {200: {"content": {"text/event-stream": _event_stream_content(events)}}}
 
 
@@ -167,10 +166,10 @@ def answers(
     events: EventStreamExample | None = None,
     links: dict[str, dict[str, Any]] | None = None,
 ) -> dict[int | str, dict[str, Any]]:
-    """Return the description of an answer 200.
+    """Return the description of a 200 response with an example.
 
-    It has an example, its headers' meanings by name, an example of the event stream that a
-    client gets instead which accepts `text/event-stream`, and where its values lead to.
+    `headers` maps their names to what they mean. `events` is the stream that a client gets instead
+    if it accepts `text/event-stream`.
     """
     described = {
         name: {"description": meaning, "schema": {"type": "string"}}
@@ -183,7 +182,7 @@ def answers(
 
 
 def _event_stream_content(events: EventStreamExample) -> dict[str, Any]:
-    # As OpenAPI 3.2 describes a stream, and FastAPI already: by one of its events.
+    # OpenAPI 3.2 describes a stream by the schema of one event; FastAPI does so, too.
     event = {
         "type": "object",
         "required": ["event", "data"],

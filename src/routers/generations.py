@@ -1,4 +1,4 @@
-"""Generations: begin, follow, cancel."""
+"""Generations: start, read, follow, cancel."""
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -75,9 +75,9 @@ def _status_of(record: GenerationRecord) -> GenerationStatus:
 async def _stream_events(
     follower: GenerationFollower, generation_id: UUID, after: int = 0, user_id: UUID | None = None
 ) -> AsyncGenerator[Event, None]:
-    """Yield a generation's events, beginning after number `after`, as a client gets them.
+    """Yield a generation's events after number `after` in the form that clients get.
 
-    An error that is not the generation's own end has no number: the client asks again.
+    An error that does not end the generation has no number: the client can reconnect.
     """
     try:
         async with aclosing(follower.events(generation_id, after, user_id)) as events:
@@ -94,7 +94,7 @@ async def _stream_events(
 
 @dataclass(frozen=True)
 class _GenerationRequest:
-    """A request for a roadmap, as its three routes take it."""
+    """What the three routes for new roadmaps have in common."""
 
     body: Annotated[
         GenerateRoadmap, Body(openapi_examples={"roadmap": {"value": examples.GENERATE_ROADMAP}})
@@ -104,7 +104,7 @@ class _GenerationRequest:
     idempotency_key: IdempotencyKey = None
 
     async def begin(self, state: AppState) -> tuple[GenerationRecord, dict[str, str]]:
-        """Begin a generation; return its record and the headers of its answer."""
+        """Start a generation; return its record and the headers of the response."""
         record = await state.admission.begin(
             Requester(user_id=self.body.user_id, client_key=self.client_key),
             self.body.plan_request(),
@@ -129,9 +129,9 @@ GenerationRequest = Annotated[_GenerationRequest, Depends()]
         examples.ROADMAP,
         events=examples.GENERATION_EVENTS,
         headers={
-            PLANNER_HEADER: "What makes the plans: `openrouter`, or `offline` without a model.",
-            REPLAYED_HEADER: "`true` where the answer was first given to an earlier request.",
-            "Location": "Where the generation is told of.",
+            PLANNER_HEADER: "The planner: `openrouter`, or `offline` if no model is configured.",
+            REPLAYED_HEADER: "`true` if an earlier request with this key got the same response.",
+            "Location": "The URL of the generation.",
         },
         links=links.ROADMAP_MADE,
     )
@@ -154,16 +154,16 @@ GenerationRequest = Annotated[_GenerationRequest, Depends()]
     openapi_extra={"parameters": [examples.PREFER_PARAMETER]},  # read where the route is chosen
 )
 async def generate_roadmap(request: GenerationRequest, state: State, response: Response) -> Roadmap:
-    """Plan week by week, then store the roadmap whole; of a plan that fails nothing is stored.
+    """Plan week by week, then store the whole roadmap. If planning fails, nothing is stored.
 
-    Where the answer has a `Location` and is not a success, the roadmap may still be finished: it
-    is told of there.
+    An error response with a `Location` means that the roadmap may still be finished. Request that
+    URL to find out.
 
-    With `Accept: text/event-stream` the plan is told as it comes about, in the events `outline`,
-    `day`, `week`, and at last `saved` or `problem`. With `Prefer: respond-async` the answer is
-    202 at once, and `Location` says where the generation is told of.
+    With `Accept: text/event-stream`, the plan is streamed in `outline`, `day` and `week` events,
+    followed by one `saved` or `problem` event. With `Prefer: respond-async`, the response is a 202
+    at once, and `Location` is the URL of the generation.
 
-    With an `Idempotency-Key` a request can be repeated for a day without making a second roadmap.
+    With an `Idempotency-Key`, a request can be repeated for a day without a second roadmap.
     """
     record, headers = await request.begin(state)
     response.headers.update(headers)
@@ -174,7 +174,7 @@ async def generate_roadmap(request: GenerationRequest, state: State, response: R
 async def begin_roadmap_generation(
     request: GenerationRequest, state: State, response: Response
 ) -> GenerationStatus:
-    """Answer at once; the generation continues."""
+    """Start the generation and return at once."""
     record, headers = await request.begin(state)
     response.headers.update(headers | {PREFERENCE_HEADER: "respond-async"})
     return _status_of(record)
@@ -182,7 +182,7 @@ async def begin_roadmap_generation(
 
 @stream_router.post("/generate_roadmap")
 async def stream_roadmap_generation(request: GenerationRequest, state: State) -> StreamingResponse:
-    """Stream the plan as it is made. If the client disconnects, the generation continues."""
+    """Stream the plan as it is made. If the client disconnects, generation continues."""
     record, headers = await request.begin(state)
     return event_stream(_stream_events(state.follower, record.generation_id), headers)
 
@@ -196,7 +196,7 @@ async def stream_roadmap_generation(request: GenerationRequest, state: State) ->
 async def get_generation(
     generation_id: GenerationIdInPath, state: State, owner: OptionalOwner
 ) -> GenerationStatus:
-    """Return its state, the weeks done, and once it has ended its roadmap or its problem."""
+    """Return its state, the number of finished weeks, and at the end its roadmap or problem."""
     return _status_of(await state.follower.get(generation_id, owner))
 
 
@@ -205,7 +205,7 @@ async def get_generation(
     summary="Follow a generation",
     response_class=StreamingResponse,
     responses=examples.event_stream_response(examples.GENERATION_EVENTS)
-    | {204: {"description": "Everything was sent already."}}
+    | {204: {"description": "Every event was sent before."}}
     | error_responses(GenerationNotFoundError, *STORE_ERRORS),
 )
 async def follow_generation(
@@ -214,7 +214,7 @@ async def follow_generation(
     owner: OptionalOwner,
     last_event_id: LastEventId = 0,
 ) -> Response:
-    """Stream every event after `Last-Event-ID`, whichever server makes the roadmap.
+    """Stream every event after `Last-Event-ID`, whichever server works on the roadmap.
 
     If a stream ends without `saved` or a numbered `problem`, request it again.
     """
@@ -233,6 +233,6 @@ async def follow_generation(
 async def cancel_generation(
     generation_id: GenerationIdInPath, state: State, owner: OptionalOwner
 ) -> Success:
-    """End it, whichever server makes the roadmap. One that has failed stays as it is."""
+    """Stop it, whichever server works on the roadmap. A failed generation stays failed."""
     await state.admission.cancel(generation_id, owner)
     return Success()

@@ -1,4 +1,4 @@
-"""Liveness: does the process answer at all."""
+"""Liveness: whether the process answers."""
 
 from fastapi import APIRouter
 
@@ -11,9 +11,9 @@ router = APIRouter(tags=["health"])
 
 @router.get(
     "/health",
-    summary="Verify that the backend is running",
+    summary="Check that the service is running",
     responses=answers({"status": "ok"}) | error_responses(statuses=(500,)),
 )
 async def health() -> Health:
-    """Answer without touching the database or the model."""
+    """Return `ok` without a request to the database or the model."""
     return Health()

@@ -26,20 +26,20 @@ router = APIRouter(tags=["roadmaps"])
     | error_responses(*STORE_ERRORS),
 )
 async def list_roadmaps(owner: Owner, state: State) -> list[Roadmap]:
-    """Return an empty list for a user without roadmaps."""
+    """Return a list, which is empty for a user without roadmaps."""
     return await state.roadmaps.list_roadmaps(owner)
 
 
 @router.get(
     "/roadmap/{roadmap_id}",
-    summary="Fetch all tasks of a roadmap",
+    summary="Get all tasks of a roadmap",
     responses=answers({"tasks": [examples.TASK]}, links=links.TASKS_READ)
     | error_responses(RoadmapNotFoundError, *STORE_ERRORS),
 )
 async def get_roadmap_tasks(
     roadmap_id: RoadmapIdInPath, state: State, owner: OptionalOwner
 ) -> RoadmapTasks:
-    """Return every task, by week, day and position in the day."""
+    """Return every task, ordered by week, day and position in the day."""
     return RoadmapTasks(tasks=await state.roadmaps.list_tasks(roadmap_id, owner))
 
 
@@ -52,13 +52,13 @@ async def get_roadmap_tasks(
 async def list_weeks(
     roadmap_id: RoadmapIdInPath, state: State, owner: OptionalOwner
 ) -> list[WeekProgress]:
-    """Return the weeks by number; progress is 100 only when every task is done."""
+    """Return the weeks in order. `progress` is 100 only if every task is completed."""
     return await state.roadmaps.list_weeks(roadmap_id, owner)
 
 
 @router.get(
     "/roadmap/{roadmap_id}/week/{week_number}",
-    summary="Fetch a week's tasks by day",
+    summary="Get the tasks of a week by day",
     responses=answers(examples.WEEK_DETAIL)
     | error_responses(RoadmapNotFoundError, WeekNotFoundError, *STORE_ERRORS),
 )
@@ -78,6 +78,6 @@ async def get_week(
     responses=answers(examples.SUCCESS) | error_responses(RoadmapNotFoundError, *STORE_ERRORS),
 )
 async def delete_roadmap(roadmap_id: RoadmapIdInPath, owner: Owner, state: State) -> Success:
-    """Only the owner's roadmap is deleted."""
+    """Delete the roadmap if `user_id` owns it."""
     await state.roadmaps.delete(roadmap_id, owner)
     return Success()

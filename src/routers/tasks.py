@@ -28,6 +28,6 @@ async def update_task(
     state: State,
     user_id: ActingUser,
 ) -> Success:
-    """Completing a task twice keeps the first time of completion; un-completing clears it."""
+    """Completing a task again keeps its first `completed_at`; marking it incomplete clears it."""
     await state.roadmaps.update_task(body.task_id, completed=body.completed, user_id=user_id)
     return Success()

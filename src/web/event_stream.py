@@ -1,7 +1,7 @@
-"""Server-sent events as an answer that a route returns.
+"""Server-sent events as a response that a route returns.
 
-FastAPI streams what a route yields, but then the answer has begun before the route's first line
-runs: a request that is refused would get its problem inside a 200.
+FastAPI can also stream what a route yields, but then it sends the 200 before the route's first line
+runs: a refused request would get its problem inside a 200.
 """
 
 import asyncio
@@ -15,18 +15,18 @@ from pydantic import BaseModel
 from starlette.responses import StreamingResponse
 
 KEEPALIVE_SECONDS = 15.0
-"""How long a stream may be silent: proxies close idle connections, some after 30 s."""
+"""How often to write to a silent stream: proxies close idle connections, some after 30 s."""
 
 
 class Event(NamedTuple):
-    """One event: its name, its data as JSON, and its number if it has one."""
+    """An event; `number` becomes its `id`, from which a client can resume."""
 
     name: str
     data: BaseModel | str
     number: int | None = None
 
     def encode(self) -> bytes:
-        """Return the event as it is sent."""
+        """Return the event in the format of the wire."""
         data = self.data
         return format_sse_event(
             event=self.name,
@@ -38,7 +38,7 @@ class Event(NamedTuple):
 def event_stream(
     events: AsyncGenerator[Event, None], headers: Mapping[str, str] | None = None
 ) -> StreamingResponse:
-    """Return an answer that sends the events as they come; a client that disconnects closes it."""
+    """Return a response that sends each event at once, and closes `events` on disconnect."""
     unbuffered = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}  # the second is nginx's
     return StreamingResponse(
         _encode_with_keepalive(events),
@@ -54,7 +54,7 @@ async def _encode_with_keepalive(
         upcoming = asyncio.create_task(anext(events, None))
         try:
             while True:
-                # Not `wait_for`: a ping must not cancel what is being waited for.
+                # Not `wait_for`: a keepalive must not cancel the wait for the next event.
                 if not (await asyncio.wait({upcoming}, timeout=KEEPALIVE_SECONDS))[0]:
                     yield KEEPALIVE_COMMENT
                     continue

@@ -1,4 +1,4 @@
-"""Reads request bodies within a bound, and as RFC 8259 has JSON, unlike Python's parser."""
+"""Reads request bodies, limited in size and time, and parses JSON as strictly as RFC 8259."""
 
 import asyncio
 import json
@@ -9,18 +9,17 @@ from fastapi import HTTPException, Request, Response
 from fastapi.routing import APIRoute
 
 MAX_BODY_BYTES = 64 * 1024
-"""Part of the contract; the longest valid body is about 16 KiB."""
-
+"""Documented for clients; the longest valid body is about 16 KiB."""
 
 BODY_TIMEOUT_SECONDS = 30.0
 """How long a body may take to arrive."""
 
 
 class StrictJSONRoute(APIRoute):
-    """Refuses what is no JSON (415), too large (413), too slow (408), not strict (400, 422)."""
+    """Refuses a body that is not JSON (415), too large (413), too slow (408) or bad (400, 422)."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Return FastAPI's handler, given a request that parses strictly."""
+        """Return FastAPI's handler, which then gets a request that parses strictly."""
         handler = super().get_route_handler()
 
         async def handle(request: Request) -> Response:
@@ -33,12 +32,12 @@ class StrictJSONRoute(APIRoute):
 
 
 class _StrictJSONRequest(Request):
-    # FastAPI's own `max_body_size` answers outside of the CORS headers and the problem documents.
+    # FastAPI's own `max_body_size` would answer without CORS headers and problem documents.
     async def body(self) -> bytes:
         if not hasattr(self, "_body"):
-            announced = self.headers.get("content-length", "0")
-            if announced.isdecimal() and int(announced) > MAX_BODY_BYTES:
-                raise HTTPException(413)  # A client that asks for leave (Expect) sends nothing.
+            declared = self.headers.get("content-length", "0")
+            if declared.isdecimal() and int(declared) > MAX_BODY_BYTES:
+                raise HTTPException(413)  # Before a client with `Expect: 100-continue` sends it.
             body = bytearray()
             try:
                 async with asyncio.timeout(BODY_TIMEOUT_SECONDS):

@@ -1,4 +1,4 @@
-"""The API's description: what FastAPI knows, the problem document, and who may ask."""
+"""The OpenAPI document: FastAPI's own, plus problem documents and authentication."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -13,7 +13,7 @@ from src.web.problems import MEDIA_TYPE, Problem
 from src.web.public_paths import is_public
 
 TOKEN_SCHEME = "access_token"  # noqa: S105  the scheme's name
-"""Under this name Swagger UI's Authorize asks for a token, and sends it from then on."""
+"""The security scheme for which Swagger UI's Authorize button asks for a token."""
 
 _BEARER_SCHEME = {
     "type": "http",
@@ -22,13 +22,13 @@ _BEARER_SCHEME = {
     "description": "The access token of a Supabase Auth session.",
 }
 _ANONYMOUS: dict[str, list[str]] = {}
-"""As an alternative among an operation's requirements: it answers without a token, too."""
+"""Among an operation's security requirements: it can be called without a token, too."""
 
 
 def build_openapi(app: FastAPI, *, token_required: bool = False) -> dict[str, Any]:
-    """Return the OpenAPI document, made once per app.
+    """Return the OpenAPI document, which is built once per app.
 
-    `token_required` says that without a token only public operations answer.
+    With `token_required`, only public operations can be called without a token.
     """
     if app.openapi_schema is None:
         document = get_openapi(
@@ -38,12 +38,12 @@ def build_openapi(app: FastAPI, *, token_required: bool = False) -> dict[str, An
             routes=app.routes,
             tags=app.openapi_tags,
         )
-        # FastAPI knows only schemas of JSON answers; problems have a media type of their own.
+        # FastAPI adds schemas only for `application/json`; problems have their own media type.
         _, problem = models_json_schema(
             [(Problem, "serialization")], ref_template="#/components/schemas/{model}"
         )
         document["components"]["schemas"].update(problem["$defs"])
-        # Not by FastAPI's own classes: the middleware verifies, before any of them would look.
+        # Added here, not by FastAPI's security classes: a middleware verifies the tokens.
         document["components"]["securitySchemes"] = {TOKEN_SCHEME: _BEARER_SCHEME}
         accepted = [{TOKEN_SCHEME: []}] if token_required else [_ANONYMOUS, {TOKEN_SCHEME: []}]
         for operation in _protected_operations(document):
@@ -61,19 +61,19 @@ def _protected_operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _add_auth_errors(responses: dict[str, Any]) -> None:
-    """Add what an operation answers to those who may not ask, beside what it says already."""
+    """Add the errors of authentication to those that an operation already documents."""
     auth_errors = error_responses(
         UnauthenticatedError, ForbiddenError, IdentityUnavailableError, statuses=()
     )
     auth_errors[401]["headers"] = {
         "WWW-Authenticate": {
             "schema": {"type": "string"},
-            "description": '`Bearer`, with `error="invalid_token"` where a token was sent.',
+            "description": '`Bearer`, with `error="invalid_token"` if a token was sent.',
         }
     }
     for status, response in auth_errors.items():
-        known = responses.setdefault(str(status), response)
-        examples = known["content"][MEDIA_TYPE]["examples"]
+        documented = responses.setdefault(str(status), response)
+        examples = documented["content"][MEDIA_TYPE]["examples"]
         if not response["content"][MEDIA_TYPE]["examples"].keys() <= examples.keys():
-            known["description"] += f" / {response['description']}"
+            documented["description"] += f" / {response['description']}"
             examples.update(response["content"][MEDIA_TYPE]["examples"])

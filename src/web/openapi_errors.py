@@ -1,4 +1,4 @@
-"""The error responses of operations, for the OpenAPI description."""
+"""Describes the error responses of operations for the OpenAPI document."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ STORE_ERRORS = (
     errors.StoreOverloadedError,
     errors.StoreMisconfiguredError,
 )
-"""What any operation can meet that asks the database."""
+"""The errors of every operation that uses the database."""
 
 MODEL_ERRORS = (
     errors.ModelUnavailableError,
@@ -21,10 +21,10 @@ MODEL_ERRORS = (
     errors.ModelOutputError,
     errors.ModelDeclinedError,
 )
-"""What any operation can meet that asks the model."""
+"""The errors of every operation that uses the language model."""
 
 BODY_STATUSES = (400, 408, 413, 415, 422, 500)
-"""What HTTP itself can bring about where a body is read."""
+"""The statuses of every operation that reads a body."""
 
 _EXAMPLE_REQUEST_ID = "9f1c2e7ab0d94c55a1f8f7b1f2a6d3c4"
 
@@ -32,9 +32,9 @@ _EXAMPLE_REQUEST_ID = "9f1c2e7ab0d94c55a1f8f7b1f2a6d3c4"
 def error_responses(
     *error_classes: type[errors.MomentumError], statuses: tuple[int, ...] = (422, 500)
 ) -> dict[int | str, dict[str, Any]]:
-    """Return an operation's error responses for its OpenAPI description, with examples.
+    """Return the OpenAPI description of an operation's error responses, with an example of each.
 
-    `statuses` are those that HTTP itself brings about: validation, reading the body.
+    `statuses` are those of reading and validating the request, which have no error class.
     """
     documents: dict[int, dict[str, Problem]] = {}
     for text in (*map(text_of_class, error_classes), *map(http_text, statuses)):

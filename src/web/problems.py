@@ -1,4 +1,4 @@
-"""The only place where an error becomes an HTTP answer: a problem document (RFC 9457)."""
+"""Turns every error into an HTTP response: a problem document (RFC 9457)."""
 
 import logging
 import math
@@ -23,11 +23,11 @@ MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:momentum-ai:problem:"
 INSTANCE_PREFIX = "urn:momentum-ai:request:"
 GENERATION_PATH = "/generations/{}"
-"""Where the state of a generation can be read."""
+"""The path at which a client reads the state of a generation."""
 
 
 class FieldError(Value):
-    """One field that failed validation, by its path in the request."""
+    """A field that failed validation; `field` is its path in the request."""
 
     field: str
     message: str
@@ -46,30 +46,30 @@ class Problem(Value):
 
 
 def install_problem_handlers(app: FastAPI) -> None:
-    """Make every error that reaches the app a problem document."""
+    """Answer every error that reaches the app with a problem document."""
     app.add_exception_handler(errors.MomentumError, _handle_domain_error)
     app.add_exception_handler(RequestValidationError, _handle_invalid_request)
     app.add_exception_handler(HTTPException, _handle_http_error)
 
 
 def internal_error_response() -> JSONResponse:
-    """Return the answer to an error that nothing else handled; it tells nothing of the cause."""
+    """Return the response to an unexpected error; it does not reveal the cause."""
     return _response(http_text(500))
 
 
 def report_problem(error: errors.MomentumError) -> Problem:
-    """Return the document for an error, and log it if an operator should know."""
+    """Return the document for an error, and log the error if it is the server's."""
     _log_server_error(error)
     return problem_document(error)
 
 
 def problem_document(error: errors.MomentumError) -> Problem:
-    """Return the document for an error that happened earlier, without logging it again."""
+    """Return the document for an error without logging it, since it was logged before."""
     return build_problem(text_of(error), request_id())
 
 
 def problem_response(error: errors.MomentumError) -> JSONResponse:
-    """Return the answer to an error, and log it if an operator should know."""
+    """Return the response to an error, and log the error if it is the server's."""
     _log_server_error(error)
     text = text_of(error)
     headers = {}
@@ -80,8 +80,8 @@ def problem_response(error: errors.MomentumError) -> JSONResponse:
     if error.generation_id:
         headers["Location"] = GENERATION_PATH.format(error.generation_id)
     if isinstance(error, errors.UnauthenticatedError):
-        fault = ' error="invalid_token"' if error.token_given else ""
-        headers["WWW-Authenticate"] = f"Bearer{fault}"
+        reason = ' error="invalid_token"' if error.token_given else ""
+        headers["WWW-Authenticate"] = f"Bearer{reason}"
     return _response(text, headers)
 
 
@@ -108,7 +108,7 @@ async def _handle_http_error(request: Request, error: Exception) -> JSONResponse
 
 
 def _allowed_methods(request: Request) -> str:
-    """Return every method of the request's path: the framework names those of one route alone."""
+    """Return all methods of the request's path; Starlette lists those of one route only."""
     path = request.scope["route"].path
     methods = {
         method
@@ -120,7 +120,7 @@ def _allowed_methods(request: Request) -> str:
 
 
 def _rate_limit_headers(error: errors.LimitReachedError) -> dict[str, str]:
-    """Return the fields of the IETF's draft (draft-ietf-httpapi-ratelimit-headers-11)."""
+    """Return the headers of draft-ietf-httpapi-ratelimit-headers-11."""
     headers = {"RateLimit": f'"{error.policy}";r=0;t={math.ceil(error.retry_after)}'}
     if error.most is not None:
         window = error.window_seconds
@@ -130,15 +130,15 @@ def _rate_limit_headers(error: errors.LimitReachedError) -> dict[str, str]:
 
 
 def _field_path(fault: Mapping[str, Any]) -> str:
-    where, *path = fault["loc"]
-    # A malformed document is located by a character's index, which names no field.
-    return str(where) if fault["type"] == "json_invalid" else ".".join(map(str, path)) or str(where)
+    part, *path = fault["loc"]
+    # For malformed JSON the path is the index of a character, which names no field.
+    return str(part) if fault["type"] == "json_invalid" else ".".join(map(str, path)) or str(part)
 
 
 def _field_message(fault: Mapping[str, Any]) -> str:
     if fault["type"] == "json_invalid":
         return f"Not valid JSON: {fault['ctx']['error']}"
-    # pydantic's own message quotes a character of the input.
+    # pydantic's own message quotes the input.
     if fault["type"] == "uuid_parsing":
         return "Input should be a valid UUID"
     return str(fault["msg"]).removeprefix("Value error, ")
@@ -152,7 +152,7 @@ def _log_server_error(error: errors.MomentumError) -> None:
 def build_problem(
     text: ProblemText, request: str, field_errors: list[FieldError] | None = None
 ) -> Problem:
-    """Return the document for one request, by its id."""
+    """Return the document for the request with this id."""
     return Problem(
         type=TYPE_PREFIX + text.code,
         title=text.title,

@@ -5,5 +5,5 @@ _DOCS_ASSETS = "/static-offline-docs/"
 
 
 def is_public(path: str) -> bool:
-    """Return whether an address has nothing personal, whoever asks: liveness and the docs."""
+    """Return whether a path holds no personal data: the health check and the docs."""
     return path in _PATHS or path.startswith(_DOCS_ASSETS)

@@ -1,4 +1,4 @@
-"""What surrounds every request: its id, its log line, and a last net under unexpected errors."""
+"""Gives each request an id, logs it, and catches errors that nothing else caught."""
 
 import asyncio
 import logging
@@ -24,14 +24,14 @@ _request_id: ContextVar[str] = ContextVar("request_id", default="-")
 
 
 def request_id() -> str:
-    """Return the id of the request that this code works for, `-` outside of any."""
+    """Return the id of the current request, `-` outside of a request."""
     return _request_id.get()
 
 
 class RequestContextMiddleware:
-    """Names each request, logs how it ended, and answers what no handler caught.
+    """Assigns request ids, logs each request, and answers errors that no handler caught.
 
-    It stands inside the CORS middleware: an unexpected error then carries the CORS headers too.
+    It runs inside the CORS middleware, so that those answers carry the CORS headers, too.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class RequestContextMiddleware:
         internal_error: Callable[[], Response],
         shutdown_response: Callable[[], Response | None],
     ) -> None:
-        """Take what answers an unexpected error, and what answers once the server is leaving."""
+        """`shutdown_response` returns None unless the server is shutting down."""
         self._app = app
         self._internal_error = internal_error
         self._shutdown_response = shutdown_response
@@ -56,7 +56,7 @@ class RequestContextMiddleware:
         given = Headers(scope=scope).get(REQUEST_ID_HEADER, "")
         identifier = given if _SAFE_ID.fullmatch(given) else uuid4().hex
         _request_id.set(identifier)
-        began = time.monotonic()
+        started = time.monotonic()
         status = 0
 
         async def send_with_id(message: Message) -> None:
@@ -76,30 +76,30 @@ class RequestContextMiddleware:
         except Exception:
             logger.exception("unexpected error")
             if status:
-                raise  # The answer has begun; the server can only cut it.
+                raise  # The response has started: the server can only close the connection.
             await self._internal_error()(scope, receive, send_with_id)
         finally:
-            log_request(scope, status, time.monotonic() - began)
+            log_request(scope, status, time.monotonic() - started)
 
     async def _respond_on_shutdown(
         self, scope: Scope, receive: Receive, send: Send, *, can_respond: bool
     ) -> bool:
-        """Answer a request for which a server that is leaving waits no longer, if it still can.
+        """Answer a request that a server cancels as it exits, before it writes its own 500.
 
-        The server would do so in its own words. Returns whether it is leaving at all.
+        Returns False if the server is not shutting down.
         """
-        answer, task = self._shutdown_response(), asyncio.current_task()
-        if answer is None or task is None:
+        response, task = self._shutdown_response(), asyncio.current_task()
+        if response is None or task is None:
             return False
         task.uncancel()
         if can_respond:
-            await answer(scope, receive, send)
+            await response(scope, receive, send)
         return True
 
     async def _run_lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Log why a start or an end failed, in place of the traceback that the server would print.
+        """Log why startup or shutdown failed, and remove the traceback that the server would print.
 
-        Such a traceback quotes what the error says.
+        That traceback would quote the error's message.
         """
 
         async def send_without_message(message: Message) -> None:
@@ -111,5 +111,5 @@ class RequestContextMiddleware:
             logger.critical("Momentum-AI cannot start: %s", error)
             raise
         except Exception:
-            logger.exception("cannot start, or cannot end in order")
+            logger.exception("startup or shutdown failed")
             raise
