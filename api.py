@@ -1,4 +1,4 @@
-"""The composition root: builds the real stores and models, and mounts the routers."""
+"""The composition root: opens the stores and models and builds the application."""
 
 import asyncio
 import logging
@@ -41,7 +41,7 @@ logger = logging.getLogger(__name__)
 VERSION = "0.1.0"
 
 CORS_ORIGINS = ("http://localhost:3000", "https://momentum-ai-frontend.vercel.app")
-"""The frontend, in development and in production. `CORS_ORIGINS` in the environment overrides."""
+"""The frontend, in development and in production, unless the setting `CORS_ORIGINS` is set."""
 
 CORS_REQUEST_HEADERS = (
     "Authorization",
@@ -62,7 +62,7 @@ CORS_RESPONSE_HEADERS = (
 )
 
 _ROUTERS = (
-    # Of two routes for one path, the one that only some requests prefer comes first.
+    # Routes that match only some requests to a path come before those that match all.
     generations.stream_router,
     generations.async_router,
     assistant_routes.stream_router,
@@ -79,9 +79,9 @@ def create_app(
     planner: Planner | None = None,
     assistant: Assistant | None = None,
 ) -> FastAPI:
-    """Build the application; what is not given is opened in the lifespan from the settings.
+    """Build the application. The lifespan opens what is not passed, as the settings say.
 
-    Everything is closed when the lifespan ends, also what was given.
+    At its end it closes everything, including what was passed.
     """
     verifier = TokenVerifier(project_url=settings.supabase_url, secret=settings.supabase_jwt_secret)
     app = FastAPIOffline(
@@ -124,7 +124,7 @@ def _add_middleware(app: FastAPI, settings: Settings, verifier: TokenVerifier) -
             problem_response(ShuttingDownError()) if state_of(app).is_draining else None
         ),
     )
-    # Outside of those: every answer carries the CORS headers, errors included.
+    # Outside the two above, so that their responses carry the CORS headers, too.
     app.add_middleware(
         CORSMiddleware,
         allow_origins=settings.cors_origins or CORS_ORIGINS,
@@ -145,7 +145,7 @@ async def _lifespan(
     planner: Planner | None,
     assistant: Assistant | None,
 ) -> AsyncIterator[None]:
-    """Open what was not given, offer the services as the app's state, and close everything."""
+    """Open what was not passed, build the app's state, and close everything at the end."""
     async with AsyncExitStack() as resources:
         resources.push_async_callback(verifier.close)
         store = store or await open_store(settings)
@@ -193,12 +193,12 @@ def _build_state(
 
 
 def _operation_id(route: APIRoute) -> str:
-    # The function's name alone: clients generated from the description name their methods by it.
+    # Only the function's name: clients that are generated from OpenAPI name their methods by it.
     return route.name
 
 
 def _client_key_secret(settings: Settings) -> bytes:
-    # All replicas of a service share its key to the database, and nobody else knows it.
+    # The key to the database is the secret that all replicas of a service share.
     key = settings.supabase_service_role_key
     return key.get_secret_value().encode() if key else b"embedded"
 
@@ -215,7 +215,7 @@ async def _run_in_background(work: Coroutine[object, object, None]) -> AsyncGene
 
 
 def __getattr__(name: str) -> FastAPI:
-    """Build `app` when a server asks for it: importing this module reads and opens nothing."""
+    """Build `app` when a server imports it; importing this module alone reads nothing."""
     if name != "app":
         raise AttributeError(name)
     try:
@@ -223,7 +223,7 @@ def __getattr__(name: str) -> FastAPI:
     except SettingsError as error:
         raise SystemExit(f"Momentum-AI cannot start: {error}") from None
     configure_logging(settings.log_level, as_json=settings.in_production)
-    # Gunicorn's master has logged it once for all its workers.
+    # Under Gunicorn, the master logs it once for all workers.
     if settings.open_access_warning and "gunicorn" not in os.environ.get("SERVER_SOFTWARE", ""):
         logger.warning(settings.open_access_warning)
     app = create_app(settings)

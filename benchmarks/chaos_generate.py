@@ -1,8 +1,8 @@
-"""A thousand generations over a model of which every fifth completion is spoilt.
+"""Runs a thousand generations on a model that spoils every fifth completion.
 
-`make chaos-generate` runs it. The spoilt completions are spread evenly over every misbehaviour
-that the stand-in knows. Each generation must end in a complete and valid roadmap, or in the right
-problem document with nothing stored.
+`make chaos-generate` runs it. The spoilt completions are spread evenly over every misbehaviour of
+the stand-in. Each generation must end with a complete and valid roadmap, or with the right problem
+document and nothing stored.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ PROBLEM_STATUSES = {502, 503, 504}
 
 
 def roadmap_request(number: int) -> dict[str, Any]:
-    """Return a learner's roadmap_request; each learner has one roadmap."""
+    """Return the request of learner `number`; each learner requests one roadmap."""
     chance = random.Random(number)
     return {
         "user_id": str(UUID(int=number, version=4)),
@@ -47,30 +47,30 @@ def roadmap_request(number: int) -> dict[str, Any]:
 
 
 async def generate_and_verify(client: httpx.AsyncClient, number: int) -> str:
-    """Generate once and return the outcome in a word or two."""
+    """Generate one roadmap and return the outcome in a few words."""
     body = roadmap_request(number)
     request = PlanRequest.model_validate({k: v for k, v in body.items() if k != "user_id"})
-    answer = await client.post("/generate_roadmap", json=body)
+    response = await client.post("/generate_roadmap", json=body)
     listed = (await client.get("/roadmaps", params={"user_id": body["user_id"]})).json()
-    if answer.status_code == httpx.codes.OK:
-        if listed != [answer.json()]:
-            return "WRONG: answered but not listed"
+    if response.status_code == httpx.codes.OK:
+        if listed != [response.json()]:
+            return "WRONG: returned but not listed"
         tasks = (await client.get(f"/roadmap/{listed[0]['roadmap_id']}")).json()["tasks"]
         violations = roadmap_violations(request, tasks)
         return f"WRONG: {violations[0]}" if violations else "complete"
     if listed:
-        return "WRONG: a problem, and yet stored"
+        return "WRONG: a problem, but stored"
     if (
-        answer.status_code in PROBLEM_STATUSES
-        and answer.headers["content-type"] == "application/problem+json"
-        and answer.json()["status"] == answer.status_code
+        response.status_code in PROBLEM_STATUSES
+        and response.headers["content-type"] == "application/problem+json"
+        and response.json()["status"] == response.status_code
     ):
-        return f"problem {answer.json()['type'].rpartition(':')[2]}"
-    return f"WRONG: status {answer.status_code}"
+        return f"problem {response.json()['type'].rpartition(':')[2]}"
+    return f"WRONG: status {response.status_code}"
 
 
 async def main() -> int:
-    """Print the counts, then the verdict; the exit status matches it."""
+    """Print the counts, then the verdict, which is also the exit status."""
     port = free_port()
     with running_standin("--tokens-per-second", "0") as origin:
         variables = {
@@ -106,8 +106,8 @@ async def main() -> int:
     names = Counter(call["misbehaviour"] for call in calls["calls"] if call["misbehaviour"])
     spoilt = sum(names.values())
     print(
-        f"{GENERATIONS} generations in {elapsed:.0f} s, {len(calls['calls'])} completions, of which"
-        f" {spoilt} spoilt in {len(names)} ways (each {min(names.values())} to"
+        f"{GENERATIONS} generations in {elapsed:.0f} s, {len(calls['calls'])} completions, {spoilt}"
+        f" of them spoilt in {len(names)} ways (each {min(names.values())} to"
         f" {max(names.values())} times)"
     )
     for outcome, count in outcomes.most_common():

@@ -1,7 +1,8 @@
-"""How soon a roadmap is complete, compared with one long completion; `make bench-generate` runs it.
+"""Measures the time and cost of a roadmap, compared with one long completion as the control.
 
-The model is the stand-in at 0.5 s to the first token and 50 tokens/s per stream, cut at 16,384
-output tokens as gpt-4o-mini is. The control asks the same stand-in for the whole plan at once.
+`make bench-generate` runs it. The model is the stand-in, with 0.5 s to the first token, 50 tokens/s
+per stream and a limit of 16,384 output tokens, as gpt-4o-mini has. The control requests the whole
+plan from the same stand-in at once.
 """
 
 import asyncio
@@ -51,7 +52,7 @@ Shape: {"weeks":[{"week_number":1,"goal":"","focus":["",""],"days":[{"day_number
 
 @dataclass
 class Outcome:
-    """How one plan came about; `complete` is None where it failed."""
+    """Seconds to the first day and to the complete plan, None if it failed, and its cost."""
 
     complete: float | None
     first_day: float | None
@@ -69,7 +70,7 @@ def roadmap_request(weeks: int, level: str, hours: float) -> dict[str, Any]:
 
 
 async def measure_service(client: httpx.AsyncClient, body: dict[str, Any]) -> Outcome:
-    """Watch a generation over the client's socket."""
+    """Generate a roadmap and measure it on the event stream."""
     started = time.monotonic()
     first_day = None
     event = ""
@@ -95,7 +96,7 @@ async def measure_service(client: httpx.AsyncClient, body: dict[str, Any]) -> Ou
 
 
 async def measure_control(model: openai.AsyncOpenAI, body: dict[str, Any]) -> Outcome:
-    """Ask for the whole plan in one completion, as the straightforward service does."""
+    """Request the whole plan in one completion, as a simple service would."""
     facts = {"kind": "plan"} | {name: body[name] for name in body if name != "user_id"}
     started = time.monotonic()
     text, dollars = "", 0.0
@@ -121,14 +122,14 @@ async def measure_control(model: openai.AsyncOpenAI, body: dict[str, Any]) -> Ou
         whole = len(json.loads(text)["weeks"]) == body["duration_weeks"]
     except ValueError:
         whole = False
-    # Its first day is of use only when the whole has come.
+    # Its first day cannot be read before the completion ends.
     return Outcome(elapsed, elapsed, dollars) if whole else Outcome(None, None, dollars)
 
 
 async def measure_crowd(
     client: httpx.AsyncClient, process: psutil.Process
 ) -> tuple[int, float, float, int]:
-    """Generate many roadmaps at once; return how many completed, the time, health's p99, memory."""
+    """Generate many roadmaps at once; return how many complete, seconds, /health p99, memory."""
     waits: list[float] = []
     most_memory = 0
 
@@ -158,11 +159,11 @@ def show(seconds: float | None) -> str:
 
 
 async def main() -> int:
-    """Print the table, then the verdict; the exit status matches it."""
+    """Print the table, then the verdict, which is also the exit status."""
     faults: list[str] = []
     port = free_port()
     pace = {"--first-token": FIRST_TOKEN_SECONDS, "--tokens-per-second": TOKENS_PER_SECOND}
-    # In a process of its own: it must not share the service's core.
+    # In its own process, so that it does not share a core with the service.
     with running_standin(*(str(word) for option in pace.items() for word in option)) as origin:
         model_url = f"{origin}/api/v1"
         variables = {
@@ -182,7 +183,7 @@ async def main() -> int:
                 model,
             ):
                 bodies = [roadmap_request(*plan) for plan in PLANS]
-                # The controls are single streams that mostly sleep: they run beside ours.
+                # The controls mostly sleep on single streams, so they can run at the same time.
                 controls = [asyncio.create_task(measure_control(model, body)) for body in bodies]
                 outcomes = [await measure_service(client, body) for body in bodies]
                 done, elapsed, health, memory = await measure_crowd(client, process)

@@ -1,4 +1,4 @@
-"""The environment, read once at start."""
+"""The settings: environment variables and `.env`, read once at startup."""
 
 import os
 import re
@@ -13,13 +13,11 @@ from src.domain.errors import SettingsError
 from src.domain.quotas import QuotaSettings
 
 _PLACEHOLDER = re.compile(r"\s*|your[_-].*|<.*>|change[_-]?me|\.\.\.", re.IGNORECASE)
-
-
 _ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]+", re.IGNORECASE)
 
 
 class Settings(BaseSettings, QuotaSettings):
-    """Every variable that the service reads, under its own name in upper case.
+    """Every setting; its environment variable has the same name in upper case.
 
     `.env.example` explains each. An empty or placeholder value counts as not set.
     """
@@ -103,7 +101,7 @@ class Settings(BaseSettings, QuotaSettings):
     @field_validator("supabase_jwt_secret")
     @classmethod
     def _check_secret_length(cls, secret: SecretStr | None) -> SecretStr | None:
-        # As many bits as the digest of HS256 has (RFC 7518, section 3.2).
+        # At least as long as the hash of HS256 (RFC 7518, section 3.2).
         if secret and len(secret.get_secret_value()) < 32:  # noqa: PLR2004
             raise ValueError("must have at least 32 characters")
         return secret
@@ -115,7 +113,7 @@ class Settings(BaseSettings, QuotaSettings):
             parts = urlsplit(value)
             try:
                 usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
-            except ValueError:  # the port is no number
+            except ValueError:  # the port is not a number
                 usable = False
             if not usable:
                 raise ValueError("must be a URL that starts with http:// or https://")
@@ -148,22 +146,23 @@ class Settings(BaseSettings, QuotaSettings):
 
     @property
     def open_access_warning(self) -> str | None:
-        """What the operator should know of who may act for whom; None where all is closed."""
+        """A warning for the operator if requests without a token can act for users, else None."""
         if self.supabase_url is None or self.auth_mode == "required":
             return None
         return (
-            "AUTH_MODE is optional: whoever knows a user_id can act for that user without a token."
-            " Have the frontend send access tokens, then set AUTH_MODE=required (see the README)."
+            "AUTH_MODE is optional: anyone who knows a user_id can act for that user without a"
+            " token. Have the frontend send access tokens, then set AUTH_MODE=required (see the"
+            " README)."
         )
 
     @property
     def proxy_header(self) -> str | None:
-        """The header that tells the client's address: Railway's edge sets one on every request."""
+        """The trusted header with the client's address. Railway's edge always sets `X-Real-IP`."""
         return self.trusted_proxy_header or ("X-Real-IP" if self.in_production else None)
 
     @property
     def in_production(self) -> bool:
-        """Whether this runs on the production platform, Railway."""
+        """Whether the service runs on Railway, its production platform."""
         return self.railway_environment is not None
 
 

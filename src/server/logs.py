@@ -1,8 +1,7 @@
-"""How the service logs: a line of text for people, a JSON object a line for Railway.
+"""Logs in lines of text for people, or in lines of JSON for Railway.
 
-No line quotes what a request brought, or what a database or a model answered: only our own code
-logs at the level that is set, libraries their warnings; and of an error a line tells its kind and
-its place in the code, not its words.
+No line quotes a request, the database or the model. Our own code logs at the configured level,
+libraries log warnings only, and an error is logged by its class and traceback, not its message.
 """
 
 import json
@@ -18,12 +17,12 @@ from src.domain.errors import MomentumError
 from src.web.request_context import request_id
 
 _SERVER_LOGGERS = ("uvicorn", "uvicorn.error", "gunicorn.error", "gunicorn.access")
-"""They tell of starts and ends; at DEBUG also what clients send."""
+"""They log startup and shutdown at INFO; at DEBUG they would also log what clients send."""
 
 _MUTED_LOGGERS = {
-    "uvicorn.access": "WARNING",  # whole URLs, with the user ids in them; ours are in their place
-    "stamina": "ERROR",  # says that something is retried, but neither what nor why
-    "py.warnings": "ERROR",  # a warning quotes the value that it is about
+    "uvicorn.access": "WARNING",  # logs URLs with user ids; src.web.request_log replaces it
+    "stamina": "ERROR",  # logs retries without what is retried, or why
+    "py.warnings": "ERROR",  # a warning quotes the value that caused it
 }
 
 _ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
@@ -34,7 +33,7 @@ class _Formatter(logging.Formatter):
         return "\n".join(_format_error(ei[1], set())) if ei[1] else ""
 
     def format(self, record: logging.LogRecord) -> str:
-        # Another handler's formatter may have left the error's words here.
+        # Another handler's formatter may have cached a traceback with the message here.
         record.exc_text = None
         return super().format(record)
 
@@ -63,9 +62,9 @@ class _JsonFormatter(_Formatter):
 
 
 def _format_error(error: BaseException, seen: set[int]) -> Iterator[str]:
-    """Yield an error's place and kind, after those of what led to it.
+    """Yield the traceback and class of an error's cause, then of the error itself.
 
-    Words are for our own errors alone, which are written for the operator.
+    Only our own errors are logged with their message, which is written for the operator.
     """
     seen.add(id(error))
     cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
@@ -82,20 +81,20 @@ def _format_error(error: BaseException, seen: set[int]) -> Iterator[str]:
 
 
 class _RedactingFilter(logging.Filter):
-    """Leaves out what servers and asyncio quote of requests and of objects."""
+    """Removes what servers and asyncio quote from requests and objects."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         if record.name == "asyncio":
-            # Arguments and the lines below show objects, with all that their `repr` tells.
+            # The arguments and the lines below contain the `repr` of objects.
             record.msg, record.args = re.split(r"[(<\n]", record.getMessage())[0], None
-        # uvicorn tells of a refused WebSocket with its whole URL.
+        # uvicorn logs a refused WebSocket with its whole URL.
         return not (record.name == "uvicorn.error" and "WebSocket" in str(record.msg))
 
 
 def logging_config(level: str, *, as_json: bool) -> dict[str, Any]:
     """Return a configuration for `logging.config.dictConfig`.
 
-    Everything goes to standard output: Railway takes standard error for errors.
+    Everything goes to standard output, because Railway shows standard error as errors.
     """
     quiet = max(level, "WARNING", key=logging.getLevelNamesMapping().__getitem__)
     servers = max(level, "INFO", key=logging.getLevelNamesMapping().__getitem__)
