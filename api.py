@@ -9,7 +9,6 @@ from functools import partial
 
 from fastapi import Depends, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
-from fastapi.routing import APIRoute
 from fastapi_offline import FastAPIOffline
 
 from src.app_state import AppState, state_of
@@ -98,7 +97,8 @@ def create_app(
             assistant=assistant,
         ),
         redirect_slashes=False,  # a redirect would name the host that the client claims
-        generate_unique_id_function=_operation_id,
+        # Clients that are generated from OpenAPI name their methods by it.
+        generate_unique_id_function=lambda route: route.name,
     )
     app.openapi = partial(build_openapi, app, token_required=settings.auth_mode == "required")  # type: ignore[method-assign]  # FastAPI's documented way
     app.include_router(health.router)
@@ -190,11 +190,6 @@ def _build_state(
         client_keys=ClientKeys(settings.proxy_header, _client_key_secret(settings)),
         drain_seconds=settings.drain_seconds,
     )
-
-
-def _operation_id(route: APIRoute) -> str:
-    # Only the function's name: clients that are generated from OpenAPI name their methods by it.
-    return route.name
 
 
 def _client_key_secret(settings: Settings) -> bytes:

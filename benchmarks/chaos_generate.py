@@ -18,12 +18,7 @@ import httpx
 
 from src.domain.plan import PlanRequest
 from tests.support.plans import roadmap_violations
-from tests.support.service import (
-    free_port,
-    running_process,
-    running_standin,
-    uvicorn_command,
-)
+from tests.support.service import free_port, running_process, running_standin, uvicorn_command
 from tests.support.standin.misbehaviours import MISBEHAVIOURS
 from tests.support.verdict import conclude
 

@@ -18,12 +18,7 @@ import openai
 import psutil
 
 from src.llm.openrouter import prompts
-from tests.support.service import (
-    free_port,
-    running_process,
-    running_standin,
-    uvicorn_command,
-)
+from tests.support.service import free_port, running_process, running_standin, uvicorn_command
 from tests.support.verdict import conclude
 
 FIRST_TOKEN_SECONDS = 0.5

@@ -69,17 +69,9 @@ class Settings(BaseSettings, QuotaSettings):
             if not (isinstance(value, str) and _PLACEHOLDER.fullmatch(value))
         }
 
-    @field_validator("cors_origins", mode="before")
+    @field_validator("cors_origins", "openai_fallback_models", mode="before")
     @classmethod
-    def _split_origins(cls, value: object) -> object:
-        if isinstance(value, str):
-            # Browsers send an origin without a trailing slash; one in the setting never matches.
-            return tuple(item.strip().rstrip("/") for item in value.split(",") if item.strip())
-        return value
-
-    @field_validator("openai_fallback_models", mode="before")
-    @classmethod
-    def _split_models(cls, value: object) -> object:
+    def _split_list(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(item.strip() for item in value.split(",") if item.strip())
         return value
@@ -87,6 +79,8 @@ class Settings(BaseSettings, QuotaSettings):
     @field_validator("cors_origins")
     @classmethod
     def _check_origins(cls, origins: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        # Browsers send an origin without a trailing slash: with one, it would never match.
+        origins = origins and tuple(origin.rstrip("/") for origin in origins)
         if not all(_ORIGIN.fullmatch(origin) for origin in origins or ()):
             raise ValueError("must be origins such as https://app.example.com, comma-separated")
         return origins

@@ -65,41 +65,30 @@ def _uuid_or_none(value: object) -> UUID | None:
         return None
 
 
-async def _owner(
-    user_id: Annotated[
-        UUID,
-        Query(description="The owner.", openapi_examples={"a learner": {"value": EXAMPLE_USER}}),
-    ],
-) -> UUID:
-    return user_id
-
-
-async def _optional_owner(
+async def _documented_acting_user(
     acting: Annotated[UUID | None, Depends(acting_user)],
     user_id: Annotated[  # noqa: ARG001  read by `acting_user`; here it is validated and described
         UUID | None,
-        Query(description="If set, only data of this user is found; anything else is a 404."),
+        Query(
+            description="The user for whom the request acts. Must be the same as in the body and"
+            " the token, if they name a user. Data of other users is then not found."
+        ),
     ] = None,
 ) -> UUID | None:
     return acting
 
 
-async def _acting_for(
-    acting: Annotated[UUID | None, Depends(acting_user)],
-    user_id: Annotated[  # noqa: ARG001  read by `acting_user`; here it is validated and described
-        UUID | None,
-        Query(description="If the body has a `user_id` too, both must be the same."),
-    ] = None,
-) -> UUID | None:
-    return acting
-
-
-Owner = Annotated[UUID, Depends(_owner)]
-"""The `user_id` of the query, which is required."""
-OptionalOwner = Annotated[UUID | None, Depends(_optional_owner)]
-"""The user for whom a request without a body acts, if any."""
-ActingUser = Annotated[UUID | None, Depends(_acting_for)]
-"""The user for whom a request with a body acts, if any."""
+Owner = Annotated[
+    UUID,
+    Query(
+        alias="user_id",
+        description="The owner.",
+        openapi_examples={"a learner": {"value": EXAMPLE_USER}},
+    ),
+]
+"""The `user_id` of the query, where it is required."""
+ActingUser = Annotated[UUID | None, Depends(_documented_acting_user)]
+"""The user for whom a request acts, if any."""
 RoadmapIdInPath = Annotated[
     int, Path(ge=1, le=MAX_ID, openapi_examples={"the first roadmap": {"value": 1}})
 ]

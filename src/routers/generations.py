@@ -36,7 +36,6 @@ from src.routers.dependencies import (
     GenerationIdInPath,
     IdempotencyKey,
     LastEventId,
-    OptionalOwner,
     State,
 )
 from src.routers.examples import answers
@@ -194,7 +193,7 @@ async def stream_roadmap_generation(request: GenerationRequest, state: State) ->
     | error_responses(GenerationNotFoundError, *STORE_ERRORS),
 )
 async def get_generation(
-    generation_id: GenerationIdInPath, state: State, owner: OptionalOwner
+    generation_id: GenerationIdInPath, state: State, owner: ActingUser
 ) -> GenerationStatus:
     """Return its state, the number of finished weeks, and at the end its roadmap or problem."""
     return _status_of(await state.follower.get(generation_id, owner))
@@ -211,7 +210,7 @@ async def get_generation(
 async def follow_generation(
     generation_id: GenerationIdInPath,
     state: State,
-    owner: OptionalOwner,
+    owner: ActingUser,
     last_event_id: LastEventId = 0,
 ) -> Response:
     """Stream every event after `Last-Event-ID`, whichever server works on the roadmap.
@@ -231,7 +230,7 @@ async def follow_generation(
     | error_responses(GenerationNotFoundError, GenerationSucceededError, *STORE_ERRORS),
 )
 async def cancel_generation(
-    generation_id: GenerationIdInPath, state: State, owner: OptionalOwner
+    generation_id: GenerationIdInPath, state: State, owner: ActingUser
 ) -> Success:
     """Stop it, whichever server works on the roadmap. A failed generation stays failed."""
     await state.admission.cancel(generation_id, owner)

@@ -6,13 +6,7 @@ from src.domain.errors import RoadmapNotFoundError, WeekNotFoundError
 from src.domain.roadmap import Roadmap, WeekDetail, WeekProgress
 from src.routers import examples, links
 from src.routers.bodies import RoadmapTasks, Success
-from src.routers.dependencies import (
-    OptionalOwner,
-    Owner,
-    RoadmapIdInPath,
-    State,
-    WeekNumberInPath,
-)
+from src.routers.dependencies import ActingUser, Owner, RoadmapIdInPath, State, WeekNumberInPath
 from src.routers.examples import answers
 from src.web.openapi_errors import STORE_ERRORS, error_responses
 
@@ -37,7 +31,7 @@ async def list_roadmaps(owner: Owner, state: State) -> list[Roadmap]:
     | error_responses(RoadmapNotFoundError, *STORE_ERRORS),
 )
 async def get_roadmap_tasks(
-    roadmap_id: RoadmapIdInPath, state: State, owner: OptionalOwner
+    roadmap_id: RoadmapIdInPath, state: State, owner: ActingUser
 ) -> RoadmapTasks:
     """Return every task, ordered by week, day and position in the day."""
     return RoadmapTasks(tasks=await state.roadmaps.list_tasks(roadmap_id, owner))
@@ -50,7 +44,7 @@ async def get_roadmap_tasks(
     | error_responses(RoadmapNotFoundError, *STORE_ERRORS),
 )
 async def list_weeks(
-    roadmap_id: RoadmapIdInPath, state: State, owner: OptionalOwner
+    roadmap_id: RoadmapIdInPath, state: State, owner: ActingUser
 ) -> list[WeekProgress]:
     """Return the weeks in order. `progress` is 100 only if every task is completed."""
     return await state.roadmaps.list_weeks(roadmap_id, owner)
@@ -63,10 +57,7 @@ async def list_weeks(
     | error_responses(RoadmapNotFoundError, WeekNotFoundError, *STORE_ERRORS),
 )
 async def get_week(
-    roadmap_id: RoadmapIdInPath,
-    week_number: WeekNumberInPath,
-    state: State,
-    owner: OptionalOwner,
+    roadmap_id: RoadmapIdInPath, week_number: WeekNumberInPath, state: State, owner: ActingUser
 ) -> WeekDetail:
     """Return the week's goal and progress, and each day's tasks in order."""
     return await state.roadmaps.get_week(roadmap_id, week_number, owner)
