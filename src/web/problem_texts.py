@@ -171,7 +171,7 @@ _HTTP_DETAILS = {
 
 _MAY_BE_FINISHED = (
     "Your roadmap may still be finished, and will then appear in your list. See `Location` before"
-    " you request another one."
+    " you ask for another one."
 )
 
 _MAX_UNIT_COUNT = 90
