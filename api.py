@@ -1,4 +1,4 @@
-"""The composition root: builds the real stores and models, and mounts the routers."""
+"""The composition root: opens the stores and models and builds the application."""
 
 import asyncio
 import logging
@@ -9,7 +9,6 @@ from functools import partial
 
 from fastapi import Depends, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
-from fastapi.routing import APIRoute
 from fastapi_offline import FastAPIOffline
 
 from src.app_state import AppState, state_of
@@ -30,10 +29,9 @@ from src.services.roadmaps import RoadmapService
 from src.settings import Settings, load_settings
 from src.web.authentication import AuthenticationMiddleware
 from src.web.client_address import ClientKeys
-from src.web.openapi import describe
-from src.web.problems import answer_to, install_problem_handlers, unexpected_problem
-from src.web.request_context import HEADER as REQUEST_ID_HEADER
-from src.web.request_context import RequestContextMiddleware
+from src.web.openapi import build_openapi
+from src.web.problems import install_problem_handlers, internal_error_response, problem_response
+from src.web.request_context import REQUEST_ID_HEADER, RequestContextMiddleware
 from src.web.response_headers import ResponseHeadersMiddleware
 from src.web.tokens import TokenVerifier
 
@@ -42,7 +40,7 @@ logger = logging.getLogger(__name__)
 VERSION = "0.1.0"
 
 CORS_ORIGINS = ("http://localhost:3000", "https://momentum-ai-frontend.vercel.app")
-"""The frontend, in development and in production. `CORS_ORIGINS` in the environment overrides."""
+"""The frontend, in development and in production, unless the setting `CORS_ORIGINS` is set."""
 
 CORS_REQUEST_HEADERS = (
     "Authorization",
@@ -63,7 +61,7 @@ CORS_RESPONSE_HEADERS = (
 )
 
 _ROUTERS = (
-    # Of two routes for one path, the one that only some requests prefer comes first.
+    # Routes that match only some requests to a path come before those that match all.
     generations.stream_router,
     generations.async_router,
     assistant_routes.stream_router,
@@ -80,9 +78,9 @@ def create_app(
     planner: Planner | None = None,
     assistant: Assistant | None = None,
 ) -> FastAPI:
-    """Build the application; what is not given is opened in the lifespan from the settings.
+    """Build the application. The lifespan opens what is not passed, as the settings say.
 
-    Everything is closed when the lifespan ends, also what was given.
+    At its end it closes everything, including what was passed.
     """
     verifier = TokenVerifier(project_url=settings.supabase_url, secret=settings.supabase_jwt_secret)
     app = FastAPIOffline(
@@ -99,9 +97,10 @@ def create_app(
             assistant=assistant,
         ),
         redirect_slashes=False,  # a redirect would name the host that the client claims
-        generate_unique_id_function=_operation_id,
+        # Clients that are generated from OpenAPI name their methods by it.
+        generate_unique_id_function=lambda route: route.name,
     )
-    app.openapi = partial(describe, app, token_required=settings.auth_mode == "required")  # type: ignore[method-assign]  # FastAPI's documented way
+    app.openapi = partial(build_openapi, app, token_required=settings.auth_mode == "required")  # type: ignore[method-assign]  # FastAPI's documented way
     app.include_router(health.router)
     for router in _ROUTERS:
         app.include_router(router, dependencies=[Depends(acting_user)])
@@ -115,15 +114,17 @@ def _add_middleware(app: FastAPI, settings: Settings, verifier: TokenVerifier) -
     app.add_middleware(
         AuthenticationMiddleware,
         verifier=verifier,
-        is_required=settings.auth_mode == "required",
-        refusal=answer_to,
+        token_required=settings.auth_mode == "required",
+        problem_response=problem_response,
     )
     app.add_middleware(
         RequestContextMiddleware,
-        unexpected=unexpected_problem,
-        ended=lambda: answer_to(ShuttingDownError()) if state_of(app).is_draining else None,
+        internal_error=internal_error_response,
+        shutdown_response=lambda: (
+            problem_response(ShuttingDownError()) if state_of(app).is_draining else None
+        ),
     )
-    # Outside of those: every answer carries the CORS headers, errors included.
+    # Outside the two above, so that their responses carry the CORS headers, too.
     app.add_middleware(
         CORSMiddleware,
         allow_origins=settings.cors_origins or CORS_ORIGINS,
@@ -144,7 +145,7 @@ async def _lifespan(
     planner: Planner | None,
     assistant: Assistant | None,
 ) -> AsyncIterator[None]:
-    """Open what was not given, offer the services as the app's state, and close everything."""
+    """Open what was not passed, build the app's state, and close everything at the end."""
     async with AsyncExitStack() as resources:
         resources.push_async_callback(verifier.close)
         store = store or await open_store(settings)
@@ -158,7 +159,7 @@ async def _lifespan(
         resources.push_async_callback(state.runs.close)
         resources.push_async_callback(state.assistant.close)
         await resources.enter_async_context(
-            _background(state.recovery.sweep_periodically(settings.sweep_interval_seconds))
+            _run_in_background(state.recovery.sweep_periodically(settings.sweep_interval_seconds))
         )
         yield
 
@@ -186,24 +187,19 @@ def _build_state(
         runs=runs,
         roadmaps=RoadmapService(store),
         assistant=AssistantService(store, assistant, quotas, settings.answer_timeout_seconds),
-        client_keys=ClientKeys(settings.proxy_header, _secret_of(settings)),
+        client_keys=ClientKeys(settings.proxy_header, _client_key_secret(settings)),
         drain_seconds=settings.drain_seconds,
     )
 
 
-def _operation_id(route: APIRoute) -> str:
-    # The function's name alone: clients generated from the description name their methods by it.
-    return route.name
-
-
-def _secret_of(settings: Settings) -> bytes:
-    # All replicas of a service share its key to the database, and nobody else knows it.
+def _client_key_secret(settings: Settings) -> bytes:
+    # The key to the database is the secret that all replicas of a service share.
     key = settings.supabase_service_role_key
     return key.get_secret_value().encode() if key else b"embedded"
 
 
 @asynccontextmanager
-async def _background(work: Coroutine[object, object, None]) -> AsyncGenerator[None, None]:
+async def _run_in_background(work: Coroutine[object, object, None]) -> AsyncGenerator[None, None]:
     task = asyncio.create_task(work)
     try:
         yield
@@ -214,7 +210,7 @@ async def _background(work: Coroutine[object, object, None]) -> AsyncGenerator[N
 
 
 def __getattr__(name: str) -> FastAPI:
-    """Build `app` when a server asks for it: importing this module reads and opens nothing."""
+    """Build `app` when a server imports it; importing this module alone reads nothing."""
     if name != "app":
         raise AttributeError(name)
     try:
@@ -222,7 +218,7 @@ def __getattr__(name: str) -> FastAPI:
     except SettingsError as error:
         raise SystemExit(f"Momentum-AI cannot start: {error}") from None
     configure_logging(settings.log_level, as_json=settings.in_production)
-    # Gunicorn's master has logged it once for all its workers.
+    # Under Gunicorn, the master logs it once for all workers.
     if settings.open_access_warning and "gunicorn" not in os.environ.get("SERVER_SOFTWARE", ""):
         logger.warning(settings.open_access_warning)
     app = create_app(settings)

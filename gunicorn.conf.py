@@ -1,4 +1,4 @@
-"""How Gunicorn runs the service in production; Procfile and railway.json start it with this."""
+"""Gunicorn's configuration in production; Procfile and railway.json start Gunicorn."""
 
 import socket
 from typing import Any
@@ -10,7 +10,7 @@ from src.settings import load_settings
 try:
     _settings = load_settings()
 except SettingsError as error:
-    # Here, in the master: a worker that cannot start would be started again without end.
+    # In the master, because it would restart a worker that cannot start again and again.
     raise SystemExit(f"Momentum-AI cannot start: {error}") from None
 
 wsgi_app = "api:app"
@@ -18,16 +18,16 @@ worker_class = "src.server.worker.Worker"
 workers = _settings.web_concurrency
 # `[::]` serves IPv6 and IPv4 where the machine has both.
 bind = f"{'[::]' if socket.has_dualstack_ipv6() else '0.0.0.0'}:{_settings.port}"  # noqa: S104
-timeout = 60  # a worker whose event loop stands still for so long is replaced
+timeout = 60  # a worker whose event loop is blocked for so long is replaced
 graceful_timeout = 25  # below Railway's draining time of 30 s
-keepalive = 75  # above the 60 s for which the platform's edge keeps connections
-control_socket_disable = True  # it would be made in the home directory
+keepalive = 75  # above the 60 s for which Railway's edge keeps connections open
+control_socket_disable = True  # it would be created in the home directory
 logconfig_dict: dict[str, Any] = logging_config(
     _settings.log_level, as_json=_settings.in_production
 )
 
 
 def on_starting(server: Any) -> None:  # noqa: ANN401  Gunicorn ships no types
-    """Tell the operator once, for all workers, what is open."""
+    """Warn the operator about open access, once for all workers."""
     if _settings.open_access_warning:
         server.log.warning(_settings.open_access_warning)

@@ -1,4 +1,7 @@
-"""Whatever dies, nobody sees half a roadmap and nobody pays twice; `make chaos-crash` runs it."""
+"""Kills processes under load: no roadmap is seen half-written, and no call is paid for twice.
+
+`make chaos-crash` runs it.
+"""
 
 import asyncio
 import tempfile
@@ -15,7 +18,7 @@ LOG = Path(tempfile.gettempdir()) / "chaos-crash.log"
 
 
 async def main() -> int:
-    """Print what happened, then the verdict; the exit status matches it."""
+    """Print the report, then the verdict, which is also the exit status."""
     report = await crash(PLAN, lambda news: print(news, flush=True))
     print(*report.lines(), sep="\n")
     faults = list(report.faults())

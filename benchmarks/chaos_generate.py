@@ -1,8 +1,8 @@
-"""A thousand generations over a model of which every fifth completion is spoilt.
+"""Runs a thousand generations on a model that spoils every fifth completion.
 
-`make chaos-generate` runs it. The spoilt completions are spread evenly over every misbehaviour
-that the stand-in knows. Each generation must end in a complete and valid roadmap, or in the right
-problem document with nothing stored.
+`make chaos-generate` runs it. The spoilt completions are spread evenly over every misbehaviour of
+the stand-in. Each generation must end with a complete and valid roadmap, or with the right problem
+document and nothing stored.
 """
 
 import asyncio
@@ -18,24 +18,19 @@ import httpx
 
 from src.domain.plan import PlanRequest
 from tests.support.plans import roadmap_violations
-from tests.support.service import (
-    free_port,
-    running_process,
-    running_standin,
-    uvicorn_command,
-)
+from tests.support.service import free_port, running_process, running_standin, uvicorn_command
 from tests.support.standin.misbehaviours import MISBEHAVIOURS
 from tests.support.verdict import conclude
 
 GENERATIONS = 1_000
-AT_ONCE = 12
-SHARE = 0.2
-LEAST_COMPLETE = 0.99
+CONCURRENCY = 12
+SPOILT_SHARE = 0.2
+MIN_COMPLETE_SHARE = 0.99
 PROBLEM_STATUSES = {502, 503, 504}
 
 
-def wish(number: int) -> dict[str, Any]:
-    """Return a learner's wish; each learner has one roadmap."""
+def roadmap_request(number: int) -> dict[str, Any]:
+    """Return the request of learner `number`; each learner requests one roadmap."""
     chance = random.Random(number)
     return {
         "user_id": str(UUID(int=number, version=4)),
@@ -46,31 +41,31 @@ def wish(number: int) -> dict[str, Any]:
     }
 
 
-async def generation(client: httpx.AsyncClient, number: int) -> str:
-    """Generate once and return the outcome in a word or two."""
-    body = wish(number)
+async def generate_and_verify(client: httpx.AsyncClient, number: int) -> str:
+    """Generate one roadmap and return the outcome in a few words."""
+    body = roadmap_request(number)
     request = PlanRequest.model_validate({k: v for k, v in body.items() if k != "user_id"})
-    answer = await client.post("/generate_roadmap", json=body)
+    response = await client.post("/generate_roadmap", json=body)
     listed = (await client.get("/roadmaps", params={"user_id": body["user_id"]})).json()
-    if answer.status_code == httpx.codes.OK:
-        if listed != [answer.json()]:
-            return "WRONG: answered but not listed"
+    if response.status_code == httpx.codes.OK:
+        if listed != [response.json()]:
+            return "WRONG: returned but not listed"
         tasks = (await client.get(f"/roadmap/{listed[0]['roadmap_id']}")).json()["tasks"]
-        found = roadmap_violations(request, tasks)
-        return f"WRONG: {found[0]}" if found else "complete"
+        violations = roadmap_violations(request, tasks)
+        return f"WRONG: {violations[0]}" if violations else "complete"
     if listed:
-        return "WRONG: a problem, and yet stored"
+        return "WRONG: a problem, but stored"
     if (
-        answer.status_code in PROBLEM_STATUSES
-        and answer.headers["content-type"] == "application/problem+json"
-        and answer.json()["status"] == answer.status_code
+        response.status_code in PROBLEM_STATUSES
+        and response.headers["content-type"] == "application/problem+json"
+        and response.json()["status"] == response.status_code
     ):
-        return f"problem {answer.json()['type'].rpartition(':')[2]}"
-    return f"WRONG: status {answer.status_code}"
+        return f"problem {response.json()['type'].rpartition(':')[2]}"
+    return f"WRONG: status {response.status_code}"
 
 
 async def main() -> int:
-    """Print the counts, then the verdict; the exit status matches it."""
+    """Print the counts, then the verdict, which is also the exit status."""
     port = free_port()
     with running_standin("--tokens-per-second", "0") as origin:
         variables = {
@@ -87,33 +82,33 @@ async def main() -> int:
         ):
             async with httpx.AsyncClient(base_url=service.url, timeout=300) as client:
                 script = {
-                    "spoil": {"share": SHARE, "names": sorted(MISBEHAVIOURS), "seed": 1},
+                    "spoil": {"share": SPOILT_SHARE, "names": sorted(MISBEHAVIOURS), "seed": 1},
                     "pace": {"slow_first_token": 1.0, "drip": 0.2},
                 }
                 control = f"{origin}/_control"
                 (await client.post(f"{control}/script", json=script)).raise_for_status()
-                places = asyncio.Semaphore(AT_ONCE)
+                slots = asyncio.Semaphore(CONCURRENCY)
 
-                async def one(number: int) -> str:
-                    async with places:
-                        return await generation(client, number)
+                async def generate_next(number: int) -> str:
+                    async with slots:
+                        return await generate_and_verify(client, number)
 
-                began = time.monotonic()
-                outcomes = Counter(await asyncio.gather(*map(one, range(GENERATIONS))))
-                took = time.monotonic() - began
+                started = time.monotonic()
+                outcomes = Counter(await asyncio.gather(*map(generate_next, range(GENERATIONS))))
+                elapsed = time.monotonic() - started
                 calls = (await client.get(f"{control}/calls")).json()
 
     names = Counter(call["misbehaviour"] for call in calls["calls"] if call["misbehaviour"])
     spoilt = sum(names.values())
     print(
-        f"{GENERATIONS} generations in {took:.0f} s, {len(calls['calls'])} completions, of which"
-        f" {spoilt} spoilt in {len(names)} ways (each {min(names.values())} to"
+        f"{GENERATIONS} generations in {elapsed:.0f} s, {len(calls['calls'])} completions, {spoilt}"
+        f" of them spoilt in {len(names)} ways (each {min(names.values())} to"
         f" {max(names.values())} times)"
     )
     for outcome, count in outcomes.most_common():
         print(f"{count:>6}  {outcome}")
     faults = [f"{count} {outcome}" for outcome, count in outcomes.items() if "WRONG" in outcome]
-    if outcomes["complete"] < LEAST_COMPLETE * GENERATIONS:
+    if outcomes["complete"] < MIN_COMPLETE_SHARE * GENERATIONS:
         faults.append(f"only {outcomes['complete']} of {GENERATIONS} complete")
     if len(names) < 25:
         faults.append(f"only {len(names)} misbehaviours")

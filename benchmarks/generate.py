@@ -1,7 +1,8 @@
-"""How soon a roadmap is there, beside one long completion; `make bench-generate` runs it.
+"""Measures the time and cost of a roadmap, compared with one long completion as the control.
 
-The model is the stand-in at 0.5 s to the first token and 50 tokens/s per stream, cut at 16,384
-output tokens as gpt-4o-mini is. The control asks the same stand-in for the whole plan at once.
+`make bench-generate` runs it. The model is the stand-in, with 0.5 s to the first token, 50 tokens/s
+per stream and a limit of 16,384 output tokens, as gpt-4o-mini has. The control requests the whole
+plan from the same stand-in at once.
 """
 
 import asyncio
@@ -17,12 +18,7 @@ import openai
 import psutil
 
 from src.llm.openrouter import prompts
-from tests.support.service import (
-    free_port,
-    running_process,
-    running_standin,
-    uvicorn_command,
-)
+from tests.support.service import free_port, running_process, running_standin, uvicorn_command
 from tests.support.verdict import conclude
 
 FIRST_TOKEN_SECONDS = 0.5
@@ -38,7 +34,7 @@ PLANS = (
     (26, "intermediate", 2),
     (52, "advanced", 8),
 )
-CROWD = 50
+CROWD_SIZE = 50
 CROWD_WEEKS = 4
 
 WHOLE_PLAN_RULES = """\
@@ -51,14 +47,14 @@ Shape: {"weeks":[{"week_number":1,"goal":"","focus":["",""],"days":[{"day_number
 
 @dataclass
 class Outcome:
-    """How one plan came about; `complete` is None where it failed."""
+    """Seconds to the first day and to the complete plan, None if it failed, and its cost."""
 
     complete: float | None
     first_day: float | None
     dollars: float
 
 
-def wish(weeks: int, level: str, hours: float) -> dict[str, Any]:
+def roadmap_request(weeks: int, level: str, hours: float) -> dict[str, Any]:
     return {
         "user_id": USER,
         "goal": "Learn Python for data science",
@@ -68,9 +64,9 @@ def wish(weeks: int, level: str, hours: float) -> dict[str, Any]:
     }
 
 
-async def ours(client: httpx.AsyncClient, body: dict[str, Any]) -> Outcome:
-    """Watch a generation over the client's socket."""
-    began = time.monotonic()
+async def measure_service(client: httpx.AsyncClient, body: dict[str, Any]) -> Outcome:
+    """Generate a roadmap and measure it on the event stream."""
+    started = time.monotonic()
     first_day = None
     event = ""
     async with client.stream(
@@ -81,23 +77,23 @@ async def ours(client: httpx.AsyncClient, body: dict[str, Any]) -> Outcome:
             if name == "event":
                 event = value
                 if event == "day" and first_day is None:
-                    first_day = time.monotonic() - began
+                    first_day = time.monotonic() - started
             elif name == "data" and event == "saved":
                 figures = json.loads(value)["generation"]
                 dollars = (
                     figures["prompt_tokens"] * PROMPT_DOLLARS
                     + figures["completion_tokens"] * COMPLETION_DOLLARS
                 )
-                return Outcome(time.monotonic() - began, first_day, dollars)
+                return Outcome(time.monotonic() - started, first_day, dollars)
             elif name == "data" and event == "problem":
                 print("problem:", value)
     return Outcome(None, first_day, 0)
 
 
-async def control(model: openai.AsyncOpenAI, body: dict[str, Any]) -> Outcome:
-    """Ask for the whole plan in one completion, as the straightforward service does."""
+async def measure_control(model: openai.AsyncOpenAI, body: dict[str, Any]) -> Outcome:
+    """Request the whole plan in one completion, as a simple service would."""
     facts = {"kind": "plan"} | {name: body[name] for name in body if name != "user_id"}
-    began = time.monotonic()
+    started = time.monotonic()
     text, dollars = "", 0.0
     stream = await model.chat.completions.create(
         model="openai/gpt-4o-mini",
@@ -116,19 +112,19 @@ async def control(model: openai.AsyncOpenAI, body: dict[str, Any]) -> Outcome:
                 chunk.usage.prompt_tokens * PROMPT_DOLLARS
                 + chunk.usage.completion_tokens * COMPLETION_DOLLARS
             )
-    took = time.monotonic() - began
+    elapsed = time.monotonic() - started
     try:
         whole = len(json.loads(text)["weeks"]) == body["duration_weeks"]
     except ValueError:
         whole = False
-    # Its first day is of use only when the whole has come.
-    return Outcome(took, took, dollars) if whole else Outcome(None, None, dollars)
+    # Its first day cannot be read before the completion ends.
+    return Outcome(elapsed, elapsed, dollars) if whole else Outcome(None, None, dollars)
 
 
-async def crowd(
+async def measure_crowd(
     client: httpx.AsyncClient, process: psutil.Process
 ) -> tuple[int, float, float, int]:
-    """Generate many roadmaps at once; return how many completed, the time, health's p99, memory."""
+    """Generate many roadmaps at once; return how many complete, seconds, /health p99, memory."""
     waits: list[float] = []
     most_memory = 0
 
@@ -136,33 +132,33 @@ async def crowd(
         nonlocal most_memory
         async with httpx.AsyncClient(base_url=client.base_url) as watcher:
             while True:
-                began = time.monotonic()
+                started = time.monotonic()
                 (await watcher.get("/health")).raise_for_status()
-                waits.append(time.monotonic() - began)
+                waits.append(time.monotonic() - started)
                 most_memory = max(most_memory, process.memory_info().rss)
                 await asyncio.sleep(0.02)
 
-    watching = asyncio.create_task(watch_health())
-    began = time.monotonic()
-    body = wish(CROWD_WEEKS, "intermediate", 2)
-    outcomes = await asyncio.gather(*(ours(client, body) for _ in range(CROWD)))
-    took = time.monotonic() - began
-    watching.cancel()
+    watch = asyncio.create_task(watch_health())
+    started = time.monotonic()
+    body = roadmap_request(CROWD_WEEKS, "intermediate", 2)
+    outcomes = await asyncio.gather(*(measure_service(client, body) for _ in range(CROWD_SIZE)))
+    elapsed = time.monotonic() - started
+    watch.cancel()
     waits.sort()
     done = sum(outcome.complete is not None for outcome in outcomes)
-    return done, took, waits[int(len(waits) * 0.99)], most_memory
+    return done, elapsed, waits[int(len(waits) * 0.99)], most_memory
 
 
-def told(seconds: float | None) -> str:
+def show(seconds: float | None) -> str:
     return "fails" if seconds is None else f"{seconds:.1f} s"
 
 
 async def main() -> int:
-    """Print the table, then the verdict; the exit status matches it."""
+    """Print the table, then the verdict, which is also the exit status."""
     faults: list[str] = []
     port = free_port()
     pace = {"--first-token": FIRST_TOKEN_SECONDS, "--tokens-per-second": TOKENS_PER_SECOND}
-    # In a process of its own: it must not share the service's core.
+    # In its own process, so that it does not share a core with the service.
     with running_standin(*(str(word) for option in pace.items() for word in option)) as origin:
         model_url = f"{origin}/api/v1"
         variables = {
@@ -181,43 +177,44 @@ async def main() -> int:
                 httpx.AsyncClient(base_url=service.url, timeout=300, limits=limits) as client,
                 model,
             ):
-                bodies = [wish(*plan) for plan in PLANS]
-                # The controls are single streams that mostly sleep: they run beside ours.
-                controls = [asyncio.create_task(control(model, body)) for body in bodies]
-                outcomes = [await ours(client, body) for body in bodies]
-                done, took, health, memory = await crowd(client, process)
-                beside = [await task for task in controls]
+                bodies = [roadmap_request(*plan) for plan in PLANS]
+                # The controls mostly sleep on single streams, so they can run at the same time.
+                controls = [asyncio.create_task(measure_control(model, body)) for body in bodies]
+                outcomes = [await measure_service(client, body) for body in bodies]
+                done, elapsed, health, memory = await measure_crowd(client, process)
+                control_outcomes = [await task for task in controls]
 
     print(
         f"{'weeks':>5} {'level':<13}{'first day':>10}{'complete':>10}{'control':>10}"
         f"{'sooner':>8}{'cost':>10}{'x control':>10}"
     )
-    for (weeks, level, _), mine, other in zip(PLANS, outcomes, beside, strict=True):
+    for (weeks, level, _), mine, other in zip(PLANS, outcomes, control_outcomes, strict=True):
         sooner = other.complete / mine.complete if other.complete and mine.complete else None
         ratio = mine.dollars / other.dollars if other.complete else None
         print(
-            f"{weeks:>5} {level:<13}{told(mine.first_day):>10}{told(mine.complete):>10}"
-            f"{told(other.complete):>10}{f'{sooner:.1f}x' if sooner else '-':>8}"
+            f"{weeks:>5} {level:<13}{show(mine.first_day):>10}{show(mine.complete):>10}"
+            f"{show(other.complete):>10}{f'{sooner:.1f}x' if sooner else '-':>8}"
             f"{f'${mine.dollars:.4f}':>10}{f'{ratio:.2f}' if ratio else '-':>10}"
         )
         if mine.complete is None:
             faults.append(f"{weeks} weeks do not complete")
         if weeks == 12 and (mine.first_day is None or mine.first_day > 5):
-            faults.append(f"the first day of {weeks} weeks takes {told(mine.first_day)}")
+            faults.append(f"the first day of {weeks} weeks takes {show(mine.first_day)}")
         if weeks == 12 and (sooner is None or sooner < 8):
             faults.append(f"12 weeks are {sooner or 0:.1f}x sooner, not 8x")
         if ratio and ratio > 1.25:
             faults.append(f"{weeks} weeks cost {ratio:.2f}x the control")
         if weeks == 52 and (mine.complete is None or mine.complete > 90):
-            faults.append(f"52 weeks take {told(mine.complete)}")
+            faults.append(f"52 weeks take {show(mine.complete)}")
         if weeks == 52 and other.complete is not None:
             faults.append("the control does not fail at 52 weeks")
     print(
-        f"{CROWD} generations of {CROWD_WEEKS} weeks at once: {done} complete in {took:.1f} s,"
-        f" /health p99 {health * 1000:.0f} ms, memory {memory / 2**20:.0f} MiB at most"
+        f"{CROWD_SIZE} generations of {CROWD_WEEKS} weeks at once: {done} complete in"
+        f" {elapsed:.1f} s, /health p99 {health * 1000:.0f} ms,"
+        f" memory {memory / 2**20:.0f} MiB at most"
     )
-    if done < CROWD:
-        faults.append(f"{CROWD - done} of {CROWD} generations at once fail")
+    if done < CROWD_SIZE:
+        faults.append(f"{CROWD_SIZE - done} of {CROWD_SIZE} generations at once fail")
     if health > 0.1:
         faults.append(f"/health takes {health * 1000:.0f} ms (p99)")
     return conclude(faults)

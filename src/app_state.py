@@ -1,4 +1,4 @@
-"""What a running application holds: one typed value, made in the lifespan."""
+"""The state of a running application: one typed value, built in the lifespan."""
 
 from dataclasses import dataclass
 from typing import cast
@@ -16,10 +16,10 @@ from src.web.client_address import ClientKeys
 
 @dataclass(frozen=True)
 class AppState:
-    """The services of one process."""
+    """The services of one process, for its routes."""
 
     planner_name: str
-    """What makes the plans, in one word: `offline` or `openrouter`."""
+    """`offline` or `openrouter`."""
     admission: GenerationAdmission
     follower: GenerationFollower
     recovery: GenerationRecovery
@@ -40,11 +40,11 @@ class AppState:
         return self.runs.is_busy or self.assistant.is_busy
 
     def begin_drain(self) -> None:
-        """Start nothing new, and end what still runs after `drain_seconds`."""
+        """Start nothing new, and stop what still runs after `drain_seconds`."""
         self.runs.begin_drain(self.drain_seconds)
         self.assistant.begin_drain(self.drain_seconds)
 
 
 def state_of(app: Starlette) -> AppState:
-    """Return the state of an application whose lifespan has begun."""
+    """Return the state of an application whose lifespan has started."""
     return cast("AppState", app.state.services)

@@ -1,4 +1,4 @@
-"""The environment, read once at start."""
+"""The settings: environment variables and `.env`, read once at startup."""
 
 import os
 import re
@@ -13,13 +13,11 @@ from src.domain.errors import SettingsError
 from src.domain.quotas import QuotaSettings
 
 _PLACEHOLDER = re.compile(r"\s*|your[_-].*|<.*>|change[_-]?me|\.\.\.", re.IGNORECASE)
-
-
 _ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]+", re.IGNORECASE)
 
 
 class Settings(BaseSettings, QuotaSettings):
-    """Every variable that the service reads, under its own name in upper case.
+    """Every setting; its environment variable has the same name in upper case.
 
     `.env.example` explains each. An empty or placeholder value counts as not set.
     """
@@ -71,51 +69,45 @@ class Settings(BaseSettings, QuotaSettings):
             if not (isinstance(value, str) and _PLACEHOLDER.fullmatch(value))
         }
 
-    @field_validator("cors_origins", mode="before")
+    @field_validator("cors_origins", "openai_fallback_models", mode="before")
     @classmethod
-    def _split_origins(cls, value: object) -> object:
-        if isinstance(value, str):
-            # Browsers send an origin without a trailing slash; one in the setting never matches.
-            return tuple(item.strip().rstrip("/") for item in value.split(",") if item.strip())
-        return value
-
-    @field_validator("openai_fallback_models", mode="before")
-    @classmethod
-    def _split_models(cls, value: object) -> object:
+    def _split_list(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(item.strip() for item in value.split(",") if item.strip())
         return value
 
     @field_validator("cors_origins")
     @classmethod
-    def _are_origins(cls, origins: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    def _check_origins(cls, origins: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        # Browsers send an origin without a trailing slash: with one, it would never match.
+        origins = origins and tuple(origin.rstrip("/") for origin in origins)
         if not all(_ORIGIN.fullmatch(origin) for origin in origins or ()):
             raise ValueError("must be origins such as https://app.example.com, comma-separated")
         return origins
 
     @field_validator("supabase_service_role_key", "openai_api_key", "supabase_jwt_secret")
     @classmethod
-    def _is_one_word(cls, secret: SecretStr | None) -> SecretStr | None:
+    def _check_visible_ascii(cls, secret: SecretStr | None) -> SecretStr | None:
         if secret and not re.fullmatch(r"[!-~]+", secret.get_secret_value()):
             raise ValueError("must consist of visible ASCII characters")
         return secret
 
     @field_validator("supabase_jwt_secret")
     @classmethod
-    def _cannot_be_guessed(cls, secret: SecretStr | None) -> SecretStr | None:
-        # As many bits as the digest of HS256 has (RFC 7518, section 3.2).
+    def _check_secret_length(cls, secret: SecretStr | None) -> SecretStr | None:
+        # At least as long as the hash of HS256 (RFC 7518, section 3.2).
         if secret and len(secret.get_secret_value()) < 32:  # noqa: PLR2004
             raise ValueError("must have at least 32 characters")
         return secret
 
     @field_validator("supabase_url", "openai_base_url")
     @classmethod
-    def _is_http_url(cls, value: str | None) -> str | None:
+    def _check_http_url(cls, value: str | None) -> str | None:
         if value is not None:
             parts = urlsplit(value)
             try:
                 usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
-            except ValueError:  # the port is no number
+            except ValueError:  # the port is not a number
                 usable = False
             if not usable:
                 raise ValueError("must be a URL that starts with http:// or https://")
@@ -127,7 +119,7 @@ class Settings(BaseSettings, QuotaSettings):
         return value.upper() if isinstance(value, str) else value
 
     @model_validator(mode="after")
-    def _has_a_database(self) -> Self:
+    def _check_database(self) -> Self:
         if self.supabase_url and not self.supabase_service_role_key:
             raise ValueError("SUPABASE_SERVICE_ROLE_KEY is missing: SUPABASE_URL needs it")
         if self.supabase_service_role_key and not self.supabase_url:
@@ -139,7 +131,7 @@ class Settings(BaseSettings, QuotaSettings):
         return self
 
     @model_validator(mode="after")
-    def _can_tell_who_asks(self) -> Self:
+    def _check_authentication(self) -> Self:
         if self.auth_mode == "required" and not (self.supabase_url or self.supabase_jwt_secret):
             raise ValueError(
                 "AUTH_MODE: required needs SUPABASE_URL or SUPABASE_JWT_SECRET to verify tokens"
@@ -148,22 +140,23 @@ class Settings(BaseSettings, QuotaSettings):
 
     @property
     def open_access_warning(self) -> str | None:
-        """What the operator should know of who may act for whom; None where all is closed."""
+        """A warning for the operator if requests without a token can act for users, else None."""
         if self.supabase_url is None or self.auth_mode == "required":
             return None
         return (
-            "AUTH_MODE is optional: whoever knows a user_id can act for that user without a token."
-            " Have the frontend send access tokens, then set AUTH_MODE=required (see the README)."
+            "AUTH_MODE is optional: anyone who knows a user_id can act for that user without a"
+            " token. Have the frontend send access tokens, then set AUTH_MODE=required (see the"
+            " README)."
         )
 
     @property
     def proxy_header(self) -> str | None:
-        """The header that tells the client's address: Railway's edge sets one on every request."""
+        """The trusted header with the client's address. Railway's edge always sets `X-Real-IP`."""
         return self.trusted_proxy_header or ("X-Real-IP" if self.in_production else None)
 
     @property
     def in_production(self) -> bool:
-        """Whether this runs on the production platform, Railway."""
+        """Whether the service runs on Railway, its production platform."""
         return self.railway_environment is not None
 
 
@@ -175,9 +168,9 @@ def load_settings() -> Settings:
     """
     try:
         return Settings()
-    except ValidationError as error:
-        faults = (
-            ": ".join([*(str(name).upper() for name in fault["loc"]), fault["msg"]])
-            for fault in error.errors(include_input=False, include_url=False)
+    except ValidationError as invalid:
+        messages = (
+            ": ".join([*(str(name).upper() for name in error["loc"]), error["msg"]])
+            for error in invalid.errors(include_input=False, include_url=False)
         )
-        raise SettingsError("; ".join(faults).replace("Value error, ", "")) from None
+        raise SettingsError("; ".join(messages).replace("Value error, ", "")) from None

@@ -22,13 +22,13 @@ from src.domain.roadmap import AssistantAnswer
 from src.routers import examples
 from src.routers.bodies import AskAssistant
 from src.routers.dependencies import ActingUser, ClientKey, State
-from src.routers.examples import answers
+from src.routers.examples import ok_response
 from src.services.assistant.service import AdmittedQuestion, AssistantService
 from src.web.event_stream import Event, event_stream
 from src.web.json_bodies import StrictJSONRoute
 from src.web.negotiation import EventStreamRoute
-from src.web.problem_responses import BODY_STATUSES, MODEL_ERRORS, STORE_ERRORS, error_responses
-from src.web.problems import problem_of
+from src.web.openapi_errors import BODY_STATUSES, MODEL_ERRORS, STORE_ERRORS, error_responses
+from src.web.problems import report_problem
 
 stream_router = APIRouter(route_class=EventStreamRoute, include_in_schema=False)
 router = APIRouter(tags=["assistant"], route_class=StrictJSONRoute)
@@ -36,7 +36,7 @@ router = APIRouter(tags=["assistant"], route_class=StrictJSONRoute)
 
 @dataclass(frozen=True)
 class _QuestionRequest:
-    """A question, as its two routes take it."""
+    """What the two routes for questions have in common."""
 
     body: Annotated[
         AskAssistant, Body(openapi_examples={"about a week": {"value": examples.ASK_ASSISTANT}})
@@ -60,7 +60,7 @@ QuestionRequest = Annotated[_QuestionRequest, Depends()]
 @router.post(
     "/ask-assistant",
     summary="Ask about a roadmap, a week or a day",
-    responses=answers(examples.ASSISTANT_ANSWER, events=examples.ANSWER_EVENTS)
+    responses=ok_response(examples.ASSISTANT_ANSWER, events=examples.ANSWER_EVENTS)
     | error_responses(
         RoadmapNotFoundError,
         WeekNotFoundError,
@@ -75,20 +75,20 @@ QuestionRequest = Annotated[_QuestionRequest, Depends()]
 async def ask_assistant(request: QuestionRequest, state: State) -> AssistantAnswer:
     """Answer in plain text. A day without a week means that day of every week.
 
-    With `Accept: text/event-stream` the answer is streamed as it is written, in events `token`, and
-    finally `answer` or `problem`.
+    With `Accept: text/event-stream`, the answer is streamed in `token` events, followed by one
+    `answer` or `problem` event.
     """
     return await state.assistant.answer(await request.admit(state))
 
 
 @stream_router.post("/ask-assistant")
 async def stream_answer(request: QuestionRequest, state: State) -> StreamingResponse:
-    """Stream the answer as it is written. If the client disconnects, it ends."""
-    # Admitted before the stream begins: an unknown roadmap is a 404 here too.
-    return event_stream(_events(state.assistant, await request.admit(state)))
+    """Stream the answer as it is written, until the client disconnects."""
+    # Admitted before the stream starts: an unknown roadmap is a 404 here, too.
+    return event_stream(_stream_events(state.assistant, await request.admit(state)))
 
 
-async def _events(
+async def _stream_events(
     assistant: AssistantService, question: AdmittedQuestion
 ) -> AsyncGenerator[Event, None]:
     try:
@@ -96,4 +96,4 @@ async def _events(
             async for part in parts:
                 yield Event("token" if isinstance(part, str) else "answer", part)
     except MomentumError as error:
-        yield Event("problem", problem_of(error))
+        yield Event("problem", report_problem(error))

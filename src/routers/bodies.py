@@ -1,4 +1,4 @@
-"""The bodies of requests and answers."""
+"""The bodies of requests and responses."""
 
 from typing import Annotated, Literal
 from uuid import UUID
@@ -18,14 +18,14 @@ class GenerateRoadmap(PlanRequest):
     user_id: UUID
 
     def plan_request(self) -> PlanRequest:
-        """Return what the planner learns: everything but who asks. It was validated as a whole."""
+        """Return what the planner gets: everything but the user. It is already validated."""
         return PlanRequest.model_construct(
             **{name: getattr(self, name) for name in PlanRequest.model_fields}
         )
 
 
 class GenerationStatus(Value):
-    """How a generation goes: one of `roadmap` and `problem` is there once it has finished."""
+    """The state of a generation. Once it has finished, either `roadmap` or `problem` is set."""
 
     generation_id: UUID
     state: GenerationState
@@ -39,7 +39,7 @@ class GenerationStatus(Value):
 
 
 class TaskUpdate(Value):
-    """The body of `POST /task/update`. With `user_id`, only that user's task is updated."""
+    """The body of `POST /task/update`. With `user_id`, only a task of that user is updated."""
 
     task_id: Annotated[str, Field(min_length=1, max_length=64)]
     completed: StrictBool
@@ -57,18 +57,18 @@ class AskAssistant(Value):
 
 
 class RoadmapTasks(Value):
-    """All tasks of a roadmap, by week, day and position in the day."""
+    """All tasks of a roadmap, ordered by week, day and position in the day."""
 
     tasks: list[Task]
 
 
 class Success(Value):
-    """The answer to a change that went through."""
+    """The response to a change that succeeded."""
 
     success: Literal[True] = True
 
 
 class Health(Value):
-    """The answer of a live process."""
+    """The response of a process that is alive."""
 
     status: Literal["ok"] = "ok"

@@ -1,4 +1,4 @@
-"""What routes take, as annotated aliases."""
+"""The parameters of routes, as annotated aliases."""
 
 from typing import Annotated
 from uuid import UUID
@@ -12,7 +12,7 @@ from src.domain.errors import ForbiddenError
 from src.domain.vocabulary import DAYS_PER_WEEK, MAX_ID, MAX_WEEKS
 
 MAX_EVENTS = MAX_WEEKS * (DAYS_PER_WEEK + 1) + 2
-"""Of a generation: the outline, each day and week, and its end."""
+"""The most events of one generation: the outline, each day and week, and its end."""
 
 EXAMPLE_USER = "550e8400-e29b-41d4-a716-446655440000"
 
@@ -25,22 +25,22 @@ State = Annotated[AppState, Depends(_state)]
 
 
 async def _client_key(request: Request, state: State) -> str:
-    return state.client_keys.of(request.scope)
+    return state.client_keys.derive(request.scope)
 
 
 ClientKey = Annotated[str, Depends(_client_key)]
-"""What the requests of one network address share; the address cannot be read from it."""
+"""The same for all requests from one network address, which it does not reveal."""
 
 
 async def acting_user(request: Request) -> UUID | None:
-    """Return the user for whom a request acts: its token's, or the one that it names.
+    """Return the user for whom a request acts: the token's, or else the one in `user_id`.
 
-    It applies to every route, so that none can forget it (see `api.py`). A request names a user as
-    `user_id` in its query, its JSON body, or both. None where there is neither a token nor a name.
+    `api.py` adds it to every router, so that no route can forget it. `user_id` can be in the query,
+    the JSON body, or both. Returns None if there is neither a token nor a `user_id`.
 
     Raises:
-        ForbiddenError: the token belongs to another user than the one named.
-        RequestValidationError: the query names a user more than once, or query and body differ.
+        ForbiddenError: the token belongs to another user than `user_id`.
+        RequestValidationError: `user_id` is in the query more than once, or differs in the body.
     """
     in_query = request.query_params.getlist("user_id")
     named = set(map(_uuid_or_none, in_query))
@@ -48,7 +48,7 @@ async def acting_user(request: Request) -> UUID | None:
         body = await request.json()
         named.add(_uuid_or_none(body.get("user_id")) if isinstance(body, dict) else None)
     caller: UUID | None = request.state.caller
-    users = {caller, *named} - {None}  # what is no UUID is refused where the route reads it
+    users = {caller, *named} - {None}  # the route itself refuses values that are not UUIDs
     if len(in_query) > 1 or (len(users) > 1 and caller is None):
         raise RequestValidationError(
             [{"type": "repeated", "loc": ("query", "user_id"), "msg": "Given more than once"}]
@@ -65,41 +65,30 @@ def _uuid_or_none(value: object) -> UUID | None:
         return None
 
 
-async def _owner(
-    user_id: Annotated[
-        UUID,
-        Query(description="The owner.", openapi_examples={"a learner": {"value": EXAMPLE_USER}}),
-    ],
-) -> UUID:
-    return user_id
-
-
-async def _optional_owner(
+async def _documented_acting_user(
     acting: Annotated[UUID | None, Depends(acting_user)],
     user_id: Annotated[  # noqa: ARG001  read by `acting_user`; here it is validated and described
         UUID | None,
-        Query(description="Where given, what is another user's is treated as if it did not exist."),
+        Query(
+            description="The user for whom the request acts. Must be the same as in the body and"
+            " the token, if they name a user. Data of other users is then not found."
+        ),
     ] = None,
 ) -> UUID | None:
     return acting
 
 
-async def _acting_for(
-    acting: Annotated[UUID | None, Depends(acting_user)],
-    user_id: Annotated[  # noqa: ARG001  read by `acting_user`; here it is validated and described
-        UUID | None,
-        Query(description="Where the body names a user too, it has to be the same."),
-    ] = None,
-) -> UUID | None:
-    return acting
-
-
-Owner = Annotated[UUID, Depends(_owner)]
-"""The user whom the query must name."""
-OptionalOwner = Annotated[UUID | None, Depends(_optional_owner)]
-"""The user for whom a request without a body acts, if any."""
-ActingUser = Annotated[UUID | None, Depends(_acting_for)]
-"""The user for whom a request with a body acts, if any."""
+Owner = Annotated[
+    UUID,
+    Query(
+        alias="user_id",
+        description="The owner.",
+        openapi_examples={"a learner": {"value": EXAMPLE_USER}},
+    ),
+]
+"""The `user_id` of the query, where it is required."""
+ActingUser = Annotated[UUID | None, Depends(_documented_acting_user)]
+"""The user for whom a request acts, if any."""
 RoadmapIdInPath = Annotated[
     int, Path(ge=1, le=MAX_ID, openapi_examples={"the first roadmap": {"value": 1}})
 ]
@@ -109,7 +98,7 @@ WeekNumberInPath = Annotated[
 
 
 def _unquote(key: str) -> str:
-    # The IETF's draft has a quoted string, Stripe a bare one: the same key either way.
+    # The IETF's draft sends a quoted string, Stripe a bare one: both mean the same key.
     return key[1:-1] if len(key) > 2 and key[0] == key[-1] == '"' else key  # noqa: PLR2004
 
 
@@ -121,14 +110,14 @@ IdempotencyKey = Annotated[
     ]
     | None,
     Header(
-        description="Any text, such as a UUID: for a day, the same key and body return the same"
-        " roadmap instead of generating a second one."
+        description="Any text, such as a UUID. For a day, a request with the same key and body"
+        " returns the same roadmap instead of generating a second one."
     ),
 ]
 GenerationIdInPath = Annotated[
     UUID,
     Path(
-        description="From the `Location` header.",
+        description="The id at the end of the `Location` header.",
         openapi_examples={"a generation": {"value": "3f6c1d52-7d0b-4d55-9a53-0c5a3d8d7b10"}},
     ),
 ]

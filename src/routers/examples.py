@@ -1,12 +1,12 @@
-"""What the API description shows: requests that one can execute, and what they answer."""
+"""The examples in the OpenAPI document: requests that can be executed, and their responses."""
 
 from typing import Any, NamedTuple
 
 from src.routers.dependencies import EXAMPLE_USER
 
 
-class EventStream(NamedTuple):
-    """What an event stream tells: the names of its events, and an excerpt."""
+class EventStreamExample(NamedTuple):
+    """An event stream: the names of its events, and an excerpt."""
 
     names: tuple[str, ...]
     excerpt: str
@@ -77,7 +77,7 @@ ASSISTANT_ANSWER = {
 SUCCESS = {"success": True}
 
 
-GENERATION_EVENTS = EventStream(
+GENERATION_EVENTS = EventStreamExample(
     ("outline", "day", "week", "saved", "problem"),
     """\
 event: day
@@ -115,7 +115,7 @@ GENERATION_STATUS = {
     },
 }
 
-ANSWER_EVENTS = EventStream(
+ANSWER_EVENTS = EventStreamExample(
     ("token", "answer", "problem"),
     """\
 event: token
@@ -127,14 +127,13 @@ data: {"response":"Start with the exercises of day 1.","sources":[]}
 )
 
 
-PREFER: dict[str, Any] = {
+PREFER_PARAMETER: dict[str, Any] = {
     "name": "Prefer",
     "in": "header",
     "required": False,
     "schema": {"type": "string"},
-    "description": "With `respond-async` the answer is 202 at once (RFC 7240). Other preferences"
-    " are ignored.",
-    # Not `respond-async`: who executes the example wants to see a roadmap.
+    "description": "`respond-async` returns 202 at once (RFC 7240). Other preferences are ignored.",
+    # Not `respond-async`: people who try the example want to see a roadmap.
     "examples": {"wait as usual": {"value": "wait=60"}},
 }
 
@@ -148,7 +147,7 @@ ACCEPTED: dict[str, Any] = {
     },
     "headers": {
         "Location": {
-            "description": "Where the generation is told of.",
+            "description": "The URL of the generation.",
             "schema": {"type": "string"},
         },
         "Preference-Applied": {"description": "`respond-async`", "schema": {"type": "string"}},
@@ -156,20 +155,20 @@ ACCEPTED: dict[str, Any] = {
 }
 
 
-def event_stream(events: EventStream) -> dict[int | str, dict[str, Any]]:
-    """Return the description of an answer 200 that is an event stream."""
-    return {200: {"content": {"text/event-stream": _stream_of(events)}}}
+def event_stream_response(events: EventStreamExample) -> dict[int | str, dict[str, Any]]:
+    """Return the description of a 200 response that is an event stream."""
+    return {200: {"content": {"text/event-stream": _event_stream_content(events)}}}
 
 
-def answers(
+def ok_response(
     value: object,
     headers: dict[str, str] | None = None,
-    events: EventStream | None = None,
+    events: EventStreamExample | None = None,
 ) -> dict[int | str, dict[str, Any]]:
-    """Return the description of an answer 200.
+    """Return the description of a 200 response with an example.
 
-    It has an example, its headers' meanings by name, and an example of the event stream that a
-    client gets instead if it accepts `text/event-stream`.
+    `headers` maps their names to what they mean. `events` is the stream that a client gets instead
+    if it accepts `text/event-stream`.
     """
     described = {
         name: {"description": meaning, "schema": {"type": "string"}}
@@ -177,12 +176,12 @@ def answers(
     }
     content: dict[str, Any] = {"application/json": {"example": value}}
     if events is not None:
-        content["text/event-stream"] = _stream_of(events)
+        content["text/event-stream"] = _event_stream_content(events)
     return {200: {"content": content, "headers": described}}
 
 
-def _stream_of(events: EventStream) -> dict[str, Any]:
-    # As OpenAPI 3.2 describes a stream, and FastAPI already: by one of its events.
+def _event_stream_content(events: EventStreamExample) -> dict[str, Any]:
+    # OpenAPI 3.2 describes a stream by the schema of one event; FastAPI does so, too.
     event = {
         "type": "object",
         "required": ["event", "data"],

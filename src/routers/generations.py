@@ -1,4 +1,4 @@
-"""Generations: begin, follow, cancel."""
+"""Generations: start, read, follow, cancel."""
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -36,16 +36,15 @@ from src.routers.dependencies import (
     GenerationIdInPath,
     IdempotencyKey,
     LastEventId,
-    OptionalOwner,
     State,
 )
-from src.routers.examples import answers
+from src.routers.examples import ok_response
 from src.services.generation.following import GenerationFollower
 from src.web.event_stream import Event, event_stream
 from src.web.json_bodies import StrictJSONRoute
 from src.web.negotiation import EventStreamRoute, RespondAsyncRoute
-from src.web.problem_responses import BODY_STATUSES, MODEL_ERRORS, STORE_ERRORS, error_responses
-from src.web.problems import GENERATION_PATH, problem_of, recorded_problem
+from src.web.openapi_errors import BODY_STATUSES, MODEL_ERRORS, STORE_ERRORS, error_responses
+from src.web.problems import GENERATION_PATH, problem_document, report_problem
 
 PLANNER_HEADER = "Momentum-Planner"
 REPLAYED_HEADER = "Idempotency-Replayed"
@@ -67,34 +66,34 @@ def _status_of(record: GenerationRecord) -> GenerationStatus:
         started_at=record.started_at,
         finished_at=record.finished_at,
         roadmap=record.saved,
-        problem=recorded_problem(error) if error else None,
+        problem=problem_document(error) if error else None,
         usage=record.usage,
     )
 
 
-async def _events(
+async def _stream_events(
     follower: GenerationFollower, generation_id: UUID, after: int = 0, user_id: UUID | None = None
 ) -> AsyncGenerator[Event, None]:
-    """Yield a generation's events, beginning after number `after`, as a client gets them.
+    """Yield a generation's events after number `after` in the form that clients get.
 
-    An error that is not the generation's own end has no number: the client asks again.
+    An error that does not end the generation has no number: the client can reconnect.
     """
     try:
         async with aclosing(follower.events(generation_id, after, user_id)) as events:
             async for number, event in events:
                 if isinstance(event, MomentumError):
-                    yield Event("problem", recorded_problem(event), number)
+                    yield Event("problem", problem_document(event), number)
                 elif isinstance(event, SavedRoadmap):
                     yield Event("saved", event, number)
                 else:
                     yield Event(part_kind(event), event, number)
     except MomentumError as error:
-        yield Event("problem", problem_of(error))
+        yield Event("problem", report_problem(error))
 
 
 @dataclass(frozen=True)
 class _GenerationRequest:
-    """A request for a roadmap, as its three routes take it."""
+    """What the three routes for new roadmaps have in common."""
 
     body: Annotated[
         GenerateRoadmap, Body(openapi_examples={"roadmap": {"value": examples.GENERATE_ROADMAP}})
@@ -104,7 +103,7 @@ class _GenerationRequest:
     idempotency_key: IdempotencyKey = None
 
     async def begin(self, state: AppState) -> tuple[GenerationRecord, dict[str, str]]:
-        """Begin a generation; return its record and the headers of its answer."""
+        """Start a generation; return its record and the headers of the response."""
         record = await state.admission.begin(
             Requester(user_id=self.body.user_id, client_key=self.client_key),
             self.body.plan_request(),
@@ -126,13 +125,13 @@ GenerationRequest = Annotated[_GenerationRequest, Depends()]
     "/generate_roadmap",
     tags=["roadmaps"],
     summary="Generate and store a new roadmap",
-    responses=answers(
+    responses=ok_response(
         examples.ROADMAP,
         events=examples.GENERATION_EVENTS,
         headers={
-            PLANNER_HEADER: "What makes the plans: `openrouter`, or `offline` without a model.",
-            REPLAYED_HEADER: "`true` where the answer was first given to an earlier request.",
-            "Location": "Where the generation is told of.",
+            PLANNER_HEADER: "The planner: `openrouter`, or `offline` if no model is configured.",
+            REPLAYED_HEADER: "`true` if an earlier request with this key got the same response.",
+            "Location": "The URL of the generation.",
         },
     )
     | {202: examples.ACCEPTED}
@@ -151,19 +150,19 @@ GenerationRequest = Annotated[_GenerationRequest, Depends()]
         ShuttingDownError,
         statuses=BODY_STATUSES,
     ),
-    openapi_extra={"parameters": [examples.PREFER]},  # read where the route is chosen
+    openapi_extra={"parameters": [examples.PREFER_PARAMETER]},  # read where the route is chosen
 )
 async def generate_roadmap(request: GenerationRequest, state: State, response: Response) -> Roadmap:
-    """Plan week by week, then store the roadmap whole; of a plan that fails nothing is stored.
+    """Plan week by week, then store the whole roadmap. If planning fails, nothing is stored.
 
-    Where the answer has a `Location` and is not a success, the roadmap may still be finished: it
-    is told of there.
+    An error response with a `Location` means that the roadmap may still be finished. Request that
+    URL to find out.
 
-    With `Accept: text/event-stream` the plan is told as it comes about, in the events `outline`,
-    `day`, `week`, and at last `saved` or `problem`. With `Prefer: respond-async` the answer is
-    202 at once, and `Location` says where the generation is told of.
+    With `Accept: text/event-stream`, the plan is streamed in `outline`, `day` and `week` events,
+    followed by one `saved` or `problem` event. With `Prefer: respond-async`, the response is a 202
+    at once, and `Location` is the URL of the generation.
 
-    With an `Idempotency-Key` a request can be repeated for a day without making a second roadmap.
+    With an `Idempotency-Key`, a request can be repeated for a day without a second roadmap.
     """
     record, headers = await request.begin(state)
     response.headers.update(headers)
@@ -174,7 +173,7 @@ async def generate_roadmap(request: GenerationRequest, state: State, response: R
 async def begin_roadmap_generation(
     request: GenerationRequest, state: State, response: Response
 ) -> GenerationStatus:
-    """Answer at once; the generation continues."""
+    """Start the generation and return at once."""
     record, headers = await request.begin(state)
     response.headers.update(headers | {PREFERENCE_HEADER: "respond-async"})
     return _status_of(record)
@@ -182,22 +181,22 @@ async def begin_roadmap_generation(
 
 @stream_router.post("/generate_roadmap")
 async def stream_roadmap_generation(request: GenerationRequest, state: State) -> StreamingResponse:
-    """Stream the plan as it is made. If the client disconnects, the generation continues."""
+    """Stream the plan as it is made. If the client disconnects, generation continues."""
     record, headers = await request.begin(state)
-    return event_stream(_events(state.follower, record.generation_id), headers)
+    return event_stream(_stream_events(state.follower, record.generation_id), headers)
 
 
 @router.get(
     "/generations/{generation_id}",
     tags=["generations"],
     summary="Get the state of a generation",
-    responses=answers(examples.GENERATION_STATUS)
+    responses=ok_response(examples.GENERATION_STATUS)
     | error_responses(GenerationNotFoundError, *STORE_ERRORS),
 )
 async def get_generation(
-    generation_id: GenerationIdInPath, state: State, owner: OptionalOwner
+    generation_id: GenerationIdInPath, state: State, owner: ActingUser
 ) -> GenerationStatus:
-    """Return its state, the weeks done, and once it has ended its roadmap or its problem."""
+    """Return its state, the number of finished weeks, and at the end its roadmap or problem."""
     return _status_of(await state.follower.get(generation_id, owner))
 
 
@@ -206,36 +205,36 @@ async def get_generation(
     tags=["generations"],
     summary="Follow a generation",
     response_class=StreamingResponse,
-    responses=examples.event_stream(examples.GENERATION_EVENTS)
-    | {204: {"description": "Everything was sent already."}}
+    responses=examples.event_stream_response(examples.GENERATION_EVENTS)
+    | {204: {"description": "Every event was sent before."}}
     | error_responses(GenerationNotFoundError, *STORE_ERRORS),
 )
 async def follow_generation(
     generation_id: GenerationIdInPath,
     state: State,
-    owner: OptionalOwner,
+    owner: ActingUser,
     last_event_id: LastEventId = 0,
 ) -> Response:
-    """Stream every event after `Last-Event-ID`, whichever server makes the roadmap.
+    """Stream every event after `Last-Event-ID`, whichever server works on the roadmap.
 
     If a stream ends without `saved` or a numbered `problem`, request it again.
     """
     record = await state.follower.get(generation_id, owner)
     if await state.follower.has_sent_all(record, last_event_id):
         return Response(status_code=204)  # tells an EventSource not to reconnect
-    return event_stream(_events(state.follower, generation_id, last_event_id, owner))
+    return event_stream(_stream_events(state.follower, generation_id, last_event_id, owner))
 
 
 @router.delete(
     "/generations/{generation_id}",
     tags=["generations"],
     summary="Cancel a generation",
-    responses=answers(examples.SUCCESS)
+    responses=ok_response(examples.SUCCESS)
     | error_responses(GenerationNotFoundError, GenerationSucceededError, *STORE_ERRORS),
 )
 async def cancel_generation(
-    generation_id: GenerationIdInPath, state: State, owner: OptionalOwner
+    generation_id: GenerationIdInPath, state: State, owner: ActingUser
 ) -> Success:
-    """End it, whichever server makes the roadmap. One that has failed stays as it is."""
+    """Stop it, whichever server works on the roadmap. A failed generation stays failed."""
     await state.admission.cancel(generation_id, owner)
     return Success()

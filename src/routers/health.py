@@ -1,19 +1,19 @@
-"""Liveness: does the process answer at all."""
+"""Liveness: whether the process answers."""
 
 from fastapi import APIRouter
 
 from src.routers.bodies import Health
-from src.routers.examples import answers
-from src.web.problem_responses import error_responses
+from src.routers.examples import ok_response
+from src.web.openapi_errors import error_responses
 
 router = APIRouter(tags=["health"])
 
 
 @router.get(
     "/health",
-    summary="Verify that the backend is running",
-    responses=answers({"status": "ok"}) | error_responses(statuses=(500,)),
+    summary="Check that the service is running",
+    responses=ok_response({"status": "ok"}) | error_responses(statuses=(500,)),
 )
 async def health() -> Health:
-    """Answer without touching the database or the model."""
+    """Return `ok` without a request to the database or the model."""
     return Health()

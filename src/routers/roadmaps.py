@@ -6,15 +6,9 @@ from src.domain.errors import RoadmapNotFoundError, WeekNotFoundError
 from src.domain.roadmap import Roadmap, WeekDetail, WeekProgress
 from src.routers import examples
 from src.routers.bodies import RoadmapTasks, Success
-from src.routers.dependencies import (
-    OptionalOwner,
-    Owner,
-    RoadmapIdInPath,
-    State,
-    WeekNumberInPath,
-)
-from src.routers.examples import answers
-from src.web.problem_responses import STORE_ERRORS, error_responses
+from src.routers.dependencies import ActingUser, Owner, RoadmapIdInPath, State, WeekNumberInPath
+from src.routers.examples import ok_response
+from src.web.openapi_errors import STORE_ERRORS, error_responses
 
 router = APIRouter()
 
@@ -23,24 +17,24 @@ router = APIRouter()
     "/roadmaps",
     tags=["roadmaps"],
     summary="List a user's roadmaps, newest first",
-    responses=answers([examples.ROADMAP]) | error_responses(*STORE_ERRORS),
+    responses=ok_response([examples.ROADMAP]) | error_responses(*STORE_ERRORS),
 )
 async def list_roadmaps(owner: Owner, state: State) -> list[Roadmap]:
-    """Return an empty list for a user without roadmaps."""
+    """Return a list, which is empty for a user without roadmaps."""
     return await state.roadmaps.list_roadmaps(owner)
 
 
 @router.get(
     "/roadmap/{roadmap_id}",
     tags=["progress"],
-    summary="Fetch all tasks of a roadmap",
-    responses=answers({"tasks": [examples.TASK]})
+    summary="Get all tasks of a roadmap",
+    responses=ok_response({"tasks": [examples.TASK]})
     | error_responses(RoadmapNotFoundError, *STORE_ERRORS),
 )
 async def get_roadmap_tasks(
-    roadmap_id: RoadmapIdInPath, state: State, owner: OptionalOwner
+    roadmap_id: RoadmapIdInPath, state: State, owner: ActingUser
 ) -> RoadmapTasks:
-    """Return every task, by week, day and position in the day."""
+    """Return every task, ordered by week, day and position in the day."""
     return RoadmapTasks(tasks=await state.roadmaps.list_tasks(roadmap_id, owner))
 
 
@@ -48,27 +42,24 @@ async def get_roadmap_tasks(
     "/roadmap/{roadmap_id}/weeks",
     tags=["progress"],
     summary="List the weeks of a roadmap with their progress",
-    responses=answers([examples.WEEK]) | error_responses(RoadmapNotFoundError, *STORE_ERRORS),
+    responses=ok_response([examples.WEEK]) | error_responses(RoadmapNotFoundError, *STORE_ERRORS),
 )
 async def list_weeks(
-    roadmap_id: RoadmapIdInPath, state: State, owner: OptionalOwner
+    roadmap_id: RoadmapIdInPath, state: State, owner: ActingUser
 ) -> list[WeekProgress]:
-    """Return the weeks by number; progress is 100 only when every task is done."""
+    """Return the weeks in order. `progress` is 100 only if every task is completed."""
     return await state.roadmaps.list_weeks(roadmap_id, owner)
 
 
 @router.get(
     "/roadmap/{roadmap_id}/week/{week_number}",
     tags=["progress"],
-    summary="Fetch a week's tasks by day",
-    responses=answers(examples.WEEK_DETAIL)
+    summary="Get the tasks of a week by day",
+    responses=ok_response(examples.WEEK_DETAIL)
     | error_responses(RoadmapNotFoundError, WeekNotFoundError, *STORE_ERRORS),
 )
 async def get_week(
-    roadmap_id: RoadmapIdInPath,
-    week_number: WeekNumberInPath,
-    state: State,
-    owner: OptionalOwner,
+    roadmap_id: RoadmapIdInPath, week_number: WeekNumberInPath, state: State, owner: ActingUser
 ) -> WeekDetail:
     """Return the week's goal and progress, and each day's tasks in order."""
     return await state.roadmaps.get_week(roadmap_id, week_number, owner)
@@ -78,9 +69,9 @@ async def get_week(
     "/roadmap/{roadmap_id}",
     tags=["roadmaps"],
     summary="Delete a roadmap and its tasks",
-    responses=answers(examples.SUCCESS) | error_responses(RoadmapNotFoundError, *STORE_ERRORS),
+    responses=ok_response(examples.SUCCESS) | error_responses(RoadmapNotFoundError, *STORE_ERRORS),
 )
 async def delete_roadmap(roadmap_id: RoadmapIdInPath, owner: Owner, state: State) -> Success:
-    """Only the owner's roadmap is deleted."""
+    """Delete the roadmap if `user_id` owns it."""
     await state.roadmaps.delete(roadmap_id, owner)
     return Success()

@@ -8,9 +8,9 @@ from src.domain.errors import TaskNotFoundError
 from src.routers import examples
 from src.routers.bodies import Success, TaskUpdate
 from src.routers.dependencies import ActingUser, State
-from src.routers.examples import answers
+from src.routers.examples import ok_response
 from src.web.json_bodies import StrictJSONRoute
-from src.web.problem_responses import BODY_STATUSES, STORE_ERRORS, error_responses
+from src.web.openapi_errors import BODY_STATUSES, STORE_ERRORS, error_responses
 
 router = APIRouter(tags=["tasks"], route_class=StrictJSONRoute)
 
@@ -18,7 +18,7 @@ router = APIRouter(tags=["tasks"], route_class=StrictJSONRoute)
 @router.post(
     "/task/update",
     summary="Mark a task as completed or incomplete",
-    responses=answers(examples.SUCCESS)
+    responses=ok_response(examples.SUCCESS)
     | error_responses(TaskNotFoundError, *STORE_ERRORS, statuses=BODY_STATUSES),
 )
 async def update_task(
@@ -28,6 +28,6 @@ async def update_task(
     state: State,
     user_id: ActingUser,
 ) -> Success:
-    """Completing a task twice keeps the first time of completion; un-completing clears it."""
+    """Completing a task again keeps its first `completed_at`; marking it incomplete clears it."""
     await state.roadmaps.update_task(body.task_id, completed=body.completed, user_id=user_id)
     return Success()

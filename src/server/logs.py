@@ -1,8 +1,7 @@
-"""How the service logs: a line of text for people, a JSON object a line for Railway.
+"""Logs in lines of text for people, or in lines of JSON for Railway.
 
-No line quotes what a request brought, or what a database or a model answered: only our own code
-logs at the level that is set, libraries their warnings; and of an error a line tells its kind and
-its place in the code, not its words.
+No line quotes a request, the database or the model. Our own code logs at the configured level,
+libraries log warnings only, and an error is logged by its class and traceback, not its message.
 """
 
 import json
@@ -17,13 +16,13 @@ from typing import Any
 from src.domain.errors import MomentumError
 from src.web.request_context import request_id
 
-_SERVERS = ("uvicorn", "uvicorn.error", "gunicorn.error", "gunicorn.access")
-"""They tell of starts and ends; at DEBUG also what clients send."""
+_SERVER_LOGGERS = ("uvicorn", "uvicorn.error", "gunicorn.error", "gunicorn.access")
+"""They log startup and shutdown at INFO; at DEBUG they would also log what clients send."""
 
-_SILENT = {
-    "uvicorn.access": "WARNING",  # whole URLs, with the user ids in them; ours are in their place
-    "stamina": "ERROR",  # says that something is retried, but neither what nor why
-    "py.warnings": "ERROR",  # a warning quotes the value that it is about
+_MUTED_LOGGERS = {
+    "uvicorn.access": "WARNING",  # logs URLs with user ids; src.web.request_log replaces it
+    "stamina": "ERROR",  # logs retries without what is retried, or why
+    "py.warnings": "ERROR",  # a warning quotes the value that caused it
 }
 
 _ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
@@ -31,10 +30,10 @@ _ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tup
 
 class _Formatter(logging.Formatter):
     def formatException(self, ei: _ExcInfo) -> str:  # noqa: N802  as the base class calls it
-        return "\n".join(_told(ei[1], set())) if ei[1] else ""
+        return "\n".join(_format_error(ei[1], set())) if ei[1] else ""
 
     def format(self, record: logging.LogRecord) -> str:
-        # Another handler's formatter may have left the error's words here.
+        # Another handler's formatter may have cached a traceback with the message here.
         record.exc_text = None
         return super().format(record)
 
@@ -62,15 +61,15 @@ class _JsonFormatter(_Formatter):
         return json.dumps(line)
 
 
-def _told(error: BaseException, told: set[int]) -> Iterator[str]:
-    """Yield an error's place and kind, after those of what led to it.
+def _format_error(error: BaseException, seen: set[int]) -> Iterator[str]:
+    """Yield the traceback and class of an error's cause, then of the error itself.
 
-    Words are for our own errors alone, which are written for the operator.
+    Only our own errors are logged with their message, which is written for the operator.
     """
-    told.add(id(error))
+    seen.add(id(error))
     cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-    if cause is not None and id(cause) not in told:
-        yield from _told(cause, told)
+    if cause is not None and id(cause) not in seen:
+        yield from _format_error(cause, seen)
         yield "which led to"
     yield "Traceback (most recent call last):"
     yield "".join(traceback.format_tb(error.__traceback__)).rstrip()
@@ -78,24 +77,24 @@ def _told(error: BaseException, told: set[int]) -> Iterator[str]:
     yield f"{kind}: {error}" if isinstance(error, MomentumError) else kind
     if isinstance(error, BaseExceptionGroup):
         for inner in error.exceptions:
-            yield from _told(inner, told)
+            yield from _format_error(inner, seen)
 
 
-class _WithoutQuotations(logging.Filter):
-    """Leaves out what servers and asyncio quote of requests and of objects."""
+class _RedactingFilter(logging.Filter):
+    """Removes what servers and asyncio quote from requests and objects."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         if record.name == "asyncio":
-            # Arguments and the lines below show objects, with all that their `repr` tells.
+            # The arguments and the lines below contain the `repr` of objects.
             record.msg, record.args = re.split(r"[(<\n]", record.getMessage())[0], None
-        # uvicorn tells of a refused WebSocket with its whole URL.
+        # uvicorn logs a refused WebSocket with its whole URL.
         return not (record.name == "uvicorn.error" and "WebSocket" in str(record.msg))
 
 
 def logging_config(level: str, *, as_json: bool) -> dict[str, Any]:
     """Return a configuration for `logging.config.dictConfig`.
 
-    Everything goes to standard output: Railway takes standard error for errors.
+    Everything goes to standard output, because Railway shows standard error as errors.
     """
     quiet = max(level, "WARNING", key=logging.getLevelNamesMapping().__getitem__)
     servers = max(level, "INFO", key=logging.getLevelNamesMapping().__getitem__)
@@ -103,19 +102,19 @@ def logging_config(level: str, *, as_json: bool) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"line": {"()": _JsonFormatter if as_json else _TextFormatter}},
-        "filters": {"quotations": {"()": _WithoutQuotations}},
+        "filters": {"redaction": {"()": _RedactingFilter}},
         "handlers": {
             "stdout": {
                 "class": "logging.StreamHandler",
                 "stream": "ext://sys.stdout",
                 "formatter": "line",
-                "filters": ["quotations"],
+                "filters": ["redaction"],
             }
         },
         "root": {"level": quiet, "handlers": ["stdout"]},
         "loggers": {"src": {"level": level}}
-        | {name: {"level": servers, "handlers": [], "propagate": True} for name in _SERVERS}
-        | {name: {"level": least} for name, least in _SILENT.items()},
+        | {name: {"level": servers, "handlers": [], "propagate": True} for name in _SERVER_LOGGERS}
+        | {name: {"level": least} for name, least in _MUTED_LOGGERS.items()},
     }
 
 

@@ -1,4 +1,4 @@
-"""Learns who sends a request, before anything else of it is looked at."""
+"""Authenticates each request before anything else reads it."""
 
 from collections.abc import Callable
 from uuid import UUID
@@ -13,10 +13,10 @@ from src.web.tokens import TokenVerifier
 
 
 class AuthenticationMiddleware:
-    """Puts the user whose access token a request carries into its state, as `caller`.
+    """Verifies a request's access token and stores its user in the request's state as `caller`.
 
-    It is None for a request without a token, which is refused where one `is_required`. A bad token
-    is always refused: nobody becomes anonymous by it. What is public is served to anyone.
+    `caller` is None if there is no token; if `token_required`, such a request gets a 401. An
+    invalid token always does, rather than make its sender anonymous. Public paths are not checked.
     """
 
     def __init__(
@@ -24,32 +24,32 @@ class AuthenticationMiddleware:
         app: ASGIApp,
         *,
         verifier: TokenVerifier,
-        is_required: bool,
-        refusal: Callable[[MomentumError], Response],
+        token_required: bool,
+        problem_response: Callable[[MomentumError], Response],
     ) -> None:
         self._app = app
         self._verifier = verifier
-        self._is_required = is_required
-        self._refusal = refusal
+        self._token_required = token_required
+        self._problem_response = problem_response
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI connection."""
         if scope["type"] == "http" and not is_public(scope["path"]):
             try:
-                caller = await self._caller(scope)
+                caller = await self._authenticate(scope)
             except MomentumError as error:
-                await self._refusal(error)(scope, receive, send)
+                await self._problem_response(error)(scope, receive, send)
                 return
             scope.setdefault("state", {})["caller"] = caller
         await self._app(scope, receive, send)
 
-    async def _caller(self, scope: Scope) -> UUID | None:
-        given = Headers(scope=scope).getlist("authorization")
-        if not given:
-            if self._is_required:
+    async def _authenticate(self, scope: Scope) -> UUID | None:
+        credentials = Headers(scope=scope).getlist("authorization")
+        if not credentials:
+            if self._token_required:
                 raise UnauthenticatedError("no token", token_given=False)
             return None
-        scheme, _, token = given[0].partition(" ")
-        if len(given) > 1 or scheme.lower() != "bearer":
+        scheme, _, token = credentials[0].partition(" ")
+        if len(credentials) > 1 or scheme.lower() != "bearer":
             raise UnauthenticatedError("not one bearer token")
         return await self._verifier.verify(token.strip(" "))

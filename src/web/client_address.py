@@ -1,4 +1,4 @@
-"""From which address a request comes, as far as the limits need to know."""
+"""Derives from a request's address the key by which quotas tell clients apart."""
 
 import hashlib
 import hmac
@@ -8,31 +8,31 @@ from starlette.datastructures import Headers
 from starlette.types import Scope
 
 IPV6_PREFIX = 64
-"""Bits of an IPv6 address: a household has all addresses that share them."""
+"""Bits: one household usually gets all IPv6 addresses with the same prefix of this length."""
 
 
 class ClientKeys:
-    """Tells clients apart without telling who they are.
+    """Derives a key from each client's address.
 
-    The address is that of the connection, or what `trusted_header` says, which a proxy in front of
-    us must set on every request. It is told as a keyed hash, since the database keeps it.
+    The address is the connection's, or the one in `trusted_header`, which a proxy in front of us
+    must set on every request. The key is a keyed hash of it, since the database stores the key.
     """
 
     def __init__(self, trusted_header: str | None, key: bytes) -> None:
         self._trusted_header = trusted_header
         self._key = key
 
-    def of(self, scope: Scope) -> str:
-        """Return 32 hexadecimal digits that all requests of one client address share."""
+    def derive(self, scope: Scope) -> str:
+        """Return 32 hexadecimal digits, the same for all requests from one client address."""
         return hmac.new(self._key, self._network(scope).encode(), hashlib.sha256).hexdigest()[:32]
 
     def _network(self, scope: Scope) -> str:
         peer = scope["client"][0] if scope.get("client") else ""
         name = self._trusted_header
-        # Each proxy adds what it saw at the end, to the list or as another header: the last entry
-        # is our proxy's own.
-        told = ",".join(Headers(scope=scope).getlist(name)) if name else ""
-        for address in (told.rpartition(",")[2].strip(), peer):
+        # Each proxy appends the address that it saw, to the list or as another header: our proxy's
+        # entry is the last one.
+        forwarded = ",".join(Headers(scope=scope).getlist(name)) if name else ""
+        for address in (forwarded.rpartition(",")[2].strip(), peer):
             try:
                 ip = ipaddress.ip_address(address)
             except ValueError:

@@ -1,7 +1,7 @@
-"""Server-sent events as an answer that a route returns.
+"""Server-sent events as a response that a route returns.
 
-FastAPI streams what a route yields, but then the answer has begun before the route's first line
-runs: a request that is refused would get its problem inside a 200.
+FastAPI can also stream what a route yields, but then it sends the 200 before the route's first line
+runs: a refused request would get its problem inside a 200.
 """
 
 import asyncio
@@ -14,19 +14,19 @@ from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 from pydantic import BaseModel
 from starlette.responses import StreamingResponse
 
-PING_SECONDS = 15.0
-"""How long a stream may be silent: proxies close idle connections, some after 30 s."""
+KEEPALIVE_SECONDS = 15.0
+"""How often to write to a silent stream: proxies close idle connections, some after 30 s."""
 
 
 class Event(NamedTuple):
-    """One event: its name, its data as JSON, and its number if it has one."""
+    """An event; `number` becomes its `id`, from which a client can resume."""
 
     name: str
     data: BaseModel | str
     number: int | None = None
 
     def encode(self) -> bytes:
-        """Return the event as it is sent."""
+        """Return the event in the format of the wire."""
         data = self.data
         return format_sse_event(
             event=self.name,
@@ -38,22 +38,24 @@ class Event(NamedTuple):
 def event_stream(
     events: AsyncGenerator[Event, None], headers: Mapping[str, str] | None = None
 ) -> StreamingResponse:
-    """Return an answer that sends the events as they come; a client that disconnects closes it."""
+    """Return a response that sends each event at once, and closes `events` on disconnect."""
     unbuffered = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}  # the second is nginx's
     return StreamingResponse(
-        _encoded(events),
+        _encode_with_keepalive(events),
         headers={**unbuffered, **(headers or {})},
         media_type="text/event-stream",
     )
 
 
-async def _encoded(events: AsyncGenerator[Event, None]) -> AsyncGenerator[bytes, None]:
+async def _encode_with_keepalive(
+    events: AsyncGenerator[Event, None],
+) -> AsyncGenerator[bytes, None]:
     async with aclosing(events):
         upcoming = asyncio.create_task(anext(events, None))
         try:
             while True:
-                # Not `wait_for`: a ping must not cancel what is being waited for.
-                if not (await asyncio.wait({upcoming}, timeout=PING_SECONDS))[0]:
+                # Not `wait_for`: a keepalive must not cancel the wait for the next event.
+                if not (await asyncio.wait({upcoming}, timeout=KEEPALIVE_SECONDS))[0]:
                     yield KEEPALIVE_COMMENT
                     continue
                 event = upcoming.result()

@@ -1,4 +1,4 @@
-"""Reads request bodies within a bound, and as RFC 8259 has JSON, unlike Python's parser."""
+"""Reads request bodies, limited in size and time, and parses JSON as strictly as RFC 8259."""
 
 import asyncio
 import json
@@ -9,18 +9,17 @@ from fastapi import HTTPException, Request, Response
 from fastapi.routing import APIRoute
 
 MAX_BODY_BYTES = 64 * 1024
-"""Part of the contract; the longest valid body is about 16 KiB."""
+"""Documented for clients; the longest valid body is about 16 KiB."""
 
-
-BODY_SECONDS = 30.0
+BODY_TIMEOUT_SECONDS = 30.0
 """How long a body may take to arrive."""
 
 
 class StrictJSONRoute(APIRoute):
-    """Refuses what is no JSON (415), too large (413), too slow (408), not strict (400, 422)."""
+    """Refuses a body that is not JSON (415), too large (413), too slow (408) or bad (400, 422)."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Return FastAPI's handler, given a request that parses strictly."""
+        """Return FastAPI's handler, which then gets a request that parses strictly."""
         handler = super().get_route_handler()
 
         async def handle(request: Request) -> Response:
@@ -33,15 +32,15 @@ class StrictJSONRoute(APIRoute):
 
 
 class _StrictJSONRequest(Request):
-    # FastAPI's own `max_body_size` answers outside of the CORS headers and the problem documents.
+    # FastAPI's own `max_body_size` would answer without CORS headers and problem documents.
     async def body(self) -> bytes:
         if not hasattr(self, "_body"):
-            announced = self.headers.get("content-length", "0")
-            if announced.isdecimal() and int(announced) > MAX_BODY_BYTES:
-                raise HTTPException(413)  # A client that asks for leave (Expect) sends nothing.
+            declared = self.headers.get("content-length", "0")
+            if declared.isdecimal() and int(declared) > MAX_BODY_BYTES:
+                raise HTTPException(413)  # Before a client with `Expect: 100-continue` sends it.
             body = bytearray()
             try:
-                async with asyncio.timeout(BODY_SECONDS):
+                async with asyncio.timeout(BODY_TIMEOUT_SECONDS):
                     async for chunk in self.stream():
                         body += chunk
                         if len(body) > MAX_BODY_BYTES:
@@ -55,17 +54,17 @@ class _StrictJSONRequest(Request):
         if not hasattr(self, "_json"):
             self._json = json.loads(
                 (await self.body()).decode("utf-8"),
-                parse_constant=_refuse_constant,
-                object_pairs_hook=_object_with_unique_names,
+                parse_constant=_reject_constant,
+                object_pairs_hook=_reject_duplicate_names,
             )
         return self._json
 
 
-def _refuse_constant(_name: str) -> NoReturn:
+def _reject_constant(_name: str) -> NoReturn:
     raise json.JSONDecodeError("NaN and Infinity are not JSON", "", 0)
 
 
-def _object_with_unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _reject_duplicate_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     parsed = dict(pairs)
     if len(parsed) < len(pairs):
         raise json.JSONDecodeError("A name is repeated", "", 0)

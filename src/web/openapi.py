@@ -1,4 +1,4 @@
-"""The API's description: what FastAPI knows, the problem document, and who may ask."""
+"""The OpenAPI document: FastAPI's own, plus problem documents and authentication."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,27 +8,27 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from src.domain.errors import ForbiddenError, IdentityUnavailableError, UnauthenticatedError
-from src.web.problem_responses import error_responses
+from src.web.openapi_errors import error_responses
 from src.web.problems import MEDIA_TYPE, Problem
 from src.web.public_paths import is_public
 
-TOKEN = "access_token"  # noqa: S105  the scheme's name
-"""Under this name Swagger UI's Authorize asks for a token, and sends it from then on."""
+TOKEN_SCHEME = "access_token"  # noqa: S105  the scheme's name
+"""The security scheme for which Swagger UI's Authorize button asks for a token."""
 
-_TOKEN_SCHEME = {
+_BEARER_SCHEME = {
     "type": "http",
     "scheme": "bearer",
     "bearerFormat": "JWT",
     "description": "The access token of a Supabase Auth session.",
 }
-_NO_TOKEN: dict[str, list[str]] = {}
-"""As an alternative among an operation's requirements: it answers without a token, too."""
+_ANONYMOUS: dict[str, list[str]] = {}
+"""Among an operation's security requirements: it can be called without a token, too."""
 
 
-def describe(app: FastAPI, *, token_required: bool = False) -> dict[str, Any]:
-    """Return the OpenAPI document, made once per app.
+def build_openapi(app: FastAPI, *, token_required: bool = False) -> dict[str, Any]:
+    """Return the OpenAPI document, which is built once per app.
 
-    `token_required` says that without a token only public operations answer.
+    With `token_required`, only public operations can be called without a token.
     """
     if app.openapi_schema is None:
         document = get_openapi(
@@ -38,42 +38,42 @@ def describe(app: FastAPI, *, token_required: bool = False) -> dict[str, Any]:
             routes=app.routes,
             tags=app.openapi_tags,
         )
-        # FastAPI knows only schemas of JSON answers; problems have a media type of their own.
+        # FastAPI adds schemas only for `application/json`; problems have their own media type.
         _, problem = models_json_schema(
             [(Problem, "serialization")], ref_template="#/components/schemas/{model}"
         )
         document["components"]["schemas"].update(problem["$defs"])
-        # Not by FastAPI's own classes: the middleware verifies, before any of them would look.
-        document["components"]["securitySchemes"] = {TOKEN: _TOKEN_SCHEME}
-        accepted = [{TOKEN: []}] if token_required else [_NO_TOKEN, {TOKEN: []}]
-        for operation in _personal_operations(document):
+        # Added here, not by FastAPI's security classes: a middleware verifies the tokens.
+        document["components"]["securitySchemes"] = {TOKEN_SCHEME: _BEARER_SCHEME}
+        accepted = [{TOKEN_SCHEME: []}] if token_required else [_ANONYMOUS, {TOKEN_SCHEME: []}]
+        for operation in _protected_operations(document):
             operation["security"] = accepted
-            _add_refusals(operation["responses"])
+            _add_auth_errors(operation["responses"])
             operation["responses"] = dict(sorted(operation["responses"].items()))
         app.openapi_schema = document
     return app.openapi_schema
 
 
-def _personal_operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _protected_operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for path, operations in document["paths"].items():
         if not is_public(path):
             yield from operations.values()
 
 
-def _add_refusals(responses: dict[str, Any]) -> None:
-    """Add what an operation answers to those who may not ask, beside what it says already."""
-    refusals = error_responses(
+def _add_auth_errors(responses: dict[str, Any]) -> None:
+    """Add the errors of authentication to those that an operation already documents."""
+    auth_errors = error_responses(
         UnauthenticatedError, ForbiddenError, IdentityUnavailableError, statuses=()
     )
-    refusals[401]["headers"] = {
+    auth_errors[401]["headers"] = {
         "WWW-Authenticate": {
             "schema": {"type": "string"},
-            "description": '`Bearer`, with `error="invalid_token"` where a token was sent.',
+            "description": '`Bearer`, with `error="invalid_token"` if a token was sent.',
         }
     }
-    for status, refusal in refusals.items():
-        known = responses.setdefault(str(status), refusal)
-        examples = known["content"][MEDIA_TYPE]["examples"]
-        if not refusal["content"][MEDIA_TYPE]["examples"].keys() <= examples.keys():
-            known["description"] += f" / {refusal['description']}"
-            examples.update(refusal["content"][MEDIA_TYPE]["examples"])
+    for status, response in auth_errors.items():
+        documented = responses.setdefault(str(status), response)
+        examples = documented["content"][MEDIA_TYPE]["examples"]
+        if not response["content"][MEDIA_TYPE]["examples"].keys() <= examples.keys():
+            documented["description"] += f" / {response['description']}"
+            examples.update(response["content"][MEDIA_TYPE]["examples"])

@@ -12,8 +12,8 @@ from src.domain.quotas import quota_sentence
 class ProblemText:
     """What all problems of one kind have in common.
 
-    `detail` is for a person and repeats nothing that was sent. `retry_after`, in seconds, is how
-    long a client should wait where the error itself does not know.
+    `detail` is for a person and never quotes the request. `retry_after` is the number of seconds
+    that a client should wait if the error itself does not say.
     """
 
     status: int
@@ -174,12 +174,12 @@ _MAY_BE_FINISHED = (
     " you ask for another one."
 )
 
-
-_MOST_OF_A_UNIT = 90
+_MAX_UNIT_COUNT = 90
+"""A duration of more seconds or minutes is given in the next larger unit."""
 
 
 def http_text(status: int) -> ProblemText:
-    """Return the text for an error that HTTP itself causes."""
+    """Return the text for an HTTP status that has no error class."""
     title = HTTPStatus(status).phrase
     return ProblemText(
         status,
@@ -189,17 +189,17 @@ def http_text(status: int) -> ProblemText:
     )
 
 
-def text_of_kind(kind: type[errors.MomentumError]) -> ProblemText:
-    """Return the text for a kind of error; an unknown one is a 500."""
-    for known in kind.__mro__:
+def text_of_class(error_class: type[errors.MomentumError]) -> ProblemText:
+    """Return the text for a class of error, a 500 if neither it nor a base class has one."""
+    for known in error_class.__mro__:
         if known in _TEXTS:
             return replace(_TEXTS[known], code=known.code)
     return http_text(HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
 def text_of(error: errors.MomentumError) -> ProblemText:
-    """Return the text for an error, with what only this one knows."""
-    text = text_of_kind(type(error))
+    """Return the text for an error, with its limit, its time to wait and its generation."""
+    text = text_of_class(type(error))
     if isinstance(error, errors.LimitReachedError):
         when = f"in {duration_in_words(error.retry_after)}"
         if error.window_seconds is None:
@@ -214,10 +214,10 @@ def text_of(error: errors.MomentumError) -> ProblemText:
 
 
 def duration_in_words(seconds: float) -> str:
-    """Return a time to wait as a person says it, rounded up: `31 minutes`, `5 hours`."""
+    """Return a duration for a person to read, rounded up: `31 minutes`, `5 hours`."""
     count, unit = math.ceil(seconds), "second"
-    if count > _MOST_OF_A_UNIT:
+    if count > _MAX_UNIT_COUNT:
         count, unit = math.ceil(seconds / 60), "minute"
-    if count > _MOST_OF_A_UNIT:
+    if count > _MAX_UNIT_COUNT:
         count, unit = math.ceil(seconds / 3600), "hour"
     return f"{count} {unit}" if count == 1 else f"{count} {unit}s"

@@ -1,4 +1,4 @@
-"""The only place where an error becomes an HTTP answer: a problem document (RFC 9457)."""
+"""Turns every error into an HTTP response: a problem document (RFC 9457)."""
 
 import logging
 import math
@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 
 from src.domain import errors
 from src.domain.vocabulary import Value
-from src.web.problem_texts import ProblemText, http_text, text_of, text_of_kind
+from src.web.problem_texts import ProblemText, http_text, text_of, text_of_class
 from src.web.request_context import request_id
 
 logger = logging.getLogger(__name__)
@@ -23,11 +23,11 @@ MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:momentum-ai:problem:"
 INSTANCE_PREFIX = "urn:momentum-ai:request:"
 GENERATION_PATH = "/generations/{}"
-"""Where the state of a generation can be read."""
+"""The path at which a client reads the state of a generation."""
 
 
 class FieldError(Value):
-    """One field that failed validation, by its path in the request."""
+    """A field that failed validation; `field` is its path in the request."""
 
     field: str
     message: str
@@ -46,66 +46,69 @@ class Problem(Value):
 
 
 def install_problem_handlers(app: FastAPI) -> None:
-    """Make every error that reaches the app a problem document."""
-    app.add_exception_handler(errors.MomentumError, _answer_domain_error)
-    app.add_exception_handler(RequestValidationError, _answer_invalid_request)
-    app.add_exception_handler(HTTPException, _answer_http_error)
+    """Answer every error that reaches the app with a problem document."""
+    app.add_exception_handler(errors.MomentumError, _handle_domain_error)
+    app.add_exception_handler(RequestValidationError, _handle_invalid_request)
+    app.add_exception_handler(HTTPException, _handle_http_error)
 
 
-def unexpected_problem() -> JSONResponse:
-    """Return the answer to an error that nothing else handled; it tells nothing of the cause."""
+def internal_error_response() -> JSONResponse:
+    """Return the response to an unexpected error; it does not reveal the cause."""
     return _response(http_text(500))
 
 
-def problem_of(error: errors.MomentumError) -> Problem:
-    """Return the document for an error, and log it if an operator should know."""
-    _log(error)
-    return recorded_problem(error)
+def report_problem(error: errors.MomentumError) -> Problem:
+    """Return the document for an error, and log the error if it is the server's."""
+    _log_server_error(error)
+    return problem_document(error)
 
 
-def recorded_problem(error: errors.MomentumError) -> Problem:
-    """Return the document for an error that happened earlier, without logging it again."""
-    return document_of(text_of(error), request_id())
+def problem_document(error: errors.MomentumError) -> Problem:
+    """Return the document for an error without logging it, since it was logged before."""
+    return build_problem(text_of(error), request_id())
 
 
-def answer_to(error: errors.MomentumError) -> JSONResponse:
-    """Return the answer to an error, and log it if an operator should know."""
-    _log(error)
+def problem_response(error: errors.MomentumError) -> JSONResponse:
+    """Return the response to an error, and log the error if it is the server's."""
+    _log_server_error(error)
     text = text_of(error)
     headers = {}
     if text.retry_after is not None:
         headers["Retry-After"] = str(math.ceil(text.retry_after))
     if isinstance(error, errors.LimitReachedError):
-        headers |= _rate_limit(error)
+        headers |= _rate_limit_headers(error)
     if error.generation_id:
         headers["Location"] = GENERATION_PATH.format(error.generation_id)
     if isinstance(error, errors.UnauthenticatedError):
-        fault = ' error="invalid_token"' if error.token_given else ""
-        headers["WWW-Authenticate"] = f"Bearer{fault}"
+        reason = ' error="invalid_token"' if error.token_given else ""
+        headers["WWW-Authenticate"] = f"Bearer{reason}"
     return _response(text, headers)
 
 
-async def _answer_domain_error(_request: Request, error: Exception) -> JSONResponse:
+async def _handle_domain_error(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, errors.MomentumError)  # noqa: S101  as registered
-    return answer_to(error)
+    return problem_response(error)
 
 
-async def _answer_invalid_request(_request: Request, error: Exception) -> JSONResponse:
+async def _handle_invalid_request(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101  as registered
-    faults = [FieldError(field=_field(fault), message=_message(fault)) for fault in error.errors()]
-    return _response(http_text(422), faults=faults)
+    field_errors = [
+        FieldError(field=_field_path(fault), message=_field_message(fault))
+        for fault in error.errors()
+    ]
+    return _response(http_text(422), field_errors=field_errors)
 
 
-async def _answer_http_error(request: Request, error: Exception) -> JSONResponse:
+async def _handle_http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101  as registered
     headers = dict(error.headers or {})
     if "Allow" in headers and "route" in request.scope:
-        headers["Allow"] = _allowed(request)
+        headers["Allow"] = _allowed_methods(request)
     return _response(http_text(error.status_code), headers)
 
 
-def _allowed(request: Request) -> str:
-    """Return every method of the request's path: the framework names those of one route alone."""
+def _allowed_methods(request: Request) -> str:
+    """Return all methods of the request's path; Starlette lists those of one route only."""
     path = request.scope["route"].path
     methods = {
         method
@@ -116,8 +119,8 @@ def _allowed(request: Request) -> str:
     return ", ".join(sorted(methods))
 
 
-def _rate_limit(error: errors.LimitReachedError) -> dict[str, str]:
-    """Return the fields of the IETF's draft (draft-ietf-httpapi-ratelimit-headers-11)."""
+def _rate_limit_headers(error: errors.LimitReachedError) -> dict[str, str]:
+    """Return the headers of draft-ietf-httpapi-ratelimit-headers-11."""
     headers = {"RateLimit": f'"{error.policy}";r=0;t={math.ceil(error.retry_after)}'}
     if error.most is not None:
         window = error.window_seconds
@@ -126,28 +129,30 @@ def _rate_limit(error: errors.LimitReachedError) -> dict[str, str]:
     return headers
 
 
-def _field(fault: Mapping[str, Any]) -> str:
-    where, *path = fault["loc"]
-    # A malformed document is located by a character's index, which names no field.
-    return str(where) if fault["type"] == "json_invalid" else ".".join(map(str, path)) or str(where)
+def _field_path(fault: Mapping[str, Any]) -> str:
+    part, *path = fault["loc"]
+    # For malformed JSON the path is the index of a character, which names no field.
+    return str(part) if fault["type"] == "json_invalid" else ".".join(map(str, path)) or str(part)
 
 
-def _message(fault: Mapping[str, Any]) -> str:
+def _field_message(fault: Mapping[str, Any]) -> str:
     if fault["type"] == "json_invalid":
         return f"Not valid JSON: {fault['ctx']['error']}"
-    # pydantic's own message quotes a character of the input.
+    # pydantic's own message quotes the input.
     if fault["type"] == "uuid_parsing":
         return "Input should be a valid UUID"
     return str(fault["msg"]).removeprefix("Value error, ")
 
 
-def _log(error: errors.MomentumError) -> None:
-    if text_of_kind(type(error)).status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+def _log_server_error(error: errors.MomentumError) -> None:
+    if text_of_class(type(error)).status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         logger.error("%s: %s", type(error).__name__, error)
 
 
-def document_of(text: ProblemText, request: str, faults: list[FieldError] | None = None) -> Problem:
-    """Return the document for one request, by its id."""
+def build_problem(
+    text: ProblemText, request: str, field_errors: list[FieldError] | None = None
+) -> Problem:
+    """Return the document for the request with this id."""
     return Problem(
         type=TYPE_PREFIX + text.code,
         title=text.title,
@@ -155,17 +160,17 @@ def document_of(text: ProblemText, request: str, faults: list[FieldError] | None
         detail=text.detail,
         instance=INSTANCE_PREFIX + request,
         request_id=request,
-        errors=faults,
+        errors=field_errors,
     )
 
 
 def _response(
     text: ProblemText,
     headers: Mapping[str, str] | None = None,
-    faults: list[FieldError] | None = None,
+    field_errors: list[FieldError] | None = None,
 ) -> JSONResponse:
     return JSONResponse(
-        document_of(text, request_id(), faults).model_dump(exclude_none=True),
+        build_problem(text, request_id(), field_errors).model_dump(exclude_none=True),
         status_code=text.status,
         headers=dict(headers or {}),
         media_type=MEDIA_TYPE,

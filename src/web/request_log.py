@@ -1,4 +1,4 @@
-"""The line that the log has of every request."""
+"""Logs one line for each request."""
 
 import logging
 
@@ -12,24 +12,24 @@ _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"}
 
 
 def log_request(scope: Scope, status: int, seconds: float) -> None:
-    """Log how a request ended; `status` is 0 where no answer began."""
+    """Log how a request ended; `status` is 0 if no response was started."""
     logger.info(
         "%s %s %d in %.0f ms",
         scope["method"] if scope["method"] in _METHODS else "OTHER",
-        _template(scope),
+        _route_template(scope),
         status,
         seconds * 1000,
     )
 
 
-def _template(scope: Scope) -> str:
-    """Return the route's template and not the path: paths and queries name people."""
+def _route_template(scope: Scope) -> str:
+    """Return the route's template, since paths and queries can identify people."""
     if "route" in scope:
         return str(scope["route"].path)
     if "endpoint" in scope:
-        # Starlette's own routes have no template: a mount has its prefix, the others are literal.
+        # Starlette's own routes have no template: mounts have a prefix, the others are literal.
         return str(scope.get("root_path") or scope["path"])
-    # Refused before it was routed, perhaps: what it would have matched says as much.
+    # A middleware may have refused it before routing: find the route that it would have matched.
     for route in iter_route_contexts(scope["app"].routes):
         if route.original_route.matches(scope)[0] is not Match.NONE:
             return str(route.path)

@@ -13,7 +13,7 @@ from tests.support.authorized_services import Project, running_alone, running_pr
 from tests.support.data_plane import DataPlane
 from tests.support.service import free_port, running_process, uvicorn_command
 
-OPEN_DOOR = "whoever knows a user_id can act for that user"
+OPEN_DOOR = "anyone who knows a user_id can act for that user"
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ import api
 from src.domain import errors
 from src.domain.generation import GenerationState
 from src.settings import Settings
-from src.web.problem_texts import text_of_kind
+from src.web.problem_texts import text_of_class
 from tests.support.rendered_docs import (
     Block,
     anchors,
@@ -346,7 +346,7 @@ def test_problems_are_listed() -> None:
     rows = table_rows((ROOT / "docs/api.md").read_text(), "Code")
     shown = {row["Code"].strip("`"): int(row["Status"]) for row in rows}
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type)]
-    texts = [text_of_kind(kind) for kind in kinds if issubclass(kind, errors.MomentumError)]
+    texts = [text_of_class(kind) for kind in kinds if issubclass(kind, errors.MomentumError)]
     assert shown == {text.code: text.status for text in texts if text.status != 500}
 
 

@@ -50,7 +50,7 @@ class Api:
 
 @pytest.fixture
 def api(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Api]:
-    monkeypatch.setattr("src.web.json_bodies.BODY_SECONDS", LIMIT)
+    monkeypatch.setattr("src.web.json_bodies.BODY_TIMEOUT_SECONDS", LIMIT)
     settings = isolated_settings(monkeypatch, sqlite_path=tmp_path / "momentum.db")
     port = free_port()
     config = uvicorn.Config(

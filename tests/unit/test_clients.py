@@ -18,7 +18,7 @@ def client_of(
     """Return what tells the client of a request from this address with these headers."""
     raw = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers]
     scope = {"type": "http", "client": peer and (peer, 1), "headers": raw}
-    return ClientKeys(trusted, key).of(scope)
+    return ClientKeys(trusted, key).derive(scope)
 
 
 def behind_proxy(*values: str, trusted: str = "X-Real-IP") -> str:

@@ -14,15 +14,15 @@ import pytest
 from pydantic import SecretStr
 
 from src.domain.errors import IdentityUnavailableError, UnauthenticatedError
-from src.web import tokens as identity
-from src.web.tokens import (
+from src.web import jwks
+from src.web.jwks import (
     FRESH_SECONDS,
     MAX_JWKS_BYTES,
     REFETCH_SECONDS,
     RETRY_SECONDS,
     STALE_SECONDS,
-    TokenVerifier,
 )
+from src.web.tokens import TokenVerifier
 from tests.support.bad_tokens import DEFECTS
 from tests.support.tokens import (
     AuthServer,
@@ -288,7 +288,7 @@ async def test_revoked_key_is_forgotten_when_the_keys_are_no_longer_fresh(
     auth: AuthServer, verifier: TokenVerifier, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also where nobody ever sends a token of a new key; by all who come while they are fetched."""
-    monkeypatch.setattr(identity, "PATIENCE_SECONDS", 60)
+    monkeypatch.setattr(jwks, "KNOWN_KEY_WAIT_SECONDS", 60)
     old = auth.mint.es256(ANA)
     assert await verifier.verify(old) == ANA
     auth.mint.rotate()

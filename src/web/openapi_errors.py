@@ -1,10 +1,10 @@
-"""The error responses of operations, for the OpenAPI description."""
+"""Describes the error responses of operations for the OpenAPI document."""
 
 from typing import Any
 
 from src.domain import errors
-from src.web.problem_texts import http_text, text_of_kind
-from src.web.problems import MEDIA_TYPE, Problem, document_of
+from src.web.problem_texts import http_text, text_of_class
+from src.web.problems import MEDIA_TYPE, Problem, build_problem
 
 STORE_ERRORS = (
     errors.StoreUnavailableError,
@@ -12,7 +12,7 @@ STORE_ERRORS = (
     errors.StoreOverloadedError,
     errors.StoreMisconfiguredError,
 )
-"""What any operation can meet that asks the database."""
+"""The errors of every operation that uses the database."""
 
 MODEL_ERRORS = (
     errors.ModelUnavailableError,
@@ -21,24 +21,24 @@ MODEL_ERRORS = (
     errors.ModelOutputError,
     errors.ModelDeclinedError,
 )
-"""What any operation can meet that asks the model."""
+"""The errors of every operation that uses the language model."""
 
 BODY_STATUSES = (400, 408, 413, 415, 422, 500)
-"""What HTTP itself can bring about where a body is read."""
+"""The statuses of every operation that reads a body."""
 
 _EXAMPLE_REQUEST_ID = "9f1c2e7ab0d94c55a1f8f7b1f2a6d3c4"
 
 
 def error_responses(
-    *kinds: type[errors.MomentumError], statuses: tuple[int, ...] = (422, 500)
+    *error_classes: type[errors.MomentumError], statuses: tuple[int, ...] = (422, 500)
 ) -> dict[int | str, dict[str, Any]]:
-    """Return an operation's error responses for its OpenAPI description, with examples.
+    """Return the OpenAPI description of an operation's error responses, with an example of each.
 
-    `statuses` are those that HTTP itself brings about: validation, reading the body.
+    `statuses` are those of reading and validating the request, which have no error class.
     """
     documents: dict[int, dict[str, Problem]] = {}
-    for text in (*map(text_of_kind, kinds), *map(http_text, statuses)):
-        document = document_of(text, _EXAMPLE_REQUEST_ID)
+    for text in (*map(text_of_class, error_classes), *map(http_text, statuses)):
+        document = build_problem(text, _EXAMPLE_REQUEST_ID)
         documents.setdefault(text.status, {})[text.code] = document
     return {
         status: {
