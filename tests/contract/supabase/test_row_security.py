@@ -10,7 +10,7 @@ import httpx
 import psycopg
 import pytest
 
-from tests.contract.test_schema import DEPLOYED
+from tests.contract.supabase.test_schema import DEPLOYED
 from tests.support.data_plane import SCHEMA, Database, DataPlane, Postgres
 from tests.support.row_security import client_of, measured_matrix
 from tests.support.secured_rows import (

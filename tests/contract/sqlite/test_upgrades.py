@@ -24,7 +24,7 @@ from src.domain.plan import PlanRequest
 from src.domain.quotas import Requester
 from tests.support.plans import new_roadmap, stored
 
-RELEASE_0_1 = Path(__file__).parent / "data" / "release_0_1.sqlite3"
+RELEASE_0_1 = Path(__file__).with_name("release_0_1.sqlite3")
 """Written by release 0.1: a roadmap whose first task is completed, generations that ended in each
 way or were left behind, and questions whose cost is known, partly known, or open."""
 
