@@ -57,7 +57,7 @@ class Answer(BaseModel):
 A = TypeVar("A", bound=Answer)
 
 
-def _synonym(synonyms: dict[str, str]) -> BeforeValidator:
+def _replace_synonym(synonyms: dict[str, str]) -> BeforeValidator:
     def known(value: object) -> object:
         word = value.strip().lower() if isinstance(value, str) else value
         return synonyms.get(word, word) if isinstance(word, str) else word
@@ -83,8 +83,8 @@ class TaskAnswer(Answer):
     """A task."""
 
     text: str
-    effort: Annotated[Effort, _synonym(EFFORT_SYNONYMS)]
-    category: Annotated[Category, _synonym(CATEGORY_SYNONYMS)]
+    effort: Annotated[Effort, _replace_synonym(EFFORT_SYNONYMS)]
+    category: Annotated[Category, _replace_synonym(CATEGORY_SYNONYMS)]
 
 
 class DayAnswer(Answer):
@@ -116,7 +116,7 @@ class ItemReader:
     def __init__(self, key: str) -> None:
         self._key = key
         self.text = ""
-        self._told = 0
+        self._returned = 0
 
     def feed(self, piece: str) -> list[object]:
         """Take a piece of the text and return the items that it completed."""
@@ -146,7 +146,7 @@ class ItemReader:
             except RecursionError:
                 parsed = None
         items = self._new_items(parsed)
-        if not self._told:
+        if not self._returned:
             raise ModelOutputError(f"the answer is no JSON object with `{self._key}`")
         return items
 
@@ -155,11 +155,11 @@ class ItemReader:
         items = parsed.get(self._key) if isinstance(parsed, dict) else parsed
         if not isinstance(items, list):
             return []
-        told, self._told = self._told, max(self._told, len(items))
+        told, self._returned = self._returned, max(self._returned, len(items))
         return items[told:]
 
 
-def fitted(item: object, model: type[A]) -> A:
+def parse_item(item: object, model: type[A]) -> A:
     """Return an item of an answer as a value.
 
     Raises:
@@ -175,7 +175,7 @@ def fitted(item: object, model: type[A]) -> A:
         raise ModelOutputError("; ".join(faults)) from None
 
 
-LONGEST_LINE = 2_000
+MAX_LINE_LENGTH = 2_000
 """Characters of a goal, topic or task as it comes; a longer one is refused unread."""
 
 _BULLET = re.compile(r"^(?:#+|[-*+•])\s+")
@@ -196,8 +196,8 @@ def plain_line(text: str) -> str:
     Raises:
         ModelOutputError: it is too long.
     """
-    if len(text) > LONGEST_LINE:
-        raise ModelOutputError(f"A text is longer than {LONGEST_LINE} characters.")
+    if len(text) > MAX_LINE_LENGTH:
+        raise ModelOutputError(f"A text is longer than {MAX_LINE_LENGTH} characters.")
     return _BULLET.sub("", " ".join(without_markup(text).split()))
 
 

@@ -15,22 +15,22 @@ from src.domain.vocabulary import MAX_GOAL_LENGTH, MAX_TASK_LENGTH, MAX_WEEKS
 from src.llm import AssistantContext
 from src.llm.openrouter import prompts
 from src.llm.openrouter.answers import PlainProse
-from src.llm.openrouter.client import Messages, Meter, OpenRouterClient
+from src.llm.openrouter.client import Messages, OpenRouterClient, UsageMeter
 from src.llm.openrouter.plain_text import visible, without_markup
 
-CONTEXT_TOKENS = 6_000
+MAX_CONTEXT_TOKENS = 6_000
 """What the roadmap may take of a prompt, whatever its size: every week by its goal and counts, and
 tasks in full from the first open one on, as many as fit."""
 
-TOKEN_CHARACTERS = 4
+CHARACTERS_PER_TOKEN = 4
 """About right for English; other scripts take more tokens, within what any model holds."""
 
-SHOWN_GOAL_LENGTH = 150
+MAX_SHOWN_GOAL_LENGTH = 150
 """How much of a week's goal is told; rows that older code wrote know no bound."""
 
-WORD_LENGTH = 40
+MAX_WORD_LENGTH = 40
 
-RETRIES = 5
+MAX_RETRIES = 5
 
 MAX_ANSWER_TOKENS = 2_000
 
@@ -54,8 +54,8 @@ class OpenRouterAssistant:
     async def answer(
         self, question: str, context: AssistantContext, report: Callable[[ModelUsage], None]
     ) -> AsyncGenerator[str | AssistantAnswer, None]:
-        messages = prompts.question_messages(_facts(question, context))
-        meter = self._client.meter(RETRIES)
+        messages = prompts.question_messages(_question_facts(question, context))
+        meter = self._client.meter(MAX_RETRIES)
         try:
             async for attempt in self._client.attempts(meter):
                 with attempt:
@@ -64,20 +64,24 @@ class OpenRouterAssistant:
                     if not first:
                         raise ModelOutputError("an answer without a word of text")
             # From here on a failure cannot be mended unseen: the first words go out.
-            told = [first]
+            sent = [first]
             async with aclosing(pieces):
                 yield first
                 async for piece in pieces:
-                    told.append(piece)
+                    sent.append(piece)
                     yield piece
         finally:
             report(meter.usage())
-        yield AssistantAnswer(response="".join(told), sources=tuple(_sources(meter.citations)))
+        yield AssistantAnswer(
+            response="".join(sent), sources=tuple(_cited_sources(meter.citations))
+        )
 
     async def close(self) -> None:
         await self._client.close()
 
-    async def _plain_pieces(self, messages: Messages, meter: Meter) -> AsyncGenerator[str, None]:
+    async def _plain_pieces(
+        self, messages: Messages, meter: UsageMeter
+    ) -> AsyncGenerator[str, None]:
         """Yield an answer as plain text, none of it empty: no blank first, within its length."""
         left, started = MAX_ANSWER_LENGTH - 1, False
         async with aclosing(self._prose(messages, meter)) as pieces:
@@ -90,7 +94,7 @@ class OpenRouterAssistant:
                     left, started = left - len(text), True
                     yield text
 
-    async def _prose(self, messages: Messages, meter: Meter) -> AsyncGenerator[str, None]:
+    async def _prose(self, messages: Messages, meter: UsageMeter) -> AsyncGenerator[str, None]:
         """Yield an answer without links and markup; some pieces may be empty."""
         prose = PlainProse()
         answer = self._client.stream(
@@ -106,41 +110,41 @@ class OpenRouterAssistant:
         yield prose.finish()
 
 
-def _sources(citations: Mapping[str, str]) -> Iterator[Source]:
+def _cited_sources(citations: Mapping[str, str]) -> Iterator[Source]:
     """Yield the cited pages that a browser can open, with titles of plain text."""
     for url in islice(filter(_WEB_ADDRESS.fullmatch, citations), MAX_SOURCES):
         title = " ".join(without_markup(citations[url][:MAX_TITLE_LENGTH]).split())
         yield Source(title=title or urlsplit(url).netloc, url=url)
 
 
-def _facts(question: str, context: AssistantContext) -> dict[str, Any]:
+def _question_facts(question: str, context: AssistantContext) -> dict[str, Any]:
     roadmap = context.roadmap
     facts = {
         "question": visible(question),
         "scope": {"week": context.week_number, "day": context.day_number},
         "roadmap": {
             "goal": visible(roadmap.description[:MAX_GOAL_LENGTH]),
-            "level": roadmap.level[:WORD_LENGTH],
+            "level": roadmap.level[:MAX_WORD_LENGTH],
             "duration_weeks": roadmap.duration_weeks,
             "daily_hours": roadmap.daily_hours,
         },
-        "weeks": _weeks(context.tasks),
+        "weeks": _summarize_weeks(context.tasks),
     }
-    left = CONTEXT_TOKENS * TOKEN_CHARACTERS - len(prompts.encoded(facts))
-    return facts | {"tasks": _within(left, context.tasks_in_scope())}
+    left = MAX_CONTEXT_TOKENS * CHARACTERS_PER_TOKEN - len(prompts.encode_facts(facts))
+    return facts | {"tasks": _fit_tasks(left, context.tasks_in_scope())}
 
 
-def _weeks(tasks: Sequence[Task]) -> list[dict[str, Any]]:
+def _summarize_weeks(tasks: Sequence[Task]) -> list[dict[str, Any]]:
     grouped = groupby(tasks, key=lambda task: (task.week_number, task.weekly_goal))
     weeks = []
     for (number, goal), group in islice(grouped, MAX_WEEKS):
         done = [task.completed for task in group]
-        shown = visible(goal[:SHOWN_GOAL_LENGTH])
+        shown = visible(goal[:MAX_SHOWN_GOAL_LENGTH])
         weeks.append({"week": number, "goal": shown, "tasks": len(done), "completed": sum(done)})
     return weeks
 
 
-def _within(characters: int, tasks: list[Task]) -> list[dict[str, Any]]:
+def _fit_tasks(characters: int, tasks: list[Task]) -> list[dict[str, Any]]:
     first_open = next((i for i, task in enumerate(tasks) if not task.completed), 0)
     told = []
     for task in tasks[first_open:] + tasks[:first_open]:
@@ -148,11 +152,11 @@ def _within(characters: int, tasks: list[Task]) -> list[dict[str, Any]]:
             "week": task.week_number,
             "day": task.day_number,
             "text": visible(task.task_text[:MAX_TASK_LENGTH]),
-            "effort": task.effort[:WORD_LENGTH],
-            "category": task.category[:WORD_LENGTH],
+            "effort": task.effort[:MAX_WORD_LENGTH],
+            "category": task.category[:MAX_WORD_LENGTH],
             "completed": task.completed,
         }
-        characters -= len(prompts.encoded(shown))
+        characters -= len(prompts.encode_facts(shown))
         if characters < 0:
             break
         told.append(shown)

@@ -35,25 +35,25 @@ logger = logging.getLogger(__name__)
 Messages: TypeAlias = Sequence[ChatCompletionMessageParam]
 AnswerFormat = Literal["json_schema", "json_object", "text"]
 
-FORMATS: tuple[AnswerFormat, ...] = ("json_schema", "json_object", "text")
+ANSWER_FORMATS: tuple[AnswerFormat, ...] = ("json_schema", "json_object", "text")
 """From the strictest down: small OpenAI-compatible servers reject the first, some the second."""
 
-ATTEMPTS = 6
+MAX_ATTEMPTS = 6
 """How often one question is asked, whatever its failures."""
 
-STUBBORN_ATTEMPTS = 3
+MAX_LASTING_ERROR_ATTEMPTS = 3
 """How often when the failure looks lasting: a key, credits, moderation, an hour's Retry-After.
 
 Not once: OpenRouter routes each call anew, and single calls fail in all of these ways.
 """
 
-LONGEST_WAIT_SECONDS = 20.0
+MAX_RETRY_WAIT_SECONDS = 20.0
 """A server that asks for more patience than this is not waited for."""
 
-LONGEST_TOKEN_CHARACTERS = 6
+MAX_CHARACTERS_PER_TOKEN = 6
 """Above the average of any text that is worth reading; English has about four."""
 
-LONGEST_RETRY_AFTER_SECONDS = 3600.0
+MAX_RETRY_AFTER_SECONDS = 3600.0
 """What a client is told at most; some servers say nonsense."""
 
 APP_HEADERS = {
@@ -63,12 +63,12 @@ APP_HEADERS = {
 """How OpenRouter lists the app that calls."""
 
 
-class _FormatRejectedError(ModelUnavailableError):
+class FormatRejectedError(ModelUnavailableError):
     """The server refused the request, perhaps for its answer format."""
 
 
 @dataclass(frozen=True)
-class Shape:
+class AnswerShape:
     """What a completion must look like: a name, the model of its JSON, and the list in it."""
 
     name: str
@@ -77,7 +77,7 @@ class Shape:
 
 
 @dataclass
-class Meter:
+class UsageMeter:
     """Counts what one generation or answer asks of the model, and bounds its retries."""
 
     model: str
@@ -86,23 +86,23 @@ class Meter:
     retries: int = 0
     citations: dict[str, str] = field(default_factory=dict)
     """The titles of the pages that a web search cited, by their URL."""
-    told: dict[int, ModelUsage] = field(default_factory=dict)
+    usage_by_call: dict[int, ModelUsage] = field(default_factory=dict)
     """What each call took, by its number; some servers tell that as it grows."""
 
     def usage(self) -> ModelUsage:
         """Return the counts so far."""
         counted = ModelUsage(model=self.model, calls=self.calls, retries=self.retries)
-        return reduce(ModelUsage.plus, (*self.told.values(), counted))
+        return reduce(ModelUsage.plus, (*self.usage_by_call.values(), counted))
 
-    def add(self, call: int, chunk: ChatCompletionChunk) -> None:
+    def record_chunk(self, call: int, chunk: ChatCompletionChunk) -> None:
         """Take what a chunk of a call, counted from 1, tells beside its text."""
         self.model = chunk.model or self.model
         if chunk.usage is not None:
             cost = (chunk.usage.model_extra or {}).get("cost")
             if not isinstance(cost, int | float) or not 0 <= cost < math.inf:
-                before = self.told.get(call)
+                before = self.usage_by_call.get(call)
                 cost = before and before.cost_dollars
-            self.told[call] = ModelUsage(
+            self.usage_by_call[call] = ModelUsage(
                 model=self.model,
                 priced_calls=int(cost is not None),
                 prompt_tokens=chunk.usage.prompt_tokens,
@@ -141,8 +141,8 @@ class OpenRouterClient:
         self._fallback_models = list(fallback_models)
         self._call_timeout = call_timeout
         self._idle_timeout = idle_timeout
-        self._places = asyncio.Semaphore(max_calls)
-        self._first_wait = retry_wait
+        self._slots = asyncio.Semaphore(max_calls)
+        self._retry_wait = retry_wait
         self._format_index = 0
         self._proven_formats: set[AnswerFormat] = set()
         self._client = openai.AsyncOpenAI(
@@ -153,20 +153,20 @@ class OpenRouterClient:
             timeout=httpx2.Timeout(call_timeout, connect=min(10.0, call_timeout)),
         )
 
-    def meter(self, retries: int) -> Meter:
+    def meter(self, retries: int) -> UsageMeter:
         """Return a meter that allows so many retries."""
-        return Meter(self._model, retries)
+        return UsageMeter(self._model, retries)
 
-    def attempts(self, meter: Meter) -> AsyncIterator[stamina.Attempt]:
+    def attempts(self, meter: UsageMeter) -> AsyncIterator[stamina.Attempt]:
         """Return the attempts at one question, for `async for attempt: with attempt:`.
 
         A `ModelError` inside an attempt brings the next one, after a wait with jitter or the one
         that the server asked for, until patience or the meter's retries are used up.
         """
-        stubborn = 0
+        lasting_errors = 0
 
         def wait(error: Exception) -> bool | float:
-            nonlocal stubborn
+            nonlocal lasting_errors
             if not isinstance(error, ModelError) or meter.retries_left <= 0:
                 return False
             logger.warning("a model call failed: %s: %s", type(error).__name__, error)
@@ -175,20 +175,20 @@ class OpenRouterClient:
             if isinstance(error, ModelOutputError):
                 return 0.0  # The server is well; there is nothing to wait for.
             asked = getattr(error, "retry_after", None)
-            if asked is not None and asked <= LONGEST_WAIT_SECONDS:
+            if asked is not None and asked <= MAX_RETRY_WAIT_SECONDS:
                 return float(asked)
             if asked or isinstance(error, ModelMisconfiguredError | ModelDeclinedError):
-                stubborn += 1
-                return stubborn < STUBBORN_ATTEMPTS
+                lasting_errors += 1
+                return lasting_errors < MAX_LASTING_ERROR_ATTEMPTS
             return True
 
         return aiter(
             stamina.retry_context(
                 on=wait,
-                attempts=ATTEMPTS,
-                wait_initial=self._first_wait,
-                wait_max=10 * self._first_wait,
-                wait_jitter=self._first_wait,
+                attempts=MAX_ATTEMPTS,
+                wait_initial=self._retry_wait,
+                wait_max=10 * self._retry_wait,
+                wait_jitter=self._retry_wait,
                 timeout=None,  # the caller's deadline bounds the whole
             )
         )
@@ -197,9 +197,9 @@ class OpenRouterClient:
         self,
         messages: Messages,
         *,
-        shape: Shape | None,
+        shape: AnswerShape | None,
         max_tokens: int,
-        meter: Meter,
+        meter: UsageMeter,
         extra_body: dict[str, Any] | None = None,
     ) -> AsyncGenerator[str, None]:
         """Yield the completion's text piece by piece; it ends only when it is complete.
@@ -212,19 +212,19 @@ class OpenRouterClient:
         Raises:
             ModelError: the completion failed or was cut; which subclass says why.
         """
-        first = self._format_index if shape else len(FORMATS) - 1
-        for index in range(first, len(FORMATS)):
-            answer_format = FORMATS[index]
+        first = self._format_index if shape else len(ANSWER_FORMATS) - 1
+        for index in range(first, len(ANSWER_FORMATS)):
+            answer_format = ANSWER_FORMATS[index]
             request = self._request(messages, answer_format, shape, max_tokens, extra_body)
             try:
                 call = self._call(request, max_tokens, meter, is_prose=shape is None)
                 async with aclosing(call) as pieces:
                     async for piece in pieces:
                         # Text is the proof that the format was taken.
-                        self._take_note(shape, index)
+                        self._remember_format(shape, index)
                         yield piece
-            except _FormatRejectedError as error:
-                if index == len(FORMATS) - 1:
+            except FormatRejectedError as error:
+                if index == len(ANSWER_FORMATS) - 1:
                     raise ModelUnavailableError(str(error)) from error
                 continue
             return
@@ -233,18 +233,20 @@ class OpenRouterClient:
         """Close the connections."""
         await self._client.close()
 
-    def _take_note(self, shape: Shape | None, format_index: int) -> None:
-        self._proven_formats.add(FORMATS[format_index])
+    def _remember_format(self, shape: AnswerShape | None, format_index: int) -> None:
+        self._proven_formats.add(ANSWER_FORMATS[format_index])
         # What this model took before, it rejects now for another reason, which may pass.
-        if shape and FORMATS[self._format_index] not in self._proven_formats:
-            logger.warning("the model's server takes no format above %s", FORMATS[format_index])
+        if shape and ANSWER_FORMATS[self._format_index] not in self._proven_formats:
+            logger.warning(
+                "the model's server takes no format above %s", ANSWER_FORMATS[format_index]
+            )
             self._format_index = format_index
 
     def _request(
         self,
         messages: Messages,
         answer_format: AnswerFormat,
-        shape: Shape | None,
+        shape: AnswerShape | None,
         max_tokens: int,
         extra_body: dict[str, Any] | None,
     ) -> dict[str, Any]:
@@ -257,28 +259,28 @@ class OpenRouterClient:
             "max_tokens": max_tokens,
             "stream": True,
             "stream_options": {"include_usage": True},
-            "response_format": _response_format(answer_format, shape),
+            "response_format": response_format(answer_format, shape),
             "extra_body": (extra_body or {}) | fallback,
         }
 
     async def _call(
-        self, request: dict[str, Any], max_tokens: int, meter: Meter, *, is_prose: bool
+        self, request: dict[str, Any], max_tokens: int, meter: UsageMeter, *, is_prose: bool
     ) -> AsyncGenerator[str, None]:
-        async with self._places:
+        async with self._slots:
             meter.calls += 1
             call = meter.calls
             deadline = time.monotonic() + self._call_timeout
-            left = max_tokens * LONGEST_TOKEN_CHARACTERS
+            left = max_tokens * MAX_CHARACTERS_PER_TOKEN
             finish_reason, text_seen = None, False
-            with _translated_errors():
+            with translate_errors():
                 # `timeout` of the client is per read; this bounds the wait for the first byte.
                 async with asyncio.timeout(self._idle_timeout):
                     stream = await self._client.chat.completions.create(**request)
             try:
                 while True:
-                    with _translated_errors():
+                    with translate_errors():
                         piece, reason = await self._next_piece(
-                            stream, partial(meter.add, call), deadline
+                            stream, partial(meter.record_chunk, call), deadline
                         )
                     if piece is None:
                         break
@@ -295,7 +297,7 @@ class OpenRouterClient:
         if finish_reason == "length" and text_seen and is_prose:
             yield "…"
         else:
-            _check_end(finish_reason, text_seen=text_seen)
+            check_finish_reason(finish_reason, text_seen=text_seen)
 
     async def _next_piece(
         self,
@@ -317,7 +319,7 @@ class OpenRouterClient:
         return None, None
 
 
-def _response_format(answer_format: AnswerFormat, shape: Shape | None) -> Any:  # noqa: ANN401
+def response_format(answer_format: AnswerFormat, shape: AnswerShape | None) -> Any:  # noqa: ANN401
     if answer_format == "text" or shape is None:
         return openai.omit
     if answer_format == "json_object":
@@ -329,7 +331,7 @@ def _response_format(answer_format: AnswerFormat, shape: Shape | None) -> Any:  
     }
 
 
-def _check_end(finish_reason: str | None, *, text_seen: bool) -> None:
+def check_finish_reason(finish_reason: str | None, *, text_seen: bool) -> None:
     # Typed as OpenAI's values; OpenRouter adds `error`.
     if finish_reason == "content_filter":
         raise ModelDeclinedError("finish_reason content_filter")
@@ -342,14 +344,14 @@ def _check_end(finish_reason: str | None, *, text_seen: bool) -> None:
 
 
 @contextmanager
-def _translated_errors() -> Iterator[None]:
+def translate_errors() -> Iterator[None]:
     """Turn everything that the client raises into a `ModelError`."""
     try:
         yield
     except ModelError:
         raise
     except openai.APIStatusError as error:
-        raise _status_error(error.status_code, error.response.headers) from error
+        raise error_for_status(error.status_code, error.response.headers) from error
     except (TimeoutError, openai.APITimeoutError, httpx2.TimeoutException) as error:
         raise ModelTooSlowError("no progress, or no end, within the time of one call") from error
     except (openai.APIConnectionError, httpx2.HTTPError) as error:
@@ -357,26 +359,28 @@ def _translated_errors() -> Iterator[None]:
     except openai.APIError as error:
         # An error inside a 200: the body's code says what the status would have.
         code = error.body.get("code") if isinstance(error.body, dict) else None
-        raise _status_error(code if isinstance(code, int) else 502, {}) from error
+        raise error_for_status(code if isinstance(code, int) else 502, {}) from error
     except (openai.OpenAIError, ValueError, TypeError, AttributeError) as error:
         # Bytes that are no server-sent events, or events that are no chunks.
         raise ModelUnavailableError(f"not OpenAI's protocol: {type(error).__name__}") from error
 
 
-def _status_error(status: int, headers: Any) -> ModelError:  # noqa: ANN401  any mapping of text
+def error_for_status(status: int, headers: Any) -> ModelError:  # noqa: ANN401  any mapping of text
     meanings: dict[int, ModelError] = {
-        400: _FormatRejectedError("400: the server refused the request"),
+        400: FormatRejectedError("400: the server refused the request"),
         401: ModelMisconfiguredError("401: OPENAI_API_KEY is not accepted"),
         402: ModelMisconfiguredError("402: the account has no credits left"),
         403: ModelDeclinedError("403: moderation refused the text, or the key lacks the right"),
         404: ModelMisconfiguredError("404: OPENAI_MODEL is unknown, or no provider serves it"),
-        422: _FormatRejectedError("422: the server refused the request"),
-        500: _FormatRejectedError("500: the server failed"),
+        422: FormatRejectedError("422: the server refused the request"),
+        500: FormatRejectedError("500: the server failed"),
     }
-    return meanings.get(status, ModelUnavailableError(f"status {status}", _retry_after(headers)))
+    return meanings.get(
+        status, ModelUnavailableError(f"status {status}", parse_retry_after(headers))
+    )
 
 
-def _retry_after(headers: Any) -> float | None:  # noqa: ANN401  any mapping of text
+def parse_retry_after(headers: Any) -> float | None:  # noqa: ANN401  any mapping of text
     try:
         # The other form, a date, is not used by OpenRouter.
         seconds = float(headers.get("retry-after", ""))
@@ -384,4 +388,4 @@ def _retry_after(headers: Any) -> float | None:  # noqa: ANN401  any mapping of 
         return None
     if not math.isfinite(seconds):
         return None
-    return min(max(seconds, 0.0), LONGEST_RETRY_AFTER_SECONDS)
+    return min(max(seconds, 0.0), MAX_RETRY_AFTER_SECONDS)

@@ -44,10 +44,10 @@ effort: light, medium or deep. category: reading, coding, revision or practice.
 Shape: {"tasks":[{"text":"","effort":"","category":""}]}
 """
 
-GOAL_CHARACTERS = 400
+MAX_REPEATED_GOAL_LENGTH = 400
 """How much of a long goal each week's prompt repeats; the outline's has the whole."""
 
-SHOWN_PROBLEMS = 10
+MAX_PROBLEMS = 10
 
 _TURN_MARK = re.compile(r"<|\[(?=/?[A-Z_]+\])")
 
@@ -64,14 +64,14 @@ def outline_messages(
     request: PlanRequest, known: Sequence[WeekOutline], problems: Sequence[str]
 ) -> list[ChatCompletionMessageParam]:
     """Ask for every week's goal, or for those that follow the known ones."""
-    return _conversation(
+    return _messages(
         PLANNER_RULES + _OUTLINE_RULES,
         {
             "kind": "outline",
-            **_wish(request, MAX_GOAL_LENGTH),
+            **_request_facts(request, MAX_GOAL_LENGTH),
             "from_week": len(known) + 1,
             "known_goals": [week.goal for week in known],
-            "problems": problems[:SHOWN_PROBLEMS],
+            "problems": problems[:MAX_PROBLEMS],
         },
     )
 
@@ -85,11 +85,11 @@ def days_messages(
 ) -> list[ChatCompletionMessageParam]:
     """Ask for some days of a week, with its neighbours' goals so that they do not repeat."""
     previous, following = neighbours
-    return _conversation(
+    return _messages(
         PLANNER_RULES + _WEEK_RULES,
         {
             "kind": "week",
-            **_wish(request, GOAL_CHARACTERS),
+            **_request_facts(request, MAX_REPEATED_GOAL_LENGTH),
             "week_number": week.week_number,
             "week_goal": week.goal,
             "focus": week.focus,
@@ -97,7 +97,7 @@ def days_messages(
             "next_goal": following and following.goal,
             "days": days,
             "tasks_per_day": tasks_for_day(request.level, request.daily_hours),
-            "problems": problems[:SHOWN_PROBLEMS],
+            "problems": problems[:MAX_PROBLEMS],
         },
     )
 
@@ -106,11 +106,11 @@ def replacement_messages(
     request: PlanRequest, week: WeekOutline, tasks: Sequence[PlannedTask]
 ) -> list[ChatCompletionMessageParam]:
     """Ask for other tasks in place of some."""
-    return _conversation(
+    return _messages(
         PLANNER_RULES + _REPLACEMENT_RULES,
         {
             "kind": "replace",
-            **_wish(request, GOAL_CHARACTERS),
+            **_request_facts(request, MAX_REPEATED_GOAL_LENGTH),
             "week_number": week.week_number,
             "week_goal": week.goal,
             "tasks": [task.model_dump() for task in tasks],
@@ -120,22 +120,22 @@ def replacement_messages(
 
 def question_messages(facts: dict[str, Any]) -> list[ChatCompletionMessageParam]:
     """Ask a question about a roadmap."""
-    return _conversation(ASSISTANT_RULES, {"kind": "question", **facts})
+    return _messages(ASSISTANT_RULES, {"kind": "question", **facts})
 
 
-def _conversation(rules: str, facts: dict[str, Any]) -> list[ChatCompletionMessageParam]:
+def _messages(rules: str, facts: dict[str, Any]) -> list[ChatCompletionMessageParam]:
     # What is empty says nothing and costs tokens.
     told = {name: value for name, value in facts.items() if value not in (None, [], ())}
-    return [{"role": "system", "content": rules}, {"role": "user", "content": encoded(told)}]
+    return [{"role": "system", "content": rules}, {"role": "user", "content": encode_facts(told)}]
 
 
-def _wish(request: PlanRequest, goal_characters: int) -> dict[str, Any]:
+def _request_facts(request: PlanRequest, goal_characters: int) -> dict[str, Any]:
     # Nobody writes to a model what they themselves cannot see.
     goal = visible(request.goal[:goal_characters])
     return request.model_dump(mode="json") | {"goal": goal}
 
 
-def encoded(facts: object) -> str:
+def encode_facts(facts: object) -> str:
     """Return facts as compact JSON in which nothing looks like the mark of a turn."""
     text = json.dumps(facts, ensure_ascii=False, separators=(",", ":"))
     # The same JSON in other letters: small servers take `<|im_end|>` or `[INST]` for a turn's end.

@@ -7,7 +7,7 @@ from rapidfuzz import fuzz, process
 
 from src.domain.plan_rules import same_text_key
 
-NEARLY_THE_SAME = 90
+MIN_SIMILARITY = 90
 """Of 100, by the share of letters that stay when one text is edited into the other. "Write a
 function that adds two numbers" against "… that multiplies two numbers" has 83."""
 
@@ -19,12 +19,12 @@ class TaskRegistry:
         # Texts with other numbers are other tasks: chapter 3 is not chapter 4.
         self._texts_by_numbers: dict[tuple[str, ...], list[str]] = {}
 
-    def repeated(self, texts: Sequence[str]) -> list[int]:
+    def find_repeats(self, texts: Sequence[str]) -> list[int]:
         """Return which of these texts repeat an accepted one or an earlier one of themselves."""
         found = []
         fresh = TaskRegistry()
         for index, text in enumerate(texts):
-            if self._holds(text) or fresh._holds(text):
+            if self._contains(text) or fresh._contains(text):
                 found.append(index)
             else:
                 fresh.add([text])
@@ -35,10 +35,10 @@ class TaskRegistry:
         for text in texts:
             self._texts_by_numbers.setdefault(_numbers(text), []).append(same_text_key(text))
 
-    def _holds(self, text: str) -> bool:
+    def _contains(self, text: str) -> bool:
         alike = self._texts_by_numbers.get(_numbers(text), [])
         best = process.extractOne(
-            same_text_key(text), alike, scorer=fuzz.ratio, score_cutoff=NEARLY_THE_SAME
+            same_text_key(text), alike, scorer=fuzz.ratio, score_cutoff=MIN_SIMILARITY
         )
         return best is not None
 
