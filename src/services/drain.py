@@ -26,7 +26,7 @@ class Drain:
         return self._ends_at <= asyncio.get_running_loop().time()
 
     @property
-    def is_waited_for(self) -> bool:
+    def has_waits(self) -> bool:
         """Whether anything is within it now."""
         return bool(self._waits)
 
@@ -38,7 +38,7 @@ class Drain:
                 wait.reschedule(self._ends_at)
 
     @asynccontextmanager
-    async def within(self, error: MomentumError) -> AsyncGenerator[None, None]:
+    async def raise_when_over(self, error: MomentumError) -> AsyncGenerator[None, None]:
         """Wait for what is inside, and raise the error once the drain is over."""
         try:
             async with asyncio.timeout_at(self._ends_at if self.has_begun else None) as wait:

@@ -41,7 +41,7 @@ class AssistantService:
         self._assistant = assistant
         self._quotas = quotas
         self._timeout_seconds = timeout_seconds
-        self._recording: set[asyncio.Task[None]] = set()
+        self._recordings: set[asyncio.Task[None]] = set()
         self._drain = Drain()
 
     async def admit(
@@ -86,14 +86,14 @@ class AssistantService:
             ShuttingDownError: this process shuts down before the answer is complete.
         """
         try:
-            async with aclosing(self._parts(question)) as parts:
+            async with aclosing(self._answer_parts(question)) as parts:
                 async for part in parts:
                     yield part
         finally:
             # A task of its own: a client that disconnects must not cancel it.
             recording = asyncio.create_task(self._record_cost(question))
-            self._recording.add(recording)
-            recording.add_done_callback(self._recording.discard)
+            self._recordings.add(recording)
+            recording.add_done_callback(self._recordings.discard)
 
     async def answer(self, question: AdmittedQuestion) -> AssistantAnswer:
         """Return the answer.
@@ -111,7 +111,7 @@ class AssistantService:
     @property
     def is_busy(self) -> bool:
         """Whether a question is being answered."""
-        return self._drain.is_waited_for
+        return self._drain.has_waits
 
     def begin_drain(self, seconds: float) -> None:
         """Admit no more questions, and end what is not answered after so many seconds."""
@@ -119,11 +119,11 @@ class AssistantService:
 
     async def close(self) -> None:
         """Finish recording what was spent."""
-        if self._recording:
+        if self._recordings:
             # A cost that is not recorded counts with its reservation.
-            await asyncio.wait(self._recording, timeout=CLOSE_SECONDS)
+            await asyncio.wait(self._recordings, timeout=CLOSE_SECONDS)
 
-    async def _parts(
+    async def _answer_parts(
         self, question: AdmittedQuestion
     ) -> AsyncGenerator[str | AssistantAnswer, None]:
         def report(usage: ModelUsage) -> None:
@@ -135,7 +135,7 @@ class AssistantService:
             while True:
                 try:
                     # Not around the loop: a timeout must not strike while the caller has control.
-                    async with self._drain.within(ShuttingDownError()):
+                    async with self._drain.raise_when_over(ShuttingDownError()):
                         async with asyncio.timeout_at(deadline):
                             part = await anext(parts, None)
                 except TimeoutError:

@@ -19,9 +19,9 @@ The `StoreError` then names the generation.
 class EventLog:
     """Keeps the events and wakes those who wait for the next one."""
 
-    def __init__(self, recorded: Iterable[PlannedPart] = ()) -> None:
+    def __init__(self, recorded_parts: Iterable[PlannedPart] = ()) -> None:
         """Begin with the parts that are on record already."""
-        self._events: list[GenerationEvent] = list(recorded)
+        self._events: list[GenerationEvent] = list(recorded_parts)
         self._changed = asyncio.Event()
         self._is_closed = False
 
@@ -38,7 +38,7 @@ class EventLog:
         self._is_closed = True
         self.append(last)
 
-    def recorded(self) -> list[GenerationEvent]:
+    def snapshot(self) -> list[GenerationEvent]:
         """Return all events so far, in order."""
         return list(self._events)
 

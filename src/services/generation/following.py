@@ -69,7 +69,7 @@ class GenerationFollower:
             OverloadedError: too many requests poll other processes' generations already.
             MomentumError: it ended otherwise, or continues elsewhere; which subclass says why.
         """
-        outcome = await self._outcome(generation_id)
+        outcome = await self._wait_for_outcome(generation_id)
         if isinstance(outcome, MomentumError):
             raise outcome
         return outcome
@@ -99,7 +99,7 @@ class GenerationFollower:
                     yield number, event
                 else:
                     return
-        with self._polling_place():
+        with self._polling_slot():
             async with aclosing(self._poll_events(generation_id, sent, user_id)) as events:
                 async for numbered in events:
                     yield numbered
@@ -111,7 +111,7 @@ class GenerationFollower:
         return not await self._generations.parts(record.generation_id, number - 1, record.user_id)
 
     @contextmanager
-    def _polling_place(self) -> Iterator[None]:
+    def _polling_slot(self) -> Iterator[None]:
         """Count who polls: each asks the database again and again."""
         if self.polling >= MAX_FOLLOWERS:
             raise OverloadedError(f"{MAX_FOLLOWERS} requests poll other processes' generations")
@@ -121,14 +121,14 @@ class GenerationFollower:
         finally:
             self.polling -= 1
 
-    async def _outcome(self, generation_id: UUID) -> SavedRoadmap | MomentumError:
+    async def _wait_for_outcome(self, generation_id: UUID) -> SavedRoadmap | MomentumError:
         if run := self._runs.get(generation_id):
-            outcome = await run.outcome()
+            outcome = await run.wait_for_outcome()
             if self._runs.drain.is_over or not isinstance(outcome, HandedOverError):
                 return outcome
         try:
             get = partial(self._generations.get, generation_id)
-            async with self._runs.drain.within(HandedOverError(generation_id)):
+            async with self._runs.drain.raise_when_over(HandedOverError(generation_id)):
                 record = await get()
             if record.finished_at is None:
                 async with asyncio.timeout(self._timeout_seconds):
@@ -143,7 +143,7 @@ class GenerationFollower:
     async def _wait_until_finished(
         self, generation_id: UUID, get: Callable[[], Awaitable[GenerationRecord]]
     ) -> GenerationRecord:
-        with self._polling_place():
+        with self._polling_slot():
             while True:
                 await self._sleep_until_next_poll(generation_id)
                 record = await self._poll(generation_id, get)
@@ -172,7 +172,7 @@ class GenerationFollower:
         latest = time.monotonic() + self._patience_seconds
         while True:
             try:
-                async with self._runs.drain.within(HandedOverError(generation_id)):
+                async with self._runs.drain.raise_when_over(HandedOverError(generation_id)):
                     return await read()
             except (StoreUnavailableError, StoreTooSlowError, StoreOverloadedError):
                 if time.monotonic() > latest:
@@ -180,5 +180,5 @@ class GenerationFollower:
             await self._sleep_until_next_poll(generation_id)
 
     async def _sleep_until_next_poll(self, generation_id: UUID) -> None:
-        async with self._runs.drain.within(HandedOverError(generation_id)):
+        async with self._runs.drain.raise_when_over(HandedOverError(generation_id)):
             await asyncio.sleep(POLL_SECONDS * random.uniform(0.8, 1.2))  # noqa: S311

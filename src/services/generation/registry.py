@@ -39,7 +39,7 @@ class RunRegistry:
         self._lease_seconds = lease_seconds
         self._runs: dict[UUID, GenerationRun] = {}
         self._reserved = 0
-        self._handing_over: asyncio.Task[None] | None = None
+        self._releasing: asyncio.Task[None] | None = None
         self.drain = Drain()
 
     @property
@@ -72,9 +72,9 @@ class RunRegistry:
             HandedOverError: the database took longer than this process may go on.
         """
         try:
-            recorded = None
+            recorded_parts = None
             if not is_new:
-                recorded = await self._store.generations.parts(record.generation_id)
+                recorded_parts = await self._store.generations.parts(record.generation_id)
             if self.drain.is_over:
                 raise HandedOverError(record.generation_id)
         except MomentumError:
@@ -84,7 +84,7 @@ class RunRegistry:
             raise
         run = GenerationRun(
             record=record,
-            recorded=recorded,
+            recorded_parts=recorded_parts,
             lease=lease,
             store=self._store,
             planner=self._planner,
@@ -112,18 +112,18 @@ class RunRegistry:
         """Start nothing more, and hand over what still runs after so many seconds."""
         self.drain.begin(seconds)
 
-        async def hand_over_later() -> None:
+        async def release_later() -> None:
             await asyncio.sleep(seconds)
-            await self._hand_over()
+            await self._release_all()
 
-        self._handing_over = asyncio.create_task(hand_over_later())
+        self._releasing = asyncio.create_task(release_later())
 
     async def close(self) -> None:
         """Hand over what still runs."""
         self.drain.begin(0)
-        if self._handing_over is not None:
-            self._handing_over.cancel()
-        await self._hand_over()
+        if self._releasing is not None:
+            self._releasing.cancel()
+        await self._release_all()
 
-    async def _hand_over(self) -> None:
+    async def _release_all(self) -> None:
         await asyncio.gather(*(run.stop() for run in list(self._runs.values())))

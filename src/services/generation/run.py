@@ -66,15 +66,15 @@ class GenerationRun:
         self,
         *,
         record: GenerationRecord,
-        recorded: Sequence[PlannedPart] | None,
+        recorded_parts: Sequence[PlannedPart] | None,
         lease: Lease,
         store: Store,
         planner: Planner,
         timeout_seconds: float,
     ) -> None:
-        """Start; `recorded` are the parts on record, None where the generation is new."""
+        """Start; `recorded_parts` are the parts on record, None where the generation is new."""
         self._record = record
-        self._recorded = tuple(recorded or ())
+        self._recorded_parts = tuple(recorded_parts or ())
         self._lease = lease
         self._renewal_seconds = lease.seconds / RENEWALS_PER_LEASE
         self._retry_seconds = self._renewal_seconds / TRIES_PER_RENEWAL
@@ -87,18 +87,18 @@ class GenerationRun:
         self._unrecorded: list[PlannedPart] = []
         self._renewed_at = self._started_at
         # A claimed lease may have aged while the parts were read; a new one was just written.
-        self._needs_report = recorded is not None
+        self._must_record = recorded_parts is not None
         self._is_stopping = False
-        self._planned = asyncio.Event()
-        self.events = EventLog(self._recorded)
+        self._has_news = asyncio.Event()
+        self.events = EventLog(self._recorded_parts)
         self.task = asyncio.create_task(self._run())
         self.task.add_done_callback(self._close_log)
         """The work, which ends without an exception, however the generation does."""
 
-    async def outcome(self) -> SavedRoadmap | MomentumError:
+    async def wait_for_outcome(self) -> SavedRoadmap | MomentumError:
         """Wait for the end and return it."""
         await asyncio.wait({self.task})
-        last = self.events.recorded()[-1]
+        last = self.events.snapshot()[-1]
         assert isinstance(last, SavedRoadmap | MomentumError)  # noqa: S101  the log was closed with it
         return last
 
@@ -187,7 +187,7 @@ class GenerationRun:
         working = asyncio.create_task(work)
         try:
             while not (await asyncio.wait({working}, timeout=self._renewal_seconds))[0]:
-                await self._report()
+                await self._record_progress()
             return await working
         finally:
             working.cancel()
@@ -196,25 +196,25 @@ class GenerationRun:
 
     async def _plan_weeks(self) -> list[PlannedWeek]:
         """Plan, record each part and emit it; return the weeks in order."""
-        if self._needs_report:
-            await self._report()
+        if self._must_record:
+            await self._record_progress()
         planning = asyncio.create_task(self._plan())
-        planning.add_done_callback(lambda _: self._planned.set())
+        planning.add_done_callback(lambda _: self._has_news.set())
         try:
             is_done = False
-            while not is_done or self._unrecorded or self._needs_report:
+            while not is_done or self._unrecorded or self._must_record:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(self._renewal_seconds):
-                        await self._planned.wait()
-                self._planned.clear()
+                        await self._has_news.wait()
+                self._has_news.clear()
                 # Read before the last report, which then has the usage of the very end.
                 is_done = planning.done()
-                await self._report()
+                await self._record_progress()
             await planning
         finally:
             planning.cancel()
             await asyncio.wait({planning})
-        weeks = [event for event in self.events.recorded() if isinstance(event, PlannedWeek)]
+        weeks = [event for event in self.events.snapshot() if isinstance(event, PlannedWeek)]
         return sorted(weeks, key=lambda week: week.week_number)
 
     async def _plan(self) -> None:
@@ -223,7 +223,7 @@ class GenerationRun:
         try:
             async with (
                 asyncio.timeout(self._timeout_seconds),
-                aclosing(self._planner.plan(self._record.request, self._recorded)) as parts,
+                aclosing(self._planner.plan(self._record.request, self._recorded_parts)) as parts,
             ):
                 async for part in parts:
                     if isinstance(part, ModelUsage):
@@ -232,14 +232,14 @@ class GenerationRun:
                     if isinstance(part, DayReady) and self._first_day_seconds is None:
                         self._first_day_seconds = round(time.monotonic() - self._started_at, 3)
                     self._unrecorded.append(part)
-                    self._planned.set()
+                    self._has_news.set()
         except TimeoutError:
             raise ModelTooSlowError(f"no plan within {self._timeout_seconds:g} s") from None
 
-    async def _report(self) -> None:
+    async def _record_progress(self) -> None:
         """Record what is new, then emit it; without news, renew the lease."""
         parts = tuple(self._unrecorded)
-        events = (*self.events.recorded(), *parts)
+        events = (*self.events.snapshot(), *parts)
         report = ProgressReport(
             parts=parts,
             first_number=len(self.events) + 1,
@@ -251,13 +251,13 @@ class GenerationRun:
             await self._store.generations.record_progress(self._lease, report)
         except StoreError as error:
             # What was planned stays in memory: a database that restarts costs nothing.
-            self._needs_report = True
+            self._must_record = True
             if time.monotonic() - self._renewed_at > self._lease.seconds:
                 raise
             logger.warning("could not record progress: %s: %s", type(error).__name__, error)
             await asyncio.sleep(self._retry_seconds * random.uniform(0.8, 1.2))  # noqa: S311
             return
-        self._needs_report = False
+        self._must_record = False
         self._renewed_at = time.monotonic()
         del self._unrecorded[: len(parts)]
         self.events.append(*parts)
@@ -283,7 +283,7 @@ class GenerationRun:
             async with asyncio.timeout(RELEASE_SECONDS):
                 with suppress(LeaseLostError):
                     while self._unrecorded:
-                        await self._report()
+                        await self._record_progress()
                 await self._store.generations.release(self._lease.lease_id)
                 record = await self._store.generations.get(self._record.generation_id)
                 if record.finished_at is not None:
