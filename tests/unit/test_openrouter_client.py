@@ -6,7 +6,8 @@ from openai.types.chat import ChatCompletionChunk
 
 from src.domain.errors import ModelUnavailableError
 from src.domain.plan import ModelUsage
-from src.llm.openrouter.client import UsageMeter, error_for_status, parse_retry_after
+from src.llm.openrouter.errors import error_for_status, parse_retry_after
+from src.llm.openrouter.usage import UsageMeter
 
 
 @pytest.mark.parametrize(

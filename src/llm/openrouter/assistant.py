@@ -15,8 +15,9 @@ from src.domain.vocabulary import MAX_GOAL_LENGTH, MAX_TASK_LENGTH, MAX_WEEKS
 from src.llm import AssistantContext
 from src.llm.openrouter import prompts
 from src.llm.openrouter.answers import PlainProse
-from src.llm.openrouter.client import Messages, OpenRouterClient, UsageMeter
+from src.llm.openrouter.client import Messages, OpenRouterClient
 from src.llm.openrouter.plain_text import visible, without_markup
+from src.llm.openrouter.usage import UsageMeter
 
 MAX_CONTEXT_TOKENS = 6_000
 """What the roadmap may take of a prompt, whatever its size: every week by its goal and counts, and

@@ -39,7 +39,8 @@ from src.llm.openrouter.answers import (
     parse_item,
     plain_line,
 )
-from src.llm.openrouter.client import AnswerShape, Messages, OpenRouterClient
+from src.llm.openrouter.client import Messages, OpenRouterClient
+from src.llm.openrouter.formats import AnswerShape
 from src.llm.openrouter.repeats import TaskRegistry
 
 WEEK_PARTS = ((1, 2, 3, 4), (5, 6, 7))
