@@ -1,4 +1,4 @@
-"""The assistant over a language model: the roadmap within a budget, and a question about it."""
+"""The assistant over a language model: a question, with its roadmap within a token budget."""
 
 import re
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
@@ -20,23 +20,24 @@ from src.llm.openrouter.plain_text import visible, without_markup
 from src.llm.openrouter.usage import UsageMeter
 
 MAX_CONTEXT_TOKENS = 6_000
-"""What the roadmap may take of a prompt, whatever its size: every week by its goal and counts, and
-tasks in full from the first open one on, as many as fit."""
+"""What a roadmap of any size may take of a prompt: each week's goal and counts, and as many whole
+tasks as fit, beginning with the first open one."""
 
 CHARACTERS_PER_TOKEN = 4
-"""About right for English; other scripts take more tokens, within what any model holds."""
+"""About right for English; other scripts take more tokens, which every model still has room for."""
 
 MAX_SHOWN_GOAL_LENGTH = 150
-"""How much of a week's goal is told; rows that older code wrote know no bound."""
+"""What the prompt shows of a week's goal; rows that older code wrote are not bounded."""
 
 MAX_WORD_LENGTH = 40
+"""What the prompt shows of a level, an effort or a category, for the same reason."""
 
 MAX_RETRIES = 5
 
 MAX_ANSWER_TOKENS = 2_000
 
 MAX_ANSWER_LENGTH = 8_000
-"""In characters; what goes on longer is cut, with an ellipsis."""
+"""In characters; a longer answer is cut and ends with an ellipsis."""
 
 MAX_SOURCES = 10
 MAX_TITLE_LENGTH = 200
@@ -48,7 +49,7 @@ class OpenRouterAssistant:
     """Answers through OpenRouter."""
 
     def __init__(self, client: OpenRouterClient, *, web_search: bool = False) -> None:
-        """With `web_search`, OpenRouter looks pages up, at extra cost, and cites them."""
+        """With `web_search`, OpenRouter searches the web, at extra cost, and cites its pages."""
         self._client = client
         self._extra_body = {"plugins": [{"id": "web"}]} if web_search else None
 
@@ -63,8 +64,8 @@ class OpenRouterAssistant:
                     pieces = self._plain_pieces(messages, meter)
                     first = await anext(pieces, "")
                     if not first:
-                        raise ModelOutputError("an answer without a word of text")
-            # From here on a failure cannot be mended unseen: the first words go out.
+                        raise ModelOutputError("an answer without any text")
+            # From here on a retry would be visible: the first words have been sent.
             sent = [first]
             async with aclosing(pieces):
                 yield first
@@ -83,20 +84,20 @@ class OpenRouterAssistant:
     async def _plain_pieces(
         self, messages: Messages, meter: UsageMeter
     ) -> AsyncGenerator[str, None]:
-        """Yield an answer as plain text, none of it empty: no blank first, within its length."""
-        left, started = MAX_ANSWER_LENGTH - 1, False
+        """Yield an answer in pieces that are not empty, without leading blanks, cut if too long."""
+        left, has_started = MAX_ANSWER_LENGTH - 1, False
         async with aclosing(self._prose(messages, meter)) as pieces:
             async for piece in pieces:
-                text = piece if started else piece.lstrip()
+                text = piece if has_started else piece.lstrip()
                 if len(text) > left:
                     yield text[:left] + "…"
                     return
                 if text:
-                    left, started = left - len(text), True
+                    left, has_started = left - len(text), True
                     yield text
 
     async def _prose(self, messages: Messages, meter: UsageMeter) -> AsyncGenerator[str, None]:
-        """Yield an answer without links and markup; some pieces may be empty."""
+        """Yield an answer without links and markup; pieces may be empty."""
         prose = PlainProse()
         answer = self._client.stream(
             messages,
@@ -112,7 +113,7 @@ class OpenRouterAssistant:
 
 
 def _cited_sources(citations: Mapping[str, str]) -> Iterator[Source]:
-    """Yield the cited pages that a browser can open, with titles of plain text."""
+    """Yield the cited pages that a browser can open, with plain-text titles."""
     for url in islice(filter(_WEB_ADDRESS.fullmatch, citations), MAX_SOURCES):
         title = " ".join(without_markup(citations[url][:MAX_TITLE_LENGTH]).split())
         yield Source(title=title or urlsplit(url).netloc, url=url)
@@ -147,7 +148,7 @@ def _summarize_weeks(tasks: Sequence[Task]) -> list[dict[str, Any]]:
 
 def _fit_tasks(characters: int, tasks: list[Task]) -> list[dict[str, Any]]:
     first_open = next((i for i, task in enumerate(tasks) if not task.completed), 0)
-    told = []
+    shown_tasks = []
     for task in tasks[first_open:] + tasks[:first_open]:
         shown = {
             "week": task.week_number,
@@ -160,5 +161,5 @@ def _fit_tasks(characters: int, tasks: list[Task]) -> list[dict[str, Any]]:
         characters -= len(prompts.encode_facts(shown))
         if characters < 0:
             break
-        told.append(shown)
-    return sorted(told, key=itemgetter("week", "day"))
+        shown_tasks.append(shown)
+    return sorted(shown_tasks, key=itemgetter("week", "day"))
