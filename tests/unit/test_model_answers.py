@@ -46,7 +46,15 @@ async def test_what_is_unambiguous_is_read(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "null", "I cannot do that.", "[" * 5_000 + "]" * 5_000, "[" * 3_000, '{"a":' * 5_000],
+    [
+        "",
+        "null",
+        "I cannot do that.",
+        "[" * 5_000 + "]" * 5_000,
+        "[" * 3_000,
+        '{"a":' * 5_000,
+        f'```json\n{{"days":[{{"day_number":{"1" * 5_000}}}]}}\n```',
+    ],
 )
 async def test_what_is_no_list_is_refused(text: str) -> None:
     """It is a bad answer to be asked for again, not an accident."""

@@ -129,7 +129,7 @@ class ItemReader:
             # rest. In a thread, since the worst texts take it seconds.
             try:
                 parsed = await asyncio.to_thread(json_repair.loads, self.text)
-            except RecursionError:
+            except (RecursionError, ValueError):  # nested too deeply, or a number too long
                 parsed = None
         items = self._new_items(parsed)
         if not self._returned:
