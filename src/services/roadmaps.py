@@ -11,7 +11,7 @@ from src.services.progress.percent import whole_percent
 class RoadmapService:
     """Reads and changes stored roadmaps.
 
-    Where `user_id` is not None, another user's roadmap or task is treated as if it did not exist.
+    If `user_id` is given, another user's roadmap or task is treated as if it did not exist.
     """
 
     def __init__(self, store: Store) -> None:
@@ -74,6 +74,6 @@ class RoadmapService:
         """Delete the user's roadmap with all its tasks.
 
         Raises:
-            RoadmapNotFoundError: there is none.
+            RoadmapNotFoundError: there is no such roadmap.
         """
         await self._store.delete_roadmap(roadmap_id, user_id)
