@@ -33,7 +33,7 @@ class Planner(Protocol):
         early has to close the generator, which cancels all calls to the model.
 
         Raises:
-            ModelError: no valid plan came about; the subclass says why.
+            ModelError: the model gave no valid plan; the subclass says why.
         """
         ...
 
@@ -78,7 +78,7 @@ class Assistant(Protocol):
         generator. However it ends, `report` is called once with the usage, except offline.
 
         Raises:
-            ModelError: no answer came about; the subclass says why.
+            ModelError: the model gave no answer; the subclass says why.
         """
         ...
 

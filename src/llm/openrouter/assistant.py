@@ -84,21 +84,11 @@ class OpenRouterAssistant:
     async def _plain_pieces(
         self, messages: Messages, meter: UsageMeter
     ) -> AsyncGenerator[str, None]:
-        """Yield an answer in pieces that are not empty, without leading blanks, cut if too long."""
-        left, has_started = MAX_ANSWER_LENGTH - 1, False
-        async with aclosing(self._prose(messages, meter)) as pieces:
-            async for piece in pieces:
-                text = piece if has_started else piece.lstrip()
-                if len(text) > left:
-                    yield text[:left] + "…"
-                    return
-                if text:
-                    left, has_started = left - len(text), True
-                    yield text
+        """Yield an answer in pieces that are not empty, without links, markup and leading blanks.
 
-    async def _prose(self, messages: Messages, meter: UsageMeter) -> AsyncGenerator[str, None]:
-        """Yield an answer without links and markup; pieces may be empty."""
-        prose = PlainProse()
+        An answer that is too long is cut.
+        """
+        prose, left, has_started = PlainProse(), MAX_ANSWER_LENGTH - 1, False
         answer = self._client.stream(
             messages,
             shape=None,
@@ -107,9 +97,17 @@ class OpenRouterAssistant:
             extra_body=self._extra_body,
         )
         async with aclosing(answer):
-            async for piece in answer:
-                yield prose.feed(piece)
-        yield prose.finish()
+            piece: str | None = ""
+            while piece is not None:
+                piece = await anext(answer, None)
+                text = prose.finish() if piece is None else prose.feed(piece)
+                text = text if has_started else text.lstrip()
+                if len(text) > left:
+                    yield text[:left] + "…"
+                    return
+                if text:
+                    left, has_started = left - len(text), True
+                    yield text
 
 
 def _cited_sources(citations: Mapping[str, str]) -> Iterator[Source]:

@@ -144,7 +144,7 @@ class OpenRouterClient:
         that stops early has to close this generator (`contextlib.aclosing`).
 
         Raises:
-            ModelError: the completion failed or was cut; which subclass says why.
+            ModelError: the completion failed or was cut; the subclass says why.
         """
         formats = self._formats.to_try(shape)
         for answer_format in formats:
@@ -197,7 +197,7 @@ class OpenRouterClient:
                     # A server may ignore `max_tokens`.
                     characters_left -= len(piece)
                     if characters_left < 0:
-                        raise ModelOutputError("more output than was asked for")
+                        raise ModelOutputError("more output than was requested")
                     if piece:
                         yield piece
             finally:

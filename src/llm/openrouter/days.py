@@ -79,7 +79,7 @@ class DayPlanner:
         """Return these days of a week, in order; known ones are not planned again.
 
         Raises:
-            ModelError: no valid days came about; which subclass says why.
+            ModelError: the model gave no valid days; the subclass says why.
         """
         known = {number: self._known.day(week.week_number, number) for number in numbers}
         days = _RequestedDays(numbers, {number: day for number, day in known.items() if day})

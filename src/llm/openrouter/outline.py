@@ -48,7 +48,7 @@ class OutlinePlanner:
         """Return the complete outline.
 
         Raises:
-            ModelError: no valid outline came about; which subclass says why.
+            ModelError: the model gave no valid outline; the subclass says why.
         """
         needed = self._request.duration_weeks
         problems: list[str] = []

@@ -6,7 +6,7 @@ failure or a bad answer, only what is missing is requested again.
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing, suppress
+from contextlib import suppress
 
 from src.domain.errors import ModelError
 from src.domain.generation import PlannedPart
@@ -35,7 +35,7 @@ class OpenRouterPlanner:
         self._client = client
         self._calls_per_roadmap = calls_per_roadmap
 
-    async def plan(
+    def plan(
         self, request: PlanRequest, known: Sequence[PlannedPart] = ()
     ) -> AsyncGenerator[PlanPart, None]:
         calls = RoadmapCalls(
@@ -43,10 +43,7 @@ class OpenRouterPlanner:
             at_once=self._calls_per_roadmap,
             retries=RETRIES_PER_CALL * (1 + request.duration_weeks * len(WEEK_PARTS)) + 6,
         )
-        planning = _Planning(calls, request, KnownParts(known))
-        async with aclosing(planning.parts()) as parts:
-            async for part in parts:
-                yield part
+        return _Planning(calls, request, KnownParts(known)).parts()
 
     async def close(self) -> None:
         await self._client.close()

@@ -65,16 +65,12 @@ def outline_messages(
     request: PlanRequest, known: Sequence[WeekOutline], problems: Sequence[str]
 ) -> list[ChatCompletionMessageParam]:
     """Return the question for all weeks' goals, or for those after the known ones."""
-    return _messages(
-        PLANNER_RULES + _OUTLINE_RULES,
-        {
-            "kind": "outline",
-            **_request_facts(request, MAX_GOAL_LENGTH),
-            "from_week": len(known) + 1,
-            "known_goals": [week.goal for week in known],
-            "problems": problems[:MAX_PROBLEMS],
-        },
-    )
+    facts = {
+        "from_week": len(known) + 1,
+        "known_goals": [week.goal for week in known],
+        "problems": problems[:MAX_PROBLEMS],
+    }
+    return _planner_messages("outline", _OUTLINE_RULES, request, facts, MAX_GOAL_LENGTH)
 
 
 def days_messages(
@@ -86,37 +82,29 @@ def days_messages(
 ) -> list[ChatCompletionMessageParam]:
     """Return the question for some days of a week, with its neighbours' goals against overlaps."""
     previous, following = neighbours
-    return _messages(
-        PLANNER_RULES + _WEEK_RULES,
-        {
-            "kind": "week",
-            **_request_facts(request, MAX_REPEATED_GOAL_LENGTH),
-            "week_number": week.week_number,
-            "week_goal": week.goal,
-            "focus": week.focus,
-            "previous_goal": previous and previous.goal,
-            "next_goal": following and following.goal,
-            "days": days,
-            "tasks_per_day": tasks_for_day(request.level, request.daily_hours),
-            "problems": problems[:MAX_PROBLEMS],
-        },
-    )
+    facts = {
+        "week_number": week.week_number,
+        "week_goal": week.goal,
+        "focus": week.focus,
+        "previous_goal": previous and previous.goal,
+        "next_goal": following and following.goal,
+        "days": days,
+        "tasks_per_day": tasks_for_day(request.level, request.daily_hours),
+        "problems": problems[:MAX_PROBLEMS],
+    }
+    return _planner_messages("week", _WEEK_RULES, request, facts)
 
 
 def replacement_messages(
     request: PlanRequest, week: WeekOutline, tasks: Sequence[PlannedTask]
 ) -> list[ChatCompletionMessageParam]:
     """Return the question for tasks that replace the given ones."""
-    return _messages(
-        PLANNER_RULES + _REPLACEMENT_RULES,
-        {
-            "kind": "replace",
-            **_request_facts(request, MAX_REPEATED_GOAL_LENGTH),
-            "week_number": week.week_number,
-            "week_goal": week.goal,
-            "tasks": [task.model_dump() for task in tasks],
-        },
-    )
+    facts = {
+        "week_number": week.week_number,
+        "week_goal": week.goal,
+        "tasks": [task.model_dump() for task in tasks],
+    }
+    return _planner_messages("replace", _REPLACEMENT_RULES, request, facts)
 
 
 def question_messages(facts: dict[str, Any]) -> list[ChatCompletionMessageParam]:
@@ -124,16 +112,23 @@ def question_messages(facts: dict[str, Any]) -> list[ChatCompletionMessageParam]
     return _messages(ASSISTANT_RULES, {"kind": "question", **facts})
 
 
+def _planner_messages(
+    kind: str,
+    rules: str,
+    request: PlanRequest,
+    facts: dict[str, Any],
+    goal_length: int = MAX_REPEATED_GOAL_LENGTH,
+) -> list[ChatCompletionMessageParam]:
+    wanted = request.model_dump(mode="json")
+    # Invisible characters could hide instructions that the learner does not know of.
+    wanted["goal"] = visible(request.goal[:goal_length])
+    return _messages(PLANNER_RULES + rules, {"kind": kind, **wanted, **facts})
+
+
 def _messages(rules: str, facts: dict[str, Any]) -> list[ChatCompletionMessageParam]:
     # Empty values say nothing and cost tokens.
     text = encode_facts({key: value for key, value in facts.items() if value not in (None, [], ())})
     return [{"role": "system", "content": rules}, {"role": "user", "content": text}]
-
-
-def _request_facts(request: PlanRequest, goal_characters: int) -> dict[str, Any]:
-    # Invisible characters could hide instructions that the learner does not know of.
-    goal = visible(request.goal[:goal_characters])
-    return request.model_dump(mode="json") | {"goal": goal}
 
 
 def encode_facts(facts: object) -> str:

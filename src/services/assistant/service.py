@@ -96,12 +96,7 @@ class AssistantService:
             recording.add_done_callback(self._recordings.discard)
 
     async def answer(self, question: AdmittedQuestion) -> AssistantAnswer:
-        """Return the answer.
-
-        Raises:
-            ModelError: the model gave no usable answer.
-            ShuttingDownError: this process shuts down before the answer is complete.
-        """
+        """Return the whole answer; raises what `stream` raises."""
         async with aclosing(self.stream(question)) as parts:
             async for part in parts:
                 if isinstance(part, AssistantAnswer):

@@ -31,7 +31,8 @@ class EventLog:
     def append(self, *events: GenerationEvent) -> None:
         """Add events; numbers count from 1."""
         self._events += events
-        self._wake()
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
 
     def close(self, last: GenerationEvent) -> None:
         """Add the last event, after which all streams end."""
@@ -54,7 +55,3 @@ class EventLog:
                 if self._is_closed:
                     return
                 await changed.wait()
-
-    def _wake(self) -> None:
-        changed, self._changed = self._changed, asyncio.Event()
-        changed.set()

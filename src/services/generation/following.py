@@ -131,24 +131,17 @@ class GenerationFollower:
             async with self._runs.drain.raise_when_over(HandedOverError(generation_id)):
                 record = await get()
             if record.finished_at is None:
-                async with asyncio.timeout(self._timeout_seconds):
-                    record = await self._wait_until_finished(generation_id, get)
+                with self._polling_slot():
+                    async with asyncio.timeout(self._timeout_seconds):
+                        while record.finished_at is None:
+                            await self._sleep_until_next_poll(generation_id)
+                            record = await self._poll(generation_id, get)
         except TimeoutError:
             raise GenerationRunningError(generation_id) from None
         except (StoreError, OverloadedError) as error:
             error.generation_id = generation_id
             raise
         return outcome_of(record)
-
-    async def _wait_until_finished(
-        self, generation_id: UUID, get: Callable[[], Awaitable[GenerationRecord]]
-    ) -> GenerationRecord:
-        with self._polling_slot():
-            while True:
-                await self._sleep_until_next_poll(generation_id)
-                record = await self._poll(generation_id, get)
-                if record.finished_at is not None:
-                    return record
 
     async def _poll_events(
         self, generation_id: UUID, after: int, user_id: UUID | None

@@ -111,12 +111,7 @@ class RunRegistry:
     def begin_drain(self, seconds: float) -> None:
         """Start nothing new, and release what still runs after so many seconds."""
         self.drain.begin(seconds)
-
-        async def release_later() -> None:
-            await asyncio.sleep(seconds)
-            await self._release_all()
-
-        self._releasing = asyncio.create_task(release_later())
+        self._releasing = asyncio.create_task(self._release_all(seconds))
 
     async def close(self) -> None:
         """Release what still runs."""
@@ -125,5 +120,6 @@ class RunRegistry:
             self._releasing.cancel()
         await self._release_all()
 
-    async def _release_all(self) -> None:
+    async def _release_all(self, delay: float = 0) -> None:
+        await asyncio.sleep(delay)
         await asyncio.gather(*(run.stop() for run in list(self._runs.values())))
