@@ -92,8 +92,8 @@ class GenerationRun:
         self._has_news = asyncio.Event()
         self.events = EventLog(self._recorded_parts)
         self.task = asyncio.create_task(self._run())
-        self.task.add_done_callback(self._close_log)
         """Ends without an exception, also if the generation fails."""
+        self.task.add_done_callback(self._close_log)
 
     async def wait_for_outcome(self) -> SavedRoadmap | MomentumError:
         """Wait until the work in this process ends, and return how it did."""
