@@ -17,24 +17,23 @@ class Planner(Protocol):
 
     @property
     def name(self) -> str:
-        """What made the plan, in one word: `offline` or `openrouter`."""
+        """What makes the plans, in one word: `offline` or `openrouter`."""
         ...
 
     def plan(
         self, request: PlanRequest, known: Sequence[PlannedPart] = ()
     ) -> AsyncGenerator[PlanPart, None]:
-        """Yield the outline, every day and every week as soon as each is known.
+        """Yield the outline, every day and every week as soon as each is finished.
 
-        The outline, each day and each week come exactly once, a week after its days; else in any
-        order. `known` is what an earlier planning of the same request came to: it counts as
-        yielded, and nothing of it is asked for again. What is yielded satisfies
-        `src.domain.plan_rules`.
+        Each comes exactly once and satisfies `src.domain.plan_rules`. A week comes after its days;
+        otherwise the order is free. `known` are the parts that an earlier planning of the same
+        request has yielded; they are neither planned nor yielded again.
 
-        Now and then, and at last, also after an error, comes the usage so far. Whoever leaves
-        early closes the generator, which ends all that is still being asked.
+        The usage so far comes in between, and at the end, also before an error. A caller that stops
+        early has to close the generator, which cancels all calls to the model.
 
         Raises:
-            ModelError: no valid plan came about; which subclass says why.
+            ModelError: the model gave no valid plan; the subclass says why.
         """
         ...
 
@@ -45,11 +44,11 @@ class Planner(Protocol):
 
 @dataclass(frozen=True)
 class AssistantContext:
-    """What the assistant may speak of.
+    """What a question is about.
 
-    `tasks` are all tasks of the roadmap, ordered by week, day and position in the day. The scope
-    is `week_number` and `day_number`, each None where it does not narrow the question: a day
-    without a week means that day of every week.
+    `tasks` are all tasks of the roadmap, ordered by week, day and position in the day.
+    `week_number` and `day_number` narrow the question, or are None; a day without a week means that
+    day of every week.
     """
 
     roadmap: Roadmap
@@ -58,7 +57,7 @@ class AssistantContext:
     day_number: int | None
 
     def tasks_in_scope(self) -> list[Task]:
-        """Return the tasks that the question is about, in order; may be empty."""
+        """Return the tasks of that week or day, in order; may be empty."""
         return [
             task
             for task in self.tasks
@@ -73,13 +72,13 @@ class Assistant(Protocol):
     def answer(
         self, question: str, context: AssistantContext, report: Callable[[ModelUsage], None]
     ) -> AsyncGenerator[str | AssistantAnswer, None]:
-        """Yield the answer's text piece by piece, then the whole answer, never empty.
+        """Yield the answer's text piece by piece, then the whole answer, which is never empty.
 
-        The pieces joined are the answer's text. Whoever leaves early closes the generator. However
-        it ends, `report` is told once what the model was asked; offline it is not called.
+        The pieces joined are the text of the answer. A caller that stops early has to close the
+        generator. However it ends, `report` is called once with the usage, except offline.
 
         Raises:
-            ModelError: no answer came about; which subclass says why.
+            ModelError: the model gave no answer; the subclass says why.
         """
         ...
 
@@ -89,8 +88,8 @@ class Assistant(Protocol):
 
 
 def open_models(settings: Settings) -> tuple[Planner, Assistant]:
-    """Return the real model's planner and assistant where it has a key, the offline ones else."""
-    # Imported where they are used: the model's client alone takes a second to import.
+    """Return a planner and an assistant: OpenRouter's if there is a key, else the offline ones."""
+    # Imported here because the SDK alone takes a second to import.
     if settings.openai_api_key:
         from src.llm.openrouter.assistant import OpenRouterAssistant  # noqa: PLC0415
         from src.llm.openrouter.client import OpenRouterClient  # noqa: PLC0415

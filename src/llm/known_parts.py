@@ -1,4 +1,4 @@
-"""What an earlier planning came to, looked up by week and day."""
+"""The parts of a plan that an earlier planning has finished, looked up by week and day."""
 
 from collections.abc import Iterable
 
@@ -7,14 +7,14 @@ from src.domain.plan import DayReady, Outline, PlannedDay, PlannedWeek
 
 
 class KnownParts:
-    """The parts of a plan that need not be asked for again."""
+    """The parts of a plan that need not be planned again."""
 
     def __init__(self, parts: Iterable[PlannedPart]) -> None:
         self.outline: Outline | None = None
         self.weeks: set[int] = set()
         """The numbers of the weeks that are complete."""
         self.goals: dict[int, str] = {}
-        """The goals of the weeks of which anything is known."""
+        """The goals of the weeks with a known day, by week number."""
         self._days: dict[tuple[int, int], PlannedDay] = {}
         for part in parts:
             if isinstance(part, Outline):
@@ -26,7 +26,7 @@ class KnownParts:
                 self.weeks.add(part.week_number)
 
     def day(self, week_number: int, day_number: int) -> PlannedDay | None:
-        """Return a day, None where it is still to be planned."""
+        """Return a day; None if it still has to be planned."""
         return self._days.get((week_number, day_number))
 
     def texts(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""The time that a process which was told to end leaves to what it waits for."""
+"""The grace period of a process that shuts down."""
 
 import asyncio
 import math
@@ -9,7 +9,7 @@ from src.domain.errors import MomentumError
 
 
 class Drain:
-    """Ends waits when its time is over, also those that began before anybody knew of it."""
+    """Interrupts waits when the grace period is over, also those that began before it did."""
 
     def __init__(self) -> None:
         self._ends_at = math.inf
@@ -17,29 +17,29 @@ class Drain:
 
     @property
     def has_begun(self) -> bool:
-        """Whether nothing new is to begin."""
+        """Whether the process is shutting down: nothing new may start."""
         return self._ends_at < math.inf
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing is waited for any more."""
+        """Whether the grace period is over."""
         return self._ends_at <= asyncio.get_running_loop().time()
 
     @property
-    def is_waited_for(self) -> bool:
-        """Whether anything is within it now."""
+    def has_waits(self) -> bool:
+        """Whether anything waits inside `raise_when_over` now."""
         return bool(self._waits)
 
     def begin(self, seconds: float) -> None:
-        """Let it be over in so many seconds, or as soon as was said before."""
+        """Let the grace period end in so many seconds; a later call cannot extend it."""
         self._ends_at = min(self._ends_at, asyncio.get_running_loop().time() + seconds)
         for wait in self._waits:
             if not wait.expired():
                 wait.reschedule(self._ends_at)
 
     @asynccontextmanager
-    async def within(self, error: MomentumError) -> AsyncGenerator[None, None]:
-        """Wait for what is inside, and raise the error once the drain is over."""
+    async def raise_when_over(self, error: MomentumError) -> AsyncGenerator[None, None]:
+        """Cancel the body and raise the error once the grace period is over."""
         try:
             async with asyncio.timeout_at(self._ends_at if self.has_begun else None) as wait:
                 self._waits.add(wait)
@@ -49,5 +49,5 @@ class Drain:
                     self._waits.discard(wait)
         except TimeoutError:
             if not wait.expired():
-                raise  # It is somebody else's.
+                raise  # a timeout of the body's own
             raise error from None

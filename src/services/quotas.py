@@ -1,4 +1,4 @@
-"""What new generations and questions must fit into, from the settings."""
+"""The quotas of this deployment, from its settings."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from src.settings import Settings
 
 @dataclass(frozen=True)
 class UsageQuotas:
-    """The quotas of generations and of questions, and what each reserves of the budget."""
+    """What limits generations and questions, and what each reserves of the budget."""
 
     generations: QuotaPolicies
     questions: QuotaPolicies
@@ -17,7 +17,7 @@ class UsageQuotas:
 
 
 def usage_quotas(settings: Settings) -> UsageQuotas:
-    """Return the quotas that the settings name. The offline models reserve nothing."""
+    """Return the quotas that the settings describe. The offline models reserve nothing."""
     is_free = settings.openai_api_key is None
     return UsageQuotas(
         generations=quota_policies(settings, "generation"),

@@ -11,7 +11,8 @@ from src.services.progress.percent import whole_percent
 class RoadmapService:
     """Reads and changes stored roadmaps.
 
-    Where `user_id` is not None, another user's roadmap or task is treated as if it did not exist.
+    If `user_id` is given, another user's roadmap or task is treated as if it did not exist. What
+    takes a `roadmap_id` raises `RoadmapNotFoundError` if there is no such roadmap.
     """
 
     def __init__(self, store: Store) -> None:
@@ -22,19 +23,11 @@ class RoadmapService:
         return await self._store.list_roadmaps(user_id)
 
     async def list_tasks(self, roadmap_id: int, user_id: UUID | None) -> list[Task]:
-        """Return all tasks by week, day and position in the day.
-
-        Raises:
-            RoadmapNotFoundError: there is no such roadmap.
-        """
+        """Return all tasks by week, day and position in the day."""
         return await self._store.list_tasks(roadmap_id, user_id)
 
     async def list_weeks(self, roadmap_id: int, user_id: UUID | None) -> list[WeekProgress]:
-        """Return every week's totals and progress, by week number.
-
-        Raises:
-            RoadmapNotFoundError: there is no such roadmap.
-        """
+        """Return every week's totals and progress, by week number."""
         return [
             WeekProgress(
                 **week.model_dump(), progress=whole_percent(week.completed_tasks, week.total_tasks)
@@ -46,7 +39,6 @@ class RoadmapService:
         """Return a week with its tasks by day.
 
         Raises:
-            RoadmapNotFoundError: there is no such roadmap.
             WeekNotFoundError: the roadmap has no such week.
         """
         tasks = await self._store.list_tasks(roadmap_id, user_id, week_number=week_number)
@@ -71,9 +63,5 @@ class RoadmapService:
         await self._store.set_task_completed(task_id, completed=completed, user_id=user_id)
 
     async def delete(self, roadmap_id: int, user_id: UUID) -> None:
-        """Delete the user's roadmap with all its tasks.
-
-        Raises:
-            RoadmapNotFoundError: there is none.
-        """
+        """Delete the user's roadmap with all its tasks."""
         await self._store.delete_roadmap(roadmap_id, user_id)

@@ -1,8 +1,9 @@
-"""Reads what a model answered: as it arrives, with what is unambiguous set right."""
+"""Reads a model's answer as it arrives, and corrects what can only mean one thing."""
 
 import asyncio
 import json
 import re
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Annotated, TypeVar
 
@@ -14,55 +15,39 @@ from src.domain.errors import ModelOutputError
 from src.domain.vocabulary import Category, Effort
 from src.llm.openrouter.plain_text import LONGEST_MARKUP, WIDE, without_markup
 
-CATEGORY_SYNONYMS = {
-    "read": "reading",
-    "study": "reading",
-    "theory": "reading",
-    "watching": "reading",
-    "code": "coding",
-    "programming": "coding",
-    "building": "coding",
-    "project": "coding",
-    "review": "revision",
-    "reviewing": "revision",
-    "revise": "revision",
-    "recap": "revision",
-    "exercise": "practice",
-    "exercises": "practice",
-    "practise": "practice",
-    "practising": "practice",
-    "practicing": "practice",
+CATEGORY_SYNONYMS: dict[Category, str] = {
+    "reading": "read study theory watching",
+    "coding": "code programming building project",
+    "revision": "review reviewing revise recap",
+    "practice": "exercise exercises practise practising practicing",
 }
-EFFORT_SYNONYMS = {
-    "easy": "light",
-    "low": "light",
-    "small": "light",
-    "moderate": "medium",
-    "normal": "medium",
-    "average": "medium",
-    "hard": "deep",
-    "high": "deep",
-    "heavy": "deep",
-    "intense": "deep",
+EFFORT_SYNONYMS: dict[Effort, str] = {
+    "light": "easy low small",
+    "medium": "moderate normal average",
+    "deep": "hard high heavy intense",
 }
 
 
 class Answer(BaseModel):
     """A part of a model's answer."""
 
-    # `strict` schemas must be closed; an extra that comes all the same does no harm.
+    # A `strict` schema must allow no extra fields; one that a model adds all the same is ignored.
     model_config = ConfigDict(extra="ignore", json_schema_extra={"additionalProperties": False})
 
 
 A = TypeVar("A", bound=Answer)
 
 
-def _synonym(synonyms: dict[str, str]) -> BeforeValidator:
-    def known(value: object) -> object:
-        word = value.strip().lower() if isinstance(value, str) else value
-        return synonyms.get(word, word) if isinstance(word, str) else word
+def _replace_synonym(synonyms: Mapping[str, str]) -> BeforeValidator:
+    meanings = {word: meaning for meaning, words in synonyms.items() for word in words.split()}
 
-    return BeforeValidator(known)
+    def replace(value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        word = value.strip().lower()
+        return meanings.get(word, word)
+
+    return BeforeValidator(replace)
 
 
 class WeekGoal(Answer):
@@ -83,8 +68,8 @@ class TaskAnswer(Answer):
     """A task."""
 
     text: str
-    effort: Annotated[Effort, _synonym(EFFORT_SYNONYMS)]
-    category: Annotated[Category, _synonym(CATEGORY_SYNONYMS)]
+    effort: Annotated[Effort, _replace_synonym(EFFORT_SYNONYMS)]
+    category: Annotated[Category, _replace_synonym(CATEGORY_SYNONYMS)]
 
 
 class DayAnswer(Answer):
@@ -108,22 +93,23 @@ class TasksAnswer(Answer):
 
 
 class ItemReader:
-    """Reads the items of the one list that a streamed JSON object holds, each when it is complete.
+    """Reads the items of one list in a streamed JSON object, each as soon as it is complete.
 
-    `key` is the list's name. Items come as parsed JSON, unvalidated.
+    `key` is the list's name. The items are parsed JSON, not validated yet.
     """
 
     def __init__(self, key: str) -> None:
         self._key = key
         self.text = ""
-        self._told = 0
+        self._returned = 0
 
     def feed(self, piece: str) -> list[object]:
-        """Take a piece of the text and return the items that it completed."""
+        """Add a piece of the text and return the items that it completes."""
         self.text += piece
         if "}" not in piece:
             return []
-        # Closed after its last brace, the text parses just when that brace ended an item, or all.
+        # Cut after its last brace and closed, the text parses only if that brace ended an item, or
+        # the whole object.
         start, end = self.text.find("{"), self.text.rfind("}") + 1
         for closing in ("]}", ""):
             with suppress(ValueError):
@@ -131,39 +117,39 @@ class ItemReader:
         return []
 
     async def finish(self) -> list[object]:
-        """Return the items that were not told before, now that the text is at its end.
+        """Return the remaining items of the complete text.
 
         Raises:
-            ModelOutputError: the text holds no such list, even after repairs.
+            ModelOutputError: the text has no such list, even after repairs.
         """
         try:
             parsed = json.loads(self.text)
         except (ValueError, RecursionError):
-            # Takes off fences and prose, and mends commas; what it guessed is validated like the
-            # rest. In a thread, since it takes seconds on the worst of texts.
+            # It strips fences and prose and repairs commas; its guesses are validated like the
+            # rest. In a thread, since the worst texts take it seconds.
             try:
                 parsed = await asyncio.to_thread(json_repair.loads, self.text)
-            except RecursionError:
+            except (RecursionError, ValueError):  # nested too deeply, or a number too long
                 parsed = None
         items = self._new_items(parsed)
-        if not self._told:
+        if not self._returned:
             raise ModelOutputError(f"the answer is no JSON object with `{self._key}`")
         return items
 
     def _new_items(self, parsed: object) -> list[object]:
-        # The bare list is as good as the object around it.
+        # A bare list is as good as the object around it.
         items = parsed.get(self._key) if isinstance(parsed, dict) else parsed
         if not isinstance(items, list):
             return []
-        told, self._told = self._told, max(self._told, len(items))
-        return items[told:]
+        returned, self._returned = self._returned, max(self._returned, len(items))
+        return items[returned:]
 
 
-def fitted(item: object, model: type[A]) -> A:
-    """Return an item of an answer as a value.
+def parse_item(item: object, model: type[A]) -> A:
+    """Return an item of an answer as its model.
 
     Raises:
-        ModelOutputError: it does not fit; the message names each fault without its value.
+        ModelOutputError: it is not valid; the message names each fault without its value.
     """
     try:
         return model.model_validate(item)
@@ -175,8 +161,8 @@ def fitted(item: object, model: type[A]) -> A:
         raise ModelOutputError("; ".join(faults)) from None
 
 
-LONGEST_LINE = 2_000
-"""Characters of a goal, topic or task as it comes; a longer one is refused unread."""
+MAX_LINE_LENGTH = 2_000
+"""In characters, of a goal, topic or task; a longer one is refused before any cleaning."""
 
 _BULLET = re.compile(r"^(?:#+|[-*+•])\s+")
 _BOUNDARY = rf"(?:[^\S\r]|[{WIDE}])"
@@ -187,28 +173,28 @@ _MARKUP = re.compile(
     rf"|<[A-Za-z/!?|][^<>\n]{{0,{LONGEST_MARKUP}}}(?:>|\Z)"
     rf"|(\*\*|~~|`{{1,3}})(?=\S|\Z).{{0,{LONGEST_MARKUP}}}?(?:\1|\Z)"
 )
-"""What `without_markup` takes out and may hold blanks, also where its end is still to come."""
+"""Markup that `without_markup` removes and that may contain blanks, finished or not."""
 
 
 def plain_line(text: str) -> str:
     """Return a text of a plan as one plain line: no link, no tag, no markdown, no line break.
 
     Raises:
-        ModelOutputError: it is too long.
+        ModelOutputError: the text is too long.
     """
-    if len(text) > LONGEST_LINE:
-        raise ModelOutputError(f"A text is longer than {LONGEST_LINE} characters.")
+    if len(text) > MAX_LINE_LENGTH:
+        raise ModelOutputError(f"A text is longer than {MAX_LINE_LENGTH} characters.")
     return _BULLET.sub("", " ".join(without_markup(text).split()))
 
 
 class PlainProse:
-    """Takes links and markup out of prose that arrives in pieces."""
+    """Removes links and markup from prose that arrives in pieces."""
 
     def __init__(self) -> None:
         self._held = ""
 
     def feed(self, piece: str) -> str:
-        """Take a piece and return the plain text that no later piece can change; may be empty."""
+        """Add a piece and return the plain text that no later piece can change; may be empty."""
         self._held += piece
         if not _SOME_BOUNDARY.search(piece):
             return ""
@@ -220,7 +206,7 @@ class PlainProse:
         return without_markup(ready)
 
     def finish(self) -> str:
-        """Return the rest."""
+        """Return the remaining plain text."""
         return without_markup(self._held)
 
     def _last_boundary(self, before: int) -> int:

@@ -1,4 +1,4 @@
-"""The assistant over a language model: the roadmap within a budget, and a question about it."""
+"""The assistant over a language model: a question, with its roadmap within a token budget."""
 
 import re
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
@@ -15,27 +15,29 @@ from src.domain.vocabulary import MAX_GOAL_LENGTH, MAX_TASK_LENGTH, MAX_WEEKS
 from src.llm import AssistantContext
 from src.llm.openrouter import prompts
 from src.llm.openrouter.answers import PlainProse
-from src.llm.openrouter.client import Messages, Meter, OpenRouterClient
+from src.llm.openrouter.client import Messages, OpenRouterClient
 from src.llm.openrouter.plain_text import visible, without_markup
+from src.llm.openrouter.usage import UsageMeter
 
-CONTEXT_TOKENS = 6_000
-"""What the roadmap may take of a prompt, whatever its size: every week by its goal and counts, and
-tasks in full from the first open one on, as many as fit."""
+MAX_CONTEXT_TOKENS = 6_000
+"""What a roadmap of any size may take of a prompt: each week's goal and counts, and as many whole
+tasks as fit, beginning with the first open one."""
 
-TOKEN_CHARACTERS = 4
-"""About right for English; other scripts take more tokens, within what any model holds."""
+CHARACTERS_PER_TOKEN = 4
+"""About right for English; other scripts take more tokens, which every model still has room for."""
 
-SHOWN_GOAL_LENGTH = 150
-"""How much of a week's goal is told; rows that older code wrote know no bound."""
+MAX_SHOWN_GOAL_LENGTH = 150
+"""What the prompt shows of a week's goal; rows that older code wrote are not bounded."""
 
-WORD_LENGTH = 40
+MAX_WORD_LENGTH = 40
+"""What the prompt shows of a level, an effort or a category, for the same reason."""
 
-RETRIES = 5
+MAX_RETRIES = 5
 
 MAX_ANSWER_TOKENS = 2_000
 
 MAX_ANSWER_LENGTH = 8_000
-"""In characters; what goes on longer is cut, with an ellipsis."""
+"""In characters; a longer answer is cut and ends with an ellipsis."""
 
 MAX_SOURCES = 10
 MAX_TITLE_LENGTH = 200
@@ -47,52 +49,46 @@ class OpenRouterAssistant:
     """Answers through OpenRouter."""
 
     def __init__(self, client: OpenRouterClient, *, web_search: bool = False) -> None:
-        """With `web_search`, OpenRouter looks pages up, at extra cost, and cites them."""
+        """With `web_search`, OpenRouter searches the web, at extra cost, and cites its pages."""
         self._client = client
         self._extra_body = {"plugins": [{"id": "web"}]} if web_search else None
 
     async def answer(
         self, question: str, context: AssistantContext, report: Callable[[ModelUsage], None]
     ) -> AsyncGenerator[str | AssistantAnswer, None]:
-        messages = prompts.question_messages(_facts(question, context))
-        meter = self._client.meter(RETRIES)
+        messages = prompts.question_messages(_question_facts(question, context))
+        meter = self._client.meter(MAX_RETRIES)
         try:
             async for attempt in self._client.attempts(meter):
                 with attempt:
                     pieces = self._plain_pieces(messages, meter)
                     first = await anext(pieces, "")
                     if not first:
-                        raise ModelOutputError("an answer without a word of text")
-            # From here on a failure cannot be mended unseen: the first words go out.
-            told = [first]
+                        raise ModelOutputError("an answer without any text")
+            # From here on a retry would be visible: the first words have been sent.
+            sent = [first]
             async with aclosing(pieces):
                 yield first
                 async for piece in pieces:
-                    told.append(piece)
+                    sent.append(piece)
                     yield piece
         finally:
             report(meter.usage())
-        yield AssistantAnswer(response="".join(told), sources=tuple(_sources(meter.citations)))
+        yield AssistantAnswer(
+            response="".join(sent), sources=tuple(_cited_sources(meter.citations))
+        )
 
     async def close(self) -> None:
         await self._client.close()
 
-    async def _plain_pieces(self, messages: Messages, meter: Meter) -> AsyncGenerator[str, None]:
-        """Yield an answer as plain text, none of it empty: no blank first, within its length."""
-        left, started = MAX_ANSWER_LENGTH - 1, False
-        async with aclosing(self._prose(messages, meter)) as pieces:
-            async for piece in pieces:
-                text = piece if started else piece.lstrip()
-                if len(text) > left:
-                    yield text[:left] + "…"
-                    return
-                if text:
-                    left, started = left - len(text), True
-                    yield text
+    async def _plain_pieces(
+        self, messages: Messages, meter: UsageMeter
+    ) -> AsyncGenerator[str, None]:
+        """Yield an answer in pieces that are not empty, without links, markup and leading blanks.
 
-    async def _prose(self, messages: Messages, meter: Meter) -> AsyncGenerator[str, None]:
-        """Yield an answer without links and markup; some pieces may be empty."""
-        prose = PlainProse()
+        An answer that is too long is cut.
+        """
+        prose, left, has_started = PlainProse(), MAX_ANSWER_LENGTH - 1, False
         answer = self._client.stream(
             messages,
             shape=None,
@@ -101,59 +97,67 @@ class OpenRouterAssistant:
             extra_body=self._extra_body,
         )
         async with aclosing(answer):
-            async for piece in answer:
-                yield prose.feed(piece)
-        yield prose.finish()
+            piece: str | None = ""
+            while piece is not None:
+                piece = await anext(answer, None)
+                text = prose.finish() if piece is None else prose.feed(piece)
+                text = text if has_started else text.lstrip()
+                if len(text) > left:
+                    yield text[:left] + "…"
+                    return
+                if text:
+                    left, has_started = left - len(text), True
+                    yield text
 
 
-def _sources(citations: Mapping[str, str]) -> Iterator[Source]:
-    """Yield the cited pages that a browser can open, with titles of plain text."""
+def _cited_sources(citations: Mapping[str, str]) -> Iterator[Source]:
+    """Yield the cited pages that a browser can open, with plain-text titles."""
     for url in islice(filter(_WEB_ADDRESS.fullmatch, citations), MAX_SOURCES):
         title = " ".join(without_markup(citations[url][:MAX_TITLE_LENGTH]).split())
         yield Source(title=title or urlsplit(url).netloc, url=url)
 
 
-def _facts(question: str, context: AssistantContext) -> dict[str, Any]:
+def _question_facts(question: str, context: AssistantContext) -> dict[str, Any]:
     roadmap = context.roadmap
     facts = {
         "question": visible(question),
         "scope": {"week": context.week_number, "day": context.day_number},
         "roadmap": {
             "goal": visible(roadmap.description[:MAX_GOAL_LENGTH]),
-            "level": roadmap.level[:WORD_LENGTH],
+            "level": roadmap.level[:MAX_WORD_LENGTH],
             "duration_weeks": roadmap.duration_weeks,
             "daily_hours": roadmap.daily_hours,
         },
-        "weeks": _weeks(context.tasks),
+        "weeks": _summarize_weeks(context.tasks),
     }
-    left = CONTEXT_TOKENS * TOKEN_CHARACTERS - len(prompts.encoded(facts))
-    return facts | {"tasks": _within(left, context.tasks_in_scope())}
+    left = MAX_CONTEXT_TOKENS * CHARACTERS_PER_TOKEN - len(prompts.encode_facts(facts))
+    return facts | {"tasks": _fit_tasks(left, context.tasks_in_scope())}
 
 
-def _weeks(tasks: Sequence[Task]) -> list[dict[str, Any]]:
+def _summarize_weeks(tasks: Sequence[Task]) -> list[dict[str, Any]]:
     grouped = groupby(tasks, key=lambda task: (task.week_number, task.weekly_goal))
     weeks = []
     for (number, goal), group in islice(grouped, MAX_WEEKS):
         done = [task.completed for task in group]
-        shown = visible(goal[:SHOWN_GOAL_LENGTH])
+        shown = visible(goal[:MAX_SHOWN_GOAL_LENGTH])
         weeks.append({"week": number, "goal": shown, "tasks": len(done), "completed": sum(done)})
     return weeks
 
 
-def _within(characters: int, tasks: list[Task]) -> list[dict[str, Any]]:
+def _fit_tasks(characters: int, tasks: list[Task]) -> list[dict[str, Any]]:
     first_open = next((i for i, task in enumerate(tasks) if not task.completed), 0)
-    told = []
+    shown_tasks = []
     for task in tasks[first_open:] + tasks[:first_open]:
         shown = {
             "week": task.week_number,
             "day": task.day_number,
             "text": visible(task.task_text[:MAX_TASK_LENGTH]),
-            "effort": task.effort[:WORD_LENGTH],
-            "category": task.category[:WORD_LENGTH],
+            "effort": task.effort[:MAX_WORD_LENGTH],
+            "category": task.category[:MAX_WORD_LENGTH],
             "completed": task.completed,
         }
-        characters -= len(prompts.encoded(shown))
+        characters -= len(prompts.encode_facts(shown))
         if characters < 0:
             break
-        told.append(shown)
-    return sorted(told, key=itemgetter("week", "day"))
+        shown_tasks.append(shown)
+    return sorted(shown_tasks, key=itemgetter("week", "day"))

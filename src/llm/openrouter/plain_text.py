@@ -1,16 +1,16 @@
-r"""Makes plain text of what a stranger wrote: no link, no markup, nothing that cannot be seen.
+r"""Turns untrusted text into plain text without links, markup and invisible characters.
 
-Every construct that is taken out stands on one line, and what makes it dangerous (`://`, `](`, a
-`<` before a letter) is one word: text cut between words can be cleaned part by part.
+Every construct that is removed stands on one line, and what makes it dangerous (`://`, `](`, a `<`
+before a letter) has no blank in it: text that is cut between words can be cleaned part by part.
 """
 
 import re
 
 LONGEST_MARKUP = 300
-"""What opens and is not closed within so many characters is no markup."""
+"""In characters; an opening bracket or mark that is not closed within this is not markup."""
 
 PASSES = 5
-"""How often markup inside markup is unfolded; what is left then is broken up all the same."""
+"""How many levels of markup inside markup are removed; the marks of deeper ones are broken up."""
 
 # Chinese and Japanese put no spaces between words, nor after a link.
 WIDE = "\u3000-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uffef"
@@ -20,7 +20,7 @@ _TERMINAL_CODE = re.compile(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]{0,300}(?:\x07|\x1b\\)?)?|\x9b[0-?]*[ -/]*[@-~]"
 )
 _LINE_BREAK = re.compile("\r\n?|[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
-# Persian and the scripts of India need the joiners between letters, to be spelt right.
+# Persian and the scripts of India need the joiners between letters for correct spelling.
 _JOINED = "[\u0620-\u0dff\u1000-\u109f\u1780-\u17ff\ua840-\uabff]"
 _JOINER = rf"(?<!{_JOINED})[\u200c\u200d]|[\u200c\u200d](?!{_JOINED})"
 _UNSEEN = (
@@ -40,9 +40,9 @@ _ENCLOSED_LINK = re.compile(r"<(?:[a-z][a-z0-9+.-]{1,20}:|www\.)[^<>\s]{0,300}>"
 _TAG = re.compile(rf"</?([A-Za-z][\w-]{{0,40}})[^<>\n]{{0,{LONGEST_MARKUP}}}>")
 _NAMELESS_TAG = re.compile(rf"<(?:[!?][^<>\n]{{0,{LONGEST_MARKUP}}}|\|[^<>\n]{{0,40}}\|)>")
 _EMPHASIS = re.compile(rf"(\*\*|~~|`{{1,3}})(?=\S)(.{{1,{LONGEST_MARKUP}}}?)(?<=\S)\1")
-# A bare domain loses its ending, an IPv4 address its path. An ending is on a list if it hardly ever
-# is a type of file, a name in code or a unit where it stands: anywhere, unless it is called (`(`),
-# or before a path. So `README.md/…`, `np.pi/2`, `df.lt/df.gt`, `u.kg/u.m` and `10.0.0.0/24` stay.
+# A bare domain loses its ending, an IPv4 address its path. An ending is listed if there it hardly
+# ever is a file type, a name in code or a unit: anywhere, anywhere but before a call's `(`, or
+# before a path. So `README.md/…`, `np.pi/2`, `df.lt/df.gt`, `u.kg/u.m` and `10.0.0.0/24` stay.
 _ENDINGS = "com org edu gov biz xyz shop online site"
 _CALLABLE_ENDINGS = "info top click"
 _ENDINGS_BEFORE_A_PATH = r"""
@@ -78,31 +78,31 @@ _ADDRESS = (
     rf"(?:[a-z][a-z0-9+.-]{{1,20}}:[/\\]{{2}}|www\.|(?:java|vb)script:(?={_LINKED})"
     rf"|data:[\w.+-]{{1,60}}/[\w.+-]{{1,60}}[;,]|mailto:(?={_LINKED})){_LINKED}*"
 )
-# The blank after a link goes with it where there is another before it, so that nothing is joined.
+# The blank after a link is removed with it if there is one before it, too: no words are joined.
 _LINK = re.compile(rf"(?:(?<=\s)|^){_ADDRESS}[ \t]?|{_ADDRESS}", re.IGNORECASE)
 
 _OPENING_TAG = re.compile(r"<(?=[A-Za-z/!?|])")
 
 
 def visible(text: str) -> str:
-    """Return a text without what cannot be seen; breaks of lines become line feeds."""
+    """Return a text without invisible characters; every line break becomes a line feed."""
     text = _LINE_BREAK.sub("\n", _TERMINAL_CODE.sub("", text)).replace("\t", "    ")
     return _INVISIBLE.sub("", text)
 
 
 def without_markup(text: str) -> str:
-    """Return a text as it can be seen, without links and markup; a bare domain keeps its name."""
+    """Return a text's visible part without links and markup; a bare domain keeps its name."""
     text = visible(text)
     for _ in range(PASSES):
-        before, text = text, _unfolded(text)
+        before, text = text, _unfold(text)
         if text == before:
             break
     text = _LINK.sub("", _DOMAIN.sub(r"\1", text))
-    # Blanks leave what looks alike readable: `i <n` in code, or a list before a bracket.
+    # Blanks keep harmless text readable: `i <n` in code, or a list before a bracket.
     return _OPENING_TAG.sub("< ", text.replace("](", "] ("))
 
 
-def _unfolded(text: str) -> str:
+def _unfold(text: str) -> str:
     text = _LINK_WITH_TEXT.sub(r"\1", text)
     text = _NAMELESS_TAG.sub("", _TAG.sub(r"\1", _ENCLOSED_LINK.sub("", text)))
     return _LINK.sub("", _DOMAIN.sub(r"\1", _EMPHASIS.sub(r"\2", text)))

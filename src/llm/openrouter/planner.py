@@ -1,65 +1,28 @@
-"""The planner over a language model: an outline, and its weeks side by side as they become known.
+"""The planner over a language model: an outline, and its weeks in parallel as they become known.
 
-Nothing that the model says is trusted, and nothing that is good is asked for twice: a failed or
-bad answer brings another question, for what is missing alone.
+Nothing that the model returns is trusted, and nothing that is good is requested twice: after a
+failure or a bad answer, only what is missing is requested again.
 """
 
 import asyncio
-import json
-import re
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
-from contextlib import aclosing, suppress
-from dataclasses import dataclass, field
-from functools import partial
-from typing import TypeAlias
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import suppress
 
-from src.domain.errors import ModelError, ModelOutputError
+from src.domain.errors import ModelError
 from src.domain.generation import PlannedPart
-from src.domain.plan import (
-    DayReady,
-    Outline,
-    PlannedDay,
-    PlannedTask,
-    PlannedWeek,
-    PlanRequest,
-    WeekOutline,
-)
-from src.domain.plan_rules import TASKS_PER_DAY, day_violations, outline_violations, same_text_key
+from src.domain.plan import PlannedWeek, PlanRequest, WeekOutline
 from src.llm import PlanPart
 from src.llm.known_parts import KnownParts
-from src.llm.openrouter import prompts
-from src.llm.openrouter.answers import (
-    DayAnswer,
-    ItemReader,
-    OutlineAnswer,
-    TaskAnswer,
-    TasksAnswer,
-    WeekAnswer,
-    WeekGoal,
-    fitted,
-    plain_line,
-)
-from src.llm.openrouter.client import Messages, OpenRouterClient, Shape
-from src.llm.openrouter.repeats import TaskRegistry
+from src.llm.openrouter.calls import RoadmapCalls
+from src.llm.openrouter.client import OpenRouterClient
+from src.llm.openrouter.days import DayPlanner
+from src.llm.openrouter.outline import OutlinePlanner
 
 WEEK_PARTS = ((1, 2, 3, 4), (5, 6, 7))
-"""A week's days are asked for in two calls side by side: half the wait, for a second prompt."""
+"""The days of a week are requested in two parallel calls: half the wait, for a second prompt."""
 
 RETRIES_PER_CALL = 2
 """The retries that a roadmap may use, per call that it needs at least."""
-
-TOKENS_PER_OUTLINED_WEEK = 160
-TOKENS_PER_TASK = 160
-"""Generous: a sentence and its JSON take about 50 tokens in English, twice that in some scripts."""
-
-_OUTLINE = Shape("outline", OutlineAnswer, "weeks")
-_WEEK = Shape("week", WeekAnswer, "days")
-_TASKS = Shape("tasks", TasksAnswer, "tasks")
-
-_FIRST_GOAL = re.compile(r'"goal"\s*:\s*("(?:[^"\\]|\\.)*")')
-
-_Start: TypeAlias = Callable[[WeekOutline], object]
-_Take: TypeAlias = Callable[[object], None]
 
 
 class OpenRouterPlanner:
@@ -72,298 +35,69 @@ class OpenRouterPlanner:
         self._client = client
         self._calls_per_roadmap = calls_per_roadmap
 
-    async def plan(
+    def plan(
         self, request: PlanRequest, known: Sequence[PlannedPart] = ()
     ) -> AsyncGenerator[PlanPart, None]:
-        planning = _Planning(self._client, request, self._calls_per_roadmap, KnownParts(known))
-        async with aclosing(planning.parts()) as parts:
-            async for part in parts:
-                yield part
+        calls = RoadmapCalls(
+            self._client,
+            at_once=self._calls_per_roadmap,
+            retries=RETRIES_PER_CALL * (1 + request.duration_weeks * len(WEEK_PARTS)) + 6,
+        )
+        return _Planning(calls, request, KnownParts(known)).parts()
 
     async def close(self) -> None:
         await self._client.close()
 
 
-@dataclass
-class _Days:
-    """Days of one week that are asked for."""
-
-    numbers: Sequence[int]
-    accepted: dict[int, PlannedDay] = field(default_factory=dict)
-    repeating: dict[int, PlannedDay] = field(default_factory=dict)
-    """Valid in themselves, with tasks that repeat others."""
-
-    def missing(self) -> list[int]:
-        return [n for n in self.numbers if n not in self.accepted and n not in self.repeating]
-
-
-@dataclass
-class _Numbering:
-    """How an answer counts its days: some count from zero, or from one whatever was asked for."""
-
-    first_asked: int
-    offset: int | None = None
-
-    def meant(self, number: int) -> int:
-        if self.offset is None:
-            counted_anew = number in {0, 1, self.first_asked - 1}
-            self.offset = self.first_asked - number if counted_anew else 0
-        return number + self.offset
-
-
 class _Planning:
     """The planning of one roadmap."""
 
-    def __init__(
-        self, client: OpenRouterClient, request: PlanRequest, calls: int, known: KnownParts
-    ) -> None:
-        weeks = request.duration_weeks
-        needed_calls = 1 + weeks * len(WEEK_PARTS)
-        self._client = client
-        self._request = request
-        self._places = asyncio.Semaphore(calls)
-        self._meter = client.meter(RETRIES_PER_CALL * needed_calls + 6)
+    def __init__(self, calls: RoadmapCalls, request: PlanRequest, known: KnownParts) -> None:
+        self._calls = calls
         self._known = known
-        # A week is planned towards its goal before its entry is complete, or was so before.
-        self._goals = dict(known.goals)
-        self._weeks: list[WeekOutline] = []
-        self._started: set[int] = set()
-        self._registry = TaskRegistry()
-        self._registry.add(known.texts())
-        # Holds all that a plan consists of, so that telling never waits: the outline, each week
-        # and its days, the usage, and the end.
-        self._told: asyncio.Queue[PlanPart | None] = asyncio.Queue(weeks * 8 + 3)
+        self._group = asyncio.TaskGroup()
+        self._outline = OutlinePlanner(calls, request, known, self._start_week)
+        self._parts: asyncio.Queue[PlannedPart | None] = asyncio.Queue()
+        """The parts as they are finished; None at the end."""
+        self._days = DayPlanner(calls, request, known, self._outline.weeks, self._parts.put_nowait)
 
     async def parts(self) -> AsyncGenerator[PlanPart, None]:
-        """Yield the plan's parts; leaving cancels what is still being asked."""
-        planning = asyncio.create_task(self._plan())
-        planning.add_done_callback(lambda _: self._told.put_nowait(None))
+        """Yield the plan's parts and its usage; closing this cancels all open calls."""
+        planning = asyncio.create_task(self._plan_all())
+        planning.add_done_callback(lambda _: self._parts.put_nowait(None))
         try:
-            while (part := await self._told.get()) is not None:
+            while (part := await self._parts.get()) is not None:
                 yield part
                 if isinstance(part, PlannedWeek):
-                    yield self._meter.usage()
-            yield self._meter.usage()
+                    yield self._calls.usage()
+            yield self._calls.usage()
             await planning
         finally:
             planning.cancel()
             with suppress(asyncio.CancelledError, ModelError):
                 await planning
 
-    async def _plan(self) -> None:
+    async def _plan_all(self) -> None:
         try:
-            async with asyncio.TaskGroup() as group:
-                await self._outline(lambda week: group.create_task(self._week(week)))
+            async with self._group:
+                if self._known.outline is None:
+                    self._parts.put_nowait(await self._outline.plan())
+                else:
+                    self._outline.weeks += self._known.outline.weeks
+                    for week in self._outline.weeks:
+                        self._start_week(week)
         except ExceptionGroup as failures:
             failure: Exception = failures
             while isinstance(failure, ExceptionGroup):
                 failure = failure.exceptions[0]
             raise failure from None
 
-    async def _outline(self, start: _Start) -> None:
-        """Ask for the outline, and start each week when it and the next one are known.
+    def _start_week(self, week: WeekOutline) -> None:
+        if week.week_number not in self._known.weeks:
+            self._group.create_task(self._plan_week(week))
 
-        The first starts on its goal alone, before its entry is complete: the learner waits for it.
-        """
-        if self._known.outline is not None:
-            self._weeks = list(self._known.outline.weeks)
-            for week in self._weeks:
-                start(week)
-            return
-        weeks = self._request.duration_weeks
-        problems: list[str] = []
-        async for attempt in self._client.attempts(self._meter):
-            with attempt:
-                problems = await self._ask(
-                    prompts.outline_messages(self._request, self._weeks, problems),
-                    _OUTLINE,
-                    (weeks + 1 - len(self._weeks)) * TOKENS_PER_OUTLINED_WEEK,
-                    partial(self._take_week, start),
-                    partial(self._start_first, start),
-                )
-                if len(self._weeks) < weeks:
-                    problems.append("The outline ends too early.")
-                    raise ModelOutputError(f"the outline stayed unusable: {problems[0]}")
-        self._start_once(start, self._weeks[-1])
-        self._told.put_nowait(Outline(weeks=tuple(self._weeks)))
-
-    def _start_first(self, start: _Start, text: str) -> None:
-        if not self._weeks and 1 not in self._started and (goal := _FIRST_GOAL.search(text)):
-            with suppress(ValueError, ModelOutputError):
-                entry = {"week_number": 1, "goal": json.loads(goal[1]), "focus": []}
-                first = self._read_week(entry)
-                self._goals[1] = first.goal
-                self._start_once(start, first)
-
-    def _take_week(self, start: _Start, item: object) -> None:
-        if len(self._weeks) == self._request.duration_weeks:
-            return  # More weeks than asked for: the rest is left out.
-        week = self._read_week(item)
-        self._weeks.append(week)
-        # A week starts when the next one is known; the first, for which the learner waits, at once.
-        self._start_once(start, self._weeks[max(week.week_number - 2, 0)])
-
-    def _start_once(self, start: _Start, week: WeekOutline) -> None:
-        if week.week_number not in self._started:
-            self._started.add(week.week_number)
-            start(week)
-
-    def _read_week(self, item: object) -> WeekOutline:
-        answer = fitted(item, WeekGoal)
-        number = len(self._weeks) + 1
-        # Counted from zero, or anew after a retry: the order says which week is meant.
-        if answer.week_number not in {number, number - 1}:
-            raise ModelOutputError(f"Week {number} is missing, or out of order.")
-        goal = self._goals.get(number) or plain_line(answer.goal)
-        if any(
-            same_text_key(goal) == same_text_key(other)
-            for week_number, other in self._goals.items()
-            if week_number != number
-        ):
-            raise ModelOutputError(f"Week {number} has the goal of another week.")
-        week = WeekOutline(
-            week_number=number,
-            goal=goal,
-            focus=tuple(map(plain_line, answer.focus)),
-        )
-        prefix = Outline(weeks=(*self._weeks, week))
-        shorter = self._request.model_copy(update={"duration_weeks": number})
-        for violation in outline_violations(prefix, shorter):
-            raise ModelOutputError(violation)
-        return week
-
-    async def _week(self, week: WeekOutline) -> None:
-        if week.week_number in self._known.weeks:
-            return
+    async def _plan_week(self, week: WeekOutline) -> None:
         async with asyncio.TaskGroup() as group:
-            parts = [group.create_task(self._days(week, numbers)) for numbers in WEEK_PARTS]
+            parts = [group.create_task(self._days.plan(week, numbers)) for numbers in WEEK_PARTS]
         days = tuple(day for part in parts for day in part.result())
-        self._told.put_nowait(PlannedWeek(week_number=week.week_number, goal=week.goal, days=days))
-
-    async def _days(self, week: WeekOutline, numbers: Sequence[int]) -> list[PlannedDay]:
-        """Ask for some days of a week until all are valid, and tell each when it is."""
-        days = _Days(numbers)
-        for number in numbers:
-            if known := self._known.day(week.week_number, number):
-                days.accepted[number] = known
-        if not days.missing():
-            return [days.accepted[number] for number in numbers]
-        problems: list[str] = []
-        async for attempt in self._client.attempts(self._meter):
-            with attempt:
-                asked = days.missing()
-                problems = await self._ask(
-                    prompts.days_messages(
-                        self._request, week, self._neighbours(week), asked, problems
-                    ),
-                    _WEEK,
-                    (len(asked) * TASKS_PER_DAY[self._request.level][1] + 2) * TOKENS_PER_TASK,
-                    partial(self._take_day, week, days, _Numbering(asked[0])),
-                )
-                if days.missing():
-                    problems.append(f"These days are missing: {days.missing()}.")
-                    raise ModelOutputError(f"the week stayed unusable: {problems[0]}")
-        for number, day in days.repeating.items():
-            days.accepted[number] = await self._without_repeats(week, day)
-            self._accept(week, days.accepted[number])
-        return [days.accepted[number] for number in numbers]
-
-    def _take_day(
-        self, week: WeekOutline, days: "_Days", numbering: "_Numbering", item: object
-    ) -> None:
-        answer = fitted(item, DayAnswer)
-        number = numbering.meant(answer.day_number)
-        day = PlannedDay(day_number=number, tasks=tuple(map(_read_task, answer.tasks)))
-        if number not in days.missing():
-            raise ModelOutputError(f"Day {number} is out of order.")
-        for violation in day_violations(day, self._request):
-            raise ModelOutputError(violation)
-        if self._registry.repeated(_texts(day)):
-            days.repeating[number] = day
-        else:
-            days.accepted[number] = day
-            self._accept(week, day)
-
-    def _neighbours(self, week: WeekOutline) -> tuple[WeekOutline | None, WeekOutline | None]:
-        known: dict[int, WeekOutline] = {each.week_number: each for each in self._weeks}
-        return known.get(week.week_number - 1), known.get(week.week_number + 1)
-
-    def _accept(self, week: WeekOutline, day: PlannedDay) -> None:
-        self._registry.add(_texts(day))
-        self._told.put_nowait(
-            DayReady(week_number=week.week_number, weekly_goal=week.goal, day=day)
-        )
-
-    async def _without_repeats(self, week: WeekOutline, day: PlannedDay) -> PlannedDay:
-        """Ask for other tasks in place of those that repeat earlier ones, and for them alone."""
-        async for attempt in self._client.attempts(self._meter):
-            with attempt:
-                repeated = self._registry.repeated(_texts(day))
-                if not repeated:
-                    return day
-                tasks = list(day.tasks)
-                places = iter(repeated)
-                await self._ask(
-                    prompts.replacement_messages(
-                        self._request, week, [day.tasks[index] for index in repeated]
-                    ),
-                    _TASKS,
-                    (len(repeated) + 1) * TOKENS_PER_TASK,
-                    partial(_replace_next, tasks, places),
-                )
-                replaced = day.model_copy(update={"tasks": tuple(tasks)})
-                if day_violations(replaced, self._request):
-                    raise ModelOutputError("the replaced tasks break the rules")
-                day = replaced
-                if self._registry.repeated(_texts(day)):
-                    raise ModelOutputError("a task stayed a repetition of another")
-        return day
-
-    async def _ask(
-        self,
-        messages: Messages,
-        shape: Shape,
-        max_tokens: int,
-        take: _Take,
-        peek: Callable[[str], None] | None = None,
-    ) -> list[str]:
-        """Ask once, give each item to `take` as soon as it is complete, and return the problems.
-
-        `take` raises `ModelOutputError` for an item that it refuses. Whatever happens to the rest
-        of the answer, what was taken stays taken. `peek` is shown the text as it grows.
-        """
-        problems: list[str] = []
-        reader = ItemReader(shape.items)
-
-        def take_all(items: list[object]) -> None:
-            for item in items:
-                try:
-                    take(item)
-                except ModelOutputError as error:
-                    problems.append(str(error))
-
-        async with self._places:
-            answer = self._client.stream(
-                messages, shape=shape, max_tokens=max_tokens, meter=self._meter
-            )
-            async with aclosing(answer) as pieces:
-                async for piece in pieces:
-                    take_all(reader.feed(piece))
-                    if peek is not None:
-                        peek(reader.text)
-        take_all(await reader.finish())
-        return problems
-
-
-def _read_task(answer: TaskAnswer) -> PlannedTask:
-    return PlannedTask(text=plain_line(answer.text), effort=answer.effort, category=answer.category)
-
-
-def _replace_next(tasks: list[PlannedTask], places: Iterator[int], item: object) -> None:
-    index = next(places, None)
-    if index is not None:  # More than asked for are left out.
-        tasks[index] = _read_task(fitted(item, TaskAnswer))
-
-
-def _texts(day: PlannedDay) -> list[str]:
-    return [task.text for task in day.tasks]
+        self._parts.put_nowait(PlannedWeek(week_number=week.week_number, goal=week.goal, days=days))

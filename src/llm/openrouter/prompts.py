@@ -1,7 +1,7 @@
-"""Every prompt, and nothing else.
+"""All prompts: fixed rules in the system message, and JSON in the user message.
 
-What a learner wrote, and what is stored, travels as JSON in the user message: data for the rules,
-never one of them. The callers bound its length.
+What a learner wrote and what is stored goes into the JSON alone, so that the rules can treat it as
+data. The callers bound its length.
 """
 
 import json
@@ -44,12 +44,13 @@ effort: light, medium or deep. category: reading, coding, revision or practice.
 Shape: {"tasks":[{"text":"","effort":"","category":""}]}
 """
 
-GOAL_CHARACTERS = 400
-"""How much of a long goal each week's prompt repeats; the outline's has the whole."""
+MAX_REPEATED_GOAL_LENGTH = 400
+"""In characters, what each week's prompt repeats of a long goal; the outline's has all of it."""
 
-SHOWN_PROBLEMS = 10
+MAX_PROBLEMS = 10
+"""How many problems of the last answer the next prompt lists."""
 
-_TURN_MARK = re.compile(r"<|\[(?=/?[A-Z_]+\])")
+_TURN_MARKER = re.compile(r"<|\[(?=/?[A-Z_]+\])")
 
 ASSISTANT_RULES = """\
 You are the assistant of a learning roadmap. The user message is one JSON object with the
@@ -63,17 +64,13 @@ Recommend resources by name, never by link. Decline other subjects, and say what
 def outline_messages(
     request: PlanRequest, known: Sequence[WeekOutline], problems: Sequence[str]
 ) -> list[ChatCompletionMessageParam]:
-    """Ask for every week's goal, or for those that follow the known ones."""
-    return _conversation(
-        PLANNER_RULES + _OUTLINE_RULES,
-        {
-            "kind": "outline",
-            **_wish(request, MAX_GOAL_LENGTH),
-            "from_week": len(known) + 1,
-            "known_goals": [week.goal for week in known],
-            "problems": problems[:SHOWN_PROBLEMS],
-        },
-    )
+    """Return the question for all weeks' goals, or for those after the known ones."""
+    facts = {
+        "from_week": len(known) + 1,
+        "known_goals": [week.goal for week in known],
+        "problems": problems[:MAX_PROBLEMS],
+    }
+    return _planner_messages("outline", _OUTLINE_RULES, request, facts, MAX_GOAL_LENGTH)
 
 
 def days_messages(
@@ -83,60 +80,59 @@ def days_messages(
     days: Sequence[int],
     problems: Sequence[str],
 ) -> list[ChatCompletionMessageParam]:
-    """Ask for some days of a week, with its neighbours' goals so that they do not repeat."""
+    """Return the question for some days of a week, with its neighbours' goals against overlaps."""
     previous, following = neighbours
-    return _conversation(
-        PLANNER_RULES + _WEEK_RULES,
-        {
-            "kind": "week",
-            **_wish(request, GOAL_CHARACTERS),
-            "week_number": week.week_number,
-            "week_goal": week.goal,
-            "focus": week.focus,
-            "previous_goal": previous and previous.goal,
-            "next_goal": following and following.goal,
-            "days": days,
-            "tasks_per_day": tasks_for_day(request.level, request.daily_hours),
-            "problems": problems[:SHOWN_PROBLEMS],
-        },
-    )
+    facts = {
+        "week_number": week.week_number,
+        "week_goal": week.goal,
+        "focus": week.focus,
+        "previous_goal": previous and previous.goal,
+        "next_goal": following and following.goal,
+        "days": days,
+        "tasks_per_day": tasks_for_day(request.level, request.daily_hours),
+        "problems": problems[:MAX_PROBLEMS],
+    }
+    return _planner_messages("week", _WEEK_RULES, request, facts)
 
 
 def replacement_messages(
     request: PlanRequest, week: WeekOutline, tasks: Sequence[PlannedTask]
 ) -> list[ChatCompletionMessageParam]:
-    """Ask for other tasks in place of some."""
-    return _conversation(
-        PLANNER_RULES + _REPLACEMENT_RULES,
-        {
-            "kind": "replace",
-            **_wish(request, GOAL_CHARACTERS),
-            "week_number": week.week_number,
-            "week_goal": week.goal,
-            "tasks": [task.model_dump() for task in tasks],
-        },
-    )
+    """Return the question for tasks that replace the given ones."""
+    facts = {
+        "week_number": week.week_number,
+        "week_goal": week.goal,
+        "tasks": [task.model_dump() for task in tasks],
+    }
+    return _planner_messages("replace", _REPLACEMENT_RULES, request, facts)
 
 
 def question_messages(facts: dict[str, Any]) -> list[ChatCompletionMessageParam]:
-    """Ask a question about a roadmap."""
-    return _conversation(ASSISTANT_RULES, {"kind": "question", **facts})
+    """Return a learner's question about a roadmap, with the facts that its answer needs."""
+    return _messages(ASSISTANT_RULES, {"kind": "question", **facts})
 
 
-def _conversation(rules: str, facts: dict[str, Any]) -> list[ChatCompletionMessageParam]:
-    # What is empty says nothing and costs tokens.
-    told = {name: value for name, value in facts.items() if value not in (None, [], ())}
-    return [{"role": "system", "content": rules}, {"role": "user", "content": encoded(told)}]
+def _planner_messages(
+    kind: str,
+    rules: str,
+    request: PlanRequest,
+    facts: dict[str, Any],
+    goal_length: int = MAX_REPEATED_GOAL_LENGTH,
+) -> list[ChatCompletionMessageParam]:
+    wanted = request.model_dump(mode="json")
+    # Invisible characters could hide instructions that the learner does not know of.
+    wanted["goal"] = visible(request.goal[:goal_length])
+    return _messages(PLANNER_RULES + rules, {"kind": kind, **wanted, **facts})
 
 
-def _wish(request: PlanRequest, goal_characters: int) -> dict[str, Any]:
-    # Nobody writes to a model what they themselves cannot see.
-    goal = visible(request.goal[:goal_characters])
-    return request.model_dump(mode="json") | {"goal": goal}
+def _messages(rules: str, facts: dict[str, Any]) -> list[ChatCompletionMessageParam]:
+    # Empty values say nothing and cost tokens.
+    text = encode_facts({key: value for key, value in facts.items() if value not in (None, [], ())})
+    return [{"role": "system", "content": rules}, {"role": "user", "content": text}]
 
 
-def encoded(facts: object) -> str:
-    """Return facts as compact JSON in which nothing looks like the mark of a turn."""
+def encode_facts(facts: object) -> str:
+    """Return facts as compact JSON in which nothing looks like a marker of a chat turn."""
     text = json.dumps(facts, ensure_ascii=False, separators=(",", ":"))
-    # The same JSON in other letters: small servers take `<|im_end|>` or `[INST]` for a turn's end.
-    return _TURN_MARK.sub(lambda mark: f"\\u{ord(mark[0]):04x}", text)
+    # The same JSON, escaped: small servers let `<|im_end|>` or `[INST]` in a text end a turn.
+    return _TURN_MARKER.sub(lambda marker: f"\\u{ord(marker[0]):04x}", text)

@@ -1,4 +1,4 @@
-"""From a learner's question to an answer about their roadmap."""
+"""Answers a learner's question about their roadmap."""
 
 import asyncio
 import logging
@@ -18,12 +18,12 @@ from src.services.quotas import UsageQuotas
 logger = logging.getLogger(__name__)
 
 CLOSE_SECONDS = 1.0
-"""How long a process that shuts down waits for the database to record what answers have cost."""
+"""How long a process that shuts down waits for the database to record the cost of answers."""
 
 
 @dataclass
 class AdmittedQuestion:
-    """A question that may be put to the model, and what it has cost once it was."""
+    """A question that may be sent to the model, and afterwards its usage."""
 
     text: str
     context: AssistantContext
@@ -41,7 +41,7 @@ class AssistantService:
         self._assistant = assistant
         self._quotas = quotas
         self._timeout_seconds = timeout_seconds
-        self._recording: set[asyncio.Task[None]] = set()
+        self._recordings: set[asyncio.Task[None]] = set()
         self._drain = Drain()
 
     async def admit(
@@ -82,26 +82,21 @@ class AssistantService:
         """Yield the answer's text piece by piece, then the whole answer.
 
         Raises:
-            ModelError: no answer came about.
+            ModelError: the model gave no usable answer.
             ShuttingDownError: this process shuts down before the answer is complete.
         """
         try:
-            async with aclosing(self._parts(question)) as parts:
+            async with aclosing(self._answer_parts(question)) as parts:
                 async for part in parts:
                     yield part
         finally:
-            # A task of its own: a client that disconnects must not cancel it.
+            # In a task of its own, so that a client that disconnects does not cancel it.
             recording = asyncio.create_task(self._record_cost(question))
-            self._recording.add(recording)
-            recording.add_done_callback(self._recording.discard)
+            self._recordings.add(recording)
+            recording.add_done_callback(self._recordings.discard)
 
     async def answer(self, question: AdmittedQuestion) -> AssistantAnswer:
-        """Return the answer.
-
-        Raises:
-            ModelError: no answer came about.
-            ShuttingDownError: this process shuts down before the answer is complete.
-        """
+        """Return the whole answer; raises what `stream` raises."""
         async with aclosing(self.stream(question)) as parts:
             async for part in parts:
                 if isinstance(part, AssistantAnswer):
@@ -110,20 +105,19 @@ class AssistantService:
 
     @property
     def is_busy(self) -> bool:
-        """Whether a question is being answered."""
-        return self._drain.is_waited_for
+        """Whether any question is being answered."""
+        return self._drain.has_waits
 
     def begin_drain(self, seconds: float) -> None:
-        """Admit no more questions, and end what is not answered after so many seconds."""
+        """Admit no new questions, and stop those that are not answered after so many seconds."""
         self._drain.begin(seconds)
 
     async def close(self) -> None:
-        """Finish recording what was spent."""
-        if self._recording:
-            # A cost that is not recorded counts with its reservation.
-            await asyncio.wait(self._recording, timeout=CLOSE_SECONDS)
+        """Finish recording costs."""
+        if self._recordings:
+            await asyncio.wait(self._recordings, timeout=CLOSE_SECONDS)
 
-    async def _parts(
+    async def _answer_parts(
         self, question: AdmittedQuestion
     ) -> AsyncGenerator[str | AssistantAnswer, None]:
         def report(usage: ModelUsage) -> None:
@@ -134,8 +128,8 @@ class AssistantService:
         async with aclosing(answer) as parts:
             while True:
                 try:
-                    # Not around the loop: a timeout must not strike while the caller has control.
-                    async with self._drain.within(ShuttingDownError()):
+                    # Not around the loop: no timeout may fire while the caller has control.
+                    async with self._drain.raise_when_over(ShuttingDownError()):
                         async with asyncio.timeout_at(deadline):
                             part = await anext(parts, None)
                 except TimeoutError:
@@ -153,5 +147,5 @@ class AssistantService:
                 question.entry.question_id, usage, cost_known=usage.priced_calls >= usage.calls
             )
         except StoreError as error:
-            # It keeps counting with its reservation.
+            # The question keeps counting with its reservation.
             logger.warning("could not record what a question cost: %s", type(error).__name__)

@@ -1,4 +1,4 @@
-"""Begins generations within the quotas, and cancels them."""
+"""Admits new generations within the quotas, and cancels them."""
 
 from uuid import UUID
 
@@ -17,7 +17,7 @@ from src.services.quotas import UsageQuotas
 
 
 class GenerationAdmission:
-    """Decides whether a request begins a generation, meets one, or is refused."""
+    """Decides whether a request begins a generation, joins one, or is refused."""
 
     def __init__(self, generations: Generations, runs: RunRegistry, quotas: UsageQuotas) -> None:
         self._generations = generations
@@ -27,18 +27,17 @@ class GenerationAdmission:
     async def begin(
         self, requester: Requester, request: PlanRequest, idempotency_key: str | None = None
     ) -> GenerationRecord:
-        """Begin a generation, which runs whether or not anybody waits for it; return its record.
+        """Begin a generation in the background and return its record.
 
-        A repeated request meets the generation of the first one: with the same idempotency key, or
-        an identical one of the same user that still runs. If the process that worked on it has
-        died, this one continues. A record that has finished belongs to an earlier request with the
-        same key.
+        A repeated request gets the record of the first one: with the same idempotency key, also
+        when it has finished; without a key, while an identical request of the same user runs. If
+        the process that worked on it has died, this one continues it.
 
         Raises:
             IdempotencyKeyReusedError: the key belongs to another request.
             GenerationRunningError: the generation of this key is still running.
             LimitReachedError: the user, their address or the service has used up a quota.
-            OverloadedError: this process runs as many as it may.
+            OverloadedError: this process runs as many generations as it can.
             ShuttingDownError: this process is shutting down.
         """
         new = NewGeneration(
@@ -60,11 +59,11 @@ class GenerationAdmission:
         return record
 
     async def cancel(self, generation_id: UUID, user_id: UUID | None = None) -> None:
-        """End a generation, whichever process works on it; what it has cost stays on record.
+        """Cancel a generation, whichever process works on it; its cost stays on record.
 
         Raises:
-            GenerationNotFoundError: there is none.
-            GenerationSucceededError: it has stored its roadmap.
+            GenerationNotFoundError: there is no such generation.
+            GenerationSucceededError: its roadmap is already stored.
         """
         record = await self._generations.cancel(
             generation_id, Failure(problem=GenerationCancelledError.code), user_id

@@ -1,4 +1,4 @@
-"""The events of one generation, numbered, for everybody in this process who follows it."""
+"""The numbered events of one generation, for all its followers in this process."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterable
@@ -9,19 +9,19 @@ from src.domain.generation import PlannedPart
 from src.domain.roadmap import SavedRoadmap
 
 GenerationEvent: TypeAlias = PlannedPart | SavedRoadmap | MomentumError
-"""What happens to a generation; the last is the saved roadmap or the error that ended it.
+"""The last event of a generation is the saved roadmap or the error that ended it.
 
-A `StoreError` and a `HandedOverError` end the work of one process alone: another one continues.
-The `StoreError` then names the generation.
+A `StoreError` or a `HandedOverError` ends the work of this process alone, and another one continues
+it. Such a `StoreError` has the `generation_id`.
 """
 
 
 class EventLog:
-    """Keeps the events and wakes those who wait for the next one."""
+    """Keeps the events and wakes its streams when one is added."""
 
-    def __init__(self, recorded: Iterable[PlannedPart] = ()) -> None:
-        """Begin with the parts that are on record already."""
-        self._events: list[GenerationEvent] = list(recorded)
+    def __init__(self, recorded_parts: Iterable[PlannedPart] = ()) -> None:
+        """Start with the parts that are already on record."""
+        self._events: list[GenerationEvent] = list(recorded_parts)
         self._changed = asyncio.Event()
         self._is_closed = False
 
@@ -29,16 +29,17 @@ class EventLog:
         return len(self._events)
 
     def append(self, *events: GenerationEvent) -> None:
-        """Add events; their numbers count from 1."""
+        """Add events; numbers count from 1."""
         self._events += events
-        self._wake()
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
 
     def close(self, last: GenerationEvent) -> None:
-        """Add the last event and end all streams after it."""
+        """Add the last event, after which all streams end."""
         self._is_closed = True
         self.append(last)
 
-    def recorded(self) -> list[GenerationEvent]:
+    def snapshot(self) -> list[GenerationEvent]:
         """Return all events so far, in order."""
         return list(self._events)
 
@@ -54,7 +55,3 @@ class EventLog:
                 if self._is_closed:
                     return
                 await changed.wait()
-
-    def _wake(self) -> None:
-        changed, self._changed = self._changed, asyncio.Event()
-        changed.set()

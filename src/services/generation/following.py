@@ -27,10 +27,10 @@ from src.services.generation.registry import RunRegistry
 from src.services.generation.run import outcome_of
 
 MAX_FOLLOWERS = 100
-"""Requests at once in one process that poll generations of other processes."""
+"""How many requests of one process may poll generations of other processes at once."""
 
 POLL_SECONDS = 0.5
-"""How often a generation of another process is polled."""
+"""The interval at which a generation of another process is polled."""
 
 T = TypeVar("T")
 
@@ -46,19 +46,19 @@ class GenerationFollower:
         timeout_seconds: float,
         patience_seconds: float,
     ) -> None:
-        """Wait for an end for so long, and so long for a database that does not answer."""
+        """Wait for an end up to `timeout_seconds`, for a database up to `patience_seconds`."""
         self._generations = generations
         self._runs = runs
         self._timeout_seconds = timeout_seconds
         self._patience_seconds = patience_seconds
         self.polling = 0
-        """How many requests poll generations of other processes now."""
+        """How many requests are polling generations of other processes."""
 
     async def get(self, generation_id: UUID, user_id: UUID | None = None) -> GenerationRecord:
-        """Return what is known of a generation.
+        """Return the record of a generation.
 
         Raises:
-            GenerationNotFoundError: there is none.
+            GenerationNotFoundError: there is no such generation.
         """
         return await self._generations.get(generation_id, user_id)
 
@@ -67,9 +67,9 @@ class GenerationFollower:
 
         Raises:
             OverloadedError: too many requests poll other processes' generations already.
-            MomentumError: it ended otherwise, or continues elsewhere; which subclass says why.
+            MomentumError: it failed, or continues elsewhere; the subclass says why.
         """
-        outcome = await self._outcome(generation_id)
+        outcome = await self._wait_for_outcome(generation_id)
         if isinstance(outcome, MomentumError):
             raise outcome
         return outcome
@@ -79,11 +79,11 @@ class GenerationFollower:
     ) -> AsyncGenerator[tuple[int, GenerationEvent], None]:
         """Yield a generation's events with their numbers, beginning after number `after`.
 
-        Any process may work on it. Closing this does not end it.
+        It may run in any process. Closing the stream does not stop it.
 
         Raises:
-            GenerationNotFoundError: there is none.
-            StoreError: the database cannot be reached, or did not take what was planned.
+            GenerationNotFoundError: there is no such generation.
+            StoreError: the database cannot be reached, or did not store what was planned.
             OverloadedError: too many requests poll other processes' generations already.
             HandedOverError: this process is shutting down.
         """
@@ -92,27 +92,27 @@ class GenerationFollower:
             async with aclosing(run.events.stream(after)) as events:
                 async for number, event in events:
                     if isinstance(event, HandedOverError) and not self._runs.drain.is_over:
-                        break  # Not its end: another process continues it.
+                        break  # Another process continues it; poll that one.
                     if isinstance(event, HandedOverError | StoreError):
-                        raise event  # Not its end either, but it may take a while.
+                        raise event  # It continues, but perhaps not for a while.
                     sent = number
                     yield number, event
                 else:
                     return
-        with self._polling_place():
+        with self._polling_slot():
             async with aclosing(self._poll_events(generation_id, sent, user_id)) as events:
                 async for numbered in events:
                     yield numbered
 
     async def has_sent_all(self, record: GenerationRecord, number: int) -> bool:
-        """Return whether the event of this number ended the generation, or is beyond its end."""
+        """Return whether a client that has received this event number has received all events."""
         if record.finished_at is None or number == 0:
             return False
         return not await self._generations.parts(record.generation_id, number - 1, record.user_id)
 
     @contextmanager
-    def _polling_place(self) -> Iterator[None]:
-        """Count who polls: each asks the database again and again."""
+    def _polling_slot(self) -> Iterator[None]:
+        """Bound the requests that poll: each reads from the database again and again."""
         if self.polling >= MAX_FOLLOWERS:
             raise OverloadedError(f"{MAX_FOLLOWERS} requests poll other processes' generations")
         self.polling += 1
@@ -121,18 +121,21 @@ class GenerationFollower:
         finally:
             self.polling -= 1
 
-    async def _outcome(self, generation_id: UUID) -> SavedRoadmap | MomentumError:
+    async def _wait_for_outcome(self, generation_id: UUID) -> SavedRoadmap | MomentumError:
         if run := self._runs.get(generation_id):
-            outcome = await run.outcome()
+            outcome = await run.wait_for_outcome()
             if self._runs.drain.is_over or not isinstance(outcome, HandedOverError):
                 return outcome
         try:
             get = partial(self._generations.get, generation_id)
-            async with self._runs.drain.within(HandedOverError(generation_id)):
+            async with self._runs.drain.raise_when_over(HandedOverError(generation_id)):
                 record = await get()
             if record.finished_at is None:
-                async with asyncio.timeout(self._timeout_seconds):
-                    record = await self._wait_until_finished(generation_id, get)
+                with self._polling_slot():
+                    async with asyncio.timeout(self._timeout_seconds):
+                        while record.finished_at is None:
+                            await self._sleep_until_next_poll(generation_id)
+                            record = await self._poll(generation_id, get)
         except TimeoutError:
             raise GenerationRunningError(generation_id) from None
         except (StoreError, OverloadedError) as error:
@@ -140,22 +143,12 @@ class GenerationFollower:
             raise
         return outcome_of(record)
 
-    async def _wait_until_finished(
-        self, generation_id: UUID, get: Callable[[], Awaitable[GenerationRecord]]
-    ) -> GenerationRecord:
-        with self._polling_place():
-            while True:
-                await self._sleep_until_next_poll(generation_id)
-                record = await self._poll(generation_id, get)
-                if record.finished_at is not None:
-                    return record
-
     async def _poll_events(
         self, generation_id: UUID, after: int, user_id: UUID | None
     ) -> AsyncGenerator[tuple[int, GenerationEvent], None]:
         number = after
         while True:
-            # In this order: what is finished has all its parts.
+            # The record first: once it is finished, the parts read after it are complete.
             get = partial(self._generations.get, generation_id, user_id)
             record = await self._poll(generation_id, get)
             get_parts = partial(self._generations.parts, generation_id, number, user_id)
@@ -168,11 +161,11 @@ class GenerationFollower:
             await self._sleep_until_next_poll(generation_id)
 
     async def _poll(self, generation_id: UUID, read: Callable[[], Awaitable[T]]) -> T:
-        """Read, and retry for as long as those who write wait for the database, too."""
+        """Read, and retry for as long as writers also wait for the database."""
         latest = time.monotonic() + self._patience_seconds
         while True:
             try:
-                async with self._runs.drain.within(HandedOverError(generation_id)):
+                async with self._runs.drain.raise_when_over(HandedOverError(generation_id)):
                     return await read()
             except (StoreUnavailableError, StoreTooSlowError, StoreOverloadedError):
                 if time.monotonic() > latest:
@@ -180,5 +173,5 @@ class GenerationFollower:
             await self._sleep_until_next_poll(generation_id)
 
     async def _sleep_until_next_poll(self, generation_id: UUID) -> None:
-        async with self._runs.drain.within(HandedOverError(generation_id)):
+        async with self._runs.drain.raise_when_over(HandedOverError(generation_id)):
             await asyncio.sleep(POLL_SECONDS * random.uniform(0.8, 1.2))  # noqa: S311

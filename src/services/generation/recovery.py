@@ -1,4 +1,4 @@
-"""Continues generations that no process works on any more, and deletes what dead ones left."""
+"""Continues generations whose process has died, and deletes what such processes left behind."""
 
 import asyncio
 import logging
@@ -20,14 +20,14 @@ logger = logging.getLogger(__name__)
 
 
 class GenerationRecovery:
-    """Looks for what dead processes left."""
+    """Sweeps the database for the work of dead processes."""
 
     def __init__(self, generations: Generations, runs: RunRegistry) -> None:
         self._generations = generations
         self._runs = runs
 
     async def sweep(self) -> None:
-        """Delete leftovers, give up what never progresses, and continue the rest here.
+        """Delete unpublished roadmaps, give up generations without progress, continue the others.
 
         Raises:
             StoreError: the database cannot be reached.
@@ -44,16 +44,16 @@ class GenerationRecovery:
                 pass
 
     async def sweep_periodically(self, interval_seconds: float) -> None:
-        """Sweep at once and then at about every interval, until cancelled."""
+        """Sweep now and then about once per interval, until cancelled."""
         while True:
             try:
                 await self.sweep()
             except StoreError as error:
                 logger.warning("could not sweep: %s: %s", type(error).__name__, error)
             except Exception:
-                # Without sweeps leftovers would pile up unnoticed.
+                # One bug must not end all later sweeps.
                 logger.exception("could not sweep")
-            # The jitter keeps workers and replicas from sweeping all at the same moment.
+            # The jitter keeps workers and replicas from sweeping at the same moment.
             await asyncio.sleep(interval_seconds * random.uniform(0.8, 1.2))  # noqa: S311
 
     async def _resume_one(self) -> bool:

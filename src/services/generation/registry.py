@@ -19,11 +19,11 @@ from src.services.drain import Drain
 from src.services.generation.run import GenerationRun
 
 MAX_RUNS = 100
-"""Generations at once in one process; each holds its plan in memory until it is stored."""
+"""How many generations one process runs at once; each keeps its plan in memory until stored."""
 
 
 class RunRegistry:
-    """Starts generations, finds and stops them, and hands them over when the process shuts down."""
+    """Starts, finds and stops generations, and releases them when the process shuts down."""
 
     def __init__(
         self,
@@ -39,21 +39,21 @@ class RunRegistry:
         self._lease_seconds = lease_seconds
         self._runs: dict[UUID, GenerationRun] = {}
         self._reserved = 0
-        self._handing_over: asyncio.Task[None] | None = None
+        self._releasing: asyncio.Task[None] | None = None
         self.drain = Drain()
 
     @property
     def is_busy(self) -> bool:
-        """Whether any generation runs here, or is about to."""
+        """Whether any generation runs here or is about to start."""
         return bool(self._runs or self._reserved)
 
     @contextmanager
     def reserve(self) -> Iterator[Lease]:
-        """Hold a place for one more generation, and yield a lease to claim it with.
+        """Reserve a place for one more generation, and yield a lease to claim it with.
 
         Raises:
             ShuttingDownError: this process is shutting down.
-            OverloadedError: as many run here as may.
+            OverloadedError: all places are taken.
         """
         if self.drain.has_begun:
             raise ShuttingDownError
@@ -66,25 +66,25 @@ class RunRegistry:
             self._reserved -= 1
 
     async def start(self, record: GenerationRecord, lease: Lease, *, is_new: bool) -> None:
-        """Work on a generation whose lease this process holds; a new one has no parts to read.
+        """Work on a generation whose lease this process holds; only an old one has parts to read.
 
         Raises:
-            HandedOverError: the database took longer than this process may go on.
+            HandedOverError: this process has to end before it could start.
         """
         try:
-            recorded = None
+            recorded_parts = None
             if not is_new:
-                recorded = await self._store.generations.parts(record.generation_id)
+                recorded_parts = await self._store.generations.parts(record.generation_id)
             if self.drain.is_over:
                 raise HandedOverError(record.generation_id)
         except MomentumError:
-            # Otherwise nobody could continue it before the lease expires.
+            # Otherwise no process could continue it before the lease expires.
             with suppress(StoreError):
                 await self._store.generations.release(lease.lease_id)
             raise
         run = GenerationRun(
             record=record,
-            recorded=recorded,
+            recorded_parts=recorded_parts,
             lease=lease,
             store=self._store,
             planner=self._planner,
@@ -93,14 +93,14 @@ class RunRegistry:
         self._runs[record.generation_id] = run
 
         def forget(_: object) -> None:
-            # Unless this process has claimed it again from a run that had lost its lease.
+            # This process may have claimed it again, from a run that had lost its lease.
             if self._runs.get(record.generation_id) is run:
                 del self._runs[record.generation_id]
 
         run.task.add_done_callback(forget)
 
     def get(self, generation_id: UUID) -> GenerationRun | None:
-        """Return the run of a generation; None if it does not run here."""
+        """Return a generation's run; None if it does not run here."""
         return self._runs.get(generation_id)
 
     async def stop(self, generation_id: UUID) -> None:
@@ -109,21 +109,17 @@ class RunRegistry:
             await run.stop()
 
     def begin_drain(self, seconds: float) -> None:
-        """Start nothing more, and hand over what still runs after so many seconds."""
+        """Start nothing new, and release what still runs after so many seconds."""
         self.drain.begin(seconds)
-
-        async def hand_over_later() -> None:
-            await asyncio.sleep(seconds)
-            await self._hand_over()
-
-        self._handing_over = asyncio.create_task(hand_over_later())
+        self._releasing = asyncio.create_task(self._release_all(seconds))
 
     async def close(self) -> None:
-        """Hand over what still runs."""
+        """Release what still runs."""
         self.drain.begin(0)
-        if self._handing_over is not None:
-            self._handing_over.cancel()
-        await self._hand_over()
+        if self._releasing is not None:
+            self._releasing.cancel()
+        await self._release_all()
 
-    async def _hand_over(self) -> None:
+    async def _release_all(self, delay: float = 0) -> None:
+        await asyncio.sleep(delay)
         await asyncio.gather(*(run.stop() for run in list(self._runs.values())))

@@ -1,4 +1,4 @@
-"""One generation in this process: planned, recorded part by part, and stored."""
+"""Runs one generation in this process: plans it, records each part, and stores the roadmap."""
 
 import asyncio
 import logging
@@ -39,42 +39,42 @@ from src.services.generation.event_log import EventLog
 logger = logging.getLogger(__name__)
 
 RENEWALS_PER_LEASE = 4
-"""How often a lease is renewed, at least, before it would expire."""
+"""How often a lease is renewed, at least, within its duration."""
 
 TRIES_PER_RENEWAL = 4
-"""How often a failed write is retried between two renewals, for as long as a lease lasts."""
+"""How often a failed write is retried within one renewal interval."""
 
 RELEASE_SECONDS = 2.0
-"""How long releasing a generation may take: a process that is stopped has no more."""
+"""How long releasing a generation may take: a process that is being stopped has no more time."""
 
 T = TypeVar("T")
 
 
 def outcome_of(record: GenerationRecord) -> SavedRoadmap | MomentumError:
-    """Return how a finished generation ended; after a day its roadmap is no longer on record."""
+    """Return how a finished generation ended; the record keeps its roadmap for a day."""
     return record.error or record.saved or GenerationNotFoundError()
 
 
 class GenerationRun:
-    """Makes the roadmap of a generation under a lease, and logs its events.
+    """Generates a roadmap under a lease, and emits its events.
 
-    A part is emitted once it is recorded, never before: its number then means the same in every
-    process, and it is never paid for again.
+    A part is emitted only after it is recorded: its number then means the same in every process,
+    and it is never paid for twice.
     """
 
     def __init__(
         self,
         *,
         record: GenerationRecord,
-        recorded: Sequence[PlannedPart] | None,
+        recorded_parts: Sequence[PlannedPart] | None,
         lease: Lease,
         store: Store,
         planner: Planner,
         timeout_seconds: float,
     ) -> None:
-        """Start; `recorded` are the parts on record, None where the generation is new."""
+        """Start; `recorded_parts` are those on record, None if the generation is new."""
         self._record = record
-        self._recorded = tuple(recorded or ())
+        self._recorded_parts = tuple(recorded_parts or ())
         self._lease = lease
         self._renewal_seconds = lease.seconds / RENEWALS_PER_LEASE
         self._retry_seconds = self._renewal_seconds / TRIES_PER_RENEWAL
@@ -86,26 +86,26 @@ class GenerationRun:
         self._usage = record.usage
         self._unrecorded: list[PlannedPart] = []
         self._renewed_at = self._started_at
-        # A claimed lease may have aged while the parts were read; a new one was just written.
-        self._needs_report = recorded is not None
+        # A claimed lease has aged while the parts were read; a new one was just written.
+        self._must_record = recorded_parts is not None
         self._is_stopping = False
-        self._planned = asyncio.Event()
-        self.events = EventLog(self._recorded)
+        self._has_news = asyncio.Event()
+        self.events = EventLog(self._recorded_parts)
         self.task = asyncio.create_task(self._run())
+        """Ends without an exception, also if the generation fails."""
         self.task.add_done_callback(self._close_log)
-        """The work, which ends without an exception, however the generation does."""
 
-    async def outcome(self) -> SavedRoadmap | MomentumError:
-        """Wait for the end and return it."""
+    async def wait_for_outcome(self) -> SavedRoadmap | MomentumError:
+        """Wait until the work in this process ends, and return how it did."""
         await asyncio.wait({self.task})
-        last = self.events.recorded()[-1]
+        last = self.events.snapshot()[-1]
         assert isinstance(last, SavedRoadmap | MomentumError)  # noqa: S101  the log was closed with it
         return last
 
     async def stop(self) -> None:
-        """Stop the work in this process; what was planned stays on record."""
+        """Stop the work in this process and release the generation; its parts stay on record."""
         if not self._is_stopping:
-            # Once: a second cancellation would interrupt the release.
+            # Only once: a second cancellation would interrupt the release.
             self._is_stopping = True
             self.task.cancel()
         await asyncio.wait({self.task})
@@ -117,8 +117,8 @@ class GenerationRun:
             return await self._release()
 
     def _close_log(self, task: asyncio.Task[SavedRoadmap | MomentumError]) -> None:
-        """Emit the end, whatever it was, so that nobody waits forever."""
-        if task.cancelled():  # before it had started; its lease expires by itself
+        """Emit the last event, whatever happened, so that no follower waits forever."""
+        if task.cancelled():  # before it started; its lease expires by itself
             self.events.close(HandedOverError(self._record.generation_id))
         elif error := task.exception():
             logger.error("a generation ended unexpectedly", exc_info=error)
@@ -130,7 +130,7 @@ class GenerationRun:
         try:
             return await self._plan_and_store()
         except (LeaseLostError, StoreConflictError) as error:
-            # A conflict: a sweep has deleted the rows under a write that was taken for dead.
+            # A conflict means that a sweep took this run for dead and deleted the rows it wrote.
             logger.warning("leaving a generation to others: %s: %s", type(error).__name__, error)
             return await self._release()
         except StoreError as error:
@@ -148,7 +148,7 @@ class GenerationRun:
     async def _plan_and_store(self) -> SavedRoadmap:
         weeks = await self._plan_weeks()
         request = self._record.request
-        # A planner with a bug must not make a roadmap with a hole.
+        # A bug in the planner must not store a roadmap with missing weeks.
         if request is None or [week.week_number for week in weeks] != list(
             range(1, self._record.weeks_total + 1)
         ):
@@ -168,7 +168,7 @@ class GenerationRun:
         return saved
 
     async def _store_with_retry(self, roadmap: NewRoadmap) -> GenerationRecord:
-        """Store the roadmap, and retry for as long as a lease lasts."""
+        """Store the roadmap; retry for the duration of a lease."""
         retries = stamina.retry_context(
             on=(StoreUnavailableError, StoreTooSlowError),
             attempts=None,
@@ -183,38 +183,38 @@ class GenerationRun:
         return record
 
     async def _keep_lease_while(self, work: Coroutine[object, object, T]) -> T:
-        """Return what the work returns, and renew the lease until it has ended."""
+        """Return what the work returns, and renew the lease while it runs."""
         working = asyncio.create_task(work)
         try:
             while not (await asyncio.wait({working}, timeout=self._renewal_seconds))[0]:
-                await self._report()
+                await self._record_progress()
             return await working
         finally:
             working.cancel()
-            # It deletes what it wrote, and continues to if the database takes longer.
+            # It deletes what it wrote, and goes on with that if the database takes longer.
             await asyncio.wait({working}, timeout=RELEASE_SECONDS)
 
     async def _plan_weeks(self) -> list[PlannedWeek]:
-        """Plan, record each part and emit it; return the weeks in order."""
-        if self._needs_report:
-            await self._report()
+        """Plan, record and emit each part, and return the weeks in order."""
+        if self._must_record:
+            await self._record_progress()
         planning = asyncio.create_task(self._plan())
-        planning.add_done_callback(lambda _: self._planned.set())
+        planning.add_done_callback(lambda _: self._has_news.set())
         try:
             is_done = False
-            while not is_done or self._unrecorded or self._needs_report:
+            while not is_done or self._unrecorded or self._must_record:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(self._renewal_seconds):
-                        await self._planned.wait()
-                self._planned.clear()
-                # Read before the last report, which then has the usage of the very end.
+                        await self._has_news.wait()
+                self._has_news.clear()
+                # Read before recording, so that the last report has the final usage.
                 is_done = planning.done()
-                await self._report()
+                await self._record_progress()
             await planning
         finally:
             planning.cancel()
             await asyncio.wait({planning})
-        weeks = [event for event in self.events.recorded() if isinstance(event, PlannedWeek)]
+        weeks = [event for event in self.events.snapshot() if isinstance(event, PlannedWeek)]
         return sorted(weeks, key=lambda week: week.week_number)
 
     async def _plan(self) -> None:
@@ -223,7 +223,7 @@ class GenerationRun:
         try:
             async with (
                 asyncio.timeout(self._timeout_seconds),
-                aclosing(self._planner.plan(self._record.request, self._recorded)) as parts,
+                aclosing(self._planner.plan(self._record.request, self._recorded_parts)) as parts,
             ):
                 async for part in parts:
                     if isinstance(part, ModelUsage):
@@ -232,14 +232,14 @@ class GenerationRun:
                     if isinstance(part, DayReady) and self._first_day_seconds is None:
                         self._first_day_seconds = round(time.monotonic() - self._started_at, 3)
                     self._unrecorded.append(part)
-                    self._planned.set()
+                    self._has_news.set()
         except TimeoutError:
             raise ModelTooSlowError(f"no plan within {self._timeout_seconds:g} s") from None
 
-    async def _report(self) -> None:
-        """Record what is new, then emit it; without news, renew the lease."""
+    async def _record_progress(self) -> None:
+        """Record the new parts, if any, and renew the lease; then emit them."""
         parts = tuple(self._unrecorded)
-        events = (*self.events.recorded(), *parts)
+        events = (*self.events.snapshot(), *parts)
         report = ProgressReport(
             parts=parts,
             first_number=len(self.events) + 1,
@@ -250,40 +250,40 @@ class GenerationRun:
         try:
             await self._store.generations.record_progress(self._lease, report)
         except StoreError as error:
-            # What was planned stays in memory: a database that restarts costs nothing.
-            self._needs_report = True
+            # The parts stay in memory: they survive a restart of the database.
+            self._must_record = True
             if time.monotonic() - self._renewed_at > self._lease.seconds:
                 raise
             logger.warning("could not record progress: %s: %s", type(error).__name__, error)
             await asyncio.sleep(self._retry_seconds * random.uniform(0.8, 1.2))  # noqa: S311
             return
-        self._needs_report = False
+        self._must_record = False
         self._renewed_at = time.monotonic()
         del self._unrecorded[: len(parts)]
         self.events.append(*parts)
 
     async def _fail(self, error: MomentumError) -> MomentumError:
-        # Logged here, since perhaps nobody waits for the answer.
+        # Logged here because perhaps no client waits for the answer.
         logger.error("a generation failed: %s: %s", type(error).__name__, error)
         failure = Failure(problem=error.code, cost_known=self._is_cost_known(error))
         try:
             await self._store.generations.fail(self._lease.lease_id, failure)
         except StoreError as store_error:
-            # Its record says that it still runs: it would be wrong to say that it has ended.
+            # On record it still runs, so another process will continue it.
             logger.warning("could not record a failure: %s", type(store_error).__name__)
             return HandedOverError(self._record.generation_id)
         return error
 
     async def _release(self) -> SavedRoadmap | MomentumError:
-        """Release the generation to other processes with all its parts; return what became of it.
+        """Record all parts, release the generation to other processes, and return its outcome.
 
-        If the database does not take that in time, the lease expires by itself.
+        If the database does not answer in time, the lease expires by itself.
         """
         with suppress(TimeoutError, MomentumError):
             async with asyncio.timeout(RELEASE_SECONDS):
                 with suppress(LeaseLostError):
                     while self._unrecorded:
-                        await self._report()
+                        await self._record_progress()
                 await self._store.generations.release(self._lease.lease_id)
                 record = await self._store.generations.get(self._record.generation_id)
                 if record.finished_at is not None:

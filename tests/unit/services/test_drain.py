@@ -17,13 +17,13 @@ async def test_wait_ends_with_the_drain(*, waits_first: bool) -> None:
     drain = Drain()
 
     async def wait() -> None:
-        async with drain.within(ShuttingDownError()):
+        async with drain.raise_when_over(ShuttingDownError()):
             await asyncio.sleep(LONG)
 
     waiting = asyncio.create_task(wait())
     if waits_first:
         await asyncio.sleep(0)
-        assert drain.is_waited_for
+        assert drain.has_waits
     drain.begin(SECONDS)
     drain.begin(LONG)  # does not prolong it
     async with asyncio.timeout(LONG / 2):
@@ -31,14 +31,14 @@ async def test_wait_ends_with_the_drain(*, waits_first: bool) -> None:
             with pytest.raises(ShuttingDownError):
                 await each
     assert drain.is_over
-    assert not drain.is_waited_for
+    assert not drain.has_waits
 
 
 async def test_what_ends_in_time_is_returned() -> None:
     """Nothing is added to it, neither without a drain nor within one."""
     drain = Drain()
     for _ in range(2):
-        async with drain.within(ShuttingDownError()):
+        async with drain.raise_when_over(ShuttingDownError()):
             await asyncio.sleep(0)
         drain.begin(LONG)
     assert drain.has_begun
@@ -50,7 +50,7 @@ async def test_timeouts_of_others_stay_theirs() -> None:
     drain = Drain()
     drain.begin(LONG)
     with pytest.raises(TimeoutError):
-        async with drain.within(ShuttingDownError()), asyncio.timeout(0):
+        async with drain.raise_when_over(ShuttingDownError()), asyncio.timeout(0):
             await asyncio.sleep(LONG)
 
 
@@ -61,7 +61,7 @@ async def test_drain_may_begin_while_a_wait_is_ending() -> None:
     cleaning = asyncio.Event()
 
     async def wait() -> None:
-        async with drain.within(ShuttingDownError()):
+        async with drain.raise_when_over(ShuttingDownError()):
             try:
                 await asyncio.sleep(LONG)
             finally:

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from src.domain.errors import ModelOutputError
-from src.llm.openrouter.answers import ItemReader, PlainProse, TaskAnswer, fitted, plain_line
+from src.llm.openrouter.answers import ItemReader, PlainProse, TaskAnswer, parse_item, plain_line
 from src.llm.openrouter.repeats import TaskRegistry
 
 ODD = 'a {brace} and a "quote" '
@@ -46,7 +46,15 @@ async def test_what_is_unambiguous_is_read(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "null", "I cannot do that.", "[" * 5_000 + "]" * 5_000, "[" * 3_000, '{"a":' * 5_000],
+    [
+        "",
+        "null",
+        "I cannot do that.",
+        "[" * 5_000 + "]" * 5_000,
+        "[" * 3_000,
+        '{"a":' * 5_000,
+        f'```json\n{{"days":[{{"day_number":{"1" * 5_000}}}]}}\n```',
+    ],
 )
 async def test_what_is_no_list_is_refused(text: str) -> None:
     """It is a bad answer to be asked for again, not an accident."""
@@ -79,14 +87,14 @@ async def test_repair_does_not_block_the_loop() -> None:
 )
 def test_synonyms_are_understood(effort: str, category: str, read: tuple[str, str]) -> None:
     """Words that can mean only one of ours are taken for it."""
-    task = fitted({"text": "x", "effort": effort, "category": category}, TaskAnswer)
+    task = parse_item({"text": "x", "effort": effort, "category": category}, TaskAnswer)
     assert (task.effort, task.category) == read
 
 
 def test_other_words_are_refused_without_repeating_them() -> None:
     """What is wrong is said by name and rule; the words may be the learner's."""
     with pytest.raises(ModelOutputError) as caught:
-        fitted({"text": "x", "effort": "gigantic", "category": "swimming"}, TaskAnswer)
+        parse_item({"text": "x", "effort": "gigantic", "category": "swimming"}, TaskAnswer)
     assert "effort" in str(caught.value)
     assert "gigantic" not in str(caught.value)
 
@@ -141,5 +149,5 @@ def test_near_repetitions_are_found(first: str, second: str, same: bool) -> None
     """Edits in passing make no new task; another number does."""
     registry = TaskRegistry()
     registry.add([first])
-    assert registry.repeated([second]) == ([0] if same else [])
-    assert TaskRegistry().repeated([first, second]) == ([1] if same else [])
+    assert registry.find_repeats([second]) == ([0] if same else [])
+    assert TaskRegistry().find_repeats([first, second]) == ([1] if same else [])

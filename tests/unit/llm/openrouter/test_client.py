@@ -6,7 +6,8 @@ from openai.types.chat import ChatCompletionChunk
 
 from src.domain.errors import ModelUnavailableError
 from src.domain.plan import ModelUsage
-from src.llm.openrouter.client import Meter, _retry_after, _status_error
+from src.llm.openrouter.errors import error_for_status, parse_retry_after
+from src.llm.openrouter.usage import UsageMeter
 
 
 @pytest.mark.parametrize(
@@ -15,12 +16,12 @@ from src.llm.openrouter.client import Meter, _retry_after, _status_error
 )
 def test_retry_after_is_taken_with_caution(header: str, seconds: float | None) -> None:
     """Nonsense is ignored and an age is cut to an hour: clients are told this number."""
-    assert _retry_after(httpx2.Headers({"Retry-After": header})) == seconds
+    assert parse_retry_after(httpx2.Headers({"Retry-After": header})) == seconds
 
 
 def test_date_as_retry_after_is_ignored() -> None:
     headers = httpx2.Headers({"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"})
-    error = _status_error(503, headers)
+    error = error_for_status(503, headers)
     assert isinstance(error, ModelUnavailableError)
     assert error.retry_after is None
 
@@ -39,7 +40,7 @@ def usage_chunk(**told: object) -> ChatCompletionChunk:
 
 def test_calls_that_told_their_cost_are_counted() -> None:
     """Each once, by its last word; one that told no cost, or was cut off, is not."""
-    meter = Meter("m", retries_left=0, calls=5)
+    meter = UsageMeter("m", retries_left=0, calls=5)
     for call, chunk in (
         (1, usage_chunk(cost=0.25)),
         (2, usage_chunk(cost=0)),
@@ -50,7 +51,7 @@ def test_calls_that_told_their_cost_are_counted() -> None:
         (3, usage_chunk(cost=None)),
         (4, usage_chunk(cost=-1)),
     ):
-        meter.add(call, chunk)
+        meter.record_chunk(call, chunk)
     usage = meter.usage()
     assert (usage.calls, usage.priced_calls, usage.cost_dollars) == (5, 2, 0.75)
     assert (usage.prompt_tokens, usage.completion_tokens) == (4 * 3, 4 * 4)

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from src.domain.errors import ModelOutputError
-from src.llm.openrouter.answers import LONGEST_LINE, PlainProse, plain_line
+from src.llm.openrouter.answers import MAX_LINE_LENGTH, PlainProse, plain_line
 from src.llm.openrouter.plain_text import visible, without_markup
 
 
@@ -109,4 +109,4 @@ def test_chinese_prose_is_told_as_it_comes() -> None:
 def test_a_plan_has_no_endless_line() -> None:
     """It is refused as a bad answer, to be asked for again."""
     with pytest.raises(ModelOutputError):
-        plain_line("x" * (LONGEST_LINE + 1))
+        plain_line("x" * (MAX_LINE_LENGTH + 1))

@@ -1,0 +1,67 @@
+"""The model calls of one roadmap: bounded in number, retried within one budget, measured."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
+
+import stamina
+
+from src.domain.errors import ModelOutputError
+from src.domain.plan import ModelUsage
+from src.llm.openrouter.answers import ItemReader
+from src.llm.openrouter.client import Messages, OpenRouterClient
+from src.llm.openrouter.formats import AnswerShape
+
+
+class RoadmapCalls:
+    """Requests lists of items from the model."""
+
+    def __init__(self, client: OpenRouterClient, *, at_once: int, retries: int) -> None:
+        self._client = client
+        self._slots = asyncio.Semaphore(at_once)
+        self._meter = client.meter(retries)
+
+    def usage(self) -> ModelUsage:
+        """Return what the calls have used so far."""
+        return self._meter.usage()
+
+    def attempts(self) -> AsyncIterator[stamina.Attempt]:
+        """Return the attempts at one question, as `OpenRouterClient.attempts` does."""
+        return self._client.attempts(self._meter)
+
+    async def request_items(
+        self,
+        messages: Messages,
+        shape: AnswerShape,
+        max_tokens: int,
+        accept: Callable[[object], None],
+        on_text: Callable[[str], None] = lambda _: None,
+    ) -> list[str]:
+        """Make one call, pass each item to `accept` once it is complete, and return the problems.
+
+        `accept` raises `ModelOutputError` for an item that it refuses. Accepted items stay accepted
+        even if the rest of the answer fails. `on_text` gets all the text so far after each piece.
+
+        Raises:
+            ModelError: the call failed, or its text holds no items.
+        """
+        problems: list[str] = []
+        reader = ItemReader(shape.items)
+
+        def accept_all(items: list[object]) -> None:
+            for item in items:
+                try:
+                    accept(item)
+                except ModelOutputError as error:
+                    problems.append(str(error))
+
+        async with self._slots:
+            answer = self._client.stream(
+                messages, shape=shape, max_tokens=max_tokens, meter=self._meter
+            )
+            async with aclosing(answer) as pieces:
+                async for piece in pieces:
+                    accept_all(reader.feed(piece))
+                    on_text(reader.text)
+        accept_all(await reader.finish())
+        return problems
