@@ -34,7 +34,7 @@ class Generations(Protocol):
     """
 
     async def begin(
-        self, generation: NewGeneration, lease: Lease, bounds: QuotaPolicies
+        self, generation: NewGeneration, lease: Lease, quotas: QuotaPolicies
     ) -> GenerationRecord:
         """Record a generation, or return the one that stands for the same wish.
 
@@ -108,7 +108,7 @@ class Generations(Protocol):
 class Questions(Protocol):
     """Keeps the ledger of questions to the assistant, as `Generations` does that of roadmaps."""
 
-    async def begin(self, question: NewQuestion, bounds: QuotaPolicies) -> None:
+    async def begin(self, question: NewQuestion, quotas: QuotaPolicies) -> None:
         """Enter a question that is about to be put to the model.
 
         Raises:

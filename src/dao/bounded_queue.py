@@ -12,19 +12,19 @@ class BoundedQueue:
     For what clients wait for alone: what was begun has to be ended, however many wait.
     """
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
         self._count = 0
 
     @contextmanager
-    def place(self) -> Iterator[None]:
+    def slot(self) -> Iterator[None]:
         """Hold a place.
 
         Raises:
             StoreOverloadedError: there is none.
         """
-        if self._count >= self._most:
-            raise StoreOverloadedError(f"{self._most} requests wait for the database")
+        if self._count >= self._capacity:
+            raise StoreOverloadedError(f"{self._capacity} requests wait for the database")
         self._count += 1
         try:
             yield

@@ -26,7 +26,7 @@ THREADS = 4
 T = TypeVar("T")
 
 
-class _Threads:
+class _ThreadPool:
     """Threads that have a connection each, with SQLite's errors translated."""
 
     def __init__(self, path: Path, count: int, *pragmas: str) -> None:
@@ -38,7 +38,7 @@ class _Threads:
 
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         def on_thread() -> T:
-            with _translated_errors():
+            with _translate_errors():
                 return work(self._connection())
 
         return await asyncio.get_running_loop().run_in_executor(self._executor, on_thread)
@@ -75,8 +75,8 @@ class SqliteFile:
 
     def __init__(self, path: Path, queue_size: int) -> None:
         self._queue = BoundedQueue(THREADS + queue_size)
-        self._readers = _Threads(path, THREADS - 1, "query_only = on")
-        self._writer = _Threads(path, 1, "foreign_keys = on")
+        self._readers = _ThreadPool(path, THREADS - 1, "query_only = on")
+        self._writer = _ThreadPool(path, 1, "foreign_keys = on")
 
     @classmethod
     async def open(cls, path: Path, queue_size: int) -> Self:
@@ -107,12 +107,12 @@ class SqliteFile:
 
     async def read_for_client(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Do work for which a client waits: `read`, unless too many do already."""
-        with self._queue.place():
+        with self._queue.slot():
             return await self.read(work)
 
     async def write_for_client(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Do work for which a client waits: `write`, unless too many do already."""
-        with self._queue.place():
+        with self._queue.slot():
             return await self.write(work)
 
     async def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
@@ -139,7 +139,7 @@ def _prepare(connection: sqlite3.Connection) -> None:
 
 
 @contextmanager
-def _translated_errors() -> Iterator[None]:
+def _translate_errors() -> Iterator[None]:
     try:
         yield
     except sqlite3.IntegrityError as error:

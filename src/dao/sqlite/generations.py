@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Mapping
 from uuid import UUID, uuid4
 
-from src.dao.planned_parts import part_of
+from src.dao.rows import parse_part
 from src.dao.sqlite.file import SqliteFile, now
 from src.dao.sqlite.ledger import refuse_over_limits
 from src.domain.errors import GenerationNotFoundError, LeaseLostError
@@ -25,7 +25,7 @@ from src.domain.generation import (
 from src.domain.quotas import DAY_SECONDS, QuotaPolicies
 from src.domain.roadmap import Roadmap
 
-_FINISHED = "finished_at = :now, problem = :problem, cost_known = :cost_known"
+_FINISH = "finished_at = :now, problem = :problem, cost_known = :cost_known"
 
 _CLAIM = (
     "update generations set lease_id = :lease_id, lease_until = :lease_until,"
@@ -36,7 +36,7 @@ _CLAIM = (
     " order by lease_until limit 1) returning *"
 )
 
-_GROWING = ", ".join(
+_MONOTONIC_COUNTS = ", ".join(
     f"{count} = max({count}, :{count})"
     for count in (
         "weeks_done",
@@ -57,10 +57,10 @@ class SqliteGenerations:
         self._file = file
 
     async def begin(
-        self, generation: NewGeneration, lease: Lease, bounds: QuotaPolicies
+        self, generation: NewGeneration, lease: Lease, quotas: QuotaPolicies
     ) -> GenerationRecord:
         return await self._file.write_for_client(
-            lambda connection: _begin(connection, generation, lease, bounds)
+            lambda connection: _begin(connection, generation, lease, quotas)
         )
 
     async def get(self, generation_id: UUID, user_id: UUID | None = None) -> GenerationRecord:
@@ -84,19 +84,19 @@ class SqliteGenerations:
                 },
             ).fetchall()
         )
-        return [part_of(row["kind"], json.loads(row["part"])) for row in rows]
+        return [parse_part(row["kind"], json.loads(row["part"])) for row in rows]
 
     async def claim(self, lease: Lease) -> GenerationRecord | None:
         row = await self._file.write(
-            lambda connection: connection.execute(_CLAIM, _claimed_by(lease)).fetchone()
+            lambda connection: connection.execute(_CLAIM, _lease_values(lease)).fetchone()
         )
-        return row and _record_of(row)
+        return row and _parse_record(row)
 
     async def record_progress(self, lease: Lease, progress: ProgressReport) -> None:
-        await self._file.write(lambda connection: _record(connection, lease, progress))
+        await self._file.write(lambda connection: _record_progress(connection, lease, progress))
 
     async def release(self, lease_id: UUID) -> None:
-        await self._change(
+        await self._update_running(
             "lease_until = :now, lease_id = :nobody",
             "lease_id = :id",
             id=str(lease_id),
@@ -104,13 +104,15 @@ class SqliteGenerations:
         )
 
     async def fail(self, lease_id: UUID, failure: Failure) -> None:
-        await self._change(_FINISHED, "lease_id = :id", id=str(lease_id), **failure.model_dump())
+        await self._update_running(
+            _FINISH, "lease_id = :id", id=str(lease_id), **failure.model_dump()
+        )
 
     async def cancel(
         self, generation_id: UUID, failure: Failure, user_id: UUID | None = None
     ) -> GenerationRecord:
-        await self._change(
-            _FINISHED,
+        await self._update_running(
+            _FINISH,
             "generation_id = :id and (:user_id is null or user_id = :user_id)",
             id=str(generation_id),
             user_id=user_id and str(user_id),
@@ -119,17 +121,17 @@ class SqliteGenerations:
         return await self.get(generation_id, user_id)
 
     async def sweep(self, failure: Failure) -> SweepResult:
-        given_up = await self._change(
-            _FINISHED,
+        given_up = await self._update_running(
+            _FINISH,
             "lease_until < :now and resumptions >= :most_resumptions",
             most_resumptions=MOST_RESUMPTIONS,
             **failure.model_dump(),
         )
-        await self._file.write(_delete_old)
+        await self._file.write(_delete_expired)
         # A transaction that did not commit leaves no roadmap behind.
         return SweepResult(roadmaps=0, generations=given_up)
 
-    async def _change(self, values: str, where: str, **parameters: object) -> int:
+    async def _update_running(self, values: str, where: str, **parameters: object) -> int:
         """Change unfinished generations, and return how many."""
 
         def change(connection: sqlite3.Connection) -> int:
@@ -141,7 +143,7 @@ class SqliteGenerations:
         return await self._file.write(change)
 
 
-def finish(
+def finish_generation(
     connection: sqlite3.Connection,
     lease_id: UUID,
     roadmap: Roadmap,
@@ -159,13 +161,13 @@ def finish(
     ).fetchone()
     if row is None:
         raise LeaseLostError
-    return _record_of(row)
+    return _parse_record(row)
 
 
 def _begin(
-    connection: sqlite3.Connection, generation: NewGeneration, lease: Lease, bounds: QuotaPolicies
+    connection: sqlite3.Connection, generation: NewGeneration, lease: Lease, quotas: QuotaPolicies
 ) -> GenerationRecord:
-    facts: Mapping[str, object] = _claimed_by(lease) | {
+    facts: Mapping[str, object] = _lease_values(lease) | {
         "generation_id": str(generation.generation_id),
         "user_id": str(generation.requester.user_id),
         "client": generation.requester.client_key,
@@ -187,7 +189,7 @@ def _begin(
     ).fetchone()
     if known is None:
         refuse_over_limits(
-            connection, "generation", generation.requester, generation.reserved_dollars, bounds
+            connection, "generation", generation.requester, generation.reserved_dollars, quotas
         )
         known = connection.execute(
             "insert into generations (generation_id, user_id, client, reserved_dollars,"
@@ -200,7 +202,7 @@ def _begin(
     elif known["finished_at"] is None and known["fingerprint"] == generation.fingerprint:
         claim = {**facts, "generation_id": known["generation_id"]}
         known = connection.execute(_CLAIM, claim).fetchone() or known
-    return _record_of(known)
+    return _parse_record(known)
 
 
 def _get(
@@ -213,20 +215,22 @@ def _get(
     ).fetchone()
     if row is None:
         raise GenerationNotFoundError
-    return _record_of(row)
+    return _parse_record(row)
 
 
-def _record(connection: sqlite3.Connection, lease: Lease, progress: ProgressReport) -> None:
+def _record_progress(
+    connection: sqlite3.Connection, lease: Lease, progress: ProgressReport
+) -> None:
     row = connection.execute(
         "update generations set lease_until = :lease_until,"  # noqa: S608  ours
         " resumptions = case when :parts > 0 then 0 else resumptions end,"
         " first_day_seconds = coalesce(first_day_seconds, :first_day_seconds),"
         " model = case when :calls < calls then model else :model end,"
-        f" {_GROWING},"
+        f" {_MONOTONIC_COUNTS},"
         " cost_dollars = coalesce(max(cost_dollars, :cost_dollars), cost_dollars, :cost_dollars)"
         " where lease_id = :lease_id and finished_at is null returning generation_id",
         {
-            **_claimed_by(lease),
+            **_lease_values(lease),
             **progress.usage.model_dump(),
             "parts": len(progress.parts),
             "weeks_done": progress.weeks_done,
@@ -244,7 +248,7 @@ def _record(connection: sqlite3.Connection, lease: Lease, progress: ProgressRepo
     )
 
 
-def _delete_old(connection: sqlite3.Connection) -> None:
+def _delete_expired(connection: sqlite3.Connection) -> None:
     """Delete what learners asked for a day after the answer, and all records after a month."""
     ids = connection.execute(
         "update generations set request = null, roadmap = null, idempotency_key = null"
@@ -260,7 +264,7 @@ def _delete_old(connection: sqlite3.Connection) -> None:
     connection.execute("delete from questions where started_at < ?", (a_month_ago,))
 
 
-def _claimed_by(lease: Lease) -> dict[str, object]:
+def _lease_values(lease: Lease) -> dict[str, object]:
     return {
         "lease_id": str(lease.lease_id),
         "lease_until": now(lease.seconds),
@@ -270,7 +274,7 @@ def _claimed_by(lease: Lease) -> dict[str, object]:
     }
 
 
-def _record_of(row: sqlite3.Row) -> GenerationRecord:
+def _parse_record(row: sqlite3.Row) -> GenerationRecord:
     values = dict(row)
     for column in ("request", "roadmap"):
         values[column] = values[column] and json.loads(values[column])

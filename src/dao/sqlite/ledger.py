@@ -24,10 +24,10 @@ class SqliteQuestions:
     def __init__(self, file: SqliteFile) -> None:
         self._file = file
 
-    async def begin(self, question: NewQuestion, bounds: QuotaPolicies) -> None:
+    async def begin(self, question: NewQuestion, quotas: QuotaPolicies) -> None:
         def enter(connection: sqlite3.Connection) -> None:
             refuse_over_limits(
-                connection, "question", question.requester, question.reserved_dollars, bounds
+                connection, "question", question.requester, question.reserved_dollars, quotas
             )
             connection.execute(
                 "insert into questions (question_id, user_id, client, reserved_dollars, started_at)"
@@ -65,14 +65,14 @@ def refuse_over_limits(
     entry: Entry,
     requester: Requester,
     reserved_dollars: float,
-    bounds: QuotaPolicies,
+    quotas: QuotaPolicies,
 ) -> None:
     """Check that there is room for one more entry, inside the transaction that writes it.
 
     Raises:
         LimitReachedError: there is none.
     """
-    for limit in bounds.limits:
+    for limit in quotas.limits:
         window = limit.window_seconds
         # The entry after which there is no room for one more.
         who = "user_id" if limit.scope == "user" else "client"
@@ -96,8 +96,8 @@ def refuse_over_limits(
             )
     if reserved_dollars > 0:
         for policy, most, client in (
-            (BUDGET_POLICY, bounds.budget_dollars, None),
-            (ADDRESS_BUDGET_POLICY, bounds.address_budget_dollars, requester.client_key),
+            (BUDGET_POLICY, quotas.budget_dollars, None),
+            (ADDRESS_BUDGET_POLICY, quotas.address_budget_dollars, requester.client_key),
         ):
             spent, first = connection.execute(
                 "select total(dollars), min(started_at) filter (where dollars > 0) from ledger"

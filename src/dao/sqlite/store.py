@@ -6,7 +6,7 @@ from typing import Self
 from uuid import UUID, uuid4
 
 from src.dao.sqlite.file import SqliteFile, now
-from src.dao.sqlite.generations import SqliteGenerations, finish
+from src.dao.sqlite.generations import SqliteGenerations, finish_generation
 from src.dao.sqlite.ledger import SqliteQuestions
 from src.dao.sqlite.upgrades import transaction
 from src.domain.errors import RoadmapNotFoundError, TaskNotFoundError
@@ -14,7 +14,7 @@ from src.domain.generation import GenerationRecord
 from src.domain.plan import NewRoadmap
 from src.domain.roadmap import Roadmap, Task, WeekTotals
 
-_OF_ROADMAP = (
+_ROADMAP_FILTER = (
     "roadmap_id = (select roadmap_id from roadmaps where roadmap_id = :roadmap_id"
     " and (:user_id is null or user_id = :user_id))"
 )
@@ -65,10 +65,10 @@ class SqliteStore:
     async def list_tasks(
         self, roadmap_id: int, user_id: UUID | None = None, *, week_number: int | None = None
     ) -> list[Task]:
-        rows = await self._rows_of(
+        rows = await self._select_from_roadmap(
             roadmap_id,
             user_id,
-            f"select * from roadmap_tasks where {_OF_ROADMAP}"  # noqa: S608  ours
+            f"select * from roadmap_tasks where {_ROADMAP_FILTER}"  # noqa: S608  ours
             " and (:week_number is null or week_number = :week_number)"
             " order by week_number, day_number, position",
             week_number=week_number,
@@ -76,12 +76,12 @@ class SqliteStore:
         return [Task.model_validate(dict(row)) for row in rows]
 
     async def list_weeks(self, roadmap_id: int, user_id: UUID | None = None) -> list[WeekTotals]:
-        rows = await self._rows_of(
+        rows = await self._select_from_roadmap(
             roadmap_id,
             user_id,
             "select week_number, min(weekly_goal) as weekly_goal,"  # noqa: S608  ours
             " count(*) as total_tasks, sum(completed) as completed_tasks"
-            f" from roadmap_tasks where {_OF_ROADMAP}"
+            f" from roadmap_tasks where {_ROADMAP_FILTER}"
             " group by week_number order by week_number",
         )
         return [WeekTotals.model_validate(dict(row)) for row in rows]
@@ -126,7 +126,7 @@ class SqliteStore:
     async def close(self) -> None:
         await self._file.close()
 
-    async def _rows_of(
+    async def _select_from_roadmap(
         self, roadmap_id: int, user_id: UUID | None, sql: str, **parameters: object
     ) -> list[sqlite3.Row]:
         """Select from a roadmap that must exist; both reads see one state of the database."""
@@ -176,7 +176,7 @@ def _add_roadmap(connection: sqlite3.Connection, roadmap: NewRoadmap) -> Generat
             for position, task in enumerate(day.tasks, start=1)
         ),
     )
-    return finish(
+    return finish_generation(
         connection, roadmap.lease_id, Roadmap.model_validate(dict(row)), roadmap.cost_known
     )
 

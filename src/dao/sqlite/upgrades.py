@@ -13,7 +13,7 @@ from src.domain.errors import StoreUnavailableError
 
 SCHEMA_PATH = Path(__file__).with_name("schema.sql")
 
-_CHECKSUMS_FROM = 1_000
+_SMALLEST_CHECKSUM = 1_000
 """Releases before 0.2 wrote a checksum of their schema in place of a number: far above this."""
 
 
@@ -54,17 +54,17 @@ def transaction(connection: sqlite3.Connection, kind: str) -> Iterator[None]:
 
 def _steps_done(connection: sqlite3.Connection) -> int:
     version: int = connection.execute("pragma user_version").fetchone()[0]
-    return 0 if version >= _CHECKSUMS_FROM else version
+    return 0 if version >= _SMALLEST_CHECKSUM else version
 
 
-def _count_calls_and_hands(connection: sqlite3.Connection) -> None:
+def _add_call_and_holder_columns(connection: sqlite3.Connection) -> None:
     """Add what files made before release 0.1 lack."""
     _add_column(connection, "generations", "priced_calls integer not null default 0")
     _add_column(connection, "generations", "changed_hands integer not null default 0")
     _add_column(connection, "questions", "priced_calls integer not null default 0")
 
 
-def _record_whether_cost_is_known(connection: sqlite3.Connection) -> None:
+def _add_cost_known(connection: sqlite3.Connection) -> None:
     """Store whether a cost is known, which release 0.1 worked out from names of its classes."""
     _add_column(connection, "generations", "cost_known integer")
     _add_column(connection, "questions", "cost_known integer")
@@ -81,16 +81,16 @@ def _record_whether_cost_is_known(connection: sqlite3.Connection) -> None:
     )
 
 
-def _drop_indexes_of_repeated_requests(connection: sqlite3.Connection) -> None:
+def _drop_repeated_request_indexes(connection: sqlite3.Connection) -> None:
     """Leave it to one query to say what a repeated request meets."""
     connection.execute("drop index if exists generations_key")
     connection.execute("drop index if exists generations_twin")
 
 
 _STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
-    _count_calls_and_hands,
-    _record_whether_cost_is_known,
-    _drop_indexes_of_repeated_requests,
+    _add_call_and_holder_columns,
+    _add_cost_known,
+    _drop_repeated_request_indexes,
 )
 
 

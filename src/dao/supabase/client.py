@@ -30,10 +30,10 @@ POOL_SIZE = 20
 ATTEMPTS = 3
 """How often a request is sent that may be sent twice."""
 
-IDEMPOTENT_WRITE = (StoreUnavailableError, StoreTooSlowError)
+TRANSIENT_ERRORS = (StoreUnavailableError, StoreTooSlowError)
 """What to retry where doing it twice is doing it once: a lost answer is asked for again."""
 
-_OVER_A_LIMIT = "PT429"
+_LIMIT_SQLSTATE = "PT429"
 """What our functions raise; PostgREST makes a status 429 of it."""
 
 T = TypeVar("T")
@@ -94,7 +94,7 @@ class PostgrestClient:
         expected: type = list,
     ) -> Any:  # noqa: ANN401  the client's answer is untyped
         """Send a query for which a client waits: `execute`, unless too many do already."""
-        with self._queue.place():
+        with self._queue.slot():
             return await self.execute(query, retry_on=retry_on, expected=expected)
 
     async def execute(
@@ -117,7 +117,7 @@ class PostgrestClient:
             wait_jitter=0.2,
         )
         async for attempt in retries:
-            with attempt, _translated_errors():
+            with attempt, _translate_errors():
                 # httpx bounds each read; this bounds the whole of it.
                 async with asyncio.timeout(self._timeout):
                     answer = await query.execute()
@@ -133,7 +133,7 @@ class PostgrestClient:
         await self._http.aclose()
 
 
-def fitting(adapter: TypeAdapter[T], rows: object) -> T:
+def parse_rows(adapter: TypeAdapter[T], rows: object) -> T:
     """Return rows as the values that they stand for.
 
     Raises:
@@ -147,15 +147,15 @@ def fitting(adapter: TypeAdapter[T], rows: object) -> T:
 
 
 @contextmanager
-def _translated_errors() -> Iterator[None]:
+def _translate_errors() -> Iterator[None]:
     """Turn everything that the client raises into a `StoreError`."""
     try:
         yield
     except APIError as error:
-        if error.code == _OVER_A_LIMIT:
+        if error.code == _LIMIT_SQLSTATE:
             raise LimitReachedError(**json.loads(error.details or "{}")) from None
         # The code alone: messages and details quote rows.
-        raise _kind_of(error)(f"PostgREST answered {error.code}") from error
+        raise _error_class(error)(f"PostgREST answered {error.code}") from error
     except (TimeoutError, httpx.TimeoutException) as error:
         raise StoreTooSlowError(type(error).__name__) from error
     except MomentumError:
@@ -165,7 +165,7 @@ def _translated_errors() -> Iterator[None]:
         raise StoreUnavailableError(type(error).__name__) from error
 
 
-def _kind_of(error: APIError) -> type[StoreError]:
+def _error_class(error: APIError) -> type[StoreError]:
     """Return what an error's code means: a SQLSTATE, PostgREST's own, or an HTTP status."""
     code = error.code or ""
     if error.code is None and error.message is None:

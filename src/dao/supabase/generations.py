@@ -5,8 +5,8 @@ from uuid import UUID, uuid4
 
 from pydantic import TypeAdapter
 
-from src.dao.planned_parts import part_of
-from src.dao.supabase.client import IDEMPOTENT_WRITE, PostgrestClient, fitting
+from src.dao.rows import parse_part
+from src.dao.supabase.client import TRANSIENT_ERRORS, PostgrestClient, parse_rows
 from src.domain.errors import GenerationNotFoundError, LeaseLostError, StoreUnavailableError
 from src.domain.generation import (
     MOST_RESUMPTIONS,
@@ -25,7 +25,7 @@ PARTS_PER_REQUEST = 100
 """A day is about 1 KB, a week 7 KB; a year's plan has 417 parts."""
 
 _RECORDS = TypeAdapter(list[GenerationRecord])
-_SWEPT = TypeAdapter(list[SweepResult])
+_SWEEP_RESULTS = TypeAdapter(list[SweepResult])
 
 
 class SupabaseGenerations:
@@ -38,7 +38,7 @@ class SupabaseGenerations:
         self._client = client
 
     async def begin(
-        self, generation: NewGeneration, lease: Lease, bounds: QuotaPolicies
+        self, generation: NewGeneration, lease: Lease, quotas: QuotaPolicies
     ) -> GenerationRecord:
         query = self._client.rpc(
             "begin_generation",
@@ -53,11 +53,11 @@ class SupabaseGenerations:
                 "p_lease_seconds": lease.seconds,
                 "p_most_resumptions": MOST_RESUMPTIONS,
                 "p_reserved_dollars": generation.reserved_dollars,
-                "p_bounds": bounds.model_dump(mode="json"),
+                "p_bounds": quotas.model_dump(mode="json"),
             },
         )
-        answer = await self._client.execute_for_client(query, retry_on=IDEMPOTENT_WRITE)
-        (record,) = fitting(_RECORDS, answer.data)
+        answer = await self._client.execute_for_client(query, retry_on=TRANSIENT_ERRORS)
+        (record,) = parse_rows(_RECORDS, answer.data)
         return record
 
     async def get(self, generation_id: UUID, user_id: UUID | None = None) -> GenerationRecord:
@@ -65,7 +65,7 @@ class SupabaseGenerations:
         query = query.eq("generation_id", str(generation_id))
         if user_id is not None:
             query = query.eq("user_id", str(user_id))
-        records = fitting(_RECORDS, (await self._client.read(query)).data)
+        records = parse_rows(_RECORDS, (await self._client.read(query)).data)
         if not records:
             raise GenerationNotFoundError
         return records[0]
@@ -87,7 +87,7 @@ class SupabaseGenerations:
                 query = query.eq("generations.user_id", str(user_id))
             # Not in the clients' queue: who has taken a generation over needs them.
             page = (await self._client.execute(query, retry_on=(StoreUnavailableError,))).data
-            parts += (part_of(row["kind"], row["part"]) for row in page)
+            parts += (parse_part(row["kind"], row["part"]) for row in page)
             if len(page) < PARTS_PER_REQUEST:
                 return parts
 
@@ -103,7 +103,7 @@ class SupabaseGenerations:
                 },
             )
         )
-        records = fitting(_RECORDS, answer.data)
+        records = parse_rows(_RECORDS, answer.data)
         return records[0] if records else None
 
     async def record_progress(self, lease: Lease, progress: ProgressReport) -> None:
@@ -123,21 +123,25 @@ class SupabaseGenerations:
                     "p_first_day_seconds": progress.first_day_seconds,
                 },
             )
-            answer = await self._client.execute(query, retry_on=IDEMPOTENT_WRITE, expected=bool)
+            answer = await self._client.execute(query, retry_on=TRANSIENT_ERRORS, expected=bool)
             if not answer.data:
                 raise LeaseLostError
 
     async def release(self, lease_id: UUID) -> None:
         # Nor does the lease count any more: a report that comes late must not make it run again.
-        await self._change({"lease_until": "now", "lease_id": str(uuid4())}, "lease_id", lease_id)
+        await self._update_running(
+            {"lease_until": "now", "lease_id": str(uuid4())}, "lease_id", lease_id
+        )
 
     async def fail(self, lease_id: UUID, failure: Failure) -> None:
-        await self._change(_finished(failure), "lease_id", lease_id)
+        await self._update_running(_finish_values(failure), "lease_id", lease_id)
 
     async def cancel(
         self, generation_id: UUID, failure: Failure, user_id: UUID | None = None
     ) -> GenerationRecord:
-        records = await self._change(_finished(failure), "generation_id", generation_id, user_id)
+        records = await self._update_running(
+            _finish_values(failure), "generation_id", generation_id, user_id
+        )
         return records[0] if records else await self.get(generation_id, user_id)
 
     async def publish(
@@ -156,8 +160,8 @@ class SupabaseGenerations:
                 "p_cost_known": cost_known,
             },
         )
-        answer = await self._client.execute(query, retry_on=IDEMPOTENT_WRITE)
-        records = fitting(_RECORDS, answer.data)
+        answer = await self._client.execute(query, retry_on=TRANSIENT_ERRORS)
+        records = parse_rows(_RECORDS, answer.data)
         if not records:
             raise LeaseLostError
         return records[0]
@@ -171,9 +175,9 @@ class SupabaseGenerations:
                 "p_cost_known": failure.cost_known,
             },
         )
-        return fitting(_SWEPT, (await self._client.execute(query)).data)[0]
+        return parse_rows(_SWEEP_RESULTS, (await self._client.execute(query)).data)[0]
 
-    async def _change(
+    async def _update_running(
         self, values: dict[str, Any], column: str, value: UUID, user_id: UUID | None = None
     ) -> list[GenerationRecord]:
         """Change the unfinished generation of this id or lease, and return it."""
@@ -181,9 +185,9 @@ class SupabaseGenerations:
         query = query.is_("finished_at", "null")
         if user_id is not None:
             query = query.eq("user_id", str(user_id))
-        answer = await self._client.execute(query, retry_on=IDEMPOTENT_WRITE)
-        return fitting(_RECORDS, answer.data)
+        answer = await self._client.execute(query, retry_on=TRANSIENT_ERRORS)
+        return parse_rows(_RECORDS, answer.data)
 
 
-def _finished(failure: Failure) -> dict[str, Any]:
+def _finish_values(failure: Failure) -> dict[str, Any]:
     return {"finished_at": "now", **failure.model_dump()}

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 from postgrest import CountMethod, ReturnMethod
 from pydantic import TypeAdapter
 
-from src.dao.supabase.client import IDEMPOTENT_WRITE, PostgrestClient, fitting
+from src.dao.supabase.client import TRANSIENT_ERRORS, PostgrestClient, parse_rows
 from src.dao.supabase.generations import SupabaseGenerations
 from src.dao.supabase.questions import SupabaseQuestions
 from src.domain.errors import (
@@ -29,7 +29,7 @@ ROADMAP_COLUMNS = (
 )
 WEEK_COLUMNS = "week_number,weekly_goal,total_tasks,completed_tasks"
 
-NEUTRAL_VALUES: dict[str, Any] = {
+NULL_REPLACEMENTS: dict[str, Any] = {
     "description": "",
     "level": "",
     "duration_weeks": 0,
@@ -45,7 +45,7 @@ SCHEMA_VERSION = 2
 PAGE_ROWS = 1_000
 """Rows per request, read or written: hosted Supabase answers with no more."""
 
-CLOSING_SECONDS = 1.0
+CLOSE_TIMEOUT_SECONDS = 1.0
 """How long a store that is closed goes on deleting what it could not finish."""
 
 _ROADMAPS = TypeAdapter(list[Roadmap])
@@ -93,7 +93,7 @@ class SupabaseStore:
     async def add_roadmap(self, roadmap: NewRoadmap) -> GenerationRecord:
         async with AsyncExitStack() as undo:
             # Registered before the write: one whose answer is lost may have landed.
-            undo.push_async_callback(self._undo, roadmap.lease_id)
+            undo.push_async_callback(self._undo_write, roadmap.lease_id)
             stored = await self._insert_unpublished(roadmap)
             tasks = _task_rows(roadmap, stored.roadmap_id)
             for start in range(0, len(tasks), PAGE_ROWS):
@@ -127,7 +127,7 @@ class SupabaseStore:
                     f"created_at.lt.{at},and(created_at.eq.{at},roadmap_id.lt.{last.roadmap_id})"
                 )
             answer = await self._client.read(query)
-            page = _roadmaps(answer.data)
+            page = _parse_roadmaps(answer.data)
             roadmaps += page
             # The count is of all that is left, however short the server cuts a page.
             if len(page) in {0, answer.count}:
@@ -142,7 +142,7 @@ class SupabaseStore:
         )
         if user_id is not None:
             query = query.eq("user_id", str(user_id))
-        roadmaps = _roadmaps((await self._client.read(query)).data)
+        roadmaps = _parse_roadmaps((await self._client.read(query)).data)
         if not roadmaps:
             raise RoadmapNotFoundError(roadmap_id)
         return roadmaps[0]
@@ -150,12 +150,12 @@ class SupabaseStore:
     async def list_tasks(
         self, roadmap_id: int, user_id: UUID | None = None, *, week_number: int | None = None
     ) -> list[Task]:
-        weeks = await self._weeks("week_number,tasks", roadmap_id, user_id, week_number)
-        return [task for week in weeks for task in fitting(_TASKS, week["tasks"])]
+        weeks = await self._select_weeks("week_number,tasks", roadmap_id, user_id, week_number)
+        return [task for week in weeks for task in parse_rows(_TASKS, week["tasks"])]
 
     async def list_weeks(self, roadmap_id: int, user_id: UUID | None = None) -> list[WeekTotals]:
-        weeks = await self._weeks(WEEK_COLUMNS, roadmap_id, user_id)
-        return fitting(_WEEKS, weeks)
+        weeks = await self._select_weeks(WEEK_COLUMNS, roadmap_id, user_id)
+        return parse_rows(_WEEKS, weeks)
 
     async def set_task_completed(
         self, task_id: str, *, completed: bool, user_id: UUID | None = None
@@ -173,7 +173,7 @@ class SupabaseStore:
             },
         )
         answer = await self._client.execute_for_client(
-            update, retry_on=IDEMPOTENT_WRITE, expected=bool
+            update, retry_on=TRANSIENT_ERRORS, expected=bool
         )
         if not answer.data:
             raise TaskNotFoundError
@@ -192,7 +192,7 @@ class SupabaseStore:
     async def close(self) -> None:
         if self._undos:
             # What they do not get done is swept.
-            await asyncio.wait(self._undos, timeout=CLOSING_SECONDS)
+            await asyncio.wait(self._undos, timeout=CLOSE_TIMEOUT_SECONDS)
         await self._client.close()
 
     async def _insert_unpublished(self, roadmap: NewRoadmap) -> Roadmap:
@@ -210,9 +210,9 @@ class SupabaseStore:
                 }
             )
         )
-        return _roadmaps(answer.data)[0]
+        return _parse_roadmaps(answer.data)[0]
 
-    async def _undo(self, lease_id: UUID) -> None:
+    async def _undo_write(self, lease_id: UUID) -> None:
         deletion = asyncio.create_task(self._delete_unpublished(lease_id))
         # Also keeps the task alive, and lets `close` wait for it, if our caller leaves.
         self._undos.add(deletion)
@@ -227,7 +227,7 @@ class SupabaseStore:
                 .eq("lease_id", str(lease_id))
                 # Where the answer to the publication was lost for good, it stays published.
                 .is_("published_at", "null"),
-                retry_on=IDEMPOTENT_WRITE,
+                retry_on=TRANSIENT_ERRORS,
             )
         except StoreError as error:
             # Never in place of the first error; the sweep will find what is left. Without the
@@ -236,7 +236,7 @@ class SupabaseStore:
                 "could not undo what lease %s wrote: %s: %s", lease_id, type(error).__name__, error
             )
 
-    async def _weeks(
+    async def _select_weeks(
         self,
         columns: str,
         roadmap_id: int,
@@ -277,6 +277,6 @@ def _task_rows(roadmap: NewRoadmap, roadmap_id: int) -> list[dict[str, Any]]:
     ]
 
 
-def _roadmaps(rows: list[dict[str, Any]]) -> list[Roadmap]:
+def _parse_roadmaps(rows: list[dict[str, Any]]) -> list[Roadmap]:
     known = ({name: value for name, value in row.items() if value is not None} for row in rows)
-    return fitting(_ROADMAPS, [NEUTRAL_VALUES | row for row in known])
+    return parse_rows(_ROADMAPS, [NULL_REPLACEMENTS | row for row in known])

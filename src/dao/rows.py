@@ -6,7 +6,7 @@ from src.domain.errors import StoreMisconfiguredError
 from src.domain.generation import PART_KINDS, PlannedPart
 
 
-def part_of(kind: str, part: object) -> PlannedPart:
+def parse_part(kind: str, part: object) -> PlannedPart:
     """Return the part that was kept as this kind and value.
 
     Raises:
