@@ -56,7 +56,7 @@ class Generations(Protocol):
         """
         ...
 
-    async def parts(
+    async def list_parts(
         self, generation_id: UUID, after: int = 0, user_id: UUID | None = None
     ) -> list[PlannedPart]:
         """Return the parts in order, from the one that follows number `after` on.

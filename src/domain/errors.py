@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import ClassVar
 from uuid import UUID
 
-AT_ONCE_RETRY_SECONDS = 10.0
+DEFAULT_RETRY_SECONDS = 10.0
 """When to try again where too much runs at once: nobody knows when the first of it ends."""
 
 
@@ -209,7 +209,7 @@ class LimitReachedError(MomentumError):
         self.policy = policy
         self.most = most
         self.window_seconds = window_seconds
-        self.retry_after = max(retry_after or AT_ONCE_RETRY_SECONDS, 1.0)
+        self.retry_after = max(retry_after or DEFAULT_RETRY_SECONDS, 1.0)
 
 
 class OverloadedError(MomentumError):
@@ -275,19 +275,19 @@ _CODES_OF_0_1 = {
 """Release 0.1 stored the names of its classes; its workers may still do so during a deploy."""
 
 
-def recorded_error(recorded: str, generation_id: UUID) -> MomentumError:
+def error_from_code(recorded: str, generation_id: UUID) -> MomentumError:
     """Return the error that ended a generation, from the code that was stored.
 
     It is a plain `MomentumError` where another version of this service stored an unknown code.
     """
     code = _CODES_OF_0_1.get(recorded, recorded)
-    for kind in _kinds(GenerationError, ModelError, StoreError):
+    for kind in _walk_subclasses(GenerationError, ModelError, StoreError):
         if kind.code == code and kind.code != MomentumError.code:
             return kind(generation_id) if issubclass(kind, GenerationError) else kind("recorded")
     return MomentumError("recorded")
 
 
-def _kinds(*bases: type[MomentumError]) -> Iterator[type[MomentumError]]:
+def _walk_subclasses(*bases: type[MomentumError]) -> Iterator[type[MomentumError]]:
     for base in bases:
         yield base
-        yield from _kinds(*base.__subclasses__())
+        yield from _walk_subclasses(*base.__subclasses__())

@@ -8,7 +8,7 @@ begin ──► running, leased to a process ◄──────────�
  released  │      └──────────────────────────────────────► failed, cancelled
            ▼
           running, without a worker ── claimed by a sweep or a retry ──► running again
-                  └─────────── MOST_RESUMPTIONS without progress ──────► failed: abandoned
+                  └─────────── MAX_RESUMPTIONS without progress ──────► failed: abandoned
 
 Repeated requests meet a generation instead of beginning another: with an idempotency key while it
 runs and until a day after it began (a failure frees the key), without one while an identical
@@ -22,19 +22,19 @@ from uuid import UUID, uuid4
 
 from pydantic import Field
 
-from src.domain.errors import GenerationCancelledError, MomentumError, recorded_error
+from src.domain.errors import GenerationCancelledError, MomentumError, error_from_code
 from src.domain.plan import DayReady, ModelUsage, Outline, PlannedWeek, PlanRequest
 from src.domain.quotas import DAY_SECONDS, Requester
 from src.domain.roadmap import GenerationFigures, Roadmap, SavedRoadmap
 from src.domain.vocabulary import UtcTime, Value
 
-MOST_RESUMPTIONS = 10
+MAX_RESUMPTIONS = 10
 """How often in a row a generation may be taken over without a single new part."""
 
-KEY_KEPT_SECONDS = DAY_SECONDS
+KEY_RETENTION_SECONDS = DAY_SECONDS
 """How long, from its beginning, a generation that has ended is met under its idempotency key."""
 
-ANSWER_KEPT_SECONDS = DAY_SECONDS
+ANSWER_RETENTION_SECONDS = DAY_SECONDS
 """How long after its end a generation's request and answer are kept."""
 
 GenerationState = Literal["running", "succeeded", "failed", "cancelled"]
@@ -124,7 +124,7 @@ class GenerationRecord(ModelUsage):
     first_day_seconds: float | None
 
     @property
-    def saved(self) -> SavedRoadmap | None:
+    def saved_roadmap(self) -> SavedRoadmap | None:
         """The roadmap and what it took to make it; None where there is none."""
         if self.roadmap is None or self.finished_at is None:
             return None
@@ -143,7 +143,7 @@ class GenerationRecord(ModelUsage):
     @property
     def error(self) -> MomentumError | None:
         """The error that ended it; None while it runs and after a success."""
-        return recorded_error(self.problem, self.generation_id) if self.problem else None
+        return error_from_code(self.problem, self.generation_id) if self.problem else None
 
     @property
     def state(self) -> GenerationState:

@@ -3,11 +3,11 @@
 from uuid import UUID
 
 from src.domain.vocabulary import (
+    CaseInsensitiveLevel,
     Category,
     DailyHours,
     Effort,
     Goal,
-    LevelInAnyCase,
     Value,
     WeekCount,
 )
@@ -19,7 +19,7 @@ class PlanRequest(Value):
     goal: Goal
     duration_weeks: WeekCount
     daily_hours: DailyHours
-    level: LevelInAnyCase
+    level: CaseInsensitiveLevel
 
 
 class PlannedTask(Value):

@@ -16,13 +16,13 @@ from src.domain.vocabulary import Value
 HOUR_SECONDS = 3_600
 DAY_SECONDS = 24 * HOUR_SECONDS
 
-Entry = Literal["generation", "question"]
+EntryKind = Literal["generation", "question"]
 """What the ledger counts."""
 
-_OF_AN_ADDRESS = "-of-an-address"
+_ADDRESS_SUFFIX = "-of-an-address"
 
 BUDGET_POLICY = "budget-per-day"
-ADDRESS_BUDGET_POLICY = f"{BUDGET_POLICY}{_OF_AN_ADDRESS}"
+ADDRESS_BUDGET_POLICY = f"{BUDGET_POLICY}{_ADDRESS_SUFFIX}"
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Quota:
     `{limit}` is such as "20 roadmaps".
     """
 
-    entry: Entry
+    entry: EntryKind
     window_seconds: int | None
     sentence: str
 
@@ -83,7 +83,7 @@ _QUOTAS = {
 }
 
 
-_NOUNS: dict[Entry, str] = {"generation": "roadmap", "question": "question"}
+_NOUNS: dict[EntryKind, str] = {"generation": "roadmap", "question": "question"}
 
 
 def quota_sentence(policy: str, most: int | None) -> str:
@@ -96,8 +96,8 @@ def quota_sentence(policy: str, most: int | None) -> str:
         return "The service has used up its budget for the language model for today."
     if policy == ADDRESS_BUDGET_POLICY:
         return "Your network has used up its share of today's budget for the language model."
-    _, quota = _QUOTAS[policy.removesuffix(_OF_AN_ADDRESS)]
-    who = "Your network has" if policy.endswith(_OF_AN_ADDRESS) else "You have"
+    _, quota = _QUOTAS[policy.removesuffix(_ADDRESS_SUFFIX)]
+    who = "Your network has" if policy.endswith(_ADDRESS_SUFFIX) else "You have"
     noun = _NOUNS[quota.entry] if most == 1 else f"{_NOUNS[quota.entry]}s"
     return quota.sentence.format(who=who, limit=f"{most} {noun}")
 
@@ -125,7 +125,7 @@ class QuotaPolicies(Value):
     address_budget_dollars: float
 
 
-def quota_policies(settings: QuotaSettings, entry: Entry) -> QuotaPolicies:
+def quota_policies(settings: QuotaSettings, entry: EntryKind) -> QuotaPolicies:
     """Return what a new entry of this kind must fit into."""
     per_user = [
         QuotaPolicy(
@@ -140,7 +140,7 @@ def quota_policies(settings: QuotaSettings, entry: Entry) -> QuotaPolicies:
     per_address = [
         quota.model_copy(
             update={
-                "policy": f"{quota.policy}{_OF_AN_ADDRESS}",
+                "policy": f"{quota.policy}{_ADDRESS_SUFFIX}",
                 "scope": "client",
                 "most": quota.most * settings.learners_per_address,
             }

@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import Field
 
 from src.domain.plan import ModelUsage
-from src.domain.vocabulary import UtcTime, Value, WholeOrHalf
+from src.domain.vocabulary import Hours, UtcTime, Value
 
 
 class Roadmap(Value):
@@ -20,7 +20,7 @@ class Roadmap(Value):
     description: str
     level: str
     duration_weeks: int
-    daily_hours: WholeOrHalf
+    daily_hours: Hours
     is_active: bool
     created_at: UtcTime
 

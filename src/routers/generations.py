@@ -66,7 +66,7 @@ def _status_of(record: GenerationRecord) -> GenerationStatus:
         weeks_total=record.weeks_total,
         started_at=record.started_at,
         finished_at=record.finished_at,
-        roadmap=record.saved,
+        roadmap=record.saved_roadmap,
         problem=recorded_problem(error) if error else None,
         usage=record.usage,
     )

@@ -10,9 +10,9 @@ from src.dao.sqlite.file import SqliteFile, now
 from src.dao.sqlite.ledger import refuse_over_limits
 from src.domain.errors import GenerationNotFoundError, LeaseLostError
 from src.domain.generation import (
-    ANSWER_KEPT_SECONDS,
-    KEY_KEPT_SECONDS,
-    MOST_RESUMPTIONS,
+    ANSWER_RETENTION_SECONDS,
+    KEY_RETENTION_SECONDS,
+    MAX_RESUMPTIONS,
     Failure,
     GenerationRecord,
     Lease,
@@ -68,7 +68,7 @@ class SqliteGenerations:
             lambda connection: _get(connection, generation_id, user_id)
         )
 
-    async def parts(
+    async def list_parts(
         self, generation_id: UUID, after: int = 0, user_id: UUID | None = None
     ) -> list[PlannedPart]:
         # Not in the clients' queue: who has taken a generation over needs them.
@@ -124,7 +124,7 @@ class SqliteGenerations:
         given_up = await self._update_running(
             _FINISH,
             "lease_until < :now and resumptions >= :most_resumptions",
-            most_resumptions=MOST_RESUMPTIONS,
+            most_resumptions=MAX_RESUMPTIONS,
             **failure.model_dump(),
         )
         await self._file.write(_delete_expired)
@@ -176,7 +176,7 @@ def _begin(
         "key": generation.idempotency_key,
         "request": generation.request.model_dump_json(),
         "weeks_total": generation.request.duration_weeks,
-        "a_day_ago": now(-KEY_KEPT_SECONDS),
+        "a_day_ago": now(-KEY_RETENTION_SECONDS),
     }
     # What a repeated request meets: with a key, the generation of that key, unless it failed or has
     # ended and began more than a day ago; without one, an identical one that still runs.
@@ -253,7 +253,7 @@ def _delete_expired(connection: sqlite3.Connection) -> None:
     ids = connection.execute(
         "update generations set request = null, roadmap = null, idempotency_key = null"
         " where request is not null and finished_at < ? returning generation_id",
-        (now(-ANSWER_KEPT_SECONDS),),
+        (now(-ANSWER_RETENTION_SECONDS),),
     ).fetchall()
     connection.executemany("delete from generation_events where generation_id = ?", ids)
     # Nothing counts for longer than a day; a month is for the operator.
@@ -269,7 +269,7 @@ def _lease_values(lease: Lease) -> dict[str, object]:
         "lease_id": str(lease.lease_id),
         "lease_until": now(lease.seconds),
         "now": now(),
-        "most_resumptions": MOST_RESUMPTIONS,
+        "most_resumptions": MAX_RESUMPTIONS,
         "generation_id": None,
     }
 

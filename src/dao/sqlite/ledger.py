@@ -11,7 +11,7 @@ from src.domain.quotas import (
     ADDRESS_BUDGET_POLICY,
     BUDGET_POLICY,
     DAY_SECONDS,
-    Entry,
+    EntryKind,
     NewQuestion,
     QuotaPolicies,
     Requester,
@@ -62,7 +62,7 @@ class SqliteQuestions:
 
 def refuse_over_limits(
     connection: sqlite3.Connection,
-    entry: Entry,
+    entry: EntryKind,
     requester: Requester,
     reserved_dollars: float,
     quotas: QuotaPolicies,

@@ -9,7 +9,7 @@ from src.dao.rows import parse_part
 from src.dao.supabase.client import TRANSIENT_ERRORS, PostgrestClient, parse_rows
 from src.domain.errors import GenerationNotFoundError, LeaseLostError, StoreUnavailableError
 from src.domain.generation import (
-    MOST_RESUMPTIONS,
+    MAX_RESUMPTIONS,
     Failure,
     GenerationRecord,
     Lease,
@@ -51,7 +51,7 @@ class SupabaseGenerations:
                 "p_request": generation.request.model_dump(mode="json"),
                 "p_lease_id": str(lease.lease_id),
                 "p_lease_seconds": lease.seconds,
-                "p_most_resumptions": MOST_RESUMPTIONS,
+                "p_most_resumptions": MAX_RESUMPTIONS,
                 "p_reserved_dollars": generation.reserved_dollars,
                 "p_bounds": quotas.model_dump(mode="json"),
             },
@@ -70,7 +70,7 @@ class SupabaseGenerations:
             raise GenerationNotFoundError
         return records[0]
 
-    async def parts(
+    async def list_parts(
         self, generation_id: UUID, after: int = 0, user_id: UUID | None = None
     ) -> list[PlannedPart]:
         parts: list[PlannedPart] = []
@@ -99,7 +99,7 @@ class SupabaseGenerations:
                 {
                     "p_lease_id": str(lease.lease_id),
                     "p_lease_seconds": lease.seconds,
-                    "p_most_resumptions": MOST_RESUMPTIONS,
+                    "p_most_resumptions": MAX_RESUMPTIONS,
                 },
             )
         )
@@ -170,7 +170,7 @@ class SupabaseGenerations:
         query = self._client.rpc(
             "sweep_generations",
             {
-                "p_most_resumptions": MOST_RESUMPTIONS,
+                "p_most_resumptions": MAX_RESUMPTIONS,
                 "p_problem": failure.problem,
                 "p_cost_known": failure.cost_known,
             },

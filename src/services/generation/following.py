@@ -108,7 +108,9 @@ class GenerationFollower:
         """Return whether the event of this number ended the generation, or is beyond its end."""
         if record.finished_at is None or number == 0:
             return False
-        return not await self._generations.parts(record.generation_id, number - 1, record.user_id)
+        return not await self._generations.list_parts(
+            record.generation_id, number - 1, record.user_id
+        )
 
     @contextmanager
     def _polling_place(self) -> Iterator[None]:
@@ -158,7 +160,7 @@ class GenerationFollower:
             # In this order: what is finished has all its parts.
             get = partial(self._generations.get, generation_id, user_id)
             record = await self._poll(generation_id, get)
-            get_parts = partial(self._generations.parts, generation_id, number, user_id)
+            get_parts = partial(self._generations.list_parts, generation_id, number, user_id)
             for part in await self._poll(generation_id, get_parts):
                 number += 1
                 yield number, part

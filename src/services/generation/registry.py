@@ -74,7 +74,7 @@ class RunRegistry:
         try:
             recorded = None
             if not is_new:
-                recorded = await self._store.generations.parts(record.generation_id)
+                recorded = await self._store.generations.list_parts(record.generation_id)
             if self.drain.is_over:
                 raise HandedOverError(record.generation_id)
         except MomentumError:
