@@ -1,4 +1,4 @@
-"""The vocabulary, the bounds, and the types of fields that every layer uses."""
+"""The vocabulary, the bounds and the field types that every layer uses."""
 
 import unicodedata
 from datetime import UTC, datetime
@@ -15,29 +15,24 @@ from pydantic import (
 )
 
 Level = Literal["beginner", "intermediate", "advanced"]
-
 Effort = Literal["light", "medium", "deep"]
-
 Category = Literal["reading", "coding", "revision", "practice"]
 
 DAYS_PER_WEEK = 7
-
 MAX_WEEKS = 52
 
+# In characters. The first two bound what learners write, the others what planners write.
 MAX_GOAL_LENGTH = 2_000
-
 MAX_QUESTION_LENGTH = 4_000
-
 MAX_TASK_LENGTH = 500
-
 MAX_WEEKLY_GOAL_LENGTH = 300
 
 MAX_ID = 2**63 - 1
-"""The largest PostgreSQL `bigint`, which is also SQLite's largest integer."""
+"""The largest `bigint` of PostgreSQL and the largest integer of SQLite."""
 
 
 def _require_number(value: object) -> object:
-    """Refuse what pydantic would turn into a number, though JSON has another name for it."""
+    """Refuse booleans and strings, which pydantic would otherwise convert to numbers."""
     if isinstance(value, bool | str):
         raise ValueError("must be a number")  # noqa: TRY004  pydantic expects a ValueError
     return value
@@ -46,7 +41,7 @@ def _require_number(value: object) -> object:
 def _require_visible_text(value: str) -> str:
     if "\0" in value:
         raise ValueError("must not contain the character U+0000")
-    # Letters, marks, numbers, punctuation and symbols can be seen; zero-width ones and blanks not.
+    # Letters, marks, numbers, punctuation and symbols are visible; blanks and zero-width are not.
     if not any(unicodedata.category(character)[0] in "LMNPS" for character in value):
         raise ValueError("must contain visible text")
     return value
@@ -55,7 +50,7 @@ def _require_visible_text(value: str) -> str:
 _VISIBLE_TEXT_PATTERN = r"^[^\u0000]*[\p{L}\p{M}\p{N}\p{P}\p{S}][^\u0000]*$"
 
 _VISIBLE_TEXT_SCHEMA = Field(json_schema_extra={"pattern": _VISIBLE_TEXT_PATTERN})
-"""The rule of `_require_visible_text` as JSON Schema has it, for clients."""
+"""The rule of `_require_visible_text` in JSON Schema, for clients."""
 
 
 def _to_lower_case(value: object) -> object:
@@ -83,7 +78,7 @@ Question = Annotated[
     _VISIBLE_TEXT_SCHEMA,
 ]
 
-# QuotaPolicies stand next to their type: after a validator, JSON Schema would not know their names.
+# Bounds stand next to their type: after a validator, JSON Schema would lose their names.
 WeekCount = Annotated[int, Field(ge=1, le=MAX_WEEKS), BeforeValidator(_require_number)]
 
 DayNumber = Annotated[int, Field(ge=1, le=DAYS_PER_WEEK), BeforeValidator(_require_number)]
@@ -93,7 +88,7 @@ Hours = Annotated[
     PlainSerializer(_to_int_if_whole, return_type=int | float, when_used="json"),
     Field(json_schema_extra={"type": "number"}),
 ]
-"""Hours: leaves as the JSON number that came in, `2` and not `2.0`."""
+"""JSON shows whole hours as they were sent: `2`, not `2.0`."""
 
 DailyHours = Annotated[
     Hours,
@@ -109,10 +104,10 @@ def _to_utc(value: datetime) -> datetime:
 
 
 UtcTime = Annotated[datetime, AfterValidator(_to_utc)]
-"""A moment, whatever zone the database tells it in; one without a zone is taken for UTC."""
+"""A time, converted to UTC; one without a time zone is taken as UTC."""
 
 
 class Value(BaseModel):
-    """What all values here share: they never change."""
+    """Base of all values: they are immutable."""
 
     model_config = ConfigDict(frozen=True)
