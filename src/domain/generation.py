@@ -79,7 +79,7 @@ class NewGeneration(Value):
     def fingerprint(self) -> str:
         """A hash of the request, as 64 hexadecimal digits.
 
-        It leaves out fields at their default, so a new optional field changes no stored fingerprint.
+        Fields at their default are left out: a new optional field changes no stored fingerprint.
         """
         request = self.request.model_dump(mode="json", exclude_defaults=True)
         return hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""The record of generations in the embedded file: one transaction per step."""
+"""Generations in the embedded file: one transaction per step."""
 
 import json
 import sqlite3
@@ -27,6 +27,22 @@ from src.domain.roadmap import Roadmap
 
 _FINISH = "finished_at = :now, problem = :problem, cost_known = :cost_known"
 
+# With a key, a request repeats the generation of that key, unless that has failed or has ended and
+# began more than a day ago; without a key, it repeats an identical one that still runs.
+_FIND_REPEATED = (
+    "select * from generations where user_id = :user_id and case when :key is null"
+    " then fingerprint = :fingerprint and finished_at is null"
+    " else idempotency_key = :key and problem is null"
+    " and (finished_at is null or started_at > :a_day_ago) end order by started_at limit 1"
+)
+
+_INSERT = (
+    "insert into generations (generation_id, user_id, client, reserved_dollars, fingerprint,"
+    " idempotency_key, request, weeks_total, started_at, lease_id, lease_until)"
+    " values (:generation_id, :user_id, :client, :reserved_dollars, :fingerprint,"
+    " :key, :request, :weeks_total, :now, :lease_id, :lease_until) returning *"
+)
+
 _CLAIM = (
     "update generations set lease_id = :lease_id, lease_until = :lease_until,"
     " resumptions = resumptions + 1, changed_hands = 1 where generation_id = ("
@@ -36,22 +52,13 @@ _CLAIM = (
     " order by lease_until limit 1) returning *"
 )
 
-_MONOTONIC_COUNTS = ", ".join(
-    f"{count} = max({count}, :{count})"
-    for count in (
-        "weeks_done",
-        "calls",
-        "priced_calls",
-        "retries",
-        "prompt_tokens",
-        "completion_tokens",
-    )
-)
-"""A report that was given up for lost may come after later ones."""
+_COUNTS = ("weeks_done", "calls", "priced_calls", "retries", "prompt_tokens", "completion_tokens")
+_MONOTONIC_COUNTS = ", ".join(f"{count} = max({count}, :{count})" for count in _COUNTS)
+"""A delayed report may arrive after later ones and must not lower what they counted."""
 
 
 class SqliteGenerations:
-    """Keeps the promises of `src.dao.Generations` by transaction."""
+    """Implements `src.dao.Generations` with transactions."""
 
     def __init__(self, file: SqliteFile) -> None:
         self._file = file
@@ -71,7 +78,7 @@ class SqliteGenerations:
     async def list_parts(
         self, generation_id: UUID, after: int = 0, user_id: UUID | None = None
     ) -> list[PlannedPart]:
-        # Not in the clients' queue: who has taken a generation over needs them.
+        # Not in the clients' queue: a process that takes a generation over needs its parts.
         rows = await self._file.read(
             lambda connection: connection.execute(
                 "select kind, part from generation_events join generations using (generation_id)"
@@ -121,33 +128,33 @@ class SqliteGenerations:
         return await self.get(generation_id, user_id)
 
     async def sweep(self, failure: Failure) -> SweepResult:
-        given_up = await self._update_running(
+        failed = await self._update_running(
             _FINISH,
             "lease_until < :now and resumptions >= :most_resumptions",
             most_resumptions=MAX_RESUMPTIONS,
             **failure.model_dump(),
         )
         await self._file.write(_delete_expired)
-        # A transaction that did not commit leaves no roadmap behind.
-        return SweepResult(roadmaps=0, generations=given_up)
+        # Dead processes leave no roadmaps here: their transactions were rolled back.
+        return SweepResult(roadmaps=0, generations=failed)
 
     async def _update_running(self, values: str, where: str, **parameters: object) -> int:
-        """Change unfinished generations, and return how many."""
+        """Update running generations, and return how many."""
 
-        def change(connection: sqlite3.Connection) -> int:
+        def update(connection: sqlite3.Connection) -> int:
             return connection.execute(
                 f"update generations set {values} where finished_at is null and {where}",  # noqa: S608  ours
                 parameters | {"now": now()},
             ).rowcount
 
-        return await self._file.write(change)
+        return await self._file.write(update)
 
 
 def finish_generation(
     connection: sqlite3.Connection,
     lease_id: UUID,
     roadmap: Roadmap,
-    cost_known: bool,  # noqa: FBT001  as the record has it
+    cost_known: bool,  # noqa: FBT001  named as in the record
 ) -> GenerationRecord:
     """Finish the generation of a lease with its roadmap.
 
@@ -167,7 +174,7 @@ def finish_generation(
 def _begin(
     connection: sqlite3.Connection, generation: NewGeneration, lease: Lease, quotas: QuotaPolicies
 ) -> GenerationRecord:
-    facts: Mapping[str, object] = _lease_values(lease) | {
+    values: Mapping[str, object] = _lease_values(lease) | {
         "generation_id": str(generation.generation_id),
         "user_id": str(generation.requester.user_id),
         "client": generation.requester.client_key,
@@ -178,31 +185,16 @@ def _begin(
         "weeks_total": generation.request.duration_weeks,
         "a_day_ago": now(-KEY_RETENTION_SECONDS),
     }
-    # What a repeated request meets: with a key, the generation of that key, unless it failed or has
-    # ended and began more than a day ago; without one, an identical one that still runs.
-    known = connection.execute(
-        "select * from generations where user_id = :user_id and case when :key is null"
-        " then fingerprint = :fingerprint and finished_at is null"
-        " else idempotency_key = :key and problem is null"
-        " and (finished_at is null or started_at > :a_day_ago) end order by started_at limit 1",
-        facts,
-    ).fetchone()
-    if known is None:
+    row = connection.execute(_FIND_REPEATED, values).fetchone()
+    if row is None:
         refuse_over_limits(
             connection, "generation", generation.requester, generation.reserved_dollars, quotas
         )
-        known = connection.execute(
-            "insert into generations (generation_id, user_id, client, reserved_dollars,"
-            " fingerprint, idempotency_key, request, weeks_total, started_at, lease_id,"
-            " lease_until) values (:generation_id, :user_id, :client, :reserved_dollars,"
-            " :fingerprint, :key, :request, :weeks_total, :now, :lease_id, :lease_until)"
-            " returning *",
-            facts,
-        ).fetchone()
-    elif known["finished_at"] is None and known["fingerprint"] == generation.fingerprint:
-        claim = {**facts, "generation_id": known["generation_id"]}
-        known = connection.execute(_CLAIM, claim).fetchone() or known
-    return _parse_record(known)
+        row = connection.execute(_INSERT, values).fetchone()
+    elif row["finished_at"] is None and row["fingerprint"] == generation.fingerprint:
+        claim = {**values, "generation_id": row["generation_id"]}
+        row = connection.execute(_CLAIM, claim).fetchone() or row
+    return _parse_record(row)
 
 
 def _get(
@@ -249,14 +241,14 @@ def _record_progress(
 
 
 def _delete_expired(connection: sqlite3.Connection) -> None:
-    """Delete what learners asked for a day after the answer, and all records after a month."""
+    """Delete requests, parts and answers after a day, and whole records after a month."""
     ids = connection.execute(
         "update generations set request = null, roadmap = null, idempotency_key = null"
         " where request is not null and finished_at < ? returning generation_id",
         (now(-ANSWER_RETENTION_SECONDS),),
     ).fetchall()
     connection.executemany("delete from generation_events where generation_id = ?", ids)
-    # Nothing counts for longer than a day; a month is for the operator.
+    # Nothing counts for longer than a day; the operator can look back a month.
     a_month_ago = now(-31 * DAY_SECONDS)
     connection.execute(
         "delete from generations where started_at < ? and finished_at is not null", (a_month_ago,)

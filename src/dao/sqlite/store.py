@@ -1,10 +1,11 @@
-"""The embedded store: one SQLite file, written in transactions, off the event loop."""
+"""The embedded store: roadmaps in one SQLite file."""
 
 import sqlite3
 from pathlib import Path
 from typing import Self
-from uuid import UUID, uuid4
+from uuid import UUID
 
+from src.dao.rows import task_rows
 from src.dao.sqlite.file import SqliteFile, now
 from src.dao.sqlite.generations import SqliteGenerations, finish_generation
 from src.dao.sqlite.ledger import SqliteQuestions
@@ -18,15 +19,11 @@ _ROADMAP_FILTER = (
     "roadmap_id = (select roadmap_id from roadmaps where roadmap_id = :roadmap_id"
     " and (:user_id is null or user_id = :user_id))"
 )
-"""Whose tasks are read: a roadmap's, where a user is named that user's."""
+"""Selects the tasks of a roadmap, if it belongs to the user or no user is given."""
 
 
 class SqliteStore:
-    """Keeps the promises of `src.dao.Store` by transaction.
-
-    A statement that has begun runs to its end even if its caller is cancelled, so a roadmap is
-    written whole or not at all.
-    """
+    """Implements `src.dao.Store` with transactions."""
 
     def __init__(self, file: SqliteFile) -> None:
         self._file = file
@@ -35,13 +32,7 @@ class SqliteStore:
 
     @classmethod
     async def open(cls, path: Path, *, queue_size: int = 200) -> Self:
-        """Open the file, making it and its tables where they are missing.
-
-        `queue_size` bounds the requests that wait for a thread.
-
-        Raises:
-            StoreUnavailableError: the file cannot be opened, or is no database.
-        """
+        """Open the file; see `SqliteFile.open`."""
         return cls(await SqliteFile.open(path, queue_size))
 
     async def add_roadmap(self, roadmap: NewRoadmap) -> GenerationRecord:
@@ -129,7 +120,7 @@ class SqliteStore:
     async def _select_from_roadmap(
         self, roadmap_id: int, user_id: UUID | None, sql: str, **parameters: object
     ) -> list[sqlite3.Row]:
-        """Select from a roadmap that must exist; both reads see one state of the database."""
+        """Select from a roadmap that must exist, in one snapshot of the database."""
 
         def read(connection: sqlite3.Connection) -> list[sqlite3.Row]:
             with transaction(connection, "deferred"):
@@ -156,25 +147,13 @@ def _add_roadmap(connection: sqlite3.Connection, roadmap: NewRoadmap) -> Generat
     ).fetchone()
     connection.executemany(
         "insert into roadmap_tasks (id, roadmap_id, week_number, weekly_goal, day_number,"
-        " position, task_text, effort, category, created_at)"
-        " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            (
-                str(uuid4()),
-                row["roadmap_id"],
-                week.week_number,
-                week.goal,
-                day.day_number,
-                position,
-                task.text,
-                task.effort,
-                task.category,
-                row["created_at"],
-            )
-            for week in roadmap.weeks
-            for day in week.days
-            for position, task in enumerate(day.tasks, start=1)
-        ),
+        " position, task_text, effort, category, completed, created_at)"
+        " values (:id, :roadmap_id, :week_number, :weekly_goal, :day_number,"
+        " :position, :task_text, :effort, :category, :completed, :created_at)",
+        [
+            {**task, "created_at": row["created_at"]}
+            for task in task_rows(roadmap, row["roadmap_id"])
+        ],
     )
     return finish_generation(
         connection, roadmap.lease_id, Roadmap.model_validate(dict(row)), roadmap.cost_known

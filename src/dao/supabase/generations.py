@@ -1,4 +1,4 @@
-"""The record of generations in Supabase: one SQL function, or one filtered update, per step."""
+"""Generations in Supabase: one SQL function, or one filtered update, per step."""
 
 from typing import Any
 from uuid import UUID, uuid4
@@ -22,16 +22,16 @@ from src.domain.generation import (
 from src.domain.quotas import QuotaPolicies
 
 PARTS_PER_REQUEST = 100
-"""A day is about 1 KB, a week 7 KB; a year's plan has 417 parts."""
+"""A day takes about 1 KB and a week 7 KB; a plan of 52 weeks has 417 parts."""
 
 _RECORDS = TypeAdapter(list[GenerationRecord])
 _SWEEP_RESULTS = TypeAdapter(list[SweepResult])
 
 
 class SupabaseGenerations:
-    """Keeps the promises of `src.dao.Generations`.
+    """Implements `src.dao.Generations` over PostgREST.
 
-    Every step may be done twice without harm, so one whose answer is lost is done again.
+    The steps are idempotent, so a step is repeated if its answer is lost.
     """
 
     def __init__(self, client: PostgrestClient) -> None:
@@ -85,14 +85,14 @@ class SupabaseGenerations:
             )
             if user_id is not None:
                 query = query.eq("generations.user_id", str(user_id))
-            # Not in the clients' queue: who has taken a generation over needs them.
+            # Not in the clients' queue: a process that takes a generation over needs its parts.
             page = (await self._client.execute(query, retry_on=(StoreUnavailableError,))).data
             parts += (parse_part(row["kind"], row["part"]) for row in page)
             if len(page) < PARTS_PER_REQUEST:
                 return parts
 
     async def claim(self, lease: Lease) -> GenerationRecord | None:
-        # Not done again: what the first try took would be lost until its lease ends.
+        # Not retried: what a first try claimed would then wait until its lease expires.
         answer = await self._client.execute(
             self._client.rpc(
                 "claim_generation",
@@ -128,7 +128,7 @@ class SupabaseGenerations:
                 raise LeaseLostError
 
     async def release(self, lease_id: UUID) -> None:
-        # Nor does the lease count any more: a report that comes late must not make it run again.
+        # The new id invalidates the lease, so that a late report cannot renew it.
         await self._update_running(
             {"lease_until": "now", "lease_id": str(uuid4())}, "lease_id", lease_id
         )
@@ -150,7 +150,7 @@ class SupabaseGenerations:
         """Publish a roadmap that was written under a lease, and finish its generation.
 
         Raises:
-            LeaseLostError: the lease is no longer valid, or the roadmap was swept.
+            LeaseLostError: the lease is no longer valid, or a sweep has deleted the roadmap.
         """
         query = self._client.rpc(
             "publish_roadmap",
@@ -180,7 +180,7 @@ class SupabaseGenerations:
     async def _update_running(
         self, values: dict[str, Any], column: str, value: UUID, user_id: UUID | None = None
     ) -> list[GenerationRecord]:
-        """Change the unfinished generation of this id or lease, and return it."""
+        """Update the running generation of this id or lease; return it, or nothing."""
         query = self._client.table("generations").update(values).eq(column, str(value))
         query = query.is_("finished_at", "null")
         if user_id is not None:

@@ -1,4 +1,4 @@
-"""The ledger of questions in Supabase."""
+"""Questions in Supabase: their entries in the ledger."""
 
 from uuid import UUID
 
@@ -10,7 +10,7 @@ from src.domain.quotas import NewQuestion, QuotaPolicies
 
 
 class SupabaseQuestions:
-    """Keeps the promises of `src.dao.Questions`."""
+    """Implements `src.dao.Questions` over PostgREST."""
 
     def __init__(self, client: PostgrestClient) -> None:
         self._client = client
