@@ -8,7 +8,7 @@ begin ──► running, leased to a process ◄──────────�
  released  │      └──────────────────────────────────────► failed, cancelled
            ▼
           running, without a worker ── claimed by a sweep or a retry ──► running again
-                  └─────────── MAX_RESUMPTIONS without progress ──────► failed: abandoned
+                  └─────────── MAX_RESUMPTIONS without progress ───────► failed: abandoned
 
 A repeated request joins the existing generation instead of beginning another. With an idempotency
 key, it does so while the generation runs and until 24 hours after it began; a failure frees the
@@ -32,7 +32,7 @@ MAX_RESUMPTIONS = 10
 """How many times in a row a generation may be taken over without a new part."""
 
 KEY_RETENTION_SECONDS = DAY_SECONDS
-"""How long, from its beginning, an ended generation answers for its idempotency key."""
+"""How long after its beginning an ended generation still answers for its idempotency key."""
 
 ANSWER_RETENTION_SECONDS = DAY_SECONDS
 """How long a generation's request, parts and answer are kept after its end."""

@@ -54,7 +54,7 @@ class _ThreadPool:
             connection = sqlite3.connect(
                 self._path,
                 timeout=BUSY_TIMEOUT_SECONDS,
-                isolation_level=None,  # `transaction` begins them explicitly
+                isolation_level=None,  # only `transaction` begins transactions
                 check_same_thread=False,  # `close` runs on another thread, once this one has ended
             )
             self._connections.append(connection)

@@ -189,7 +189,7 @@ class SupabaseStore:
 
     async def close(self) -> None:
         if self._undos:
-            # The sweep deletes what they do not.
+            # The sweep deletes what these do not get done.
             await asyncio.wait(self._undos, timeout=CLOSE_TIMEOUT_SECONDS)
         await self._client.close()
 
@@ -231,7 +231,10 @@ class SupabaseStore:
             # Logged, so as not to replace the first error; the sweep deletes what is left. No
             # traceback, since its first cause quotes rows.
             logger.error(  # noqa: TRY400
-                "could not undo what lease %s wrote: %s: %s", lease_id, type(error).__name__, error
+                "could not delete the unpublished roadmap of lease %s: %s: %s",
+                lease_id,
+                type(error).__name__,
+                error,
             )
 
     async def _select_weeks(
@@ -251,7 +254,7 @@ class SupabaseStore:
             await self.get_roadmap(roadmap_id, user_id)  # raises if the roadmap does not exist
         elif not rows:
             raise RoadmapNotFoundError(roadmap_id)
-        # A roadmap without tasks is one row without a week.
+        # A roadmap without tasks has one row, without a week.
         return [row for row in rows if row["week_number"] is not None]
 
 
