@@ -103,12 +103,9 @@ class SqliteGenerations:
         await self._file.write(lambda connection: _record_progress(connection, lease, progress))
 
     async def release(self, lease_id: UUID) -> None:
-        await self._update_running(
-            "lease_until = :now, lease_id = :nobody",
-            "lease_id = :id",
-            id=str(lease_id),
-            nobody=str(uuid4()),
-        )
+        # The new id invalidates the lease, so that a late report cannot renew it.
+        values = "lease_until = :now, lease_id = :new_id"
+        await self._update_running(values, "lease_id = :id", id=str(lease_id), new_id=str(uuid4()))
 
     async def fail(self, lease_id: UUID, failure: Failure) -> None:
         await self._update_running(

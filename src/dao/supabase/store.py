@@ -189,7 +189,7 @@ class SupabaseStore:
 
     async def close(self) -> None:
         if self._undos:
-            # The sweep deletes what these do not get done.
+            # The sweep deletes whatever these do not.
             await asyncio.wait(self._undos, timeout=CLOSE_TIMEOUT_SECONDS)
         await self._client.close()
 
