@@ -1,4 +1,4 @@
-"""The store: what the services ask of a database, whichever it is."""
+"""The store: the interface that every database implements, and the choice between them."""
 
 import asyncio
 import logging
@@ -23,28 +23,28 @@ from src.settings import Settings
 logger = logging.getLogger(__name__)
 
 SCHEMA_CHECK_SECONDS = 3.0
-"""How long a start waits for a database that does not answer."""
+"""How long the service waits at start for a database that does not answer."""
 
 
 class Generations(Protocol):
-    """Keeps the record of every generation; each method is one atomic step.
+    """Records generations; each method is one atomic step.
 
-    All processes on a database share one record, and its clock. Every method raises what those of
-    `Store` raise.
+    All processes on a database share the records and the database's clock. Every method can also
+    raise the errors listed at `Store`.
     """
 
     async def begin(
-        self, generation: NewGeneration, lease: Lease, bounds: QuotaPolicies
+        self, generation: NewGeneration, lease: Lease, quotas: QuotaPolicies
     ) -> GenerationRecord:
-        """Record a generation, or return the one that stands for the same wish.
+        """Record a generation, or return the existing one that the request repeats.
 
-        That is the one of the user's key, kept for a day unless it failed; without a key, the
-        user's generation of the same request that still runs. The caller has the generation to
-        make exactly where the record's `lease_id` is that of `lease`: it is new, or its former
-        holder is gone.
+        With an idempotency key, that is the user's generation with this key, for a day unless it
+        failed; without one, the user's running generation of an identical request. If the record
+        has the `lease_id` of `lease`, the caller holds the lease and must work on the generation:
+        it is new, or its previous lease has expired.
 
         Raises:
-            LimitReachedError: a new one would be beyond the bounds.
+            LimitReachedError: a new generation would exceed the quotas.
         """
         ...
 
@@ -52,37 +52,37 @@ class Generations(Protocol):
         """Return one record.
 
         Raises:
-            GenerationNotFoundError: there is none.
+            GenerationNotFoundError: no generation has this id.
         """
         ...
 
-    async def parts(
+    async def list_parts(
         self, generation_id: UUID, after: int = 0, user_id: UUID | None = None
     ) -> list[PlannedPart]:
-        """Return the parts in order, from the one that follows number `after` on.
+        """Return the parts after number `after`, in order.
 
-        Empty where there are none, or the generation is another user's.
+        Empty if there are none, or if the generation does not exist or belongs to another user.
         """
         ...
 
     async def claim(self, lease: Lease) -> GenerationRecord | None:
-        """Take over the generation that waits longest for somebody; None where none does."""
+        """Take over the generation whose lease expired first; None if no lease has expired."""
         ...
 
     async def record_progress(self, lease: Lease, progress: ProgressReport) -> None:
-        """Keep new parts and renew the lease. May be repeated.
+        """Record new parts and renew the lease. Idempotent.
 
         Raises:
-            LeaseLostError: the generation has ended, or another has taken it over.
+            LeaseLostError: the generation has ended, or another process has taken it over.
         """
         ...
 
     async def release(self, lease_id: UUID) -> None:
-        """Let whoever asks first take the generation over; the lease counts no more."""
+        """Give up the lease, so that another process can take the generation over at once."""
         ...
 
     async def fail(self, lease_id: UUID, failure: Failure) -> None:
-        """End a generation without a roadmap. Nothing happens if it has ended."""
+        """End a generation without a roadmap. Does nothing if it has ended."""
         ...
 
     async def cancel(
@@ -90,65 +90,67 @@ class Generations(Protocol):
     ) -> GenerationRecord:
         """End a generation, whichever process works on it, and return its record.
 
-        One that has ended stays as it is.
+        A generation that has ended stays as it is.
 
         Raises:
-            GenerationNotFoundError: there is none.
+            GenerationNotFoundError: no generation has this id.
         """
         ...
 
     async def sweep(self, failure: Failure) -> SweepResult:
-        """Delete what dead processes left, and fail generations that were resumed without progress.
+        """Delete what dead processes left, and fail generations that keep making no progress.
 
-        What learners asked for is deleted a day after it was answered.
+        Also deletes requests, parts and answers a day after their generation ended, and whole
+        records 31 days after they began.
         """
         ...
 
 
 class Questions(Protocol):
-    """Keeps the ledger of questions to the assistant, as `Generations` does that of roadmaps."""
+    """Records how much questions to the assistant use, but not their text."""
 
-    async def begin(self, question: NewQuestion, bounds: QuotaPolicies) -> None:
-        """Enter a question that is about to be put to the model.
+    async def begin(self, question: NewQuestion, quotas: QuotaPolicies) -> None:
+        """Record a question that is about to be sent to the model.
 
         Raises:
-            LimitReachedError: it would be beyond the bounds.
+            LimitReachedError: it would exceed the quotas.
         """
         ...
 
     async def finish(self, question_id: UUID, usage: ModelUsage, *, cost_known: bool) -> None:
-        """Record what a question has cost, and whether that is all of it."""
+        """Record how much a question used, and whether that is its whole cost."""
         ...
 
 
 class Store(Protocol):
-    """Keeps roadmaps whole.
+    """Stores complete roadmaps.
 
-    No method ever shows a roadmap of which anything is missing, and every read is complete. Where
-    `user_id` is given, another user's roadmap or task is treated as if it did not exist.
+    No method ever returns an incomplete roadmap, and no read is truncated. If `user_id` is given,
+    other users' roadmaps and tasks are treated as if they did not exist.
 
-    Every method raises `StoreUnavailableError` when the database cannot serve,
-    `StoreTooSlowError` when it does not answer in time, `StoreOverloadedError` at once when too
-    much waits for it already, and `StoreMisconfiguredError` when it refuses this service.
+    Every method raises `StoreUnavailableError` if the database cannot serve, `StoreTooSlowError` if
+    it does not answer in time, `StoreOverloadedError` at once if too many requests already wait for
+    it, and `StoreMisconfiguredError` if it refuses this service.
     """
 
     @property
     def generations(self) -> Generations:
-        """The record of how roadmaps came about."""
+        """The records of generations."""
         ...
 
     @property
     def questions(self) -> Questions:
-        """The ledger of questions."""
+        """The records of questions."""
         ...
 
     async def add_roadmap(self, roadmap: NewRoadmap) -> GenerationRecord:
-        """Write a roadmap and all its tasks, or nothing, and finish its generation with it.
+        """Store a roadmap with all its tasks and finish its generation, or change nothing.
 
-        After a `StoreError` the roadmap is stored whole or not at all, and its generation knows.
+        After a `StoreError`, either both have happened or neither; the generation's record says
+        which.
 
         Raises:
-            LeaseLostError: the generation has ended, or another has taken it over.
+            LeaseLostError: the generation has ended, or another process has taken it over.
         """
         ...
 
@@ -160,16 +162,16 @@ class Store(Protocol):
         """Return one roadmap.
 
         Raises:
-            RoadmapNotFoundError: there is none.
+            RoadmapNotFoundError: there is no such roadmap.
         """
         ...
 
     async def list_tasks(
         self, roadmap_id: int, user_id: UUID | None = None, *, week_number: int | None = None
     ) -> list[Task]:
-        """Return the tasks by week, day and position; only that week's where one is named.
+        """Return the tasks of a roadmap, or of one week, ordered by week, day and position.
 
-        Empty where the roadmap has no such week.
+        Empty if the roadmap has no such week.
 
         Raises:
             RoadmapNotFoundError: there is no such roadmap.
@@ -177,7 +179,7 @@ class Store(Protocol):
         ...
 
     async def list_weeks(self, roadmap_id: int, user_id: UUID | None = None) -> list[WeekTotals]:
-        """Return the totals of every week that has tasks, by week number.
+        """Return the totals of every week that has tasks, ordered by week number.
 
         Raises:
             RoadmapNotFoundError: there is no such roadmap.
@@ -187,36 +189,36 @@ class Store(Protocol):
     async def set_task_completed(
         self, task_id: str, *, completed: bool, user_id: UUID | None = None
     ) -> None:
-        """Complete a task or undo that. Completing twice keeps the first `completed_at`.
+        """Mark a task as completed or not. Completing it again keeps the first `completed_at`.
 
         Raises:
-            TaskNotFoundError: there is no such task; also when `task_id` is not an id at all.
+            TaskNotFoundError: there is no such task, or `task_id` is not a valid id.
         """
         ...
 
     async def delete_roadmap(self, roadmap_id: int, user_id: UUID) -> None:
-        """Delete the user's roadmap with all its tasks.
+        """Delete a roadmap of the user with all its tasks.
 
         Raises:
-            RoadmapNotFoundError: there is none.
+            RoadmapNotFoundError: there is no such roadmap.
         """
         ...
 
     async def close(self) -> None:
-        """Finish what still runs and release the connections. The store is not used afterwards."""
+        """Finish running work and close the connections. Do not use the store afterwards."""
         ...
 
 
 async def open_store(settings: Settings) -> Store:
-    """Open Supabase where it is configured, and the embedded file where it is not.
+    """Open Supabase if it is configured, otherwise the embedded SQLite file.
 
-    A database that does not answer now is opened all the same: it may do so later.
+    A Supabase project that does not answer is no error: it may recover later.
 
     Raises:
         SettingsError: the schema of the Supabase project is older than this release.
         StoreUnavailableError: the embedded file cannot be opened.
     """
-    # Imported where they are used: the Supabase client alone takes half a second to import.
+    # Imported only when needed: the Supabase client alone takes half a second to import.
     if settings.supabase_url and settings.supabase_service_role_key:
         from src.dao.supabase.store import SupabaseStore  # noqa: PLC0415
 

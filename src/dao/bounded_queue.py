@@ -1,4 +1,4 @@
-"""How many requests may wait for a database before the next is refused at once."""
+"""Limits how many requests may wait for a database before the next one is refused."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,24 +7,25 @@ from src.domain.errors import StoreOverloadedError
 
 
 class BoundedQueue:
-    """Counts those who wait or are served.
+    """Counts the requests that wait or are being served.
 
-    For what clients wait for alone: what was begun has to be ended, however many wait.
+    It is only for work that clients wait for. A generation's own writes bypass it, since a
+    generation that has begun must be able to end.
     """
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
         self._count = 0
 
     @contextmanager
-    def place(self) -> Iterator[None]:
-        """Hold a place.
+    def slot(self) -> Iterator[None]:
+        """Hold a slot.
 
         Raises:
-            StoreOverloadedError: there is none.
+            StoreOverloadedError: all slots are taken.
         """
-        if self._count >= self._most:
-            raise StoreOverloadedError(f"{self._most} requests wait for the database")
+        if self._count >= self._capacity:
+            raise StoreOverloadedError(f"{self._capacity} requests wait for the database")
         self._count += 1
         try:
             yield

@@ -1,5 +1,5 @@
--- The PostgreSQL schema, idempotent: it builds an empty database, upgrades the one that older
--- code made without losing a row, and changes nothing when it is applied again.
+-- The PostgreSQL schema. It is idempotent: it creates everything in an empty database, upgrades a
+-- database of an older release without losing a row, and changes nothing when applied again.
 -- Apply it in Supabase's SQL editor, or with: psql "$DATABASE_URL" -f src/dao/schema.sql
 
 begin;
@@ -79,8 +79,8 @@ create table if not exists public.activity_logs (
     created_at timestamptz default now()
 );
 
--- A generation, from the request to its end. Who holds its lease works on it; the roadmap here is
--- the answer as it was first given, whatever became of it since.
+-- Generations, from the request to the end. The holder of the lease works on the generation. Its
+-- `roadmap` is the original answer, even if the roadmap has changed or been deleted since.
 create table if not exists public.generations (
     generation_id uuid primary key,
     user_id uuid not null,
@@ -111,7 +111,7 @@ create table if not exists public.generations (
     first_day_seconds double precision
 );
 
--- What was planned and paid for, in the order in which it came about.
+-- The parts of plans, stored as soon as they are planned, since each of them was paid for.
 create table if not exists public.generation_events (
     generation_id uuid not null references public.generations (generation_id) on delete cascade,
     number int not null,
@@ -121,7 +121,7 @@ create table if not exists public.generation_events (
     primary key (generation_id, number)
 );
 
--- Questions to the assistant: who asked when, and what that cost; not what was asked.
+-- Questions to the assistant: who asked, when, and the cost, but not the text.
 create table if not exists public.questions (
     question_id uuid primary key,
     user_id uuid not null,
@@ -139,11 +139,11 @@ create table if not exists public.questions (
     cost_known boolean
 );
 
--- Columns that a database made by older code lacks ------------------------------------------------
+-- Columns that databases of older releases lack ---------------------------------------------------
 
--- A roadmap is visible once it is published; rows that older code writes are so at once.
+-- A roadmap is visible once it is published. Rows that older code writes are published at once.
 alter table public.roadmaps add column if not exists published_at timestamptz default now();
--- The writer's own name for the row, known before the answer to its insert: the undo needs it.
+-- The writer's lease identifies the row even if the answer to the insert is lost; the undo uses it.
 alter table public.roadmaps add column if not exists lease_id uuid;
 alter table public.roadmaps add column if not exists is_active boolean default true;
 alter table public.roadmaps add column if not exists created_at timestamptz default now();
@@ -154,12 +154,12 @@ alter table public.roadmap_tasks add column if not exists category text;
 alter table public.roadmap_tasks add column if not exists completed boolean default false;
 alter table public.roadmap_tasks add column if not exists completed_at timestamptz;
 alter table public.roadmap_tasks add column if not exists created_at timestamptz default now();
--- The place in the day; null in rows of older code, which sort by their time of creation.
+-- The position within the day. It is null in rows of older code, which sort by created_at.
 alter table public.roadmap_tasks add column if not exists position int;
--- Calls whose cost the provider told; older code did not count them.
+-- Calls whose cost the provider reported. Older code did not count them.
 alter table public.generations add column if not exists priced_calls int not null default 0;
 alter table public.questions add column if not exists priced_calls int not null default 0;
--- Whether another has taken it over: of what was under way then nobody tells any more.
+-- Whether another process has taken it over: nobody reports the calls that were in progress then.
 alter table public.generations
     add column if not exists changed_hands boolean not null default false;
 alter table public.generations add column if not exists cost_known boolean;
@@ -175,8 +175,8 @@ update public.roadmaps set created_at = now() where created_at is null;
 
 do $$
 begin
-    -- Half hours. Done only where needed: changing a column's type locks and rewrites its table.
-    -- PostgreSQL refuses, and names it, where a view of yours uses the column: drop that first.
+    -- Allow half hours. Only if needed: changing a column's type locks and rewrites the table.
+    -- If a view of yours uses the column, PostgreSQL refuses and names the view: drop it first.
     if exists (
         select from information_schema.columns
         where table_schema = 'public' and table_name = 'roadmaps' and column_name = 'daily_hours'
@@ -211,21 +211,21 @@ create index if not exists generations_unfinished
 create index if not exists generations_roadmap on public.generations (roadmap_id);
 create index if not exists generations_remembered
     on public.generations (finished_at) where request is not null;
--- Release 0.1's: begin_generation alone says what a repeated request meets, under its lock.
+-- Indexes of release 0.1. Now begin_generation alone finds repeated requests, under its lock.
 drop index if exists public.generations_key, public.generations_twin;
 
--- The service compares this with what it needs, and refuses to start on an older schema.
+-- The service compares this with the version that it needs and refuses to start on an older schema.
 create or replace function public.schema_version() returns int
 language sql
 immutable
 set search_path = ''
 as $$ select 2; $$;
 
--- Reads and writes that PostgREST cannot say in one request -----------------------------------------
+-- Reads and writes that PostgREST cannot express in one request -----------------------------------
 
--- Values that older code left null get a neutral one: a null in one row must not hide the others.
--- A row per week of a published roadmap, its tasks in order. A year is 52 rows, far below the 1,000
--- at which hosted Supabase cuts an answer. A roadmap without tasks has one row without a week.
+-- One row per week of a published roadmap, with its tasks in order. A year has 52 rows, far below
+-- the 1,000 at which hosted Supabase truncates an answer. A roadmap without tasks has one row with
+-- a null week. Defaults replace nulls of older code: one bad row must not hide the others.
 create or replace view public.roadmap_weeks with (security_invoker = true) as
 select
     r.roadmap_id,
@@ -255,8 +255,8 @@ left join public.roadmap_tasks as t using (roadmap_id)
 where r.published_at is not null
 group by 1, 2, 3;
 
--- Completes a task or undoes that. Returns whether there is such a task, of that user where one is
--- named.
+-- Marks a task as completed or not. Returns whether the task exists and belongs to the user, if one
+-- is given.
 create or replace function public.set_task_completed(
     p_task_id uuid, p_completed boolean, p_user_id uuid default null
 ) returns boolean
@@ -277,7 +277,7 @@ as $$
     select exists (select from updated);
 $$;
 
--- The time of a completion is the first, whoever completes the task. Older code sets it by itself.
+-- Completing a task again keeps the first time. Older code sets completed_at itself.
 create or replace function public.note_completion() returns trigger
 language plpgsql
 security invoker
@@ -293,10 +293,10 @@ create or replace trigger note_completion
     for each row when (new.completed_at is not distinct from old.completed_at)
     execute function public.note_completion();
 
--- What was asked for, and what may still be ---------------------------------------------------------
+-- The ledger and its limits -----------------------------------------------------------------------
 
--- Everything that was asked for and what it counts for: its cost, or as long as that is not known
--- (it runs, or a call was made whose cost nobody reported) at least what was reserved for it.
+-- All generations and questions, and what each counts towards the budget: its cost or, while that
+-- is unknown (it still runs, or nobody reported the cost of a call), at least its reservation.
 create or replace view public.ledger with (security_invoker = true) as
 select entry, user_id, client, started_at, finished_at,
     case
@@ -313,15 +313,15 @@ from (
     from public.questions
 ) as entries;
 
--- Says whether the cost is known where release 0.1 did not: in its rows, and in what its workers
--- write while they share the database with newer ones during a deploy.
+-- Sets cost_known for release 0.1, which lacks it: in its existing rows, and in those that its
+-- workers write while they share the database with newer workers during a deploy.
 create or replace function public.note_cost_known() returns trigger
 language plpgsql
 security invoker
 set search_path = ''
 as $$
 declare
-    entry jsonb := to_jsonb(new);  -- questions have neither a problem nor change hands
+    entry jsonb := to_jsonb(new);  -- questions have no columns problem and changed_hands
     problem text := entry ->> 'problem';
     changed_hands boolean := coalesce((entry ->> 'changed_hands')::boolean, false);
 begin
@@ -348,15 +348,15 @@ where finished_at is not null and cost_known is null;
 update public.questions set finished_at = finished_at
 where finished_at is not null and cost_known is null;
 
--- Raises PT429, with the limit and the seconds to wait as its detail, where one more entry would
--- be too much. Whoever asks holds the lock until the entry is written, so the count is exact.
+-- Raises PT429 if one more entry would exceed a limit; the detail holds the limit and the seconds
+-- to wait. The caller keeps the lock until it has written the entry, so the count is exact.
 create or replace function public.refuse_over_limits(
     p_entry text, p_user_id uuid, p_client text, p_reserved_dollars double precision, p_bounds jsonb
 ) returns void
 language plpgsql
 security invoker
 set search_path = ''
-set plan_cache_mode = 'force_custom_plan'  -- which index is best depends on what is asked
+set plan_cache_mode = 'force_custom_plan'  -- the best index depends on the parameters
 as $$
 declare
     bound record;
@@ -373,7 +373,7 @@ begin
         earliest := coalesce(
             clock_timestamp() - make_interval(secs => bound.window_seconds), '-infinity'
         );
-        -- The entry after which there is no room for one more.
+        -- Look for the entry that fills the quota.
         if bound.scope = 'user' then
             select e.started_at into since
             from public.ledger as e
@@ -408,7 +408,7 @@ begin
         end if;
     end loop;
     if p_reserved_dollars > 0 then
-        -- As a variable: no index is asked for what changes while it is looked for.
+        -- A variable, since PostgreSQL uses no index for a volatile expression.
         earliest := clock_timestamp() - interval '24 hours';
         policy := 'budget-per-day';
         select min(e.started_at) filter (where e.dollars > 0) into since
@@ -436,7 +436,7 @@ begin
 end;
 $$;
 
--- Enters a question that is about to be put to the model.
+-- Records a question that is about to be sent to the model.
 create or replace function public.begin_question(
     p_question_id uuid,
     p_user_id uuid,
@@ -451,7 +451,7 @@ as $$
 begin
     perform pg_advisory_xact_lock(hashtext('momentum-ai: the ledger'));
     perform 1 from public.questions where question_id = p_question_id;
-    if not found then  -- else the answer was lost
+    if not found then  -- otherwise this is a retry whose first answer was lost
         perform public.refuse_over_limits(
             'question', p_user_id, p_client, p_reserved_dollars, p_bounds
         );
@@ -462,10 +462,10 @@ begin
 end;
 $$;
 
--- The steps of a generation, each atomic -------------------------------------------------------------
+-- The steps of a generation, each atomic ----------------------------------------------------------
 
--- Takes over a generation whose lease has expired: the one named, or the one that waits longest.
--- Returns no row where there is none.
+-- Takes over a generation whose lease has expired: the given one, or the one that expired first.
+-- Returns no row if there is none.
 create or replace function public.claim_generation(
     p_lease_id uuid,
     p_lease_seconds double precision,
@@ -496,8 +496,8 @@ as $$
     returning g.*;
 $$;
 
--- Records a generation, or returns the one that a repeated request meets. The caller holds the lease
--- if the row says so: the row is new, or its previous holder is gone.
+-- Records a generation, or returns the existing one that the request repeats. If the row has the
+-- caller's lease_id, the caller holds the lease: the row is new, or its previous lease had expired.
 create or replace function public.begin_generation(
     p_generation_id uuid,
     p_user_id uuid,
@@ -518,14 +518,14 @@ as $$
 declare
     known public.generations;
 begin
-    -- One at a time, so that what is looked for and not found is not there.
+    -- One caller at a time, so that two identical requests cannot both find nothing.
     perform pg_advisory_xact_lock(hashtext('momentum-ai: the ledger'));
-    -- What a repeated request meets: with a key, the generation of that key, unless it failed or
-    -- has ended and began more than a day ago; without one, an identical one that still runs.
+    -- With a key, a request repeats the generation of that key, unless that has failed or has ended
+    -- and began more than a day ago; without a key, it repeats an identical one that still runs.
     select * into known from public.generations
     where user_id = p_user_id
         and case
-            when generation_id = p_generation_id then true  -- sent again: the answer was lost
+            when generation_id = p_generation_id then true  -- a retry whose first answer was lost
             when p_idempotency_key is null
                 then fingerprint = p_fingerprint and finished_at is null
             else idempotency_key = p_idempotency_key
@@ -560,7 +560,7 @@ begin
 end;
 $$;
 
--- Keeps new parts of a plan and renews the lease. Returns whether the lease still counts.
+-- Records new parts of a plan and renews the lease. Returns whether the lease is still valid.
 create or replace function public.record_progress(
     p_lease_id uuid,
     p_lease_seconds double precision,
@@ -577,7 +577,7 @@ as $$
         update public.generations as g
         set lease_until = clock_timestamp() + make_interval(secs => p_lease_seconds),
             resumptions = case when jsonb_array_length(p_parts) > 0 then 0 else g.resumptions end,
-            -- A report that was given up for lost may come after later ones, and takes nothing back.
+            -- A delayed report may arrive after later ones and must not lower what they counted.
             first_day_seconds = coalesce(g.first_day_seconds, p_first_day_seconds),
             model = case
                 when (p_usage ->> 'calls')::int < g.calls then g.model else p_usage ->> 'model'
@@ -600,17 +600,17 @@ as $$
         insert into public.generation_events (generation_id, number, kind, part)
         select held.generation_id, (part ->> 'number')::int, part ->> 'kind', part -> 'part'
         from held, jsonb_array_elements(p_parts) as part
-        on conflict do nothing  -- told again: the answer was lost
+        on conflict do nothing  -- a retry whose first answer was lost
     )
     select exists (select from held);
 $$;
 
 -- The commit point: publishes the roadmap that was written under a lease and finishes its
--- generation. Returns no row where the lease counts no more, or the roadmap is gone. The roadmap is
--- named: a publication that was given up for lost, and comes late, must not publish what the next
--- try under the same lease has written so far.
-drop function if exists public.publish_roadmap(uuid);  -- older code's
-drop function if exists public.publish_roadmap(uuid, bigint);  -- release 0.1's
+-- generation. Returns no row if the lease is no longer valid or the roadmap is gone. It takes the
+-- roadmap's id, since a delayed request must not publish the incomplete roadmap of the next attempt
+-- under the same lease.
+drop function if exists public.publish_roadmap(uuid);  -- from older code
+drop function if exists public.publish_roadmap(uuid, bigint);  -- from release 0.1
 create or replace function public.publish_roadmap(
     p_lease_id uuid, p_roadmap_id bigint, p_cost_known boolean default null
 ) returns setof public.generations
@@ -652,9 +652,9 @@ begin
 end;
 $$;
 
--- Deletes what was written under leases that have ended, gives up generations that were resumed
--- without progress, and forgets after a day what learners asked for.
-drop function if exists public.sweep_generations(int, text);  -- release 0.1's
+-- Deletes unpublished roadmaps of leases that have ended, fails generations that were resumed too
+-- often without progress, and deletes requests, parts and answers after a day.
+drop function if exists public.sweep_generations(int, text);  -- from release 0.1
 create or replace function public.sweep_generations(
     p_most_resumptions int, p_problem text, p_cost_known boolean default null
 ) returns table (roadmaps bigint, generations bigint)
@@ -677,7 +677,7 @@ begin
                 and g.finished_at is null
                 and g.lease_until > clock_timestamp()
         )
-        -- The oldest code wrote without a lease, and took seconds.
+        -- The oldest code wrote roadmaps without a lease, within seconds.
         and (r.lease_id is not null or r.created_at < now() - interval '15 minutes');
     get diagnostics roadmaps = row_count;
     with forgotten as (
@@ -689,7 +689,7 @@ begin
     delete from public.generation_events as e
     using forgotten
     where e.generation_id = forgotten.generation_id;
-    -- Nothing counts for longer than a day; a month is for the operator.
+    -- Nothing counts for longer than a day; the operator can look back a month.
     delete from public.generations as g
     where g.started_at < now() - interval '31 days' and g.finished_at is not null;
     delete from public.questions as q where q.started_at < now() - interval '31 days';
@@ -697,7 +697,7 @@ begin
 end;
 $$;
 
--- A roadmap that is deleted takes what was planned for it along.
+-- Deleting a roadmap also deletes the parts that were planned for it.
 create or replace function public.forget_generation_events() returns trigger
 language plpgsql
 security definer
@@ -714,12 +714,12 @@ create or replace trigger forget_generation_events
     after delete on public.roadmaps
     for each row execute function public.forget_generation_events();
 
--- Rights: everything to the service, their own to learners, nothing to strangers ------------------
+-- Privileges: the service may do everything, learners reach their own rows, others nothing --------
 
--- The service's role passes row-level security by. Learners who bring their token to PostgREST
--- itself are `authenticated`: they have the rights granted here on the rows that the policies name.
--- Without a token everybody is `anon`, who has none. Policies of your own stay as they are; since
--- those of one command add up, each opens what it names, as far as these rights go. To see them:
+-- The service's role bypasses row-level security. Learners who send their token to PostgREST itself
+-- are `authenticated`: grants say what they may do, policies on which rows. Requests without a
+-- token are `anon`, which may do nothing. Policies of your own stay as they are; PostgreSQL joins
+-- policies with OR, so each opens further rows to what is granted here. To list them:
 -- select * from pg_policies where schemaname = 'public' and policyname not like 'owner\_may\_%';
 
 alter table public.roadmaps enable row level security;
@@ -733,7 +733,7 @@ alter table public.generations enable row level security;
 alter table public.generation_events enable row level security;
 alter table public.questions enable row level security;
 
--- Older hosted projects granted everything on a new table to everybody.
+-- Older hosted projects grant all privileges on new tables to everybody.
 revoke all on
     public.roadmaps, public.roadmap_tasks, public.goals, public.tasks,
     public.time_entries, public.rules, public.activity_logs,
@@ -741,7 +741,7 @@ revoke all on
     public.roadmap_weeks, public.ledger
 from public, anon, authenticated;
 
--- Newer ones grant nothing to anybody.
+-- Newer hosted projects grant none to anybody.
 grant select, insert, update, delete on
     public.roadmaps, public.roadmap_tasks, public.goals, public.tasks,
     public.time_entries, public.rules, public.activity_logs,
@@ -750,11 +750,11 @@ to service_role;
 grant select on public.roadmap_weeks, public.ledger to service_role;
 grant usage, select on all sequences in schema public to service_role;
 
--- Roadmaps are made and published by the service alone, so that each is complete.
+-- Only the service creates and publishes roadmaps, so that each is complete.
 grant select, delete on public.roadmaps to authenticated;
 grant select, update (completed) on public.roadmap_tasks to authenticated;
 grant select on public.roadmap_weeks to authenticated;
--- Not the ids: one who chose them could take those that others are about to get.
+-- Without the ids: a user who chooses ids could occupy those that others are about to get.
 grant select, delete,
     insert (roadmap_id, description, metric, target_value, current_value, is_prioritized, deadline),
     update (roadmap_id, description, metric, target_value, current_value, is_prioritized, deadline)
@@ -769,7 +769,7 @@ grant select, delete,
 on public.time_entries to authenticated;
 grant select, delete, insert (keyword, category, goal_id), update (keyword, category, goal_id)
 on public.rules to authenticated;
--- Not the leases, the addresses and the costs.
+-- Without the leases, addresses and costs.
 grant select (
     generation_id, user_id, request, weeks_total, weeks_done, started_at, finished_at, problem,
     roadmap_id, roadmap
@@ -778,8 +778,8 @@ grant select on public.generation_events to authenticated;
 
 do $$
 declare
-    -- Written out down to the owner: a policy of yours that lets others read a roadmap must not let
-    -- them write what hangs on it. As an array the ids are found once, and looked up in an index.
+    -- Every rule checks the owner: a policy of yours that lets others read a roadmap must not let
+    -- them write the rows below it. With an array, PostgreSQL finds the ids once and uses an index.
     own constant text := 'user_id = (select auth.uid())';
     own_roadmap constant text := own || ' and published_at is not null';
     of_own_roadmap constant text := format(
@@ -811,7 +811,7 @@ begin
     loop
         foreach command in array commands loop
             execute format('drop policy if exists owner_may_%s on public.%I', command, relation);
-            -- An update without a check of its own has to fit the rule both before and after.
+            -- An update policy without its own check applies `using` to the old and the new row.
             execute format(
                 'create policy owner_may_%1$s on public.%2$I for %1$s to authenticated %3$s (%4$s)',
                 command, relation,
@@ -826,7 +826,7 @@ declare
     sequence text;
     function regprocedure;
 begin
-    -- An identity counts on without a right to its sequence.
+    -- Identity columns work without privileges on their sequence.
     for sequence in
         select pg_get_serial_sequence(attrelid::regclass::text, attname)
         from pg_attribute
@@ -839,9 +839,9 @@ begin
     loop
         execute format('revoke all on sequence %s from public, anon, authenticated', sequence);
     end loop;
-    -- A new function is everybody's to execute, on hosted projects these roles' by name as well.
+    -- By default everybody may execute new functions; hosted projects also grant it to these roles.
     for function in
-        -- Those that this transaction has made or replaced.
+        -- The functions that this transaction has created or replaced.
         select oid from pg_proc
         where pronamespace = 'public'::regnamespace
             and xmin::text::bigint = txid_current() % (2::bigint ^ 32)::bigint
@@ -853,5 +853,5 @@ end $$;
 
 commit;
 
--- PostgREST learns of the new columns at once.
+-- Make PostgREST see the new columns at once.
 notify pgrst, 'reload schema';

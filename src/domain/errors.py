@@ -1,37 +1,37 @@
 """What can go wrong, in the terms of learning plans, stores and models.
 
-Errors carry facts; `src/web/problem_texts.py` decides what a client reads. Each class has a `code`,
-which is stored with a generation that it ended and names the problem's `type`: a class may be
-renamed, its code never changes.
+Errors carry facts; `src/web/problem_texts.py` holds what a client reads. Each class has a `code`,
+which is stored when the error ends a generation and names the `type` of the problem. Classes may be
+renamed; codes never change.
 """
 
 from collections.abc import Iterator
 from typing import ClassVar
 from uuid import UUID
 
-AT_ONCE_RETRY_SECONDS = 10.0
-"""When to try again where too much runs at once: nobody knows when the first of it ends."""
+DEFAULT_RETRY_SECONDS = 10.0
+"""Retry delay for limits on concurrent work, where the next free place cannot be predicted."""
 
 
 class MomentumError(Exception):
-    """The base of every error that this service raises on purpose."""
+    """Base of every error that this service raises on purpose."""
 
     code: ClassVar[str] = "internal-server-error"
 
     keeps_reservation: ClassVar[bool] = False
-    """Whether a generation that it ended counts with its reservation even if no call of it is on
-    record: a call may have been cut off before anybody counted it."""
+    """Whether a generation that this error ended counts its reservation although no call is on
+    record: a call may have been cut off before it was counted."""
 
     generation_id: UUID | None = None
-    """The generation that it is about and that may still continue; None where there is none."""
+    """The generation that the error is about, if there is one; it may still continue."""
 
 
 class SettingsError(MomentumError):
-    """The environment cannot be used; the message is the one line that says why."""
+    """The settings are not usable; the message says why, in one line."""
 
 
 class NotFoundError(MomentumError):
-    """Something does not exist, or not for this user."""
+    """Something does not exist, or belongs to another user."""
 
 
 class RoadmapNotFoundError(NotFoundError):
@@ -45,7 +45,7 @@ class RoadmapNotFoundError(NotFoundError):
 
 
 class WeekNotFoundError(NotFoundError):
-    """The roadmap exists and has no such week."""
+    """The roadmap exists but has no such week."""
 
     code = "week-not-found"
 
@@ -68,7 +68,7 @@ class GenerationNotFoundError(NotFoundError):
 
 
 class GenerationError(MomentumError):
-    """A generation cannot continue, or not for this request."""
+    """A generation has ended, is not available to this request, or continues elsewhere."""
 
     def __init__(self, generation_id: UUID) -> None:
         super().__init__(f"generation {generation_id}")
@@ -76,19 +76,19 @@ class GenerationError(MomentumError):
 
 
 class IdempotencyKeyReusedError(GenerationError):
-    """The idempotency key belongs to another request."""
+    """The idempotency key was used for a different request."""
 
     code = "idempotency-key-reused"
 
 
 class GenerationRunningError(GenerationError):
-    """The generation that the idempotency key belongs to is still running."""
+    """The generation is still running, so its result is not available yet."""
 
     code = "generation-running"
 
 
 class GenerationSucceededError(GenerationError):
-    """The generation has stored its roadmap: there is nothing left to cancel."""
+    """The generation has already stored its roadmap, so it cannot be cancelled."""
 
     code = "generation-succeeded"
 
@@ -101,34 +101,34 @@ class GenerationCancelledError(GenerationError):
 
 
 class GenerationAbandonedError(GenerationError):
-    """The generation was resumed as often as is reasonable, without any progress."""
+    """The generation was resumed `MAX_RESUMPTIONS` times in a row without progress."""
 
     code = "generation-abandoned"
     keeps_reservation = True
 
 
 class HandedOverError(GenerationError):
-    """The process stops before the generation ends; another one will continue it."""
+    """The process is stopping before the generation ends; another process will continue it."""
 
     code = "generation-handed-over"
 
 
 class LeaseLostError(MomentumError):
-    """Another process has taken the generation over, or it has ended."""
+    """The generation has ended, or another process has taken it over."""
 
     code = "generation-taken-over"
 
 
 class ShuttingDownError(MomentumError):
-    """The process is shutting down and starts nothing new. Worth retrying at once."""
+    """The process is shutting down and starts nothing new. Retry at once."""
 
     code = "shutting-down"
 
 
 class UnauthenticatedError(MomentumError):
-    """The request has no valid access token; the reason is for the log and quotes no token.
+    """The request has no valid access token. The reason is for the log and quotes no token.
 
-    `token_given` tells an invalid token from a missing one.
+    `token_given` is False if the token is missing, True if it is invalid.
     """
 
     code = "unauthenticated"
@@ -139,23 +139,23 @@ class UnauthenticatedError(MomentumError):
 
 
 class ForbiddenError(MomentumError):
-    """The token belongs to one user, and the request names another."""
+    """The token belongs to one user and the request names another."""
 
     code = "another-user"
 
 
 class IdentityUnavailableError(MomentumError):
-    """The token cannot be verified now. Worth retrying."""
+    """The token cannot be verified at the moment. Retry later."""
 
     code = "identity-unavailable"
 
 
 class StoreError(MomentumError):
-    """The database did not do what it was asked; the message is for the operator alone."""
+    """The database failed to do what it was asked. The message is for the operator only."""
 
 
 class StoreUnavailableError(StoreError):
-    """The database cannot be reached, or says that it cannot serve now. Worth retrying."""
+    """The database is unreachable or reports that it cannot serve. Retry later."""
 
     code = "database-unavailable"
 
@@ -167,7 +167,7 @@ class StoreTooSlowError(StoreError):
 
 
 class StoreOverloadedError(StoreError):
-    """The queue for the database is full. Worth retrying in a moment."""
+    """The queue for the database is full. Retry in a moment."""
 
     code = "database-overloaded"
 
@@ -179,20 +179,20 @@ class StoreConflictError(StoreError):
 
 
 class StoreMisconfiguredError(StoreError):
-    """The key, the grants or the schema do not fit this service: an operator must act."""
+    """The key, the grants or the schema do not suit this service; an operator must act."""
 
     code = "database-misconfigured"
 
 
 class StoreOutdatedError(StoreMisconfiguredError):
-    """The schema is older than this release: an operator must apply the new one."""
+    """The schema is older than this release; an operator must apply the current one."""
 
 
 class LimitReachedError(MomentumError):
-    """A quota is used up; `policy` is its name.
+    """A quota, named by `policy`, is used up.
 
-    `most` entries are allowed in `window_seconds`; each is None where it does not apply. There is
-    room again after about `retry_after` seconds.
+    It allows `most` entries in `window_seconds`; either is None if it does not apply. The request
+    may succeed after about `retry_after` seconds, which are at least 1.
     """
 
     code = "limit-reached"
@@ -209,26 +209,26 @@ class LimitReachedError(MomentumError):
         self.policy = policy
         self.most = most
         self.window_seconds = window_seconds
-        self.retry_after = max(retry_after or AT_ONCE_RETRY_SECONDS, 1.0)
+        self.retry_after = max(retry_after or DEFAULT_RETRY_SECONDS, 1.0)
 
 
 class OverloadedError(MomentumError):
-    """The process has reached its capacity. Worth retrying in a while."""
+    """The process has reached its capacity. Retry in a while."""
 
     code = "overloaded"
 
 
 class ModelError(MomentumError):
-    """The language model gave no usable answer; the message is for the operator alone.
+    """The language model gave no usable answer. The message is for the operator only.
 
-    Never contains the key, the learner's text or the model's.
+    It never contains the key, the learner's text or the model's text.
     """
 
 
 class ModelUnavailableError(ModelError):
-    """The model cannot be reached or is overloaded.
+    """The model is unreachable or overloaded.
 
-    `retry_after` is in seconds, None if the server did not say.
+    `retry_after` is in seconds, or None if the server did not say.
     """
 
     code = "model-unavailable"
@@ -246,13 +246,13 @@ class ModelTooSlowError(ModelError):
 
 
 class ModelMisconfiguredError(ModelError):
-    """The key, the credits or the model's name are not accepted: an operator must act."""
+    """The server rejects the key, the credits or the model's name; an operator must act."""
 
     code = "model-misconfigured"
 
 
 class ModelOutputError(ModelError):
-    """The model's answers stayed unusable after every retry."""
+    """The model's answers were unusable, even after every retry."""
 
     code = "model-output-unusable"
 
@@ -272,22 +272,22 @@ _CODES_OF_0_1 = {
     "ModelTooSlowError": ModelTooSlowError.code,
     "ModelUnavailableError": ModelUnavailableError.code,
 }
-"""Release 0.1 stored the names of its classes; its workers may still do so during a deploy."""
+"""Release 0.1 stored class names; its workers may still do so during a deploy."""
 
 
-def recorded_error(recorded: str, generation_id: UUID) -> MomentumError:
-    """Return the error that ended a generation, from the code that was stored.
+def error_from_code(recorded: str, generation_id: UUID) -> MomentumError:
+    """Return the error that ended a generation, from its stored code.
 
-    It is a plain `MomentumError` where another version of this service stored an unknown code.
+    A code that this version does not know, because another one stored it, gives a `MomentumError`.
     """
     code = _CODES_OF_0_1.get(recorded, recorded)
-    for kind in _kinds(GenerationError, ModelError, StoreError):
-        if kind.code == code and kind.code != MomentumError.code:
-            return kind(generation_id) if issubclass(kind, GenerationError) else kind("recorded")
+    for cls in _walk_subclasses(GenerationError, ModelError, StoreError):
+        if cls.code == code and cls.code != MomentumError.code:
+            return cls(generation_id) if issubclass(cls, GenerationError) else cls("recorded")
     return MomentumError("recorded")
 
 
-def _kinds(*bases: type[MomentumError]) -> Iterator[type[MomentumError]]:
+def _walk_subclasses(*bases: type[MomentumError]) -> Iterator[type[MomentumError]]:
     for base in bases:
         yield base
-        yield from _kinds(*base.__subclasses__())
+        yield from _walk_subclasses(*base.__subclasses__())

@@ -1,18 +1,18 @@
-"""The record of a generation: the saga's log, the idempotency record and the ledger in one.
+"""The record of a generation: saga log, idempotency record and ledger entry in one.
 
 begin ──► running, leased to a process ◄─────────────┐
            │      │      │  └── record_progress ─────┘
- the lease │      │      │ add_roadmap: published and finished in one step
+ the lease │      │      │ add_roadmap: publishes and finishes in one step
  expires,  │      │      └───────────────────────────────► succeeded
  or is     │      │ fail (the model), cancel (the learner)
  released  │      └──────────────────────────────────────► failed, cancelled
            ▼
           running, without a worker ── claimed by a sweep or a retry ──► running again
-                  └─────────── MOST_RESUMPTIONS without progress ──────► failed: abandoned
+                  └─────────── MAX_RESUMPTIONS without progress ───────► failed: abandoned
 
-Repeated requests meet a generation instead of beginning another: with an idempotency key while it
-runs and until a day after it began (a failure frees the key), without one while an identical
-request of the same user runs.
+A repeated request joins the existing generation instead of beginning another. With an idempotency
+key, it does so while the generation runs and until 24 hours after it began; a failure frees the
+key. Without a key, it does so while an identical request of the same user runs.
 """
 
 import hashlib
@@ -22,44 +22,43 @@ from uuid import UUID, uuid4
 
 from pydantic import Field
 
-from src.domain.errors import GenerationCancelledError, MomentumError, recorded_error
+from src.domain.errors import GenerationCancelledError, MomentumError, error_from_code
 from src.domain.plan import DayReady, ModelUsage, Outline, PlannedWeek, PlanRequest
 from src.domain.quotas import DAY_SECONDS, Requester
 from src.domain.roadmap import GenerationFigures, Roadmap, SavedRoadmap
 from src.domain.vocabulary import UtcTime, Value
 
-MOST_RESUMPTIONS = 10
-"""How often in a row a generation may be taken over without a single new part."""
+MAX_RESUMPTIONS = 10
+"""How many times in a row a generation may be taken over without a new part."""
 
-KEY_KEPT_SECONDS = DAY_SECONDS
-"""How long, from its beginning, a generation that has ended is met under its idempotency key."""
+KEY_RETENTION_SECONDS = DAY_SECONDS
+"""How long after its beginning an ended generation still answers for its idempotency key."""
 
-ANSWER_KEPT_SECONDS = DAY_SECONDS
-"""How long after its end a generation's request and answer are kept."""
+ANSWER_RETENTION_SECONDS = DAY_SECONDS
+"""How long a generation's request, parts and answer are kept after its end."""
 
 GenerationState = Literal["running", "succeeded", "failed", "cancelled"]
 
 PlannedPart: TypeAlias = Outline | DayReady | PlannedWeek
-"""What a plan consists of, in the order in which it came about."""
+"""What a planner produces, piece by piece."""
 
 PART_KINDS: dict[str, type[PlannedPart]] = {
     "outline": Outline,
     "day": DayReady,
     "week": PlannedWeek,
 }
-"""The names of the parts, in the record and in event streams."""
+"""The names of the parts in the record and in event streams."""
 
 
 def part_kind(part: PlannedPart) -> str:
-    """Return a part's name."""
+    """Return the name of a part's kind."""
     return next(kind for kind, cls in PART_KINDS.items() if isinstance(part, cls))
 
 
 class Lease(Value):
-    """The right to work on a generation, for so many seconds after each renewal.
+    """The right to work on a generation, for `seconds` after each renewal.
 
-    Its id is new each time that another process takes over, so that late writes of the previous
-    holder change nothing.
+    Every takeover uses a new id, so late writes of the previous holder change nothing.
     """
 
     lease_id: UUID = Field(default_factory=uuid4)
@@ -67,21 +66,20 @@ class Lease(Value):
 
 
 class NewGeneration(Value):
-    """A generation that is about to begin. The caller chooses its id."""
+    """A generation to begin. The caller chooses its id."""
 
     generation_id: UUID = Field(default_factory=uuid4)
     requester: Requester
     request: PlanRequest
     idempotency_key: str | None = None
     reserved_dollars: float = 0
-    """What it counts for in the budget until its cost is known."""
+    """What it counts towards the budget until its cost is known."""
 
     @property
     def fingerprint(self) -> str:
-        """What two identical requests share: 64 hexadecimal digits.
+        """A hash of the request, as 64 hexadecimal digits.
 
-        Fields at their default are left out, so that a new optional field changes no fingerprint
-        that is on record.
+        Fields at their default are left out: a new optional field changes no stored fingerprint.
         """
         request = self.request.model_dump(mode="json", exclude_defaults=True)
         return hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()
@@ -90,7 +88,7 @@ class NewGeneration(Value):
 class ProgressReport(Value):
     """What a generation has added since its last report.
 
-    `parts` are new, numbered from `first_number`; `usage` is of the whole generation.
+    `parts` are the new ones, numbered from `first_number`; `usage` covers the whole generation.
     """
 
     parts: tuple[PlannedPart, ...] = ()
@@ -101,11 +99,11 @@ class ProgressReport(Value):
 
 
 class GenerationRecord(ModelUsage):
-    """What is known of a generation.
+    """What the store knows about a generation.
 
-    `finished_at` is None while it runs; afterwards either `roadmap` or `problem` says how it ended,
-    `problem` by an error's code. `request` and `roadmap` are deleted after a day.
-    `changed_hands` says whether another process has ever taken it over.
+    `finished_at` is None while it runs. Afterwards, either `roadmap` or `problem`, an error's code,
+    says how it ended. `request` and `roadmap` are deleted after a day. `changed_hands` says whether
+    another process has ever taken it over.
     """
 
     generation_id: UUID
@@ -124,8 +122,8 @@ class GenerationRecord(ModelUsage):
     first_day_seconds: float | None
 
     @property
-    def saved(self) -> SavedRoadmap | None:
-        """The roadmap and what it took to make it; None where there is none."""
+    def saved_roadmap(self) -> SavedRoadmap | None:
+        """The roadmap and what its generation used; None if there is no roadmap."""
         if self.roadmap is None or self.finished_at is None:
             return None
         figures = GenerationFigures(
@@ -137,13 +135,13 @@ class GenerationRecord(ModelUsage):
 
     @property
     def usage(self) -> ModelUsage:
-        """What the model has been asked so far."""
+        """How much it has used the model so far."""
         return ModelUsage(**{name: getattr(self, name) for name in ModelUsage.model_fields})
 
     @property
     def error(self) -> MomentumError | None:
-        """The error that ended it; None while it runs and after a success."""
-        return recorded_error(self.problem, self.generation_id) if self.problem else None
+        """The error that ended it; None while it runs or if it succeeded."""
+        return error_from_code(self.problem, self.generation_id) if self.problem else None
 
     @property
     def state(self) -> GenerationState:
@@ -156,18 +154,18 @@ class GenerationRecord(ModelUsage):
 
 
 class Failure(Value):
-    """How a generation ended without a roadmap: an error's code, and whether its cost is known."""
+    """Why a generation ended without a roadmap (an error's code), and whether its cost is known."""
 
     problem: str
     cost_known: bool = False
 
 
 def is_cost_known(usage: ModelUsage, *, changed_hands: bool, error: MomentumError | None) -> bool:
-    """Return whether `usage` is all that a generation, ended by `error` or a success, has cost.
+    """Return whether `usage` holds the whole cost of a generation that has ended.
 
-    A generation without any call has cost nothing, unless one was cut off before it was counted.
-    After a failure, or once another process has taken over, a call may have been under way whose
-    cost nobody reported. What is not known counts with its reservation.
+    `error` ended it, or it succeeded if that is None. A generation without calls has cost nothing,
+    unless a call was cut off before it was counted. After a failure or a takeover, a call may have
+    been in progress whose cost nobody reported. An unknown cost counts as the reservation.
     """
     if usage.calls == 0 and not changed_hands:
         return error is None or not error.keeps_reservation
@@ -175,7 +173,7 @@ def is_cost_known(usage: ModelUsage, *, changed_hands: bool, error: MomentumErro
 
 
 class SweepResult(Value):
-    """What a sweep found: unpublished roadmaps that it deleted, generations that it gave up."""
+    """How many unpublished roadmaps a sweep deleted, and how many generations it gave up."""
 
     roadmaps: Annotated[int, Field(ge=0)]
     generations: Annotated[int, Field(ge=0)]

@@ -1,29 +1,29 @@
-"""What a plan is made of, from the request for one to what is stored of it."""
+"""A plan, from the request to what is stored of it."""
 
 from uuid import UUID
 
 from src.domain.vocabulary import (
+    CaseInsensitiveLevel,
     Category,
     DailyHours,
     Effort,
     Goal,
-    LevelInAnyCase,
     Value,
     WeekCount,
 )
 
 
 class PlanRequest(Value):
-    """What a learner wants: all that a planner gets to know of them."""
+    """What a learner asks for. A planner knows nothing else about them."""
 
     goal: Goal
     duration_weeks: WeekCount
     daily_hours: DailyHours
-    level: LevelInAnyCase
+    level: CaseInsensitiveLevel
 
 
 class PlannedTask(Value):
-    """One thing to do, as plain text on one line."""
+    """One thing to do; its text is one line of plain text."""
 
     text: str
     effort: Effort
@@ -31,14 +31,14 @@ class PlannedTask(Value):
 
 
 class PlannedDay(Value):
-    """A day's tasks, in the order in which they are to be done."""
+    """A day's tasks, in order."""
 
     day_number: int
     tasks: tuple[PlannedTask, ...]
 
 
 class WeekOutline(Value):
-    """A week before its days are known."""
+    """A week whose days are not planned yet."""
 
     week_number: int
     goal: str
@@ -46,7 +46,7 @@ class WeekOutline(Value):
 
 
 class Outline(Value):
-    """Every week's goal, in order, from week 1."""
+    """All weeks of a plan in outline, in order from week 1."""
 
     weeks: tuple[WeekOutline, ...]
 
@@ -60,7 +60,7 @@ class PlannedWeek(Value):
 
 
 class DayReady(Value):
-    """A day that is complete, told before the rest of its week is."""
+    """A complete day, available before the rest of its week."""
 
     week_number: int
     weekly_goal: str
@@ -68,10 +68,10 @@ class DayReady(Value):
 
 
 class ModelUsage(Value):
-    """What a generation asked of the model. Without a model all numbers are zero.
+    """How much a generation or a question used the model. Without a model all numbers are zero.
 
-    `cost_dollars` is as the provider reports it, None where it reports none; `priced_calls` are the
-    calls of which it did. `retries` are calls that repeated another.
+    `cost_dollars` is the cost that the provider reported, or None if it reported none, and
+    `priced_calls` counts the calls with a reported cost. `retries` counts repeated calls.
     """
 
     model: str
@@ -83,8 +83,8 @@ class ModelUsage(Value):
     cost_dollars: float | None = None
 
     def plus(self, later: "ModelUsage") -> "ModelUsage":
-        """Return both together, under the later one's model."""
-        costs = [use.cost_dollars for use in (self, later) if use.cost_dollars is not None]
+        """Return the sum of both, with the model of the later one."""
+        costs = [usage.cost_dollars for usage in (self, later) if usage.cost_dollars is not None]
         return ModelUsage(
             model=later.model,
             calls=self.calls + later.calls,
@@ -97,11 +97,11 @@ class ModelUsage(Value):
 
 
 class NewRoadmap(Value):
-    """A complete plan and its owner, ready to be stored under a generation's lease."""
+    """A complete plan and its owner, to be stored under a generation's lease."""
 
     lease_id: UUID
     cost_known: bool = False
-    """Whether the generation's record says all that it has cost."""
+    """Whether the generation's record holds its whole cost."""
     user_id: UUID
     request: PlanRequest
     weeks: tuple[PlannedWeek, ...]

@@ -1,4 +1,4 @@
-"""The rules that every plan keeps, whoever made it."""
+"""The rules that every plan satisfies, whichever planner made it."""
 
 import unicodedata
 from collections.abc import Iterator
@@ -11,30 +11,30 @@ TASKS_PER_DAY: dict[Level, tuple[int, int]] = {
     "intermediate": (3, 5),
     "advanced": (4, 6),
 }
-"""The fewest and the most tasks of a day, by level (a rule of the product)."""
+"""The minimum and maximum number of tasks per day, by level (a product rule)."""
 
 MAX_FOCUS_TOPICS = 6
 MAX_FOCUS_LENGTH = 120
-"""A week's focus topics only guide its planning: a few words each."""
+"""Focus topics only guide the planning of a week, so a few words each are enough."""
 
 LONG_DAY_HOURS = 4.0
-"""Daily hours from which on a day holds the most tasks of its level."""
+"""With this many daily hours or more, a day has its level's maximum number of tasks."""
 
 
 def tasks_for_day(level: Level, daily_hours: float) -> int:
-    """Return how many tasks suit a day: the level's fewest up to an hour, its most from four."""
+    """Return how many tasks a day gets: the level's minimum up to 1 hour, its maximum from 4."""
     fewest, most = TASKS_PER_DAY[level]
     share = min(max((daily_hours - 1) / (LONG_DAY_HOURS - 1), 0), 1)
     return fewest + round(share * (most - fewest))
 
 
 def same_text_key(text: str) -> str:
-    """Return what two texts share when a reader would call them the same."""
+    """Return a key that is equal for texts that read the same to a person."""
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split()).rstrip(".!")
 
 
 def outline_violations(outline: Outline, request: PlanRequest) -> list[str]:
-    """Return what is wrong with an outline, a sentence each; empty when it is valid."""
+    """Return one sentence per rule that an outline breaks; empty if it is valid."""
     expected = list(range(1, request.duration_weeks + 1))
     violations = []
     if [week.week_number for week in outline.weeks] != expected:
@@ -56,7 +56,7 @@ def outline_violations(outline: Outline, request: PlanRequest) -> list[str]:
 
 
 def day_violations(day: PlannedDay, request: PlanRequest) -> list[str]:
-    """Return what is wrong with a day in itself, a sentence each; empty when it is valid."""
+    """Return one sentence per rule that a single day breaks; empty if it is valid."""
     fewest, most = TASKS_PER_DAY[request.level]
     violations = []
     if not fewest <= len(day.tasks) <= most:

@@ -1,8 +1,9 @@
-"""Every quota, declared once: its name, its default and its sentence; and what the ledger checks.
+"""Every quota, declared once with its name, default and sentence, and what the ledger checks.
 
-To add one, add a field to `QuotaSettings`. The field `generations_per_hour` is set by the variable
-`GENERATIONS_PER_HOUR` and enforced as the policy `generations-per-hour` for each user, and as
-`generations-per-hour-of-an-address` for the users of one network address together.
+To add a quota, add a field to `QuotaSettings`. For example, the environment variable
+`GENERATIONS_PER_HOUR` sets the field `generations_per_hour`. The ledger enforces it as the policy
+`generations-per-hour` for each user, and as `generations-per-hour-of-an-address` for all users of
+one network address together.
 """
 
 from dataclasses import dataclass
@@ -16,24 +17,25 @@ from src.domain.vocabulary import Value
 HOUR_SECONDS = 3_600
 DAY_SECONDS = 24 * HOUR_SECONDS
 
-Entry = Literal["generation", "question"]
+EntryKind = Literal["generation", "question"]
 """What the ledger counts."""
 
-_OF_AN_ADDRESS = "-of-an-address"
+_ADDRESS_SUFFIX = "-of-an-address"
 
 BUDGET_POLICY = "budget-per-day"
-ADDRESS_BUDGET_POLICY = f"{BUDGET_POLICY}{_OF_AN_ADDRESS}"
+ADDRESS_BUDGET_POLICY = f"{BUDGET_POLICY}{_ADDRESS_SUFFIX}"
 
 
 @dataclass(frozen=True)
 class Quota:
-    """How many entries one user may make in a sliding window, or have unfinished without one.
+    """How many entries one user may make in a sliding window.
 
-    `sentence` tells a person that it is used up: `{who}` is "You have" or "Your network has",
-    `{limit}` is such as "20 roadmaps".
+    If `window_seconds` is None, the quota limits unfinished entries instead. A learner reads
+    `sentence` when the quota is used up; `{who}` stands for "You have" or "Your network has",
+    `{limit}` for a number with its noun, such as "20 roadmaps".
     """
 
-    entry: Entry
+    entry: EntryKind
     window_seconds: int | None
     sentence: str
 
@@ -42,7 +44,7 @@ _COUNT = Field(ge=1, le=1_000_000)
 
 
 class QuotaSettings(BaseModel):
-    """The settings of all quotas, and of the budget for the language model."""
+    """The settings of all quotas and of the language model's budget."""
 
     generations_at_once: Annotated[
         int,
@@ -66,11 +68,11 @@ class QuotaSettings(BaseModel):
     ] = 120
 
     learners_per_address: int = Field(default=10, ge=1, le=1_000_000)
-    """How many users' quotas the users of one network address share."""
+    """The users of one network address together may use this many times one user's quota."""
 
     daily_budget_dollars: float = Field(default=25, ge=0, le=1_000_000)
     address_budget_share: float = Field(default=0.2, gt=0, le=1)
-    # Above 0: an entry that reserves nothing would not be held to the budget.
+    # Above 0: an entry without a reservation is not checked against the budget.
     reserved_dollars_per_week: float = Field(default=0.002, gt=0, le=1_000)
     reserved_dollars_per_question: float = Field(default=0.005, gt=0, le=1_000)
 
@@ -82,12 +84,11 @@ _QUOTAS = {
     if isinstance(quota, Quota)
 }
 
-
-_NOUNS: dict[Entry, str] = {"generation": "roadmap", "question": "question"}
+_NOUNS: dict[EntryKind, str] = {"generation": "roadmap", "question": "question"}
 
 
 def quota_sentence(policy: str, most: int | None) -> str:
-    """Return what to tell a person who has reached a limit.
+    """Return the sentence for a learner who has reached a limit.
 
     Raises:
         KeyError: no quota has this name.
@@ -96,16 +97,16 @@ def quota_sentence(policy: str, most: int | None) -> str:
         return "The service has used up its budget for the language model for today."
     if policy == ADDRESS_BUDGET_POLICY:
         return "Your network has used up its share of today's budget for the language model."
-    _, quota = _QUOTAS[policy.removesuffix(_OF_AN_ADDRESS)]
-    who = "Your network has" if policy.endswith(_OF_AN_ADDRESS) else "You have"
+    _, quota = _QUOTAS[policy.removesuffix(_ADDRESS_SUFFIX)]
+    who = "Your network has" if policy.endswith(_ADDRESS_SUFFIX) else "You have"
     noun = _NOUNS[quota.entry] if most == 1 else f"{_NOUNS[quota.entry]}s"
     return quota.sentence.format(who=who, limit=f"{most} {noun}")
 
 
 class QuotaPolicy(Value):
-    """A quota as the ledger enforces it: at most so many entries of one user or one client key.
+    """A quota as the ledger enforces it: at most `most` entries per user or per client key.
 
-    They count in a sliding window; without a window, as long as they are unfinished.
+    Entries count in a sliding window or, if `window_seconds` is None, until they are finished.
     """
 
     policy: str
@@ -115,9 +116,9 @@ class QuotaPolicy(Value):
 
 
 class QuotaPolicies(Value):
-    """What a new entry must fit into: quotas, and dollars in 24 hours.
+    """The limits for a new entry: quotas, and budgets in dollars per 24 hours.
 
-    The dollars are of the whole service, and of one client key.
+    One budget is for the whole service, the other for each client key.
     """
 
     limits: tuple[QuotaPolicy, ...]
@@ -125,8 +126,8 @@ class QuotaPolicies(Value):
     address_budget_dollars: float
 
 
-def quota_policies(settings: QuotaSettings, entry: Entry) -> QuotaPolicies:
-    """Return what a new entry of this kind must fit into."""
+def quota_policies(settings: QuotaSettings, entry: EntryKind) -> QuotaPolicies:
+    """Return the limits for a new entry of this kind."""
     per_user = [
         QuotaPolicy(
             policy=policy,
@@ -140,7 +141,7 @@ def quota_policies(settings: QuotaSettings, entry: Entry) -> QuotaPolicies:
     per_address = [
         quota.model_copy(
             update={
-                "policy": f"{quota.policy}{_OF_AN_ADDRESS}",
+                "policy": f"{quota.policy}{_ADDRESS_SUFFIX}",
                 "scope": "client",
                 "most": quota.most * settings.learners_per_address,
             }
@@ -155,16 +156,16 @@ def quota_policies(settings: QuotaSettings, entry: Entry) -> QuotaPolicies:
 
 
 class Requester(Value):
-    """Who sends a request: a user, and a key that the requests of one network address share."""
+    """The user who sends a request, and a key shared by all requests from one network address."""
 
     user_id: UUID
     client_key: str
 
 
 class NewQuestion(Value):
-    """A question that is about to be put to the model. The caller chooses its id."""
+    """A question that is about to be sent to the model. The caller chooses its id."""
 
     question_id: UUID = Field(default_factory=uuid4)
     requester: Requester
     reserved_dollars: float
-    """What it counts for in the budget until its cost is known."""
+    """What it counts towards the budget until its cost is known."""

@@ -1,4 +1,4 @@
-"""What a store returns, and what is worked out from it."""
+"""What a store returns, and what is computed from it."""
 
 from typing import Annotated
 from uuid import UUID
@@ -6,13 +6,13 @@ from uuid import UUID
 from pydantic import Field
 
 from src.domain.plan import ModelUsage
-from src.domain.vocabulary import UtcTime, Value, WholeOrHalf
+from src.domain.vocabulary import Hours, UtcTime, Value
 
 
 class Roadmap(Value):
     """A stored roadmap without its tasks: the eight fields that every client relies on.
 
-    `level` is text rather than the vocabulary, since rows that older code wrote stay readable.
+    `level` is plain text, so that rows from older code stay readable.
     """
 
     roadmap_id: int
@@ -20,26 +20,26 @@ class Roadmap(Value):
     description: str
     level: str
     duration_weeks: int
-    daily_hours: WholeOrHalf
+    daily_hours: Hours
     is_active: bool
     created_at: UtcTime
 
 
 class GenerationFigures(ModelUsage):
-    """What a generation took. Times are in seconds from the request on."""
+    """What a generation used. Times are in seconds since the request."""
 
     first_day_seconds: float
     total_seconds: float
 
 
 class SavedRoadmap(Roadmap):
-    """A roadmap that was just stored, and what that took."""
+    """A stored roadmap and what its generation used."""
 
     generation: GenerationFigures
 
 
 class Task(Value):
-    """A stored task. `completed_at` is UTC, and None until the task is completed."""
+    """A stored task. `completed_at` is in UTC, or None if the task is not completed."""
 
     id: str
     roadmap_id: int
@@ -55,7 +55,7 @@ class Task(Value):
 
 
 class WeekTotals(Value):
-    """How much of a week is done, counted in tasks."""
+    """A week's number of tasks, and how many of them are completed."""
 
     week_number: int
     weekly_goal: str
@@ -64,13 +64,13 @@ class WeekTotals(Value):
 
 
 class WeekProgress(WeekTotals):
-    """A week's totals and its progress in whole percent, 100 only when every task is done."""
+    """A week's totals and its progress in whole percent: 100 only when every task is done."""
 
     progress: Annotated[int, Field(ge=0, le=100)]
 
 
 class WeekDetail(Value):
-    """A week with its tasks under their day's number, which JSON writes as a string."""
+    """A week with its tasks by day number. JSON writes the day numbers as strings."""
 
     week_number: int
     weekly_goal: str
@@ -79,14 +79,14 @@ class WeekDetail(Value):
 
 
 class Source(Value):
-    """A page that a web search cited."""
+    """A page that a web search found and the answer cites."""
 
     title: str
     url: str
 
 
 class AssistantAnswer(Value):
-    """The assistant's answer, as plain text without links; `sources` has what it cites."""
+    """The assistant's answer as plain text without links; `sources` lists what it cites."""
 
     response: str
     sources: tuple[Source, ...] = ()

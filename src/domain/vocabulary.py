@@ -1,4 +1,4 @@
-"""The vocabulary, the bounds, and the types of fields that every layer uses."""
+"""The vocabulary, the bounds and the field types that every layer uses."""
 
 import unicodedata
 from datetime import UTC, datetime
@@ -15,104 +15,99 @@ from pydantic import (
 )
 
 Level = Literal["beginner", "intermediate", "advanced"]
-
 Effort = Literal["light", "medium", "deep"]
-
 Category = Literal["reading", "coding", "revision", "practice"]
 
 DAYS_PER_WEEK = 7
-
 MAX_WEEKS = 52
 
+# In characters. The first two bound what learners write, the others what planners write.
 MAX_GOAL_LENGTH = 2_000
-
 MAX_QUESTION_LENGTH = 4_000
-
 MAX_TASK_LENGTH = 500
-
 MAX_WEEKLY_GOAL_LENGTH = 300
 
 MAX_ID = 2**63 - 1
-"""The largest PostgreSQL `bigint`, which is also SQLite's largest integer."""
+"""The largest `bigint` of PostgreSQL and the largest integer of SQLite."""
 
 
-def _json_number(value: object) -> object:
-    """Refuse what pydantic would turn into a number, though JSON has another name for it."""
+def _require_number(value: object) -> object:
+    """Refuse booleans and strings, which pydantic would otherwise convert to numbers."""
     if isinstance(value, bool | str):
         raise ValueError("must be a number")  # noqa: TRY004  pydantic expects a ValueError
     return value
 
 
-def _visible_text(value: str) -> str:
+def _require_visible_text(value: str) -> str:
     if "\0" in value:
         raise ValueError("must not contain the character U+0000")
-    # Letters, marks, numbers, punctuation and symbols can be seen; zero-width ones and blanks not.
+    # Letters, marks, numbers, punctuation and symbols are visible; blanks and zero-width are not.
     if not any(unicodedata.category(character)[0] in "LMNPS" for character in value):
         raise ValueError("must contain visible text")
     return value
 
 
-_VISIBLE_TEXT = r"^[^\u0000]*[\p{L}\p{M}\p{N}\p{P}\p{S}][^\u0000]*$"
+_VISIBLE_TEXT_PATTERN = r"^[^\u0000]*[\p{L}\p{M}\p{N}\p{P}\p{S}][^\u0000]*$"
 
-_SHOWN = Field(json_schema_extra={"pattern": _VISIBLE_TEXT})
-"""The rule of `_visible_text` as JSON Schema has it, for clients."""
+_VISIBLE_TEXT_SCHEMA = Field(json_schema_extra={"pattern": _VISIBLE_TEXT_PATTERN})
+"""The rule of `_require_visible_text` in JSON Schema, for clients."""
 
 
-def _lower_case(value: object) -> object:
+def _to_lower_case(value: object) -> object:
     return value.lower() if isinstance(value, str) else value
 
 
-LevelInAnyCase = Annotated[Level, BeforeValidator(_lower_case)]
+CaseInsensitiveLevel = Annotated[Level, BeforeValidator(_to_lower_case)]
 
 
-def _whole_when_whole(value: float) -> int | float:
+def _to_int_if_whole(value: float) -> int | float:
     return int(value) if value.is_integer() else value
 
 
 Goal = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_GOAL_LENGTH),
-    AfterValidator(_visible_text),
-    _SHOWN,
+    AfterValidator(_require_visible_text),
+    _VISIBLE_TEXT_SCHEMA,
 ]
 
 Question = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_QUESTION_LENGTH),
-    AfterValidator(_visible_text),
-    _SHOWN,
+    AfterValidator(_require_visible_text),
+    _VISIBLE_TEXT_SCHEMA,
 ]
 
-# QuotaPolicies stand next to their type: after a validator, JSON Schema would not know their names.
-WeekCount = Annotated[int, Field(ge=1, le=MAX_WEEKS), BeforeValidator(_json_number)]
+# Bounds stand next to their type: after a validator, JSON Schema would lose their names.
+WeekCount = Annotated[int, Field(ge=1, le=MAX_WEEKS), BeforeValidator(_require_number)]
 
-DayNumber = Annotated[int, Field(ge=1, le=DAYS_PER_WEEK), BeforeValidator(_json_number)]
+DayNumber = Annotated[int, Field(ge=1, le=DAYS_PER_WEEK), BeforeValidator(_require_number)]
 
-WholeOrHalf = Annotated[
+Hours = Annotated[
     float,
-    PlainSerializer(_whole_when_whole, return_type=int | float, when_used="json"),
+    PlainSerializer(_to_int_if_whole, return_type=int | float, when_used="json"),
     Field(json_schema_extra={"type": "number"}),
 ]
-"""Hours: leaves as the JSON number that came in, `2` and not `2.0`."""
+"""JSON shows whole hours as they were sent: `2`, not `2.0`."""
 
 DailyHours = Annotated[
-    WholeOrHalf,
+    Hours,
     Field(ge=0.5, le=8, multiple_of=0.5, allow_inf_nan=False),
-    BeforeValidator(_json_number),
+    BeforeValidator(_require_number),
 ]
 
-RoadmapId = Annotated[int, Field(ge=1, le=MAX_ID), BeforeValidator(_json_number)]
+RoadmapId = Annotated[int, Field(ge=1, le=MAX_ID), BeforeValidator(_require_number)]
 
 
-def _in_utc(value: datetime) -> datetime:
+def _to_utc(value: datetime) -> datetime:
     return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-UtcTime = Annotated[datetime, AfterValidator(_in_utc)]
-"""A moment, whatever zone the database tells it in; one without a zone is taken for UTC."""
+UtcTime = Annotated[datetime, AfterValidator(_to_utc)]
+"""A time, converted to UTC; one without a time zone is taken as UTC."""
 
 
 class Value(BaseModel):
-    """What all values here share: they never change."""
+    """Base of all values: they are immutable."""
 
     model_config = ConfigDict(frozen=True)

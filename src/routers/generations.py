@@ -65,7 +65,7 @@ def _status_of(record: GenerationRecord) -> GenerationStatus:
         weeks_total=record.weeks_total,
         started_at=record.started_at,
         finished_at=record.finished_at,
-        roadmap=record.saved,
+        roadmap=record.saved_roadmap,
         problem=problem_document(error) if error else None,
         usage=record.usage,
     )

@@ -18,7 +18,7 @@ from src.domain.errors import (
     StoreUnavailableError,
 )
 from src.domain.generation import (
-    MOST_RESUMPTIONS,
+    MAX_RESUMPTIONS,
     GenerationRecord,
     Lease,
     PlannedPart,
@@ -87,7 +87,7 @@ async def parts_recorded(on: Replica, location: str, count: int) -> None:
     generations = on.store.generations
     async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
-            if len(await generations.parts(UUID(location[-36:]))) >= count:
+            if len(await generations.list_parts(UUID(location[-36:]))) >= count:
                 return
             await asyncio.sleep(0.02)
 
@@ -421,7 +421,7 @@ async def test_what_no_process_survives_fails(start: Start, backend: Backend) ->
     """After a bounded number of resumptions it ends, its key is free, and nothing is stored."""
     key = KEY["Idempotency-Key"]
     await left_behind(backend, 12, key)
-    backend.execute(f"update generations set resumptions = {MOST_RESUMPTIONS}")  # noqa: S608  ours
+    backend.execute(f"update generations set resumptions = {MAX_RESUMPTIONS}")  # noqa: S608  ours
     on = await start()
     location = location_in(backend)
     failed = await on.until(location, state="failed")

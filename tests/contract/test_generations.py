@@ -10,7 +10,7 @@ import pytest
 from src.dao import Store
 from src.domain.errors import GenerationNotFoundError, LeaseLostError
 from src.domain.generation import (
-    MOST_RESUMPTIONS,
+    MAX_RESUMPTIONS,
     Failure,
     GenerationRecord,
     Lease,
@@ -123,10 +123,10 @@ async def test_new_generation_is_recorded_as_asked(store: Store, other_store: St
     assert (record.idempotency_key, record.fingerprint) == ("k", wish.fingerprint)
     assert record.lease_id == lease.lease_id
     assert (record.weeks_done, record.weeks_total) == (0, 3)
-    assert (record.finished_at, record.roadmap, record.problem, record.saved) == (None,) * 4
+    assert (record.finished_at, record.roadmap, record.problem, record.saved_roadmap) == (None,) * 4
     assert record.usage == NO_USAGE
     assert await other_store.generations.get(wish.generation_id) == record
-    assert await other_store.generations.parts(wish.generation_id) == []
+    assert await other_store.generations.list_parts(wish.generation_id) == []
 
 
 async def test_fingerprint_is_of_what_is_wanted() -> None:
@@ -315,7 +315,7 @@ async def test_former_holder_can_do_nothing(store: Store, other_store: Store) ->
     await store.generations.release(old.lease_id)
     assert await store.generations.claim(new_lease()) is None
     assert await store.generations.get(claimed.generation_id) == claimed
-    assert await store.generations.parts(claimed.generation_id) == parts[:3]
+    assert await store.generations.list_parts(claimed.generation_id) == parts[:3]
     assert await store.list_roadmaps(plan.user_id) == []
 
     done = await other_store.add_roadmap(under(plan, new))
@@ -375,7 +375,7 @@ async def test_progress_is_kept(store: Store, other_store: Store) -> None:
     after = await other_store.generations.get(record.generation_id)
     assert (after.weeks_done, after.first_day_seconds, after.usage) == (1, 1.5, USAGE)
     assert (after.finished_at, after.lease_id) == (None, lease.lease_id)
-    assert await other_store.generations.parts(record.generation_id) == parts[:9]
+    assert await other_store.generations.list_parts(record.generation_id) == parts[:9]
 
 
 async def test_progress_may_be_told_twice(store: Store, backend: Backend) -> None:
@@ -385,7 +385,7 @@ async def test_progress_may_be_told_twice(store: Store, backend: Backend) -> Non
     for _ in range(2):
         await store.generations.record_progress(lease, progress(parts[:5]))
     await store.generations.record_progress(lease, progress(parts[3:8], first=4))
-    assert await store.generations.parts(record.generation_id) == parts[:8]
+    assert await store.generations.list_parts(record.generation_id) == parts[:8]
     assert count(backend, "generation_events") == 8
 
 
@@ -397,7 +397,7 @@ async def test_parts_are_complete_from_any_number_on(store: Store, total: int) -
     record = await begun(store, lease=(lease := new_lease()))
     await store.generations.record_progress(lease, progress(parts))
     for after in {0, 1, 98, 99, 100, 101, 999, 1_000, 1_001, total - 1, total, total + 1}:
-        assert await store.generations.parts(record.generation_id, after) == parts[after:]
+        assert await store.generations.list_parts(record.generation_id, after) == parts[after:]
 
 
 async def test_parts_are_their_owners(store: Store) -> None:
@@ -406,8 +406,8 @@ async def test_parts_are_their_owners(store: Store) -> None:
     parts = parts_of(plan)
     record = await begun(store, wish_for(plan), lease := new_lease())
     await store.generations.record_progress(lease, progress(parts))
-    assert await store.generations.parts(record.generation_id, 2, plan.user_id) == parts[2:]
-    assert await store.generations.parts(record.generation_id, user_id=uuid4()) == []
+    assert await store.generations.list_parts(record.generation_id, 2, plan.user_id) == parts[2:]
+    assert await store.generations.list_parts(record.generation_id, user_id=uuid4()) == []
 
 
 async def test_progress_of_what_has_ended_is_refused(store: Store) -> None:
@@ -419,7 +419,7 @@ async def test_progress_of_what_has_ended_is_refused(store: Store) -> None:
         await store.generations.record_progress(lease, progress(parts_of(plan)))
     with pytest.raises(LeaseLostError):
         await store.add_roadmap(under(plan, lease))
-    assert await store.generations.parts(record.generation_id) == []
+    assert await store.generations.list_parts(record.generation_id) == []
     assert await store.list_roadmaps(plan.user_id) == []
 
 
@@ -436,9 +436,12 @@ async def test_stored_roadmap_finishes_its_generation(store: Store, other_store:
     assert finished == await other_store.generations.get(record.generation_id, plan.user_id)
     assert [finished.roadmap] == await other_store.list_roadmaps(plan.user_id)
     assert finished.problem is None
-    assert finished.saved is not None
-    assert finished.saved.model_dump(exclude={"generation"}) == roadmap_of(finished).model_dump()
-    figures = finished.saved.generation
+    assert finished.saved_roadmap is not None
+    assert (
+        finished.saved_roadmap.model_dump(exclude={"generation"})
+        == roadmap_of(finished).model_dump()
+    )
+    figures = finished.saved_roadmap.generation
     assert ModelUsage(**figures.model_dump(include=set(ModelUsage.model_fields))) == USAGE
     assert figures.first_day_seconds == 0.25
     assert 0 < figures.total_seconds < 30
@@ -455,7 +458,7 @@ async def test_failure_is_recorded_by_its_name(store: Store) -> None:
     failed = await store.generations.get(record.generation_id)
     assert (failed.problem, failed.roadmap, failed.usage) == ("model-output-unusable", None, USAGE)
     assert failed.finished_at is not None
-    assert await store.generations.parts(record.generation_id) == parts[:1]
+    assert await store.generations.list_parts(record.generation_id) == parts[:1]
     await store.generations.release(lease.lease_id)
     assert await store.generations.claim(new_lease()) is None
 
@@ -513,7 +516,7 @@ async def test_generation_of_another_user_is_not_found(store: Store) -> None:
             await store.generations.get(generation_id, user_id)
         with pytest.raises(GenerationNotFoundError):
             await store.generations.cancel(generation_id, Failure(problem="Cancelled"), user_id)
-    assert await store.generations.parts(uuid4()) == []
+    assert await store.generations.list_parts(uuid4()) == []
     assert await store.generations.get(record.generation_id, record.user_id) == record
 
 
@@ -545,7 +548,7 @@ async def test_late_report_takes_nothing_back(store: Store) -> None:
     known = await store.generations.get(record.generation_id)
     assert (known.weeks_done, known.usage) == (last.weeks_done, last.usage)
     assert known.first_day_seconds == last.first_day_seconds
-    assert await store.generations.parts(record.generation_id) == parts[:2]
+    assert await store.generations.list_parts(record.generation_id) == parts[:2]
 
 
 async def test_unknown_lease_is_lost(store: Store) -> None:
@@ -575,7 +578,7 @@ async def test_resumed_in_vain_is_given_up(store: Store, other_store: Store) -> 
     """After so many resumptions without a new part nobody tries again, and the sweep ends it."""
     plan = new_roadmap()
     record = await begun(store, wish_for(plan, key="k"))
-    await resumed_in_vain(store, record, MOST_RESUMPTIONS)
+    await resumed_in_vain(store, record, MAX_RESUMPTIONS)
     assert await other_store.generations.claim(new_lease()) is None
     assert (await joined(store, wish_for(plan, key="k"))).finished_at is None
     assert await other_store.generations.sweep(Failure(problem="Abandoned")) == SweepResult(
@@ -594,7 +597,7 @@ async def test_last_resumption_is_not_given_up_while_it_lives(store: Store) -> N
     """Who holds the last lease may still succeed."""
     plan = new_roadmap()
     record = await begun(store, wish_for(plan))
-    await resumed_in_vain(store, record, MOST_RESUMPTIONS - 1)
+    await resumed_in_vain(store, record, MAX_RESUMPTIONS - 1)
     lease = new_lease()
     assert await store.generations.claim(lease) is not None
     assert (await store.generations.sweep(Failure(problem="Abandoned"))).generations == 0
@@ -607,7 +610,7 @@ async def test_progress_counts_resumptions_anew(store: Store) -> None:
     plan = new_roadmap()
     record = await begun(store, wish_for(plan))
     for number, part in enumerate(parts_of(plan)[:3], start=1):
-        await resumed_in_vain(store, record, MOST_RESUMPTIONS - 1)
+        await resumed_in_vain(store, record, MAX_RESUMPTIONS - 1)
         lease = new_lease()
         assert await store.generations.claim(lease) is not None
         await store.generations.record_progress(lease, progress([part], first=number))
@@ -647,11 +650,11 @@ async def test_wishes_are_forgotten_after_a_day(store: Store, backend: Backend) 
     after = await store.generations.get(done.generation_id)
     assert (after.request, after.roadmap, after.idempotency_key) == (None, None, None)
     assert (after.usage, after.weeks_done, after.user_id) == (USAGE, 2, plan.user_id)
-    assert await store.generations.parts(done.generation_id) == []
+    assert await store.generations.list_parts(done.generation_id) == []
     assert len(await store.list_roadmaps(plan.user_id)) == 1
     assert await store.generations.get(fresh.generation_id) == fresh
     assert await store.generations.get(record.generation_id) == record
-    assert len(await store.generations.parts(record.generation_id)) == 2
+    assert len(await store.generations.list_parts(record.generation_id)) == 2
 
 
 async def test_deleted_roadmap_takes_its_parts_along(store: Store, backend: Backend) -> None:
@@ -665,6 +668,6 @@ async def test_deleted_roadmap_takes_its_parts_along(store: Store, backend: Back
         await store.generations.record_progress(lease, told)
         done = await store.add_roadmap(under(each, lease))
     await store.delete_roadmap(roadmap_of(done).roadmap_id, plan.user_id)
-    assert await store.generations.parts(done.generation_id) == []
+    assert await store.generations.list_parts(done.generation_id) == []
     assert await store.generations.get(done.generation_id) == done
     assert count(backend, "generation_events") == len(parts_of(kept))

@@ -13,7 +13,7 @@ import pytest
 
 from src.dao.sqlite.ledger import refuse_over_limits
 from src.dao.sqlite.store import SqliteStore
-from src.domain.quotas import Entry, QuotaPolicies, Requester
+from src.domain.quotas import EntryKind, QuotaPolicies, Requester
 from src.services.quotas import UsageQuotas, usage_quotas
 from tests.support.data_plane import DataPlane
 from tests.support.settings import isolated_settings
@@ -47,7 +47,7 @@ def allowances(monkeypatch: pytest.MonkeyPatch) -> UsageQuotas:
     return usage_quotas(isolated_settings(monkeypatch, openai_api_key="key"))
 
 
-def bounds_of(allowances: UsageQuotas, kind: Entry) -> QuotaPolicies:
+def bounds_of(allowances: UsageQuotas, kind: EntryKind) -> QuotaPolicies:
     return allowances.generations if kind == "generation" else allowances.questions
 
 
@@ -74,7 +74,7 @@ def crowded(data_plane: DataPlane) -> Iterator[DataPlane]:
 
 @pytest.mark.parametrize("kind", ["generation", "question"])
 def test_postgres_reads_no_more_than_it_counts(
-    crowded: DataPlane, allowances: UsageQuotas, kind: Entry
+    crowded: DataPlane, allowances: UsageQuotas, kind: EntryKind
 ) -> None:
     """Every query of the function, as it runs there, asks an index, and throws little away."""
     told: list[str] = []
@@ -103,7 +103,9 @@ def test_postgres_reads_no_more_than_it_counts(
 
 
 @pytest.mark.parametrize("kind", ["generation", "question"])
-async def test_sqlite_reads_by_index(tmp_path: Path, allowances: UsageQuotas, kind: Entry) -> None:
+async def test_sqlite_reads_by_index(
+    tmp_path: Path, allowances: UsageQuotas, kind: EntryKind
+) -> None:
     """Every query that is run asks an index of the table for what it looks for."""
     path = tmp_path / "momentum.db"
     await (await SqliteStore.open(path)).close()

@@ -32,7 +32,7 @@ from src.domain.quotas import (
     BUDGET_POLICY,
     DAY_SECONDS,
     HOUR_SECONDS,
-    Entry,
+    EntryKind,
     NewQuestion,
     QuotaPolicies,
     QuotaPolicy,
@@ -45,7 +45,7 @@ from tests.support.plans import UNBOUNDED, new_roadmap
 
 RICH = 1e9
 HERE, THERE = "a" * 32, "b" * 32
-TABLES: dict[Entry, str] = {"generation": "generations", "question": "questions"}
+TABLES: dict[EntryKind, str] = {"generation": "generations", "question": "questions"}
 CALLED = ModelUsage(model="m", calls=3)
 """A model was asked, and its provider tells no costs."""
 
@@ -64,7 +64,7 @@ def partly_priced(dollars: float) -> ModelUsage:
 class Entered:
     """An entry in the ledger; a question's lease is of no account."""
 
-    kind: Entry
+    kind: EntryKind
     entry_id: UUID
     lease: Lease
 
@@ -72,7 +72,7 @@ class Entered:
 class Ledger:
     """The ledger as askers meet it: they enter a generation or a question, and end it."""
 
-    def __init__(self, store: Store, kind: Entry) -> None:
+    def __init__(self, store: Store, kind: EntryKind) -> None:
         self.kind = kind
         self._store = store
 
@@ -182,7 +182,7 @@ def move_back(backend: Backend, entered: Entered, seconds: float) -> None:
     )
 
 
-def count(backend: Backend, kind: Entry) -> int:
+def count(backend: Backend, kind: EntryKind) -> int:
     number: int = backend.query(f"select count(*) from {TABLES[kind]}")[0][0]  # noqa: S608  own
     return number
 
@@ -601,7 +601,7 @@ async def lossy_store(data_plane: DataPlane, fault_proxy: FaultProxy) -> AsyncIt
 
 @pytest.mark.parametrize("kind", list(TABLES))
 async def test_lost_answer_is_not_a_second_entry(
-    lossy_store: Store, data_plane: DataPlane, fault_proxy: FaultProxy, kind: Entry
+    lossy_store: Store, data_plane: DataPlane, fault_proxy: FaultProxy, kind: EntryKind
 ) -> None:
     """It is asked for again and found entered, also where it took the last room."""
     fault_proxy.inject_at(1, Fault.LOSE)

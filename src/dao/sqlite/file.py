@@ -1,4 +1,4 @@
-"""One SQLite file: its schema, and work on it in transactions, off the event loop."""
+"""One SQLite file: opens it and runs work on it in transactions, off the event loop."""
 
 import asyncio
 import sqlite3
@@ -18,16 +18,16 @@ from src.dao.sqlite.upgrades import transaction, upgrade
 from src.domain.errors import StoreConflictError, StoreUnavailableError
 
 BUSY_TIMEOUT_SECONDS = 5.0
-"""How long a write waits for another process's before it fails, and before that for its turn."""
+"""How long a write may wait for its turn, and then as long again for another process's lock."""
 
 THREADS = 4
-"""One writes, since SQLite lets one write at a time; the others read meanwhile."""
+"""One thread writes, since SQLite allows one writer at a time; the others read."""
 
 T = TypeVar("T")
 
 
-class _Threads:
-    """Threads that have a connection each, with SQLite's errors translated."""
+class _ThreadPool:
+    """Threads with one connection each. Translates SQLite's errors."""
 
     def __init__(self, path: Path, count: int, *pragmas: str) -> None:
         self._path = path
@@ -38,7 +38,7 @@ class _Threads:
 
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         def on_thread() -> T:
-            with _translated_errors():
+            with _translate_errors():
                 return work(self._connection())
 
         return await asyncio.get_running_loop().run_in_executor(self._executor, on_thread)
@@ -54,8 +54,8 @@ class _Threads:
             connection = sqlite3.connect(
                 self._path,
                 timeout=BUSY_TIMEOUT_SECONDS,
-                isolation_level=None,  # transactions are begun by name
-                check_same_thread=False,  # `close` runs on another thread, after this one ended
+                isolation_level=None,  # only `transaction` begins transactions
+                check_same_thread=False,  # `close` runs on another thread, once this one has ended
             )
             self._connections.append(connection)
             connection.row_factory = sqlite3.Row
@@ -66,31 +66,31 @@ class _Threads:
 
 
 class SqliteFile:
-    """Runs work on threads of its own: reads never wait for a write.
+    """Runs work on threads of its own, so that reads never wait for writes.
 
-    A write that had to wait for its turn for longer than the busy timeout is refused, so that
-    whoever asks is told after two of them at the latest, however many ask while the file is locked.
-    Work that has begun runs to its end even if its caller is cancelled.
+    A write is refused if it has waited for its turn longer than the busy timeout. So every caller
+    gets an answer within two busy timeouts, however many callers wait while the file is locked.
+    Work that has started runs to its end even if its caller is cancelled.
     """
 
     def __init__(self, path: Path, queue_size: int) -> None:
         self._queue = BoundedQueue(THREADS + queue_size)
-        self._readers = _Threads(path, THREADS - 1, "query_only = on")
-        self._writer = _Threads(path, 1, "foreign_keys = on")
+        self._readers = _ThreadPool(path, THREADS - 1, "query_only = on")
+        self._writer = _ThreadPool(path, 1, "foreign_keys = on")
 
     @classmethod
     async def open(cls, path: Path, queue_size: int) -> Self:
-        """Open the file, making it and its tables where they are missing.
+        """Open the file; create it and its tables if they are missing.
 
-        At most `queue_size` pieces of work that clients wait for wait themselves, for a thread.
+        At most `queue_size` pieces of clients' work wait for a thread.
 
         Raises:
-            StoreUnavailableError: the file cannot be opened, or is no database.
+            StoreUnavailableError: the file cannot be opened or is not a database.
         """
         file = cls(path, queue_size)
         try:
-            # Several processes may open a new file at once, and the change to WAL does not wait
-            # for its lock as other statements do.
+            # Several processes may open a new file at once, and the switch to WAL fails at once
+            # if the file is locked, instead of waiting as other statements do.
             async for attempt in stamina.retry_context(
                 on=StoreUnavailableError, attempts=10, timeout=5, wait_initial=0.05, wait_max=0.5
             ):
@@ -102,21 +102,21 @@ class SqliteFile:
         return file
 
     async def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Return what work returns, which writes nothing."""
+        """Run work that writes nothing, and return its result."""
         return await self._readers.run(work)
 
     async def read_for_client(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Do work for which a client waits: `read`, unless too many do already."""
-        with self._queue.place():
+        """Read for a client that waits, unless too many wait already (StoreOverloadedError)."""
+        with self._queue.slot():
             return await self.read(work)
 
     async def write_for_client(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Do work for which a client waits: `write`, unless too many do already."""
-        with self._queue.place():
+        """Write for a client that waits, unless too many wait already (StoreOverloadedError)."""
+        with self._queue.slot():
             return await self.write(work)
 
     async def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Return what work returns, once all that it wrote is committed in one transaction."""
+        """Run work in one transaction, and return its result once that is committed."""
         asked_at = time.monotonic()
 
         def in_transaction(connection: sqlite3.Connection) -> T:
@@ -128,18 +128,18 @@ class SqliteFile:
         return await self._writer.run(in_transaction)
 
     async def close(self) -> None:
-        """End what has begun, which the busy timeout bounds, and close the connections."""
+        """Wait for running work, which the busy timeout bounds, and close the connections."""
         await self._writer.close()
         await self._readers.close()
 
 
 def _prepare(connection: sqlite3.Connection) -> None:
-    connection.execute("pragma journal_mode = wal")  # kept in the file, for every connection
+    connection.execute("pragma journal_mode = wal")  # a property of the file, for all connections
     upgrade(connection)
 
 
 @contextmanager
-def _translated_errors() -> Iterator[None]:
+def _translate_errors() -> Iterator[None]:
     try:
         yield
     except sqlite3.IntegrityError as error:
@@ -150,5 +150,5 @@ def _translated_errors() -> Iterator[None]:
 
 
 def now(plus_seconds: float = 0) -> str:
-    """Return the time, or the one in so many seconds, as the tables hold it."""
+    """Return the current time plus some seconds, in the tables' text format."""
     return (datetime.now(UTC) + timedelta(seconds=plus_seconds)).isoformat(timespec="microseconds")

@@ -1,18 +1,18 @@
-"""The record of generations in the embedded file: one transaction per step."""
+"""Generations in the embedded file: one transaction per step."""
 
 import json
 import sqlite3
 from collections.abc import Mapping
 from uuid import UUID, uuid4
 
-from src.dao.planned_parts import part_of
+from src.dao.rows import parse_part
 from src.dao.sqlite.file import SqliteFile, now
 from src.dao.sqlite.ledger import refuse_over_limits
 from src.domain.errors import GenerationNotFoundError, LeaseLostError
 from src.domain.generation import (
-    ANSWER_KEPT_SECONDS,
-    KEY_KEPT_SECONDS,
-    MOST_RESUMPTIONS,
+    ANSWER_RETENTION_SECONDS,
+    KEY_RETENTION_SECONDS,
+    MAX_RESUMPTIONS,
     Failure,
     GenerationRecord,
     Lease,
@@ -25,7 +25,23 @@ from src.domain.generation import (
 from src.domain.quotas import DAY_SECONDS, QuotaPolicies
 from src.domain.roadmap import Roadmap
 
-_FINISHED = "finished_at = :now, problem = :problem, cost_known = :cost_known"
+_FINISH = "finished_at = :now, problem = :problem, cost_known = :cost_known"
+
+# With a key, a request repeats the generation of that key, unless that has failed or has ended and
+# began more than a day ago; without a key, it repeats an identical one that still runs.
+_FIND_REPEATED = (
+    "select * from generations where user_id = :user_id and case when :key is null"
+    " then fingerprint = :fingerprint and finished_at is null"
+    " else idempotency_key = :key and problem is null"
+    " and (finished_at is null or started_at > :a_day_ago) end order by started_at limit 1"
+)
+
+_INSERT = (
+    "insert into generations (generation_id, user_id, client, reserved_dollars, fingerprint,"
+    " idempotency_key, request, weeks_total, started_at, lease_id, lease_until)"
+    " values (:generation_id, :user_id, :client, :reserved_dollars, :fingerprint,"
+    " :key, :request, :weeks_total, :now, :lease_id, :lease_until) returning *"
+)
 
 _CLAIM = (
     "update generations set lease_id = :lease_id, lease_until = :lease_until,"
@@ -36,31 +52,22 @@ _CLAIM = (
     " order by lease_until limit 1) returning *"
 )
 
-_GROWING = ", ".join(
-    f"{count} = max({count}, :{count})"
-    for count in (
-        "weeks_done",
-        "calls",
-        "priced_calls",
-        "retries",
-        "prompt_tokens",
-        "completion_tokens",
-    )
-)
-"""A report that was given up for lost may come after later ones."""
+_COUNTS = ("weeks_done", "calls", "priced_calls", "retries", "prompt_tokens", "completion_tokens")
+_MONOTONIC_COUNTS = ", ".join(f"{count} = max({count}, :{count})" for count in _COUNTS)
+"""A delayed report may arrive after later ones and must not lower what they counted."""
 
 
 class SqliteGenerations:
-    """Keeps the promises of `src.dao.Generations` by transaction."""
+    """Implements `src.dao.Generations` with transactions."""
 
     def __init__(self, file: SqliteFile) -> None:
         self._file = file
 
     async def begin(
-        self, generation: NewGeneration, lease: Lease, bounds: QuotaPolicies
+        self, generation: NewGeneration, lease: Lease, quotas: QuotaPolicies
     ) -> GenerationRecord:
         return await self._file.write_for_client(
-            lambda connection: _begin(connection, generation, lease, bounds)
+            lambda connection: _begin(connection, generation, lease, quotas)
         )
 
     async def get(self, generation_id: UUID, user_id: UUID | None = None) -> GenerationRecord:
@@ -68,10 +75,10 @@ class SqliteGenerations:
             lambda connection: _get(connection, generation_id, user_id)
         )
 
-    async def parts(
+    async def list_parts(
         self, generation_id: UUID, after: int = 0, user_id: UUID | None = None
     ) -> list[PlannedPart]:
-        # Not in the clients' queue: who has taken a generation over needs them.
+        # Not in the clients' queue: a process that takes a generation over needs its parts.
         rows = await self._file.read(
             lambda connection: connection.execute(
                 "select kind, part from generation_events join generations using (generation_id)"
@@ -84,33 +91,32 @@ class SqliteGenerations:
                 },
             ).fetchall()
         )
-        return [part_of(row["kind"], json.loads(row["part"])) for row in rows]
+        return [parse_part(row["kind"], json.loads(row["part"])) for row in rows]
 
     async def claim(self, lease: Lease) -> GenerationRecord | None:
         row = await self._file.write(
-            lambda connection: connection.execute(_CLAIM, _claimed_by(lease)).fetchone()
+            lambda connection: connection.execute(_CLAIM, _lease_values(lease)).fetchone()
         )
-        return row and _record_of(row)
+        return row and _parse_record(row)
 
     async def record_progress(self, lease: Lease, progress: ProgressReport) -> None:
-        await self._file.write(lambda connection: _record(connection, lease, progress))
+        await self._file.write(lambda connection: _record_progress(connection, lease, progress))
 
     async def release(self, lease_id: UUID) -> None:
-        await self._change(
-            "lease_until = :now, lease_id = :nobody",
-            "lease_id = :id",
-            id=str(lease_id),
-            nobody=str(uuid4()),
-        )
+        # The new id invalidates the lease, so that a late report cannot renew it.
+        values = "lease_until = :now, lease_id = :new_id"
+        await self._update_running(values, "lease_id = :id", id=str(lease_id), new_id=str(uuid4()))
 
     async def fail(self, lease_id: UUID, failure: Failure) -> None:
-        await self._change(_FINISHED, "lease_id = :id", id=str(lease_id), **failure.model_dump())
+        await self._update_running(
+            _FINISH, "lease_id = :id", id=str(lease_id), **failure.model_dump()
+        )
 
     async def cancel(
         self, generation_id: UUID, failure: Failure, user_id: UUID | None = None
     ) -> GenerationRecord:
-        await self._change(
-            _FINISHED,
+        await self._update_running(
+            _FINISH,
             "generation_id = :id and (:user_id is null or user_id = :user_id)",
             id=str(generation_id),
             user_id=user_id and str(user_id),
@@ -119,33 +125,33 @@ class SqliteGenerations:
         return await self.get(generation_id, user_id)
 
     async def sweep(self, failure: Failure) -> SweepResult:
-        given_up = await self._change(
-            _FINISHED,
+        failed = await self._update_running(
+            _FINISH,
             "lease_until < :now and resumptions >= :most_resumptions",
-            most_resumptions=MOST_RESUMPTIONS,
+            most_resumptions=MAX_RESUMPTIONS,
             **failure.model_dump(),
         )
-        await self._file.write(_delete_old)
-        # A transaction that did not commit leaves no roadmap behind.
-        return SweepResult(roadmaps=0, generations=given_up)
+        await self._file.write(_delete_expired)
+        # Dead processes leave no roadmaps here: their transactions were rolled back.
+        return SweepResult(roadmaps=0, generations=failed)
 
-    async def _change(self, values: str, where: str, **parameters: object) -> int:
-        """Change unfinished generations, and return how many."""
+    async def _update_running(self, values: str, where: str, **parameters: object) -> int:
+        """Update running generations, and return how many."""
 
-        def change(connection: sqlite3.Connection) -> int:
+        def update(connection: sqlite3.Connection) -> int:
             return connection.execute(
                 f"update generations set {values} where finished_at is null and {where}",  # noqa: S608  ours
                 parameters | {"now": now()},
             ).rowcount
 
-        return await self._file.write(change)
+        return await self._file.write(update)
 
 
-def finish(
+def finish_generation(
     connection: sqlite3.Connection,
     lease_id: UUID,
     roadmap: Roadmap,
-    cost_known: bool,  # noqa: FBT001  as the record has it
+    cost_known: bool,  # noqa: FBT001  named as in the record
 ) -> GenerationRecord:
     """Finish the generation of a lease with its roadmap.
 
@@ -159,13 +165,13 @@ def finish(
     ).fetchone()
     if row is None:
         raise LeaseLostError
-    return _record_of(row)
+    return _parse_record(row)
 
 
 def _begin(
-    connection: sqlite3.Connection, generation: NewGeneration, lease: Lease, bounds: QuotaPolicies
+    connection: sqlite3.Connection, generation: NewGeneration, lease: Lease, quotas: QuotaPolicies
 ) -> GenerationRecord:
-    facts: Mapping[str, object] = _claimed_by(lease) | {
+    values: Mapping[str, object] = _lease_values(lease) | {
         "generation_id": str(generation.generation_id),
         "user_id": str(generation.requester.user_id),
         "client": generation.requester.client_key,
@@ -174,33 +180,18 @@ def _begin(
         "key": generation.idempotency_key,
         "request": generation.request.model_dump_json(),
         "weeks_total": generation.request.duration_weeks,
-        "a_day_ago": now(-KEY_KEPT_SECONDS),
+        "a_day_ago": now(-KEY_RETENTION_SECONDS),
     }
-    # What a repeated request meets: with a key, the generation of that key, unless it failed or has
-    # ended and began more than a day ago; without one, an identical one that still runs.
-    known = connection.execute(
-        "select * from generations where user_id = :user_id and case when :key is null"
-        " then fingerprint = :fingerprint and finished_at is null"
-        " else idempotency_key = :key and problem is null"
-        " and (finished_at is null or started_at > :a_day_ago) end order by started_at limit 1",
-        facts,
-    ).fetchone()
-    if known is None:
+    row = connection.execute(_FIND_REPEATED, values).fetchone()
+    if row is None:
         refuse_over_limits(
-            connection, "generation", generation.requester, generation.reserved_dollars, bounds
+            connection, "generation", generation.requester, generation.reserved_dollars, quotas
         )
-        known = connection.execute(
-            "insert into generations (generation_id, user_id, client, reserved_dollars,"
-            " fingerprint, idempotency_key, request, weeks_total, started_at, lease_id,"
-            " lease_until) values (:generation_id, :user_id, :client, :reserved_dollars,"
-            " :fingerprint, :key, :request, :weeks_total, :now, :lease_id, :lease_until)"
-            " returning *",
-            facts,
-        ).fetchone()
-    elif known["finished_at"] is None and known["fingerprint"] == generation.fingerprint:
-        claim = {**facts, "generation_id": known["generation_id"]}
-        known = connection.execute(_CLAIM, claim).fetchone() or known
-    return _record_of(known)
+        row = connection.execute(_INSERT, values).fetchone()
+    elif row["finished_at"] is None and row["fingerprint"] == generation.fingerprint:
+        claim = {**values, "generation_id": row["generation_id"]}
+        row = connection.execute(_CLAIM, claim).fetchone() or row
+    return _parse_record(row)
 
 
 def _get(
@@ -213,20 +204,22 @@ def _get(
     ).fetchone()
     if row is None:
         raise GenerationNotFoundError
-    return _record_of(row)
+    return _parse_record(row)
 
 
-def _record(connection: sqlite3.Connection, lease: Lease, progress: ProgressReport) -> None:
+def _record_progress(
+    connection: sqlite3.Connection, lease: Lease, progress: ProgressReport
+) -> None:
     row = connection.execute(
         "update generations set lease_until = :lease_until,"  # noqa: S608  ours
         " resumptions = case when :parts > 0 then 0 else resumptions end,"
         " first_day_seconds = coalesce(first_day_seconds, :first_day_seconds),"
         " model = case when :calls < calls then model else :model end,"
-        f" {_GROWING},"
+        f" {_MONOTONIC_COUNTS},"
         " cost_dollars = coalesce(max(cost_dollars, :cost_dollars), cost_dollars, :cost_dollars)"
         " where lease_id = :lease_id and finished_at is null returning generation_id",
         {
-            **_claimed_by(lease),
+            **_lease_values(lease),
             **progress.usage.model_dump(),
             "parts": len(progress.parts),
             "weeks_done": progress.weeks_done,
@@ -244,15 +237,15 @@ def _record(connection: sqlite3.Connection, lease: Lease, progress: ProgressRepo
     )
 
 
-def _delete_old(connection: sqlite3.Connection) -> None:
-    """Delete what learners asked for a day after the answer, and all records after a month."""
+def _delete_expired(connection: sqlite3.Connection) -> None:
+    """Delete requests, parts and answers after a day, and whole records after a month."""
     ids = connection.execute(
         "update generations set request = null, roadmap = null, idempotency_key = null"
         " where request is not null and finished_at < ? returning generation_id",
-        (now(-ANSWER_KEPT_SECONDS),),
+        (now(-ANSWER_RETENTION_SECONDS),),
     ).fetchall()
     connection.executemany("delete from generation_events where generation_id = ?", ids)
-    # Nothing counts for longer than a day; a month is for the operator.
+    # Nothing counts for longer than a day; the operator can look back a month.
     a_month_ago = now(-31 * DAY_SECONDS)
     connection.execute(
         "delete from generations where started_at < ? and finished_at is not null", (a_month_ago,)
@@ -260,17 +253,17 @@ def _delete_old(connection: sqlite3.Connection) -> None:
     connection.execute("delete from questions where started_at < ?", (a_month_ago,))
 
 
-def _claimed_by(lease: Lease) -> dict[str, object]:
+def _lease_values(lease: Lease) -> dict[str, object]:
     return {
         "lease_id": str(lease.lease_id),
         "lease_until": now(lease.seconds),
         "now": now(),
-        "most_resumptions": MOST_RESUMPTIONS,
+        "most_resumptions": MAX_RESUMPTIONS,
         "generation_id": None,
     }
 
 
-def _record_of(row: sqlite3.Row) -> GenerationRecord:
+def _parse_record(row: sqlite3.Row) -> GenerationRecord:
     values = dict(row)
     for column in ("request", "roadmap"):
         values[column] = values[column] and json.loads(values[column])

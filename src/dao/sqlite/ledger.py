@@ -1,4 +1,4 @@
-"""The ledger in the embedded file: what counts towards the limits, and the questions in it."""
+"""The ledger in the embedded file: checks quotas and budgets, and records questions."""
 
 import sqlite3
 from datetime import UTC, datetime
@@ -11,23 +11,24 @@ from src.domain.quotas import (
     ADDRESS_BUDGET_POLICY,
     BUDGET_POLICY,
     DAY_SECONDS,
-    Entry,
+    EntryKind,
     NewQuestion,
     QuotaPolicies,
+    QuotaPolicy,
     Requester,
 )
 
 
 class SqliteQuestions:
-    """Keeps the promises of `src.dao.Questions` by transaction."""
+    """Implements `src.dao.Questions` with transactions."""
 
     def __init__(self, file: SqliteFile) -> None:
         self._file = file
 
-    async def begin(self, question: NewQuestion, bounds: QuotaPolicies) -> None:
-        def enter(connection: sqlite3.Connection) -> None:
+    async def begin(self, question: NewQuestion, quotas: QuotaPolicies) -> None:
+        def insert(connection: sqlite3.Connection) -> None:
             refuse_over_limits(
-                connection, "question", question.requester, question.reserved_dollars, bounds
+                connection, "question", question.requester, question.reserved_dollars, quotas
             )
             connection.execute(
                 "insert into questions (question_id, user_id, client, reserved_dollars, started_at)"
@@ -41,7 +42,7 @@ class SqliteQuestions:
                 ),
             )
 
-        await self._file.write_for_client(enter)
+        await self._file.write_for_client(insert)
 
     async def finish(self, question_id: UUID, usage: ModelUsage, *, cost_known: bool) -> None:
         await self._file.write(
@@ -62,42 +63,22 @@ class SqliteQuestions:
 
 def refuse_over_limits(
     connection: sqlite3.Connection,
-    entry: Entry,
+    entry: EntryKind,
     requester: Requester,
     reserved_dollars: float,
-    bounds: QuotaPolicies,
+    quotas: QuotaPolicies,
 ) -> None:
-    """Check that there is room for one more entry, inside the transaction that writes it.
+    """Check that one more entry fits, in the transaction that writes it.
 
     Raises:
-        LimitReachedError: there is none.
+        LimitReachedError: it would exceed a quota or a budget.
     """
-    for limit in bounds.limits:
-        window = limit.window_seconds
-        # The entry after which there is no room for one more.
-        who = "user_id" if limit.scope == "user" else "client"
-        counted = "finished_at is null" if window is None else "started_at > :earliest"
-        row = connection.execute(
-            f"select started_at from ledger where {who} = :who and {counted}"  # noqa: S608  ours
-            " and entry = :entry order by started_at desc limit 1 offset :most - 1",
-            {
-                "entry": entry,
-                "who": str(requester.user_id) if limit.scope == "user" else requester.client_key,
-                "earliest": now(-(window or 0)),
-                "most": limit.most,
-            },
-        ).fetchone()
-        if row is not None:
-            raise LimitReachedError(
-                limit.policy,
-                most=limit.most,
-                window_seconds=window,
-                retry_after=window and window - _seconds_since(row["started_at"]),
-            )
+    for quota in quotas.limits:
+        _refuse_over_quota(connection, entry, requester, quota)
     if reserved_dollars > 0:
         for policy, most, client in (
-            (BUDGET_POLICY, bounds.budget_dollars, None),
-            (ADDRESS_BUDGET_POLICY, bounds.address_budget_dollars, requester.client_key),
+            (BUDGET_POLICY, quotas.budget_dollars, None),
+            (ADDRESS_BUDGET_POLICY, quotas.address_budget_dollars, requester.client_key),
         ):
             spent, first = connection.execute(
                 "select total(dollars), min(started_at) filter (where dollars > 0) from ledger"
@@ -112,5 +93,31 @@ def refuse_over_limits(
                 )
 
 
-def _seconds_since(moment: str) -> float:
-    return (datetime.now(UTC) - datetime.fromisoformat(moment)).total_seconds()
+def _refuse_over_quota(
+    connection: sqlite3.Connection, entry: EntryKind, requester: Requester, quota: QuotaPolicy
+) -> None:
+    window = quota.window_seconds
+    who = "user_id" if quota.scope == "user" else "client"
+    counted = "finished_at is null" if window is None else "started_at > :earliest"
+    # Looks for the entry that fills the quota.
+    row = connection.execute(
+        f"select started_at from ledger where {who} = :who and {counted}"  # noqa: S608  ours
+        " and entry = :entry order by started_at desc limit 1 offset :most - 1",
+        {
+            "entry": entry,
+            "who": str(requester.user_id) if quota.scope == "user" else requester.client_key,
+            "earliest": now(-(window or 0)),
+            "most": quota.most,
+        },
+    ).fetchone()
+    if row is not None:
+        raise LimitReachedError(
+            quota.policy,
+            most=quota.most,
+            window_seconds=window,
+            retry_after=window and window - _seconds_since(row["started_at"]),
+        )
+
+
+def _seconds_since(time: str) -> float:
+    return (datetime.now(UTC) - datetime.fromisoformat(time)).total_seconds()

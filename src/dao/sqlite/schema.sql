@@ -1,6 +1,6 @@
--- The schema of the embedded file: the tables of schema.sql in the parent folder that the service
--- uses. Times are ISO 8601 text in UTC, which sorts as the times do. It is applied to new files and,
--- after the numbered steps of upgrades.py, to those that an older release made.
+-- The schema of the embedded file: those tables of ../schema.sql that the service uses. Times are
+-- ISO 8601 text in UTC, which sorts chronologically. The schema is applied to new files and, after
+-- the numbered steps of upgrades.py, to files of older releases.
 
 create table if not exists roadmaps (
     roadmap_id integer primary key autoincrement,
@@ -97,8 +97,8 @@ create index if not exists questions_user on questions (user_id, started_at);
 create index if not exists questions_client on questions (client, started_at);
 create index if not exists questions_started on questions (started_at);
 
--- Everything that was asked for and what it counts for: its cost, or as long as that is not known
--- (it runs, or a call was made whose cost nobody reported) at least what was reserved for it.
+-- All generations and questions, and what each counts towards the budget: its cost or, while that
+-- is unknown (it still runs, or nobody reported the cost of a call), at least its reservation.
 drop view if exists ledger;
 create view ledger as
 select entry, user_id, client, started_at, finished_at,

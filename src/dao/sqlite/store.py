@@ -1,12 +1,13 @@
-"""The embedded store: one SQLite file, written in transactions, off the event loop."""
+"""The embedded store: roadmaps in one SQLite file."""
 
 import sqlite3
 from pathlib import Path
 from typing import Self
-from uuid import UUID, uuid4
+from uuid import UUID
 
+from src.dao.rows import task_rows
 from src.dao.sqlite.file import SqliteFile, now
-from src.dao.sqlite.generations import SqliteGenerations, finish
+from src.dao.sqlite.generations import SqliteGenerations, finish_generation
 from src.dao.sqlite.ledger import SqliteQuestions
 from src.dao.sqlite.upgrades import transaction
 from src.domain.errors import RoadmapNotFoundError, TaskNotFoundError
@@ -14,19 +15,15 @@ from src.domain.generation import GenerationRecord
 from src.domain.plan import NewRoadmap
 from src.domain.roadmap import Roadmap, Task, WeekTotals
 
-_OF_ROADMAP = (
+_ROADMAP_FILTER = (
     "roadmap_id = (select roadmap_id from roadmaps where roadmap_id = :roadmap_id"
     " and (:user_id is null or user_id = :user_id))"
 )
-"""Whose tasks are read: a roadmap's, where a user is named that user's."""
+"""Selects the tasks of a roadmap, if it belongs to the user or no user is given."""
 
 
 class SqliteStore:
-    """Keeps the promises of `src.dao.Store` by transaction.
-
-    A statement that has begun runs to its end even if its caller is cancelled, so a roadmap is
-    written whole or not at all.
-    """
+    """Implements `src.dao.Store` with transactions."""
 
     def __init__(self, file: SqliteFile) -> None:
         self._file = file
@@ -35,13 +32,7 @@ class SqliteStore:
 
     @classmethod
     async def open(cls, path: Path, *, queue_size: int = 200) -> Self:
-        """Open the file, making it and its tables where they are missing.
-
-        `queue_size` bounds the requests that wait for a thread.
-
-        Raises:
-            StoreUnavailableError: the file cannot be opened, or is no database.
-        """
+        """Open the file; see `SqliteFile.open`."""
         return cls(await SqliteFile.open(path, queue_size))
 
     async def add_roadmap(self, roadmap: NewRoadmap) -> GenerationRecord:
@@ -65,10 +56,10 @@ class SqliteStore:
     async def list_tasks(
         self, roadmap_id: int, user_id: UUID | None = None, *, week_number: int | None = None
     ) -> list[Task]:
-        rows = await self._rows_of(
+        rows = await self._select_from_roadmap(
             roadmap_id,
             user_id,
-            f"select * from roadmap_tasks where {_OF_ROADMAP}"  # noqa: S608  ours
+            f"select * from roadmap_tasks where {_ROADMAP_FILTER}"  # noqa: S608  ours
             " and (:week_number is null or week_number = :week_number)"
             " order by week_number, day_number, position",
             week_number=week_number,
@@ -76,12 +67,12 @@ class SqliteStore:
         return [Task.model_validate(dict(row)) for row in rows]
 
     async def list_weeks(self, roadmap_id: int, user_id: UUID | None = None) -> list[WeekTotals]:
-        rows = await self._rows_of(
+        rows = await self._select_from_roadmap(
             roadmap_id,
             user_id,
             "select week_number, min(weekly_goal) as weekly_goal,"  # noqa: S608  ours
             " count(*) as total_tasks, sum(completed) as completed_tasks"
-            f" from roadmap_tasks where {_OF_ROADMAP}"
+            f" from roadmap_tasks where {_ROADMAP_FILTER}"
             " group by week_number order by week_number",
         )
         return [WeekTotals.model_validate(dict(row)) for row in rows]
@@ -126,10 +117,10 @@ class SqliteStore:
     async def close(self) -> None:
         await self._file.close()
 
-    async def _rows_of(
+    async def _select_from_roadmap(
         self, roadmap_id: int, user_id: UUID | None, sql: str, **parameters: object
     ) -> list[sqlite3.Row]:
-        """Select from a roadmap that must exist; both reads see one state of the database."""
+        """Select from a roadmap that must exist, in one snapshot of the database."""
 
         def read(connection: sqlite3.Connection) -> list[sqlite3.Row]:
             with transaction(connection, "deferred"):
@@ -156,27 +147,15 @@ def _add_roadmap(connection: sqlite3.Connection, roadmap: NewRoadmap) -> Generat
     ).fetchone()
     connection.executemany(
         "insert into roadmap_tasks (id, roadmap_id, week_number, weekly_goal, day_number,"
-        " position, task_text, effort, category, created_at)"
-        " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            (
-                str(uuid4()),
-                row["roadmap_id"],
-                week.week_number,
-                week.goal,
-                day.day_number,
-                position,
-                task.text,
-                task.effort,
-                task.category,
-                row["created_at"],
-            )
-            for week in roadmap.weeks
-            for day in week.days
-            for position, task in enumerate(day.tasks, start=1)
-        ),
+        " position, task_text, effort, category, completed, created_at)"
+        " values (:id, :roadmap_id, :week_number, :weekly_goal, :day_number,"
+        " :position, :task_text, :effort, :category, :completed, :created_at)",
+        [
+            {**task, "created_at": row["created_at"]}
+            for task in task_rows(roadmap, row["roadmap_id"])
+        ],
     )
-    return finish(
+    return finish_generation(
         connection, roadmap.lease_id, Roadmap.model_validate(dict(row)), roadmap.cost_known
     )
 

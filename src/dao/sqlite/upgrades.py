@@ -1,7 +1,7 @@
-"""Brings a file to the present schema: numbered steps, in one transaction.
+"""Upgrades a file to the current schema, by numbered steps in one transaction.
 
-`pragma user_version` counts the steps that a file has had. To change the schema of files that exist
-already, change `schema.sql` and append a step here that does the same to an older file.
+`pragma user_version` counts the steps that a file has had. To change the schema, edit `schema.sql`
+for new files and append a step here that makes the same change to existing files.
 """
 
 import sqlite3
@@ -13,16 +13,16 @@ from src.domain.errors import StoreUnavailableError
 
 SCHEMA_PATH = Path(__file__).with_name("schema.sql")
 
-_CHECKSUMS_FROM = 1_000
-"""Releases before 0.2 wrote a checksum of their schema in place of a number: far above this."""
+_SMALLEST_CHECKSUM = 1_000
+"""Releases before 0.2 stored a checksum of their schema instead, and these are far larger."""
 
 
 def upgrade(connection: sqlite3.Connection) -> None:
     """Create or upgrade the tables of a file. Several processes may do so at once.
 
     Raises:
-        StoreUnavailableError: a newer release has upgraded the file already.
-        sqlite3.Error: the file cannot be changed; it is as it was.
+        StoreUnavailableError: a newer release has upgraded the file.
+        sqlite3.Error: the file cannot be changed, and stays as it was.
     """
     if _steps_done(connection) == len(_STEPS):
         return
@@ -40,13 +40,13 @@ def upgrade(connection: sqlite3.Connection) -> None:
 
 @contextmanager
 def transaction(connection: sqlite3.Connection, kind: str) -> Iterator[None]:
-    """Make what happens inside one transaction, `deferred` or `immediate`."""
+    """Run the block in one transaction, whose kind is `deferred` or `immediate`."""
     connection.execute(f"begin {kind}")
     try:
         yield
         connection.execute("commit")
     except BaseException:
-        # A full disk may already have rolled back by itself.
+        # SQLite may have rolled back already, for example on a full disk.
         if connection.in_transaction:
             connection.execute("rollback")
         raise
@@ -54,18 +54,18 @@ def transaction(connection: sqlite3.Connection, kind: str) -> Iterator[None]:
 
 def _steps_done(connection: sqlite3.Connection) -> int:
     version: int = connection.execute("pragma user_version").fetchone()[0]
-    return 0 if version >= _CHECKSUMS_FROM else version
+    return 0 if version >= _SMALLEST_CHECKSUM else version
 
 
-def _count_calls_and_hands(connection: sqlite3.Connection) -> None:
-    """Add what files made before release 0.1 lack."""
+def _add_call_and_holder_columns(connection: sqlite3.Connection) -> None:
+    """Add the columns that files from before release 0.1 lack."""
     _add_column(connection, "generations", "priced_calls integer not null default 0")
     _add_column(connection, "generations", "changed_hands integer not null default 0")
     _add_column(connection, "questions", "priced_calls integer not null default 0")
 
 
-def _record_whether_cost_is_known(connection: sqlite3.Connection) -> None:
-    """Store whether a cost is known, which release 0.1 worked out from names of its classes."""
+def _add_cost_known(connection: sqlite3.Connection) -> None:
+    """Store whether a cost is known. Release 0.1 derived this from the names of its classes."""
     _add_column(connection, "generations", "cost_known integer")
     _add_column(connection, "questions", "cost_known integer")
     connection.execute(
@@ -81,21 +81,21 @@ def _record_whether_cost_is_known(connection: sqlite3.Connection) -> None:
     )
 
 
-def _drop_indexes_of_repeated_requests(connection: sqlite3.Connection) -> None:
-    """Leave it to one query to say what a repeated request meets."""
+def _drop_repeated_request_indexes(connection: sqlite3.Connection) -> None:
+    """Drop indexes of release 0.1: one query now finds the generation that a request repeats."""
     connection.execute("drop index if exists generations_key")
     connection.execute("drop index if exists generations_twin")
 
 
 _STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
-    _count_calls_and_hands,
-    _record_whether_cost_is_known,
-    _drop_indexes_of_repeated_requests,
+    _add_call_and_holder_columns,
+    _add_cost_known,
+    _drop_repeated_request_indexes,
 )
 
 
 def _add_column(connection: sqlite3.Connection, table: str, declaration: str) -> None:
-    """Add a column unless it is there: a file may have been back with an older release."""
+    """Add a column unless it exists: an older release may have reset the file's version."""
     if declaration.split(maxsplit=1)[0] not in _columns(connection, table):
         connection.execute(f"alter table {table} add column {declaration}")
 
@@ -105,7 +105,7 @@ def _columns(connection: sqlite3.Connection, table: str) -> set[str]:
 
 
 def _statements(script: str) -> Iterator[str]:
-    """Yield a script's statements; `executescript` would commit whatever transaction is open."""
+    """Yield a script's statements, since `executescript` would commit the open transaction."""
     statement = ""
     for line in script.splitlines(keepends=True):
         statement += line

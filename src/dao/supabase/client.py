@@ -1,4 +1,4 @@
-"""PostgREST through the Supabase client: bounded waits and retries, its errors translated."""
+"""PostgREST through the Supabase client, with bounded waits, retries and translated errors."""
 
 import asyncio
 import json
@@ -25,16 +25,16 @@ from src.domain.errors import (
 )
 
 POOL_SIZE = 20
-"""Connections of one process; PostgREST's own pool on a small project has about as many."""
+"""Connections per process; PostgREST's own pool on a small project is about as large."""
 
 ATTEMPTS = 3
-"""How often a request is sent that may be sent twice."""
+"""How many times a repeatable request is sent at most."""
 
-IDEMPOTENT_WRITE = (StoreUnavailableError, StoreTooSlowError)
-"""What to retry where doing it twice is doing it once: a lost answer is asked for again."""
+TRANSIENT_ERRORS = (StoreUnavailableError, StoreTooSlowError)
+"""Errors after which an idempotent write is retried, since its answer may have been lost."""
 
-_OVER_A_LIMIT = "PT429"
-"""What our functions raise; PostgREST makes a status 429 of it."""
+_LIMIT_SQLSTATE = "PT429"
+"""What our SQL functions raise over a limit; PostgREST answers it with status 429."""
 
 T = TypeVar("T")
 
@@ -44,7 +44,7 @@ class _Query(Protocol):
 
 
 class PostgrestClient:
-    """One process's way to its Supabase project."""
+    """Sends this process's requests to its Supabase project."""
 
     def __init__(
         self, client: AsyncClient, http: httpx.AsyncClient, timeout: float, queue_size: int
@@ -64,10 +64,10 @@ class PostgrestClient:
         timeout: float,  # noqa: ASYNC109  bounds later requests, not this call
         queue_size: int,
     ) -> Self:
-        """Build the client; nothing is sent yet.
+        """Build the client without sending anything.
 
-        `timeout` is in seconds, per request. At most `queue_size` of those that clients wait for
-        wait themselves, for a connection.
+        `timeout` is in seconds per request. At most `queue_size` of the requests that clients wait
+        for may wait for a connection.
         """
         http = httpx.AsyncClient(
             http2=False,
@@ -83,7 +83,7 @@ class PostgrestClient:
         return cls(await acreate_client(url, service_key, options), http, timeout, queue_size)
 
     async def read(self, query: _Query) -> Any:  # noqa: ANN401  the client's answer is untyped
-        """Send a query that changes nothing."""
+        """Execute a read for a client that waits; retry it if the database is unavailable."""
         return await self.execute_for_client(query, retry_on=(StoreUnavailableError,))
 
     async def execute_for_client(
@@ -93,8 +93,8 @@ class PostgrestClient:
         retry_on: tuple[type[StoreError], ...] = (),
         expected: type = list,
     ) -> Any:  # noqa: ANN401  the client's answer is untyped
-        """Send a query for which a client waits: `execute`, unless too many do already."""
-        with self._queue.place():
+        """Execute for a client that waits, unless too many wait already (StoreOverloadedError)."""
+        with self._queue.slot():
             return await self.execute(query, retry_on=retry_on, expected=expected)
 
     async def execute(
@@ -104,9 +104,13 @@ class PostgrestClient:
         retry_on: tuple[type[StoreError], ...] = (),
         expected: type = list,
     ) -> Any:  # noqa: ANN401  the client's answer is untyped
-        """Send a query and return the client's answer, its `data` of the expected type.
+        """Send a query and return its answer, whose `data` has the expected type.
 
-        `retry_on` is for what may be done twice without harm.
+        Set `retry_on` only for queries that may be repeated.
+
+        Raises:
+            StoreError: the query failed; which subclass says why.
+            LimitReachedError: an SQL function refused the query.
         """
         retries = stamina.retry_context(
             on=retry_on,
@@ -117,15 +121,15 @@ class PostgrestClient:
             wait_jitter=0.2,
         )
         async for attempt in retries:
-            with attempt, _translated_errors():
-                # httpx bounds each read; this bounds the whole of it.
+            with attempt, _translate_errors():
+                # httpx bounds each read; this bounds the whole request.
                 async with asyncio.timeout(self._timeout):
                     answer = await query.execute()
                 rows = answer.data if isinstance(answer.data, list) else []
                 if not isinstance(answer.data, expected) or any(
                     not isinstance(row, dict) for row in rows
                 ):
-                    raise StoreUnavailableError("the answer is not PostgREST's")
+                    raise StoreUnavailableError("the answer did not come from PostgREST")
         return answer
 
     async def close(self) -> None:
@@ -133,50 +137,50 @@ class PostgrestClient:
         await self._http.aclose()
 
 
-def fitting(adapter: TypeAdapter[T], rows: object) -> T:
-    """Return rows as the values that they stand for.
+def parse_rows(adapter: TypeAdapter[T], rows: object) -> T:
+    """Return rows as values.
 
     Raises:
-        StoreMisconfiguredError: they are of another shape.
+        StoreMisconfiguredError: the rows have another shape.
     """
     try:
         return adapter.validate_python(rows)
     except ValidationError as error:
-        # Without the error's text: it quotes what learners wrote.
-        raise StoreMisconfiguredError(f"{error.error_count()} values do not fit") from None
+        # Without the error's text, which quotes what learners wrote.
+        raise StoreMisconfiguredError(f"{error.error_count()} values are invalid") from None
 
 
 @contextmanager
-def _translated_errors() -> Iterator[None]:
+def _translate_errors() -> Iterator[None]:
     """Turn everything that the client raises into a `StoreError`."""
     try:
         yield
     except APIError as error:
-        if error.code == _OVER_A_LIMIT:
+        if error.code == _LIMIT_SQLSTATE:
             raise LimitReachedError(**json.loads(error.details or "{}")) from None
-        # The code alone: messages and details quote rows.
-        raise _kind_of(error)(f"PostgREST answered {error.code}") from error
+        # Only the code, since messages and details quote rows.
+        raise _error_class(error)(f"PostgREST answered {error.code}") from error
     except (TimeoutError, httpx.TimeoutException) as error:
         raise StoreTooSlowError(type(error).__name__) from error
     except MomentumError:
         raise
     except Exception as error:
-        # The transport's own errors, and what an answer that is no answer does to the client.
+        # Errors of the transport, and whatever the client raises on an answer it cannot parse.
         raise StoreUnavailableError(type(error).__name__) from error
 
 
-def _kind_of(error: APIError) -> type[StoreError]:
-    """Return what an error's code means: a SQLSTATE, PostgREST's own, or an HTTP status."""
+def _error_class(error: APIError) -> type[StoreError]:
+    """Return what an error's code means: a SQLSTATE, a code of PostgREST or an HTTP status."""
     code = error.code or ""
     if error.code is None and error.message is None:
-        return StoreMisconfiguredError  # PostgREST says `{}` of a write to an unknown table
-    if code == "PGRST202":  # it knows no such function, or none with these parameters
+        return StoreMisconfiguredError  # PostgREST answers `{}` to a write to an unknown table
+    if code == "PGRST202":  # no function has this name and these parameters
         return StoreOutdatedError
     if code in {"57014", "PGRST003", "504"}:
         return StoreTooSlowError
     if code.startswith("23"):  # integrity constraints
         return StoreConflictError
-    # Rights (42501), roles (22023), tables, columns; PostgREST's schema cache and its tokens.
+    # Grants (42501), roles (22023), tables, columns; PostgREST's schema cache and tokens.
     if code.startswith(("42", "PGRST2", "PGRST3")) or code in {"22023", "401", "403", "404"}:
         return StoreMisconfiguredError
     return StoreUnavailableError

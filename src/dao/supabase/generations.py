@@ -1,15 +1,15 @@
-"""The record of generations in Supabase: one SQL function, or one filtered update, per step."""
+"""Generations in Supabase: one SQL function, or one filtered update, per step."""
 
 from typing import Any
 from uuid import UUID, uuid4
 
 from pydantic import TypeAdapter
 
-from src.dao.planned_parts import part_of
-from src.dao.supabase.client import IDEMPOTENT_WRITE, PostgrestClient, fitting
+from src.dao.rows import parse_part
+from src.dao.supabase.client import TRANSIENT_ERRORS, PostgrestClient, parse_rows
 from src.domain.errors import GenerationNotFoundError, LeaseLostError, StoreUnavailableError
 from src.domain.generation import (
-    MOST_RESUMPTIONS,
+    MAX_RESUMPTIONS,
     Failure,
     GenerationRecord,
     Lease,
@@ -22,23 +22,23 @@ from src.domain.generation import (
 from src.domain.quotas import QuotaPolicies
 
 PARTS_PER_REQUEST = 100
-"""A day is about 1 KB, a week 7 KB; a year's plan has 417 parts."""
+"""A day takes about 1 KB and a week 7 KB; a plan of 52 weeks has 417 parts."""
 
 _RECORDS = TypeAdapter(list[GenerationRecord])
-_SWEPT = TypeAdapter(list[SweepResult])
+_SWEEP_RESULTS = TypeAdapter(list[SweepResult])
 
 
 class SupabaseGenerations:
-    """Keeps the promises of `src.dao.Generations`.
+    """Implements `src.dao.Generations` over PostgREST.
 
-    Every step may be done twice without harm, so one whose answer is lost is done again.
+    The steps are idempotent, so a step is repeated if its answer is lost.
     """
 
     def __init__(self, client: PostgrestClient) -> None:
         self._client = client
 
     async def begin(
-        self, generation: NewGeneration, lease: Lease, bounds: QuotaPolicies
+        self, generation: NewGeneration, lease: Lease, quotas: QuotaPolicies
     ) -> GenerationRecord:
         query = self._client.rpc(
             "begin_generation",
@@ -51,13 +51,13 @@ class SupabaseGenerations:
                 "p_request": generation.request.model_dump(mode="json"),
                 "p_lease_id": str(lease.lease_id),
                 "p_lease_seconds": lease.seconds,
-                "p_most_resumptions": MOST_RESUMPTIONS,
+                "p_most_resumptions": MAX_RESUMPTIONS,
                 "p_reserved_dollars": generation.reserved_dollars,
-                "p_bounds": bounds.model_dump(mode="json"),
+                "p_bounds": quotas.model_dump(mode="json"),
             },
         )
-        answer = await self._client.execute_for_client(query, retry_on=IDEMPOTENT_WRITE)
-        (record,) = fitting(_RECORDS, answer.data)
+        answer = await self._client.execute_for_client(query, retry_on=TRANSIENT_ERRORS)
+        (record,) = parse_rows(_RECORDS, answer.data)
         return record
 
     async def get(self, generation_id: UUID, user_id: UUID | None = None) -> GenerationRecord:
@@ -65,12 +65,12 @@ class SupabaseGenerations:
         query = query.eq("generation_id", str(generation_id))
         if user_id is not None:
             query = query.eq("user_id", str(user_id))
-        records = fitting(_RECORDS, (await self._client.read(query)).data)
+        records = parse_rows(_RECORDS, (await self._client.read(query)).data)
         if not records:
             raise GenerationNotFoundError
         return records[0]
 
-    async def parts(
+    async def list_parts(
         self, generation_id: UUID, after: int = 0, user_id: UUID | None = None
     ) -> list[PlannedPart]:
         parts: list[PlannedPart] = []
@@ -85,25 +85,25 @@ class SupabaseGenerations:
             )
             if user_id is not None:
                 query = query.eq("generations.user_id", str(user_id))
-            # Not in the clients' queue: who has taken a generation over needs them.
+            # Not in the clients' queue: a process that takes a generation over needs its parts.
             page = (await self._client.execute(query, retry_on=(StoreUnavailableError,))).data
-            parts += (part_of(row["kind"], row["part"]) for row in page)
+            parts += (parse_part(row["kind"], row["part"]) for row in page)
             if len(page) < PARTS_PER_REQUEST:
                 return parts
 
     async def claim(self, lease: Lease) -> GenerationRecord | None:
-        # Not done again: what the first try took would be lost until its lease ends.
+        # Not retried: what a first try claimed would then wait until its lease expires.
         answer = await self._client.execute(
             self._client.rpc(
                 "claim_generation",
                 {
                     "p_lease_id": str(lease.lease_id),
                     "p_lease_seconds": lease.seconds,
-                    "p_most_resumptions": MOST_RESUMPTIONS,
+                    "p_most_resumptions": MAX_RESUMPTIONS,
                 },
             )
         )
-        records = fitting(_RECORDS, answer.data)
+        records = parse_rows(_RECORDS, answer.data)
         return records[0] if records else None
 
     async def record_progress(self, lease: Lease, progress: ProgressReport) -> None:
@@ -123,21 +123,25 @@ class SupabaseGenerations:
                     "p_first_day_seconds": progress.first_day_seconds,
                 },
             )
-            answer = await self._client.execute(query, retry_on=IDEMPOTENT_WRITE, expected=bool)
+            answer = await self._client.execute(query, retry_on=TRANSIENT_ERRORS, expected=bool)
             if not answer.data:
                 raise LeaseLostError
 
     async def release(self, lease_id: UUID) -> None:
-        # Nor does the lease count any more: a report that comes late must not make it run again.
-        await self._change({"lease_until": "now", "lease_id": str(uuid4())}, "lease_id", lease_id)
+        # The new id invalidates the lease, so that a late report cannot renew it.
+        await self._update_running(
+            {"lease_until": "now", "lease_id": str(uuid4())}, "lease_id", lease_id
+        )
 
     async def fail(self, lease_id: UUID, failure: Failure) -> None:
-        await self._change(_finished(failure), "lease_id", lease_id)
+        await self._update_running(_finish_values(failure), "lease_id", lease_id)
 
     async def cancel(
         self, generation_id: UUID, failure: Failure, user_id: UUID | None = None
     ) -> GenerationRecord:
-        records = await self._change(_finished(failure), "generation_id", generation_id, user_id)
+        records = await self._update_running(
+            _finish_values(failure), "generation_id", generation_id, user_id
+        )
         return records[0] if records else await self.get(generation_id, user_id)
 
     async def publish(
@@ -146,7 +150,7 @@ class SupabaseGenerations:
         """Publish a roadmap that was written under a lease, and finish its generation.
 
         Raises:
-            LeaseLostError: the lease is no longer valid, or the roadmap was swept.
+            LeaseLostError: the lease is no longer valid, or a sweep has deleted the roadmap.
         """
         query = self._client.rpc(
             "publish_roadmap",
@@ -156,8 +160,8 @@ class SupabaseGenerations:
                 "p_cost_known": cost_known,
             },
         )
-        answer = await self._client.execute(query, retry_on=IDEMPOTENT_WRITE)
-        records = fitting(_RECORDS, answer.data)
+        answer = await self._client.execute(query, retry_on=TRANSIENT_ERRORS)
+        records = parse_rows(_RECORDS, answer.data)
         if not records:
             raise LeaseLostError
         return records[0]
@@ -166,24 +170,24 @@ class SupabaseGenerations:
         query = self._client.rpc(
             "sweep_generations",
             {
-                "p_most_resumptions": MOST_RESUMPTIONS,
+                "p_most_resumptions": MAX_RESUMPTIONS,
                 "p_problem": failure.problem,
                 "p_cost_known": failure.cost_known,
             },
         )
-        return fitting(_SWEPT, (await self._client.execute(query)).data)[0]
+        return parse_rows(_SWEEP_RESULTS, (await self._client.execute(query)).data)[0]
 
-    async def _change(
+    async def _update_running(
         self, values: dict[str, Any], column: str, value: UUID, user_id: UUID | None = None
     ) -> list[GenerationRecord]:
-        """Change the unfinished generation of this id or lease, and return it."""
+        """Update the running generation of this id or lease; return it, or nothing."""
         query = self._client.table("generations").update(values).eq(column, str(value))
         query = query.is_("finished_at", "null")
         if user_id is not None:
             query = query.eq("user_id", str(user_id))
-        answer = await self._client.execute(query, retry_on=IDEMPOTENT_WRITE)
-        return fitting(_RECORDS, answer.data)
+        answer = await self._client.execute(query, retry_on=TRANSIENT_ERRORS)
+        return parse_rows(_RECORDS, answer.data)
 
 
-def _finished(failure: Failure) -> dict[str, Any]:
+def _finish_values(failure: Failure) -> dict[str, Any]:
     return {"finished_at": "now", **failure.model_dump()}

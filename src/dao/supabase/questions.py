@@ -1,21 +1,21 @@
-"""The ledger of questions in Supabase."""
+"""Questions in Supabase: their entries in the ledger."""
 
 from uuid import UUID
 
 from postgrest import ReturnMethod
 
-from src.dao.supabase.client import IDEMPOTENT_WRITE, PostgrestClient
+from src.dao.supabase.client import TRANSIENT_ERRORS, PostgrestClient
 from src.domain.plan import ModelUsage
 from src.domain.quotas import NewQuestion, QuotaPolicies
 
 
 class SupabaseQuestions:
-    """Keeps the promises of `src.dao.Questions`."""
+    """Implements `src.dao.Questions` over PostgREST."""
 
     def __init__(self, client: PostgrestClient) -> None:
         self._client = client
 
-    async def begin(self, question: NewQuestion, bounds: QuotaPolicies) -> None:
+    async def begin(self, question: NewQuestion, quotas: QuotaPolicies) -> None:
         query = self._client.rpc(
             "begin_question",
             {
@@ -23,10 +23,10 @@ class SupabaseQuestions:
                 "p_user_id": str(question.requester.user_id),
                 "p_client": question.requester.client_key,
                 "p_reserved_dollars": question.reserved_dollars,
-                "p_bounds": bounds.model_dump(mode="json"),
+                "p_bounds": quotas.model_dump(mode="json"),
             },
         )
-        await self._client.execute_for_client(query, retry_on=IDEMPOTENT_WRITE, expected=bool)
+        await self._client.execute_for_client(query, retry_on=TRANSIENT_ERRORS, expected=bool)
 
     async def finish(self, question_id: UUID, usage: ModelUsage, *, cost_known: bool) -> None:
         values = {"finished_at": "now", "cost_known": cost_known, **usage.model_dump()}
@@ -35,4 +35,4 @@ class SupabaseQuestions:
             .update(values, returning=ReturnMethod.minimal)
             .eq("question_id", str(question_id))
         )
-        await self._client.execute(query, retry_on=IDEMPOTENT_WRITE)
+        await self._client.execute(query, retry_on=TRANSIENT_ERRORS)

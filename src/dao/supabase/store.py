@@ -1,15 +1,16 @@
-"""The production store, over the Supabase client: publish last, undo by compensating deletes."""
+"""The production store, in Supabase: it publishes last and undoes by compensating deletes."""
 
 import asyncio
 import logging
 from contextlib import AsyncExitStack
 from typing import Any, Self
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from postgrest import CountMethod, ReturnMethod
 from pydantic import TypeAdapter
 
-from src.dao.supabase.client import IDEMPOTENT_WRITE, PostgrestClient, fitting
+from src.dao.rows import task_rows
+from src.dao.supabase.client import TRANSIENT_ERRORS, PostgrestClient, parse_rows
 from src.dao.supabase.generations import SupabaseGenerations
 from src.dao.supabase.questions import SupabaseQuestions
 from src.domain.errors import (
@@ -29,7 +30,7 @@ ROADMAP_COLUMNS = (
 )
 WEEK_COLUMNS = "week_number,weekly_goal,total_tasks,completed_tasks"
 
-NEUTRAL_VALUES: dict[str, Any] = {
+NULL_REPLACEMENTS: dict[str, Any] = {
     "description": "",
     "level": "",
     "duration_weeks": 0,
@@ -37,16 +38,16 @@ NEUTRAL_VALUES: dict[str, Any] = {
     "is_active": True,
     "created_at": "1970-01-01T00:00:00Z",
 }
-"""For values that older code left null: a null in one row must not hide the others."""
+"""Replace nulls that older code left: one bad row must not make the others unreadable."""
 
 SCHEMA_VERSION = 2
-"""What `schema_version()` of schema.sql returns, at least, for this release to run on it."""
+"""The lowest `schema_version()` of schema.sql that this release runs on."""
 
 PAGE_ROWS = 1_000
-"""Rows per request, read or written: hosted Supabase answers with no more."""
+"""Rows per request, read or written: hosted Supabase returns no more."""
 
-CLOSING_SECONDS = 1.0
-"""How long a store that is closed goes on deleting what it could not finish."""
+CLOSE_TIMEOUT_SECONDS = 1.0
+"""How long `close` waits for running compensating deletes."""
 
 _ROADMAPS = TypeAdapter(list[Roadmap])
 _WEEKS = TypeAdapter(list[WeekTotals])
@@ -54,7 +55,7 @@ _TASKS = TypeAdapter(list[Task])
 
 
 class SupabaseStore:
-    """Keeps the promises of `src.dao.Store` over HTTP, where no transaction spans two requests."""
+    """Implements `src.dao.Store` over HTTP, where no transaction can span two requests."""
 
     def __init__(self, client: PostgrestClient) -> None:
         self._client = client
@@ -71,20 +72,17 @@ class SupabaseStore:
         timeout: float = 10.0,  # noqa: ASYNC109  bounds later requests, not this call
         queue_size: int = 200,
     ) -> Self:
-        """Build the client; nothing is sent yet.
-
-        `timeout` is in seconds, per request; `queue_size` bounds those that wait for a connection.
-        """
+        """Open the client without sending anything; see `PostgrestClient.open`."""
         client = await PostgrestClient.open(
             url, service_key, timeout=timeout, queue_size=queue_size
         )
         return cls(client)
 
     async def check_schema(self) -> None:
-        """Check that the database's schema is recent enough.
+        """Check the version of the database's schema.
 
         Raises:
-            StoreOutdatedError: it is not.
+            StoreOutdatedError: this release needs a newer schema.
         """
         answer = await self._client.execute(self._client.rpc("schema_version", {}), expected=int)
         if answer.data < SCHEMA_VERSION:
@@ -92,10 +90,10 @@ class SupabaseStore:
 
     async def add_roadmap(self, roadmap: NewRoadmap) -> GenerationRecord:
         async with AsyncExitStack() as undo:
-            # Registered before the write: one whose answer is lost may have landed.
-            undo.push_async_callback(self._undo, roadmap.lease_id)
+            # Registered before the write, which may succeed although its answer is lost.
+            undo.push_async_callback(self._undo_write, roadmap.lease_id)
             stored = await self._insert_unpublished(roadmap)
-            tasks = _task_rows(roadmap, stored.roadmap_id)
+            tasks = task_rows(roadmap, stored.roadmap_id)
             for start in range(0, len(tasks), PAGE_ROWS):
                 await self._client.execute(
                     self._client.table("roadmap_tasks").insert(
@@ -127,9 +125,9 @@ class SupabaseStore:
                     f"created_at.lt.{at},and(created_at.eq.{at},roadmap_id.lt.{last.roadmap_id})"
                 )
             answer = await self._client.read(query)
-            page = _roadmaps(answer.data)
+            page = _parse_roadmaps(answer.data)
             roadmaps += page
-            # The count is of all that is left, however short the server cuts a page.
+            # The count covers all remaining rows, even if the server truncates the page.
             if len(page) in {0, answer.count}:
                 return roadmaps
 
@@ -142,7 +140,7 @@ class SupabaseStore:
         )
         if user_id is not None:
             query = query.eq("user_id", str(user_id))
-        roadmaps = _roadmaps((await self._client.read(query)).data)
+        roadmaps = _parse_roadmaps((await self._client.read(query)).data)
         if not roadmaps:
             raise RoadmapNotFoundError(roadmap_id)
         return roadmaps[0]
@@ -150,12 +148,12 @@ class SupabaseStore:
     async def list_tasks(
         self, roadmap_id: int, user_id: UUID | None = None, *, week_number: int | None = None
     ) -> list[Task]:
-        weeks = await self._weeks("week_number,tasks", roadmap_id, user_id, week_number)
-        return [task for week in weeks for task in fitting(_TASKS, week["tasks"])]
+        weeks = await self._select_weeks("week_number,tasks", roadmap_id, user_id, week_number)
+        return [task for week in weeks for task in parse_rows(_TASKS, week["tasks"])]
 
     async def list_weeks(self, roadmap_id: int, user_id: UUID | None = None) -> list[WeekTotals]:
-        weeks = await self._weeks(WEEK_COLUMNS, roadmap_id, user_id)
-        return fitting(_WEEKS, weeks)
+        weeks = await self._select_weeks(WEEK_COLUMNS, roadmap_id, user_id)
+        return parse_rows(_WEEKS, weeks)
 
     async def set_task_completed(
         self, task_id: str, *, completed: bool, user_id: UUID | None = None
@@ -173,7 +171,7 @@ class SupabaseStore:
             },
         )
         answer = await self._client.execute_for_client(
-            update, retry_on=IDEMPOTENT_WRITE, expected=bool
+            update, retry_on=TRANSIENT_ERRORS, expected=bool
         )
         if not answer.data:
             raise TaskNotFoundError
@@ -191,8 +189,8 @@ class SupabaseStore:
 
     async def close(self) -> None:
         if self._undos:
-            # What they do not get done is swept.
-            await asyncio.wait(self._undos, timeout=CLOSING_SECONDS)
+            # The sweep deletes whatever these do not.
+            await asyncio.wait(self._undos, timeout=CLOSE_TIMEOUT_SECONDS)
         await self._client.close()
 
     async def _insert_unpublished(self, roadmap: NewRoadmap) -> Roadmap:
@@ -210,11 +208,11 @@ class SupabaseStore:
                 }
             )
         )
-        return _roadmaps(answer.data)[0]
+        return _parse_roadmaps(answer.data)[0]
 
-    async def _undo(self, lease_id: UUID) -> None:
+    async def _undo_write(self, lease_id: UUID) -> None:
         deletion = asyncio.create_task(self._delete_unpublished(lease_id))
-        # Also keeps the task alive, and lets `close` wait for it, if our caller leaves.
+        # Keeps the task alive, and lets `close` wait for it, if the caller is cancelled.
         self._undos.add(deletion)
         deletion.add_done_callback(self._undos.discard)
         await asyncio.shield(deletion)
@@ -225,18 +223,21 @@ class SupabaseStore:
                 self._client.table("roadmaps")
                 .delete(returning=ReturnMethod.minimal)
                 .eq("lease_id", str(lease_id))
-                # Where the answer to the publication was lost for good, it stays published.
+                # If the publication succeeded and its answer was lost, the roadmap stays.
                 .is_("published_at", "null"),
-                retry_on=IDEMPOTENT_WRITE,
+                retry_on=TRANSIENT_ERRORS,
             )
         except StoreError as error:
-            # Never in place of the first error; the sweep will find what is left. Without the
-            # traceback, whose first cause quotes rows.
+            # Logged, so as not to replace the first error; the sweep deletes what is left. No
+            # traceback, since its first cause quotes rows.
             logger.error(  # noqa: TRY400
-                "could not undo what lease %s wrote: %s: %s", lease_id, type(error).__name__, error
+                "could not delete the unpublished roadmap of lease %s: %s: %s",
+                lease_id,
+                type(error).__name__,
+                error,
             )
 
-    async def _weeks(
+    async def _select_weeks(
         self,
         columns: str,
         roadmap_id: int,
@@ -250,33 +251,13 @@ class SupabaseStore:
             query = query.eq("week_number", week_number)
         rows: list[dict[str, Any]] = (await self._client.read(query.order("week_number"))).data
         if not rows and week_number is not None:
-            await self.get_roadmap(roadmap_id, user_id)  # raises where the roadmap is missing
+            await self.get_roadmap(roadmap_id, user_id)  # raises if the roadmap does not exist
         elif not rows:
             raise RoadmapNotFoundError(roadmap_id)
-        # A roadmap without tasks is one row without a week.
+        # A roadmap without tasks has one row, without a week.
         return [row for row in rows if row["week_number"] is not None]
 
 
-def _task_rows(roadmap: NewRoadmap, roadmap_id: int) -> list[dict[str, Any]]:
-    return [
-        {
-            "id": str(uuid4()),
-            "roadmap_id": roadmap_id,
-            "week_number": week.week_number,
-            "weekly_goal": week.goal,
-            "day_number": day.day_number,
-            "position": position,
-            "task_text": task.text,
-            "effort": task.effort,
-            "category": task.category,
-            "completed": False,
-        }
-        for week in roadmap.weeks
-        for day in week.days
-        for position, task in enumerate(day.tasks, start=1)
-    ]
-
-
-def _roadmaps(rows: list[dict[str, Any]]) -> list[Roadmap]:
+def _parse_roadmaps(rows: list[dict[str, Any]]) -> list[Roadmap]:
     known = ({name: value for name, value in row.items() if value is not None} for row in rows)
-    return fitting(_ROADMAPS, [NEUTRAL_VALUES | row for row in known])
+    return parse_rows(_ROADMAPS, [NULL_REPLACEMENTS | row for row in known])

@@ -108,7 +108,9 @@ class GenerationFollower:
         """Return whether a client that has received this event number has received all events."""
         if record.finished_at is None or number == 0:
             return False
-        return not await self._generations.parts(record.generation_id, number - 1, record.user_id)
+        return not await self._generations.list_parts(
+            record.generation_id, number - 1, record.user_id
+        )
 
     @contextmanager
     def _polling_slot(self) -> Iterator[None]:
@@ -151,7 +153,7 @@ class GenerationFollower:
             # The record first: once it is finished, the parts read after it are complete.
             get = partial(self._generations.get, generation_id, user_id)
             record = await self._poll(generation_id, get)
-            get_parts = partial(self._generations.parts, generation_id, number, user_id)
+            get_parts = partial(self._generations.list_parts, generation_id, number, user_id)
             for part in await self._poll(generation_id, get_parts):
                 number += 1
                 yield number, part

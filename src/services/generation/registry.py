@@ -74,7 +74,7 @@ class RunRegistry:
         try:
             recorded_parts = None
             if not is_new:
-                recorded_parts = await self._store.generations.parts(record.generation_id)
+                recorded_parts = await self._store.generations.list_parts(record.generation_id)
             if self.drain.is_over:
                 raise HandedOverError(record.generation_id)
         except MomentumError:

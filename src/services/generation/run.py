@@ -52,7 +52,7 @@ T = TypeVar("T")
 
 def outcome_of(record: GenerationRecord) -> SavedRoadmap | MomentumError:
     """Return how a finished generation ended; the record keeps its roadmap for a day."""
-    return record.error or record.saved or GenerationNotFoundError()
+    return record.error or record.saved_roadmap or GenerationNotFoundError()
 
 
 class GenerationRun:
@@ -162,7 +162,7 @@ class GenerationRun:
                 cost_known=self._is_cost_known(None),
             )
         )
-        saved = record.saved
+        saved = record.saved_roadmap
         assert saved is not None  # noqa: S101  it was just finished with a roadmap
         logger.info("generated roadmap %d: %s", saved.roadmap_id, saved.generation)
         return saved
