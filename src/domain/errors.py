@@ -25,6 +25,10 @@ class MomentumError(Exception):
     generation_id: UUID | None = None
     """The generation that the error is about, if there is one; it may still continue."""
 
+    def __init_subclass__(cls, *, code: str = "", keeps_reservation: bool = False) -> None:
+        cls.code = code or cls.code
+        cls.keeps_reservation = keeps_reservation
+
 
 class SettingsError(MomentumError):
     """The settings are not usable; the message says why, in one line."""
@@ -34,20 +38,16 @@ class NotFoundError(MomentumError):
     """Something does not exist, or belongs to another user."""
 
 
-class RoadmapNotFoundError(NotFoundError):
+class RoadmapNotFoundError(NotFoundError, code="roadmap-not-found"):
     """No published roadmap has this id (and this owner, if given)."""
-
-    code = "roadmap-not-found"
 
     def __init__(self, roadmap_id: int) -> None:
         super().__init__(f"roadmap {roadmap_id}")
         self.roadmap_id = roadmap_id
 
 
-class WeekNotFoundError(NotFoundError):
+class WeekNotFoundError(NotFoundError, code="week-not-found"):
     """The roadmap exists but has no such week."""
-
-    code = "week-not-found"
 
     def __init__(self, roadmap_id: int, week_number: int) -> None:
         super().__init__(f"week {week_number} of roadmap {roadmap_id}")
@@ -55,16 +55,12 @@ class WeekNotFoundError(NotFoundError):
         self.week_number = week_number
 
 
-class TaskNotFoundError(NotFoundError):
+class TaskNotFoundError(NotFoundError, code="task-not-found"):
     """No task of a published roadmap has this id (and this owner, if given)."""
 
-    code = "task-not-found"
 
-
-class GenerationNotFoundError(NotFoundError):
+class GenerationNotFoundError(NotFoundError, code="generation-not-found"):
     """No generation has this id (and this owner, if given)."""
-
-    code = "generation-not-found"
 
 
 class GenerationError(MomentumError):
@@ -75,127 +71,95 @@ class GenerationError(MomentumError):
         self.generation_id = generation_id
 
 
-class IdempotencyKeyReusedError(GenerationError):
+class IdempotencyKeyReusedError(GenerationError, code="idempotency-key-reused"):
     """The idempotency key was used for a different request."""
 
-    code = "idempotency-key-reused"
 
-
-class GenerationRunningError(GenerationError):
+class GenerationRunningError(GenerationError, code="generation-running"):
     """The generation is still running, so its result is not available yet."""
 
-    code = "generation-running"
 
-
-class GenerationSucceededError(GenerationError):
+class GenerationSucceededError(GenerationError, code="generation-succeeded"):
     """The generation has already stored its roadmap, so it cannot be cancelled."""
 
-    code = "generation-succeeded"
 
-
-class GenerationCancelledError(GenerationError):
+class GenerationCancelledError(
+    GenerationError, code="generation-cancelled", keeps_reservation=True
+):
     """The learner cancelled the generation."""
 
-    code = "generation-cancelled"
-    keeps_reservation = True
 
-
-class GenerationAbandonedError(GenerationError):
+class GenerationAbandonedError(
+    GenerationError, code="generation-abandoned", keeps_reservation=True
+):
     """The generation was resumed `MAX_RESUMPTIONS` times in a row without progress."""
 
-    code = "generation-abandoned"
-    keeps_reservation = True
 
-
-class HandedOverError(GenerationError):
+class HandedOverError(GenerationError, code="generation-handed-over"):
     """The process is stopping before the generation ends; another process will continue it."""
 
-    code = "generation-handed-over"
 
-
-class LeaseLostError(MomentumError):
+class LeaseLostError(MomentumError, code="generation-taken-over"):
     """The generation has ended, or another process has taken it over."""
 
-    code = "generation-taken-over"
 
-
-class ShuttingDownError(MomentumError):
+class ShuttingDownError(MomentumError, code="shutting-down"):
     """The process is shutting down and starts nothing new. Retry at once."""
 
-    code = "shutting-down"
 
-
-class UnauthenticatedError(MomentumError):
+class UnauthenticatedError(MomentumError, code="unauthenticated"):
     """The request has no valid access token. The reason is for the log and quotes no token.
 
     `token_given` is False if the token is missing, True if it is invalid.
     """
-
-    code = "unauthenticated"
 
     def __init__(self, reason: str, *, token_given: bool = True) -> None:
         super().__init__(reason)
         self.token_given = token_given
 
 
-class ForbiddenError(MomentumError):
+class ForbiddenError(MomentumError, code="another-user"):
     """The token belongs to one user and the request names another."""
 
-    code = "another-user"
 
-
-class IdentityUnavailableError(MomentumError):
+class IdentityUnavailableError(MomentumError, code="identity-unavailable"):
     """The token cannot be verified at the moment. Retry later."""
-
-    code = "identity-unavailable"
 
 
 class StoreError(MomentumError):
     """The database failed to do what it was asked. The message is for the operator only."""
 
 
-class StoreUnavailableError(StoreError):
+class StoreUnavailableError(StoreError, code="database-unavailable"):
     """The database is unreachable or reports that it cannot serve. Retry later."""
 
-    code = "database-unavailable"
 
-
-class StoreTooSlowError(StoreError):
+class StoreTooSlowError(StoreError, code="database-too-slow"):
     """The database did not answer in time. A write may or may not have been committed."""
 
-    code = "database-too-slow"
 
-
-class StoreOverloadedError(StoreError):
+class StoreOverloadedError(StoreError, code="database-overloaded"):
     """The queue for the database is full. Retry in a moment."""
 
-    code = "database-overloaded"
 
-
-class StoreConflictError(StoreError):
+class StoreConflictError(StoreError, code="conflict"):
     """A write violates a constraint."""
 
-    code = "conflict"
 
-
-class StoreMisconfiguredError(StoreError):
+class StoreMisconfiguredError(StoreError, code="database-misconfigured"):
     """The key, the grants or the schema do not suit this service; an operator must act."""
-
-    code = "database-misconfigured"
 
 
 class StoreOutdatedError(StoreMisconfiguredError):
     """The schema is older than this release; an operator must apply the current one."""
 
 
-class LimitReachedError(MomentumError):
+class LimitReachedError(MomentumError, code="limit-reached"):
     """A quota, named by `policy`, is used up.
 
     It allows `most` entries in `window_seconds`; either is None if it does not apply. The request
     may succeed after about `retry_after` seconds, which are at least 1.
     """
-
-    code = "limit-reached"
 
     def __init__(
         self,
@@ -212,10 +176,8 @@ class LimitReachedError(MomentumError):
         self.retry_after = max(retry_after or DEFAULT_RETRY_SECONDS, 1.0)
 
 
-class OverloadedError(MomentumError):
+class OverloadedError(MomentumError, code="overloaded"):
     """The process has reached its capacity. Retry in a while."""
-
-    code = "overloaded"
 
 
 class ModelError(MomentumError):
@@ -225,42 +187,31 @@ class ModelError(MomentumError):
     """
 
 
-class ModelUnavailableError(ModelError):
+class ModelUnavailableError(ModelError, code="model-unavailable"):
     """The model is unreachable or overloaded.
 
     `retry_after` is in seconds, or None if the server did not say.
     """
-
-    code = "model-unavailable"
 
     def __init__(self, reason: str, retry_after: float | None = None) -> None:
         super().__init__(reason)
         self.retry_after = retry_after
 
 
-class ModelTooSlowError(ModelError):
+class ModelTooSlowError(ModelError, code="model-too-slow", keeps_reservation=True):
     """The model did not finish in time."""
 
-    code = "model-too-slow"
-    keeps_reservation = True
 
-
-class ModelMisconfiguredError(ModelError):
+class ModelMisconfiguredError(ModelError, code="model-misconfigured"):
     """The server rejects the key, the credits or the model's name; an operator must act."""
 
-    code = "model-misconfigured"
 
-
-class ModelOutputError(ModelError):
+class ModelOutputError(ModelError, code="model-output-unusable"):
     """The model's answers were unusable, even after every retry."""
 
-    code = "model-output-unusable"
 
-
-class ModelDeclinedError(ModelError):
+class ModelDeclinedError(ModelError, code="model-declined"):
     """The provider's moderation refused the learner's text."""
-
-    code = "model-declined"
 
 
 _CODES_OF_0_1 = {

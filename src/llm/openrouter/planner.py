@@ -57,8 +57,10 @@ class _Planning:
         self._known = known
         self._group = asyncio.TaskGroup()
         self._outline = OutlinePlanner(calls, request, known, self._start_week)
-        self._parts: asyncio.Queue[PlannedPart | None] = asyncio.Queue()
-        """The parts as they are finished; None at the end."""
+        self._parts: asyncio.Queue[PlannedPart | None] = asyncio.Queue(
+            request.duration_weeks * 8 + 2
+        )
+        """The parts as they are finished, and None: the outline, and each week with its days."""
         self._days = DayPlanner(calls, request, known, self._outline.weeks, self._parts.put_nowait)
 
     async def parts(self) -> AsyncGenerator[PlanPart, None]:

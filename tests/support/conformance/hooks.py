@@ -27,8 +27,8 @@ _generations: list[str] = []
 @schemathesis.hook
 def after_call(_context: HookContext, _case: AnyCase, response: Response) -> None:
     """Remember which generations there are."""
-    for location in response.headers.get("location", ()):
-        _generations.append(location.rpartition("/")[2])
+    locations = response.headers.get("location", ())
+    _generations.extend(location.rpartition("/")[2] for location in locations)
 
 
 @schemathesis.hook
@@ -44,13 +44,10 @@ def before_call(_context: HookContext, case: AnyCase, _kwargs: dict[str, Any]) -
     for values in (case.query, body):
         if caller and values.get("user_id"):
             values["user_id"] = caller
-    # Half of the generations that are asked for exist.
-    if _generations and "generation_id" in case.path_parameters and int(digest[1], 16) % 2:
-        case.path_parameters["generation_id"] = _generations[-1]
-        case.query.pop("user_id", None)
+    if int(digest[1], 16) % 2:
+        _ask_for_an_existing_generation(case)
     # Where both name a user, it has to be the same one.
-    if case.query.get("user_id") and body.get("user_id"):
-        case.query["user_id"] = body["user_id"]
+    case.query.update({name: body[name] for name in case.query.keys() & body.keys() & {"user_id"}})
     # It takes these for marks, as which Unicode has reserved them: nothing can be seen of them yet.
     for name in ("goal", "input_data"):
         if isinstance(text := body.get(name), str):
@@ -64,6 +61,12 @@ def before_call(_context: HookContext, case: AnyCase, _kwargs: dict[str, Any]) -
         case.headers["idempotency-key"] = f"{digest[:16]}-{key}"[:255].strip()
     if case.path in STREAMED and int(digest[0], 16) % 4 == 0:
         case.headers["Accept"] = "text/event-stream"
+
+
+def _ask_for_an_existing_generation(case: AnyCase) -> None:
+    if _generations and "generation_id" in case.path_parameters:
+        case.path_parameters["generation_id"] = _generations[-1]
+        case.query.pop("user_id", None)
 
 
 def _is_valid(case: AnyCase) -> bool:
