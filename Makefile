@@ -8,7 +8,8 @@ VENV := .venv
 SERVER_OPTIONS := --no-server-header --no-proxy-headers --no-access-log --ws none \
 	--http src.server.slow_clients:BoundedH11Protocol
 
-.PHONY: run standin test lint types pytest bench-generate chaos-generate chaos-crash audit format clean
+.PHONY: run standin check test lint types quick-tests pytest sizes bench-generate chaos-generate \
+	chaos-crash audit format clean
 
 run: $(VENV)/.run-ready
 	$(VENV)/bin/uvicorn api:app --host $(HOST) --port $(PORT) $(SERVER_OPTIONS)
@@ -17,19 +18,32 @@ run: $(VENV)/.run-ready
 standin: $(VENV)/.test-ready
 	$(VENV)/bin/python -m tests.support.standin --port 9100
 
+# While working: lint, types, unit tests and the SQLite half of the contract and API tests.
+check: $(VENV)/.test-ready
+	$(MAKE) --no-print-directory --output-sync -j 3 lint types quick-tests
+
+# Everything, with branch coverage.
 test: lint types pytest
 
 lint: $(VENV)/.test-ready
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/lint-imports --no-logo
 
 types: $(VENV)/.test-ready
 	$(VENV)/bin/mypy
 
-# Three at once, for two cores: most of the long ones wait for something.
+quick-tests: $(VENV)/.test-ready
+	$(VENV)/bin/pytest tests/unit tests/contract tests/api -k "not supabase" -q -n 3
+
+# More at once than there are cores: most of the long ones wait for something.
 pytest: $(VENV)/.test-ready tests/support/node_modules/.ready
-	$(VENV)/bin/pytest -m "not alone" -n 3 --dist loadfile
+	$(VENV)/bin/pytest -m "not alone" -n 5 --dist worksteal --cov --cov-report=term
 	$(VENV)/bin/pytest -m alone
+
+# How long modules and functions are.
+sizes: $(VENV)/.test-ready
+	$(VENV)/bin/python -m benchmarks.sizes
 
 # How soon a roadmap is there, beside one long completion (about six minutes).
 bench-generate: $(VENV)/.test-ready

@@ -1,16 +1,16 @@
 """Audits authorization, leaks, prompt injection, cost limits and the OpenAPI document.
 
-`make audit` runs every trial and prints its counts; `make test` runs the same trials.
+`make audit` runs every trial in full and prints its counts; `make test` runs a part of each.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests.support.authorization import try_every_cell
 from tests.support.authorization_cells import senders_of
-from tests.support.authorized_services import running_project
+from tests.support.authorized_services import running_alone, running_project
 from tests.support.bounds_trial import try_bounds
 from tests.support.conformance.exploration import explore_all
 from tests.support.conformance.report import figures, shortfalls
@@ -19,6 +19,7 @@ from tests.support.injection_trial import running_trial
 from tests.support.injections import ATTEMPTS
 from tests.support.leak_trial import FEW, run_leak_trial
 from tests.support.row_security import measured_matrix
+from tests.support.standin.misbehaviours import MISBEHAVIOURS
 from tests.support.verdict import conclude
 
 HELD = "held"
@@ -38,6 +39,21 @@ def check_authorization(plane: DataPlane, directory: Path) -> Iterator[str]:
             print(f"authorization  {mode}: {found.cells} cells, {len(found.wrong)} wrong")
             print(f"               {statuses}")
             yield from found.wrong
+    for mode in ("optional", "required"):
+        place = directory / mode
+        place.mkdir()
+        with running_alone(mode, place) as alone:
+            senders = senders_of(alone.mint, "HS256")
+            found = asyncio.run(
+                try_every_cell(
+                    alone.service.url, alone.backend, senders, token_required=mode == "required"
+                )
+            )
+            print(
+                f"authorization  {mode}, on the embedded file: {found.cells} cells,"
+                f" {len(found.wrong)} wrong"
+            )
+            yield from found.wrong
 
 
 def check_row_security(plane: DataPlane, _directory: Path) -> Iterator[str]:
@@ -49,10 +65,16 @@ def check_row_security(plane: DataPlane, _directory: Path) -> Iterator[str]:
 
 def check_leaks(plane: DataPlane, directory: Path) -> Iterator[str]:
     """Search all logs and errors for canaries, for every endpoint and every failure."""
-    for server, store in (("uvicorn", None), ("gunicorn", plane)):
-        place = directory / server
+    trials: tuple[tuple[str, DataPlane | None, Iterable[str]], ...] = (
+        ("uvicorn", None, MISBEHAVIOURS),
+        ("gunicorn", None, FEW),
+        ("uvicorn", plane, FEW),
+        ("gunicorn", plane, FEW),
+    )
+    for number, (server, store, misbehaviours) in enumerate(trials):
+        place = directory / str(number)
         place.mkdir()
-        trial = run_leak_trial(server, "DEBUG", place, store, FEW)
+        trial = run_leak_trial(server, "DEBUG", place, store, misbehaviours)
         print(
             f"canaries       {server}: {len(trial.log.splitlines())} lines of log,"
             f" {len(trial.refusals)} errors searched, {len(trial.found)} canaries found"

@@ -6,7 +6,8 @@ from tests.support.bounds_trial import PHASES, Phase, try_bounds
 from tests.support.data_plane import DataPlane
 
 
-@pytest.mark.parametrize("phase", PHASES, ids=[phase.name for phase in PHASES])
+# `make audit` runs the others, with a thousand requests.
+@pytest.mark.parametrize("phase", PHASES[1:3], ids=[phase.name for phase in PHASES[1:3]])
 def test_bounds_hold_exactly(data_plane: DataPlane, phase: Phase) -> None:
     """To the call and the dollar, from rotating users and addresses on two workers."""
     report = try_bounds(data_plane, (phase,))

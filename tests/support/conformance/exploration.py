@@ -44,8 +44,14 @@ class Explored:
     told: str
 
 
-def explore_all(data_plane: DataPlane, directory: Path) -> dict[str, Explored]:
-    """Explore the service side by side on SQLite, on Supabase, and where a token is required."""
+def explore_all(
+    data_plane: DataPlane, directory: Path, max_examples: int | None = None
+) -> dict[str, Explored]:
+    """Explore the service side by side on SQLite, on Supabase, and where a token is required.
+
+    `max_examples` bounds the requests that are made up for each operation; None leaves it to the
+    configuration.
+    """
     mint = TokenMint("", secret=secrets.token_hex(32))
     services: dict[str, tuple[dict[str, str], str | None]] = {
         "sqlite": ({}, None),
@@ -66,12 +72,18 @@ def explore_all(data_plane: DataPlane, directory: Path) -> dict[str, Explored]:
         place.mkdir()
     with ThreadPoolExecutor() as pool:
         running = {
-            name: pool.submit(explore, places[name], *service) for name, service in services.items()
+            name: pool.submit(explore, places[name], *service, max_examples)
+            for name, service in services.items()
         }
         return {name: found.result() for name, found in running.items()}
 
 
-def explore(directory: Path, variables: Mapping[str, str], token: str | None = None) -> Explored:
+def explore(
+    directory: Path,
+    variables: Mapping[str, str],
+    token: str | None = None,
+    max_examples: int | None = None,
+) -> Explored:
     """Start the service with these variables, and try all that its description says and forbids.
 
     With a token, every request carries it and is its user's, who is the example's.
@@ -79,7 +91,7 @@ def explore(directory: Path, variables: Mapping[str, str], token: str | None = N
     port = free_port()
     quiet = {"LOG_LEVEL": "WARNING", **variables}
     with running_process(uvicorn_command(port), port, directory, quiet) as service:
-        report, told = _run(service.url, directory, token)
+        report, told = _run(service.url, directory, token, max_examples)
         logged = (line for line in service.log.splitlines() if " ERROR " in line)
     failures = (
         *(f"{found['title']}: {', '.join(found['operations'])}" for found in report["failures"]),
@@ -90,7 +102,9 @@ def explore(directory: Path, variables: Mapping[str, str], token: str | None = N
     return Explored(report["test_cases"]["generated"], report["running_time"] or 0, failures, told)
 
 
-def _run(url: str, directory: Path, token: str | None) -> tuple[dict[str, Any], str]:
+def _run(
+    url: str, directory: Path, token: str | None, max_examples: int | None
+) -> tuple[dict[str, Any], str]:
     """Run Schemathesis, and return its report and what it printed."""
     path = directory / "schemathesis.json"
     program = str(Path(sys.executable).with_name("schemathesis"))
@@ -99,8 +113,9 @@ def _run(url: str, directory: Path, token: str | None) -> tuple[dict[str, Any], 
     variables = {"PYTHONPATH": str(ROOT)}
     if token:
         command += ["--header", f"Authorization: Bearer {token}"]
-        command += ["--max-examples", "10"]  # the stores are explored without a token
         variables[CALLER] = EXAMPLE_USER
+    if token or max_examples:  # the stores are explored at length without a token
+        command += ["--max-examples", str(max_examples or 10)]
     run = subprocess.run(
         command,
         cwd=directory,  # it leaves a cache of its own there

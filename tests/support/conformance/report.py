@@ -14,10 +14,10 @@ def figures(found: dict[str, Explored]) -> list[str]:
     ]
 
 
-def shortfalls(found: dict[str, Explored]) -> list[str]:
+def shortfalls(found: dict[str, Explored], least_cases: int = LEAST_CASES) -> list[str]:
     """Return what the explorations fall short of, in a sentence each."""
     faults = [f"{name}: {failure}" for name, each in found.items() for failure in each.failures]
     cases = found["sqlite"].cases + found["supabase"].cases
-    if cases < LEAST_CASES:
-        faults.append(f"{cases} cases on both stores, fewer than {LEAST_CASES}")
+    if cases < least_cases:
+        faults.append(f"{cases} cases on both stores, fewer than {least_cases}")
     return faults
