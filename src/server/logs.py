@@ -55,6 +55,7 @@ class _JsonFormatter(_Formatter):
             "logger": record.name,
             "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
             "request_id": request_id(),
+            **getattr(record, "fields", {}),
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)

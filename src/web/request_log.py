@@ -12,13 +12,15 @@ _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"}
 
 
 def log_request(scope: Scope, status: int, seconds: float) -> None:
-    """Log how a request ended; `status` is 0 if no response was started."""
+    """Log how a request ended; `status` is 0 if no response was started.
+
+    In JSON the line has the `fields` as members of their own.
+    """
+    method = scope["method"] if scope["method"] in _METHODS else "OTHER"
+    route = _route_template(scope)
+    fields = {"method": method, "route": route, "status": status}
     logger.info(
-        "%s %s %d in %.0f ms",
-        scope["method"] if scope["method"] in _METHODS else "OTHER",
-        _route_template(scope),
-        status,
-        seconds * 1000,
+        "%s %s %d in %.0f ms", method, route, status, seconds * 1000, extra={"fields": fields}
     )
 
 

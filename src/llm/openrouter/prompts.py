@@ -7,13 +7,13 @@ data. The callers bound its length.
 import json
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_args
 
 from openai.types.chat import ChatCompletionMessageParam
 
 from src.domain.plan import PlannedTask, PlanRequest, WeekOutline
 from src.domain.plan_rules import tasks_for_day
-from src.domain.vocabulary import MAX_GOAL_LENGTH
+from src.domain.vocabulary import MAX_GOAL_LENGTH, Category, Effort
 from src.llm.openrouter.plain_text import visible
 
 PLANNER_RULES = """\
@@ -29,20 +29,25 @@ then build core skills, then apply them, then let a project consolidate all.
 Shape: {"weeks":[{"week_number":1,"goal":"","focus":["",""]}]}
 """
 
-_WEEK_RULES = """\
+def _one_of(words: object) -> str:
+    *others, last = get_args(words)
+    return f"{', '.join(others)} or {last}"
+
+
+_VOCABULARY = f"effort: {_one_of(Effort)}. category: {_one_of(Category)}."
+
+_WEEK_RULES = f"""\
 Plan the given `days` of the week towards `week_goal`, each with `tasks_per_day` tasks that together
 fill `daily_hours`. A task is one concrete thing to do, a sentence of 8 to 25 words; no two are
-alike. effort: light, medium or deep. category: reading, coding, revision or practice. Mix both.
+alike. {_VOCABULARY} Mix both.
 Day 7 reviews. Leave to the neighbouring weeks what their goals say.
-Shape: {"week_number":1,"days":[{"day_number":1,"tasks":[{"text":"","effort":"","category":""}]}]}
-"""
+""" + \'Shape: {"week_number":1,"days":[{"day_number":1,"tasks":[{"text":"","effort":"","category":""}]}]}\n\'
 
-_REPLACEMENT_RULES = """\
+_REPLACEMENT_RULES = f"""\
 Each of the given `tasks` repeats another task of the plan. Give one clearly different task for
 each, in the same order, towards the same `week_goal`: a sentence of 8 to 25 words.
-effort: light, medium or deep. category: reading, coding, revision or practice.
-Shape: {"tasks":[{"text":"","effort":"","category":""}]}
-"""
+{_VOCABULARY}
+""" + \'Shape: {"tasks":[{"text":"","effort":"","category":""}]}\n\'
 
 MAX_REPEATED_GOAL_LENGTH = 400
 """In characters, what each week's prompt repeats of a long goal; the outline's has all of it."""
