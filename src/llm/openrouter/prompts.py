@@ -29,6 +29,7 @@ then build core skills, then apply them, then let a project consolidate all.
 Shape: {"weeks":[{"week_number":1,"goal":"","focus":["",""]}]}
 """
 
+
 def _one_of(words: object) -> str:
     *others, last = get_args(words)
     return f"{', '.join(others)} or {last}"
@@ -41,13 +42,19 @@ Plan the given `days` of the week towards `week_goal`, each with `tasks_per_day`
 fill `daily_hours`. A task is one concrete thing to do, a sentence of 8 to 25 words; no two are
 alike. {_VOCABULARY} Mix both.
 Day 7 reviews. Leave to the neighbouring weeks what their goals say.
-""" + \'Shape: {"week_number":1,"days":[{"day_number":1,"tasks":[{"text":"","effort":"","category":""}]}]}\n\'
+"""
+_WEEK_RULES += """\
+Shape: {"week_number":1,"days":[{"day_number":1,"tasks":[{"text":"","effort":"","category":""}]}]}
+"""
 
 _REPLACEMENT_RULES = f"""\
 Each of the given `tasks` repeats another task of the plan. Give one clearly different task for
 each, in the same order, towards the same `week_goal`: a sentence of 8 to 25 words.
 {_VOCABULARY}
-""" + \'Shape: {"tasks":[{"text":"","effort":"","category":""}]}\n\'
+"""
+_REPLACEMENT_RULES += """\
+Shape: {"tasks":[{"text":"","effort":"","category":""}]}
+"""
 
 MAX_REPEATED_GOAL_LENGTH = 400
 """In characters, what each week's prompt repeats of a long goal; the outline's has all of it."""
