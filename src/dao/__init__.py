@@ -115,7 +115,8 @@ class Store(Protocol):
     """Stores complete roadmaps.
 
     No method ever returns an incomplete roadmap, and no read is truncated. If `user_id` is given,
-    other users' roadmaps and tasks are treated as if they did not exist.
+    other users' roadmaps and tasks are treated as if they did not exist. What takes a `roadmap_id`
+    raises `RoadmapNotFoundError` if there is no such roadmap.
 
     Every method raises `StoreUnavailableError` if the database cannot serve, `StoreTooSlowError` if
     it does not answer in time, `StoreOverloadedError` at once if too many requests already wait for
@@ -144,11 +145,7 @@ class Store(Protocol):
         """Return the user's roadmaps, newest first; empty for an unknown user."""
 
     async def get_roadmap(self, roadmap_id: int, user_id: UUID | None = None) -> Roadmap:
-        """Return one roadmap.
-
-        Raises:
-            RoadmapNotFoundError: there is no such roadmap.
-        """
+        """Return one roadmap."""
 
     async def list_tasks(
         self, roadmap_id: int, user_id: UUID | None = None, *, week_number: int | None = None
@@ -156,17 +153,10 @@ class Store(Protocol):
         """Return the tasks of a roadmap, or of one week, ordered by week, day and position.
 
         Empty if the roadmap has no such week.
-
-        Raises:
-            RoadmapNotFoundError: there is no such roadmap.
         """
 
     async def list_weeks(self, roadmap_id: int, user_id: UUID | None = None) -> list[WeekTotals]:
-        """Return the totals of every week that has tasks, ordered by week number.
-
-        Raises:
-            RoadmapNotFoundError: there is no such roadmap.
-        """
+        """Return the totals of every week that has tasks, ordered by week number."""
 
     async def set_task_completed(
         self, task_id: str, *, completed: bool, user_id: UUID | None = None
@@ -178,11 +168,7 @@ class Store(Protocol):
         """
 
     async def delete_roadmap(self, roadmap_id: int, user_id: UUID) -> None:
-        """Delete a roadmap of the user with all its tasks.
-
-        Raises:
-            RoadmapNotFoundError: there is no such roadmap.
-        """
+        """Delete a roadmap of the user with all its tasks."""
 
     async def close(self) -> None:
         """Finish running work and close the connections. Do not use the store afterwards."""

@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any, Protocol, Self, TypeAlias, TypeVar
 
 import httpx
 import stamina
@@ -36,6 +36,8 @@ TRANSIENT_ERRORS = (StoreUnavailableError, StoreTooSlowError)
 _LIMIT_SQLSTATE = "PT429"
 """What our SQL functions raise over a limit; PostgREST answers it with status 429."""
 
+_ErrorClasses: TypeAlias = tuple[type[StoreError], ...]
+
 T = TypeVar("T")
 
 
@@ -60,7 +62,6 @@ class PostgrestClient:
         cls,
         url: str,
         service_key: str,
-        *,
         timeout: float,  # noqa: ASYNC109  bounds later requests, not this call
         queue_size: int,
     ) -> Self:
@@ -87,22 +88,14 @@ class PostgrestClient:
         return await self.execute_for_client(query, retry_on=(StoreUnavailableError,))
 
     async def execute_for_client(
-        self,
-        query: _Query,
-        *,
-        retry_on: tuple[type[StoreError], ...] = (),
-        expected: type = list,
+        self, query: _Query, *, retry_on: _ErrorClasses = (), expected: type = list
     ) -> Any:  # noqa: ANN401  the client's answer is untyped
         """Execute for a client that waits, unless too many wait already (StoreOverloadedError)."""
         with self._queue.slot():
             return await self.execute(query, retry_on=retry_on, expected=expected)
 
     async def execute(
-        self,
-        query: _Query,
-        *,
-        retry_on: tuple[type[StoreError], ...] = (),
-        expected: type = list,
+        self, query: _Query, *, retry_on: _ErrorClasses = (), expected: type = list
     ) -> Any:  # noqa: ANN401  the client's answer is untyped
         """Send a query and return its answer, whose `data` has the expected type.
 

@@ -73,10 +73,7 @@ class SupabaseStore:
         queue_size: int = 200,
     ) -> Self:
         """Open the client without sending anything; see `PostgrestClient.open`."""
-        client = await PostgrestClient.open(
-            url, service_key, timeout=timeout, queue_size=queue_size
-        )
-        return cls(client)
+        return cls(await PostgrestClient.open(url, service_key, timeout, queue_size))
 
     async def check_schema(self) -> None:
         """Check the version of the database's schema.
