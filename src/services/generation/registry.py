@@ -6,13 +6,7 @@ from contextlib import contextmanager, suppress
 from uuid import UUID
 
 from src.dao import Store
-from src.domain.errors import (
-    HandedOverError,
-    MomentumError,
-    OverloadedError,
-    ShuttingDownError,
-    StoreError,
-)
+from src.domain import errors
 from src.domain.generation import GenerationRecord, Lease
 from src.llm import Planner
 from src.services.drain import Drain
@@ -56,9 +50,9 @@ class RunRegistry:
             OverloadedError: all places are taken.
         """
         if self.drain.has_begun:
-            raise ShuttingDownError
+            raise errors.ShuttingDownError
         if len(self._runs) + self._reserved >= MAX_RUNS:
-            raise OverloadedError(f"{MAX_RUNS} generations are running")
+            raise errors.OverloadedError(f"{MAX_RUNS} generations are running")
         self._reserved += 1
         try:
             yield Lease(seconds=self._lease_seconds)
@@ -76,10 +70,10 @@ class RunRegistry:
             if not is_new:
                 recorded_parts = await self._store.generations.list_parts(record.generation_id)
             if self.drain.is_over:
-                raise HandedOverError(record.generation_id)
-        except MomentumError:
+                raise errors.HandedOverError(record.generation_id)
+        except errors.MomentumError:
             # Otherwise no process could continue it before the lease expires.
-            with suppress(StoreError):
+            with suppress(errors.StoreError):
                 await self._store.generations.release(lease.lease_id)
             raise
         run = GenerationRun(
