@@ -84,11 +84,7 @@ class SqliteGenerations:
                 "select kind, part from generation_events join generations using (generation_id)"
                 " where generation_id = :id and number > :after"
                 " and (:user_id is null or user_id = :user_id) order by number",
-                {
-                    "id": str(generation_id),
-                    "after": after,
-                    "user_id": user_id and str(user_id),
-                },
+                {"id": str(generation_id), "after": after, "user_id": user_id and str(user_id)},
             ).fetchall()
         )
         return [parse_part(row["kind"], json.loads(row["part"])) for row in rows]

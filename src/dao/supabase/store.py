@@ -230,11 +230,7 @@ class SupabaseStore:
             )
 
     async def _select_weeks(
-        self,
-        columns: str,
-        roadmap_id: int,
-        user_id: UUID | None,
-        week_number: int | None = None,
+        self, columns: str, roadmap_id: int, user_id: UUID | None, week_number: int | None = None
     ) -> list[dict[str, Any]]:
         query = self._client.table("roadmap_weeks").select(columns).eq("roadmap_id", roadmap_id)
         if user_id is not None:

@@ -65,4 +65,5 @@ class GenerationAdmission:
         )
         if record.problem is None:
             raise errors.GenerationSucceededError(generation_id)
-        await self._runs.stop(generation_id)
+        if run := self._runs.get(generation_id):
+            await run.stop()

@@ -20,12 +20,7 @@ class RunRegistry:
     """Starts, finds and stops generations, and releases them when the process shuts down."""
 
     def __init__(
-        self,
-        store: Store,
-        planner: Planner,
-        *,
-        timeout_seconds: float,
-        lease_seconds: float,
+        self, store: Store, planner: Planner, *, timeout_seconds: float, lease_seconds: float
     ) -> None:
         self._store = store
         self._planner = planner
@@ -96,11 +91,6 @@ class RunRegistry:
     def get(self, generation_id: UUID) -> GenerationRun | None:
         """Return a generation's run; None if it does not run here."""
         return self._runs.get(generation_id)
-
-    async def stop(self, generation_id: UUID) -> None:
-        """Stop working on a generation, if it runs here."""
-        if run := self._runs.get(generation_id):
-            await run.stop()
 
     def begin_drain(self, seconds: float) -> None:
         """Start nothing new, and release what still runs after so many seconds."""
