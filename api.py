@@ -89,14 +89,7 @@ def create_app(
         version=VERSION,
         description="Turns a learning goal into a roadmap of weeks, days and tasks, and keeps"
         " track of what is done.",
-        lifespan=partial(
-            _lifespan,
-            settings=settings,
-            verifier=verifier,
-            store=store,
-            planner=planner,
-            assistant=assistant,
-        ),
+        lifespan=partial(_lifespan, settings, verifier, store, planner, assistant),
         redirect_slashes=False,  # a redirect would name the host that the client claims
         # Clients that are generated from OpenAPI name their methods by it.
         generate_unique_id_function=lambda route: route.name,
@@ -136,14 +129,13 @@ def _add_middleware(app: FastAPI, settings: Settings, verifier: TokenVerifier) -
 
 
 @asynccontextmanager
-async def _lifespan(
-    app: FastAPI,
-    *,
+async def _lifespan(  # noqa: PLR0917  `partial` passes them in this order
     settings: Settings,
     verifier: TokenVerifier,
     store: Store | None,
     planner: Planner | None,
     assistant: Assistant | None,
+    app: FastAPI,
 ) -> AsyncIterator[None]:
     """Open what was not passed, build the app's state, and close everything at the end."""
     async with AsyncExitStack() as resources:
