@@ -3,13 +3,14 @@
 import asyncio
 import logging
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
 from fastapi import Depends, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi_offline import FastAPIOffline
+from pydantic import SecretStr
 
 from src.app_state import AppState, state_of
 from src.dao import Store, open_store
@@ -88,14 +89,7 @@ def create_app(
         version=VERSION,
         description="Turns a learning goal into a roadmap of weeks, days and tasks, and keeps"
         " track of what is done.",
-        lifespan=partial(
-            _lifespan,
-            settings=settings,
-            verifier=verifier,
-            store=store,
-            planner=planner,
-            assistant=assistant,
-        ),
+        lifespan=partial(_lifespan, settings, verifier, store, planner, assistant),
         redirect_slashes=False,  # a redirect would name the host that the client claims
         # Clients that are generated from OpenAPI name their methods by it.
         generate_unique_id_function=lambda route: route.name,
@@ -115,7 +109,6 @@ def _add_middleware(app: FastAPI, settings: Settings, verifier: TokenVerifier) -
         AuthenticationMiddleware,
         verifier=verifier,
         token_required=settings.auth_mode == "required",
-        problem_response=problem_response,
     )
     app.add_middleware(
         RequestContextMiddleware,
@@ -136,14 +129,13 @@ def _add_middleware(app: FastAPI, settings: Settings, verifier: TokenVerifier) -
 
 
 @asynccontextmanager
-async def _lifespan(
-    app: FastAPI,
-    *,
+async def _lifespan(  # noqa: PLR0917  `partial` passes them in this order
     settings: Settings,
     verifier: TokenVerifier,
     store: Store | None,
     planner: Planner | None,
     assistant: Assistant | None,
+    app: FastAPI,
 ) -> AsyncIterator[None]:
     """Open what was not passed, build the app's state, and close everything at the end."""
     async with AsyncExitStack() as resources:
@@ -158,9 +150,11 @@ async def _lifespan(
         state = app.state.services = _build_state(settings, store, planner, assistant)
         resources.push_async_callback(state.runs.close)
         resources.push_async_callback(state.assistant.close)
-        await resources.enter_async_context(
-            _run_in_background(state.recovery.sweep_periodically(settings.sweep_interval_seconds))
+        sweeping = asyncio.create_task(
+            state.recovery.sweep_periodically(settings.sweep_interval_seconds)
         )
+        resources.push_async_callback(asyncio.wait, {sweeping})
+        resources.callback(sweeping.cancel)
         yield
 
 
@@ -168,6 +162,8 @@ def _build_state(
     settings: Settings, store: Store, planner: Planner, assistant: Assistant
 ) -> AppState:
     quotas = usage_quotas(settings)
+    # The key to the database is the secret that all replicas of a service share.
+    service_key = settings.supabase_service_role_key or SecretStr("embedded")
     runs = RunRegistry(
         store,
         planner,
@@ -187,26 +183,9 @@ def _build_state(
         runs=runs,
         roadmaps=RoadmapService(store),
         assistant=AssistantService(store, assistant, quotas, settings.answer_timeout_seconds),
-        client_keys=ClientKeys(settings.proxy_header, _client_key_secret(settings)),
+        client_keys=ClientKeys(settings.proxy_header, service_key.get_secret_value().encode()),
         drain_seconds=settings.drain_seconds,
     )
-
-
-def _client_key_secret(settings: Settings) -> bytes:
-    # The key to the database is the secret that all replicas of a service share.
-    key = settings.supabase_service_role_key
-    return key.get_secret_value().encode() if key else b"embedded"
-
-
-@asynccontextmanager
-async def _run_in_background(work: Coroutine[object, object, None]) -> AsyncGenerator[None, None]:
-    task = asyncio.create_task(work)
-    try:
-        yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
 
 
 def __getattr__(name: str) -> FastAPI:

@@ -6,7 +6,14 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from src.domain.errors import SettingsError
@@ -37,7 +44,9 @@ class Settings(BaseSettings, QuotaSettings):
     openai_model: str = Field(default="openai/gpt-4o-mini", min_length=1)
     sqlite_path: Path = Path("momentum.db")
     cors_origins: Annotated[tuple[str, ...] | None, NoDecode] = None
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_level: Annotated[
+        Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(str.upper)
+    ] = "INFO"
 
     store_timeout_seconds: float = Field(default=10, gt=0, le=60)
     openai_fallback_models: Annotated[tuple[str, ...], NoDecode] = ()
@@ -113,13 +122,8 @@ class Settings(BaseSettings, QuotaSettings):
                 raise ValueError("must be a URL that starts with http:// or https://")
         return value
 
-    @field_validator("log_level", mode="before")
-    @classmethod
-    def _upper_case(cls, value: object) -> object:
-        return value.upper() if isinstance(value, str) else value
-
     @model_validator(mode="after")
-    def _check_database(self) -> Self:
+    def _check_combinations(self) -> Self:
         if self.supabase_url and not self.supabase_service_role_key:
             raise ValueError("SUPABASE_SERVICE_ROLE_KEY is missing: SUPABASE_URL needs it")
         if self.supabase_service_role_key and not self.supabase_url:
@@ -128,10 +132,6 @@ class Settings(BaseSettings, QuotaSettings):
             raise ValueError("SUPABASE_URL is missing: a container's disk is not a database")
         if not self.supabase_url and not os.access(self.sqlite_path.parent, os.W_OK):
             raise ValueError("SQLITE_PATH: its directory does not exist or cannot be written to")
-        return self
-
-    @model_validator(mode="after")
-    def _check_authentication(self) -> Self:
         if self.auth_mode == "required" and not (self.supabase_url or self.supabase_jwt_secret):
             raise ValueError(
                 "AUTH_MODE: required needs SUPABASE_URL or SUPABASE_JWT_SECRET to verify tokens"

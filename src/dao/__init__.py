@@ -46,7 +46,6 @@ class Generations(Protocol):
         Raises:
             LimitReachedError: a new generation would exceed the quotas.
         """
-        ...
 
     async def get(self, generation_id: UUID, user_id: UUID | None = None) -> GenerationRecord:
         """Return one record.
@@ -54,7 +53,6 @@ class Generations(Protocol):
         Raises:
             GenerationNotFoundError: no generation has this id.
         """
-        ...
 
     async def list_parts(
         self, generation_id: UUID, after: int = 0, user_id: UUID | None = None
@@ -63,11 +61,9 @@ class Generations(Protocol):
 
         Empty if there are none, or if the generation does not exist or belongs to another user.
         """
-        ...
 
     async def claim(self, lease: Lease) -> GenerationRecord | None:
         """Take over the generation whose lease expired first; None if no lease has expired."""
-        ...
 
     async def record_progress(self, lease: Lease, progress: ProgressReport) -> None:
         """Record new parts and renew the lease. Idempotent.
@@ -75,15 +71,12 @@ class Generations(Protocol):
         Raises:
             LeaseLostError: the generation has ended, or another process has taken it over.
         """
-        ...
 
     async def release(self, lease_id: UUID) -> None:
         """Give up the lease, so that another process can take the generation over at once."""
-        ...
 
     async def fail(self, lease_id: UUID, failure: Failure) -> None:
         """End a generation without a roadmap. Does nothing if it has ended."""
-        ...
 
     async def cancel(
         self, generation_id: UUID, failure: Failure, user_id: UUID | None = None
@@ -95,7 +88,6 @@ class Generations(Protocol):
         Raises:
             GenerationNotFoundError: no generation has this id.
         """
-        ...
 
     async def sweep(self, failure: Failure) -> SweepResult:
         """Delete what dead processes left, and fail generations that keep making no progress.
@@ -103,7 +95,6 @@ class Generations(Protocol):
         Also deletes requests, parts and answers a day after their generation ended, and whole
         records 31 days after they began.
         """
-        ...
 
 
 class Questions(Protocol):
@@ -115,18 +106,17 @@ class Questions(Protocol):
         Raises:
             LimitReachedError: it would exceed the quotas.
         """
-        ...
 
     async def finish(self, question_id: UUID, usage: ModelUsage, *, cost_known: bool) -> None:
         """Record how much a question used, and whether that is its whole cost."""
-        ...
 
 
 class Store(Protocol):
     """Stores complete roadmaps.
 
     No method ever returns an incomplete roadmap, and no read is truncated. If `user_id` is given,
-    other users' roadmaps and tasks are treated as if they did not exist.
+    other users' roadmaps and tasks are treated as if they did not exist. What takes a `roadmap_id`
+    raises `RoadmapNotFoundError` if there is no such roadmap.
 
     Every method raises `StoreUnavailableError` if the database cannot serve, `StoreTooSlowError` if
     it does not answer in time, `StoreOverloadedError` at once if too many requests already wait for
@@ -136,12 +126,10 @@ class Store(Protocol):
     @property
     def generations(self) -> Generations:
         """The records of generations."""
-        ...
 
     @property
     def questions(self) -> Questions:
         """The records of questions."""
-        ...
 
     async def add_roadmap(self, roadmap: NewRoadmap) -> GenerationRecord:
         """Store a roadmap with all its tasks and finish its generation, or change nothing.
@@ -152,19 +140,12 @@ class Store(Protocol):
         Raises:
             LeaseLostError: the generation has ended, or another process has taken it over.
         """
-        ...
 
     async def list_roadmaps(self, user_id: UUID) -> list[Roadmap]:
         """Return the user's roadmaps, newest first; empty for an unknown user."""
-        ...
 
     async def get_roadmap(self, roadmap_id: int, user_id: UUID | None = None) -> Roadmap:
-        """Return one roadmap.
-
-        Raises:
-            RoadmapNotFoundError: there is no such roadmap.
-        """
-        ...
+        """Return one roadmap."""
 
     async def list_tasks(
         self, roadmap_id: int, user_id: UUID | None = None, *, week_number: int | None = None
@@ -172,19 +153,10 @@ class Store(Protocol):
         """Return the tasks of a roadmap, or of one week, ordered by week, day and position.
 
         Empty if the roadmap has no such week.
-
-        Raises:
-            RoadmapNotFoundError: there is no such roadmap.
         """
-        ...
 
     async def list_weeks(self, roadmap_id: int, user_id: UUID | None = None) -> list[WeekTotals]:
-        """Return the totals of every week that has tasks, ordered by week number.
-
-        Raises:
-            RoadmapNotFoundError: there is no such roadmap.
-        """
-        ...
+        """Return the totals of every week that has tasks, ordered by week number."""
 
     async def set_task_completed(
         self, task_id: str, *, completed: bool, user_id: UUID | None = None
@@ -194,19 +166,12 @@ class Store(Protocol):
         Raises:
             TaskNotFoundError: there is no such task, or `task_id` is not a valid id.
         """
-        ...
 
     async def delete_roadmap(self, roadmap_id: int, user_id: UUID) -> None:
-        """Delete a roadmap of the user with all its tasks.
-
-        Raises:
-            RoadmapNotFoundError: there is no such roadmap.
-        """
-        ...
+        """Delete a roadmap of the user with all its tasks."""
 
     async def close(self) -> None:
         """Finish running work and close the connections. Do not use the store afterwards."""
-        ...
 
 
 async def open_store(settings: Settings) -> Store:

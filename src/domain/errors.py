@@ -34,11 +34,7 @@ class SettingsError(MomentumError):
     """The settings are not usable; the message says why, in one line."""
 
 
-class NotFoundError(MomentumError):
-    """Something does not exist, or belongs to another user."""
-
-
-class RoadmapNotFoundError(NotFoundError, code="roadmap-not-found"):
+class RoadmapNotFoundError(MomentumError, code="roadmap-not-found"):
     """No published roadmap has this id (and this owner, if given)."""
 
     def __init__(self, roadmap_id: int) -> None:
@@ -46,7 +42,7 @@ class RoadmapNotFoundError(NotFoundError, code="roadmap-not-found"):
         self.roadmap_id = roadmap_id
 
 
-class WeekNotFoundError(NotFoundError, code="week-not-found"):
+class WeekNotFoundError(MomentumError, code="week-not-found"):
     """The roadmap exists but has no such week."""
 
     def __init__(self, roadmap_id: int, week_number: int) -> None:
@@ -55,11 +51,11 @@ class WeekNotFoundError(NotFoundError, code="week-not-found"):
         self.week_number = week_number
 
 
-class TaskNotFoundError(NotFoundError, code="task-not-found"):
+class TaskNotFoundError(MomentumError, code="task-not-found"):
     """No task of a published roadmap has this id (and this owner, if given)."""
 
 
-class GenerationNotFoundError(NotFoundError, code="generation-not-found"):
+class GenerationNotFoundError(MomentumError, code="generation-not-found"):
     """No generation has this id (and this owner, if given)."""
 
 

@@ -30,14 +30,13 @@ ADDRESS_BUDGET_POLICY = f"{BUDGET_POLICY}{_ADDRESS_SUFFIX}"
 class Quota:
     """How many entries one user may make in a sliding window.
 
-    If `window_seconds` is None, the quota limits unfinished entries instead. A learner reads
-    `sentence` when the quota is used up; `{who}` stands for "You have" or "Your network has",
-    `{limit}` for a number with its noun, such as "20 roadmaps".
+    If `window_seconds` is None, the quota limits unfinished entries instead. A learner who has used
+    it up reads `span` after the limit: "You have reached the limit of 20 roadmaps per hour."
     """
 
     entry: EntryKind
     window_seconds: int | None
-    sentence: str
+    span: str
 
 
 _COUNT = Field(ge=1, le=1_000_000)
@@ -46,26 +45,10 @@ _COUNT = Field(ge=1, le=1_000_000)
 class QuotaSettings(BaseModel):
     """The settings of all quotas and of the language model's budget."""
 
-    generations_at_once: Annotated[
-        int,
-        _COUNT,
-        Quota("generation", None, "{who} reached the limit of {limit} at once."),
-    ] = 4
-    generations_per_hour: Annotated[
-        int,
-        _COUNT,
-        Quota("generation", HOUR_SECONDS, "{who} reached the limit of {limit} per hour."),
-    ] = 20
-    generations_per_day: Annotated[
-        int,
-        _COUNT,
-        Quota("generation", DAY_SECONDS, "{who} reached the limit of {limit} per day."),
-    ] = 60
-    questions_per_hour: Annotated[
-        int,
-        _COUNT,
-        Quota("question", HOUR_SECONDS, "{who} reached the limit of {limit} per hour."),
-    ] = 120
+    generations_at_once: Annotated[int, _COUNT, Quota("generation", None, "at once")] = 4
+    generations_per_hour: Annotated[int, _COUNT, Quota("generation", HOUR_SECONDS, "per hour")] = 20
+    generations_per_day: Annotated[int, _COUNT, Quota("generation", DAY_SECONDS, "per day")] = 60
+    questions_per_hour: Annotated[int, _COUNT, Quota("question", HOUR_SECONDS, "per hour")] = 120
 
     learners_per_address: int = Field(default=10, ge=1, le=1_000_000)
     """The users of one network address together may use this many times one user's quota."""
@@ -100,7 +83,7 @@ def quota_sentence(policy: str, most: int | None) -> str:
     _, quota = _QUOTAS[policy.removesuffix(_ADDRESS_SUFFIX)]
     who = "Your network has" if policy.endswith(_ADDRESS_SUFFIX) else "You have"
     noun = _NOUNS[quota.entry] if most == 1 else f"{_NOUNS[quota.entry]}s"
-    return quota.sentence.format(who=who, limit=f"{most} {noun}")
+    return f"{who} reached the limit of {most} {noun} {quota.span}."
 
 
 class QuotaPolicy(Value):
@@ -128,28 +111,22 @@ class QuotaPolicies(Value):
 
 def quota_policies(settings: QuotaSettings, entry: EntryKind) -> QuotaPolicies:
     """Return the limits for a new entry of this kind."""
-    per_user = [
+    limits = tuple(
         QuotaPolicy(
-            policy=policy,
-            scope="user",
-            most=getattr(settings, name),
+            policy=policy + suffix,
+            scope=scope,
+            most=factor * getattr(settings, name),
             window_seconds=quota.window_seconds,
+        )
+        for scope, suffix, factor in (
+            ("user", "", 1),
+            ("client", _ADDRESS_SUFFIX, settings.learners_per_address),
         )
         for policy, (name, quota) in _QUOTAS.items()
         if quota.entry == entry
-    ]
-    per_address = [
-        quota.model_copy(
-            update={
-                "policy": f"{quota.policy}{_ADDRESS_SUFFIX}",
-                "scope": "client",
-                "most": quota.most * settings.learners_per_address,
-            }
-        )
-        for quota in per_user
-    ]
+    )
     return QuotaPolicies(
-        limits=(*per_user, *per_address),
+        limits=limits,
         budget_dollars=settings.daily_budget_dollars,
         address_budget_dollars=settings.daily_budget_dollars * settings.address_budget_share,
     )

@@ -47,35 +47,26 @@ def _require_visible_text(value: str) -> str:
     return value
 
 
-_VISIBLE_TEXT_PATTERN = r"^[^\u0000]*[\p{L}\p{M}\p{N}\p{P}\p{S}][^\u0000]*$"
-
-_VISIBLE_TEXT_SCHEMA = Field(json_schema_extra={"pattern": _VISIBLE_TEXT_PATTERN})
-"""The rule of `_require_visible_text` in JSON Schema, for clients."""
-
-
-def _to_lower_case(value: object) -> object:
-    return value.lower() if isinstance(value, str) else value
+# The same rule twice: for us, and in JSON Schema for clients.
+_VISIBLE = AfterValidator(_require_visible_text)
+_VISIBLE_SCHEMA = Field(
+    json_schema_extra={"pattern": r"^[^\u0000]*[\p{L}\p{M}\p{N}\p{P}\p{S}][^\u0000]*$"}
+)
+_TRIMMED = StringConstraints(strip_whitespace=True, min_length=1)
 
 
-CaseInsensitiveLevel = Annotated[Level, BeforeValidator(_to_lower_case)]
+CaseInsensitiveLevel = Annotated[
+    Level, BeforeValidator(lambda value: value.lower() if isinstance(value, str) else value)
+]
 
 
 def _to_int_if_whole(value: float) -> int | float:
     return int(value) if value.is_integer() else value
 
 
-Goal = Annotated[
-    str,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_GOAL_LENGTH),
-    AfterValidator(_require_visible_text),
-    _VISIBLE_TEXT_SCHEMA,
-]
-
+Goal = Annotated[str, _TRIMMED, Field(max_length=MAX_GOAL_LENGTH), _VISIBLE, _VISIBLE_SCHEMA]
 Question = Annotated[
-    str,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_QUESTION_LENGTH),
-    AfterValidator(_require_visible_text),
-    _VISIBLE_TEXT_SCHEMA,
+    str, _TRIMMED, Field(max_length=MAX_QUESTION_LENGTH), _VISIBLE, _VISIBLE_SCHEMA
 ]
 
 # Bounds stand next to their type: after a validator, JSON Schema would lose their names.

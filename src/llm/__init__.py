@@ -18,7 +18,6 @@ class Planner(Protocol):
     @property
     def name(self) -> str:
         """What makes the plans, in one word: `offline` or `openrouter`."""
-        ...
 
     def plan(
         self, request: PlanRequest, known: Sequence[PlannedPart] = ()
@@ -35,11 +34,9 @@ class Planner(Protocol):
         Raises:
             ModelError: the model gave no valid plan; the subclass says why.
         """
-        ...
 
     async def close(self) -> None:
         """Release the connections. The planner is not used afterwards."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -80,11 +77,9 @@ class Assistant(Protocol):
         Raises:
             ModelError: the model gave no answer; the subclass says why.
         """
-        ...
 
     async def close(self) -> None:
         """Release the connections. The assistant is not used afterwards."""
-        ...
 
 
 def open_models(settings: Settings) -> tuple[Planner, Assistant]:

@@ -9,14 +9,7 @@ from fastapi import APIRouter, Body, Depends
 from fastapi.responses import StreamingResponse
 
 from src.app_state import AppState
-from src.domain.errors import (
-    ForbiddenError,
-    LimitReachedError,
-    MomentumError,
-    RoadmapNotFoundError,
-    ShuttingDownError,
-    WeekNotFoundError,
-)
+from src.domain import errors
 from src.domain.quotas import Requester
 from src.domain.roadmap import AssistantAnswer
 from src.routers import examples
@@ -62,11 +55,11 @@ QuestionRequest = Annotated[_QuestionRequest, Depends()]
     summary="Ask about a roadmap, a week or a day",
     responses=ok_response(examples.ASSISTANT_ANSWER, events=examples.ANSWER_EVENTS)
     | error_responses(
-        RoadmapNotFoundError,
-        WeekNotFoundError,
-        ForbiddenError,
-        LimitReachedError,
-        ShuttingDownError,
+        errors.RoadmapNotFoundError,
+        errors.WeekNotFoundError,
+        errors.ForbiddenError,
+        errors.LimitReachedError,
+        errors.ShuttingDownError,
         *MODEL_ERRORS,
         *STORE_ERRORS,
         statuses=BODY_STATUSES,
@@ -95,5 +88,5 @@ async def _stream_events(
         async with aclosing(assistant.stream(question)) as parts:
             async for part in parts:
                 yield Event("token" if isinstance(part, str) else "answer", part)
-    except MomentumError as error:
+    except errors.MomentumError as error:
         yield Event("problem", report_problem(error))

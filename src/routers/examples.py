@@ -146,10 +146,7 @@ ACCEPTED: dict[str, Any] = {
         }
     },
     "headers": {
-        "Location": {
-            "description": "The URL of the generation.",
-            "schema": {"type": "string"},
-        },
+        "Location": {"description": "The URL of the generation.", "schema": {"type": "string"}},
         "Preference-Applied": {"description": "`respond-async`", "schema": {"type": "string"}},
     },
 }
@@ -161,9 +158,7 @@ def event_stream_response(events: EventStreamExample) -> dict[int | str, dict[st
 
 
 def ok_response(
-    value: object,
-    headers: dict[str, str] | None = None,
-    events: EventStreamExample | None = None,
+    value: object, headers: dict[str, str] | None = None, events: EventStreamExample | None = None
 ) -> dict[int | str, dict[str, Any]]:
     """Return the description of a 200 response with an example.
 

@@ -10,21 +10,7 @@ from fastapi import APIRouter, Body, Depends, Response
 from fastapi.responses import StreamingResponse
 
 from src.app_state import AppState
-from src.domain.errors import (
-    ForbiddenError,
-    GenerationAbandonedError,
-    GenerationCancelledError,
-    GenerationNotFoundError,
-    GenerationRunningError,
-    GenerationSucceededError,
-    HandedOverError,
-    IdempotencyKeyReusedError,
-    LimitReachedError,
-    MomentumError,
-    OverloadedError,
-    ShuttingDownError,
-    StoreConflictError,
-)
+from src.domain import errors
 from src.domain.generation import GenerationRecord, part_kind
 from src.domain.quotas import Requester
 from src.domain.roadmap import Roadmap, SavedRoadmap
@@ -81,13 +67,13 @@ async def _stream_events(
     try:
         async with aclosing(follower.events(generation_id, after, user_id)) as events:
             async for number, event in events:
-                if isinstance(event, MomentumError):
+                if isinstance(event, errors.MomentumError):
                     yield Event("problem", problem_document(event), number)
                 elif isinstance(event, SavedRoadmap):
                     yield Event("saved", event, number)
                 else:
                     yield Event(part_kind(event), event, number)
-    except MomentumError as error:
+    except errors.MomentumError as error:
         yield Event("problem", report_problem(error))
 
 
@@ -138,16 +124,16 @@ GenerationRequest = Annotated[_GenerationRequest, Depends()]
     | error_responses(
         *MODEL_ERRORS,
         *STORE_ERRORS,
-        StoreConflictError,
-        OverloadedError,
-        LimitReachedError,
-        ForbiddenError,
-        IdempotencyKeyReusedError,
-        GenerationRunningError,
-        GenerationCancelledError,
-        GenerationAbandonedError,
-        HandedOverError,
-        ShuttingDownError,
+        errors.StoreConflictError,
+        errors.OverloadedError,
+        errors.LimitReachedError,
+        errors.ForbiddenError,
+        errors.IdempotencyKeyReusedError,
+        errors.GenerationRunningError,
+        errors.GenerationCancelledError,
+        errors.GenerationAbandonedError,
+        errors.HandedOverError,
+        errors.ShuttingDownError,
         statuses=BODY_STATUSES,
     ),
     openapi_extra={"parameters": [examples.PREFER_PARAMETER]},  # read where the route is chosen
@@ -191,7 +177,7 @@ async def stream_roadmap_generation(request: GenerationRequest, state: State) ->
     tags=["generations"],
     summary="Get the state of a generation",
     responses=ok_response(examples.GENERATION_STATUS)
-    | error_responses(GenerationNotFoundError, *STORE_ERRORS),
+    | error_responses(errors.GenerationNotFoundError, *STORE_ERRORS),
 )
 async def get_generation(
     generation_id: GenerationIdInPath, state: State, owner: ActingUser
@@ -207,7 +193,7 @@ async def get_generation(
     response_class=StreamingResponse,
     responses=examples.event_stream_response(examples.GENERATION_EVENTS)
     | {204: {"description": "Every event was sent before."}}
-    | error_responses(GenerationNotFoundError, *STORE_ERRORS),
+    | error_responses(errors.GenerationNotFoundError, *STORE_ERRORS),
 )
 async def follow_generation(
     generation_id: GenerationIdInPath,
@@ -230,7 +216,9 @@ async def follow_generation(
     tags=["generations"],
     summary="Cancel a generation",
     responses=ok_response(examples.SUCCESS)
-    | error_responses(GenerationNotFoundError, GenerationSucceededError, *STORE_ERRORS),
+    | error_responses(
+        errors.GenerationNotFoundError, errors.GenerationSucceededError, *STORE_ERRORS
+    ),
 )
 async def cancel_generation(
     generation_id: GenerationIdInPath, state: State, owner: ActingUser

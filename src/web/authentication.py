@@ -1,13 +1,12 @@
 """Authenticates each request before anything else reads it."""
 
-from collections.abc import Callable
 from uuid import UUID
 
 from starlette.datastructures import Headers
-from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from src.domain.errors import MomentumError, UnauthenticatedError
+from src.web.problems import problem_response
 from src.web.public_paths import is_public
 from src.web.tokens import TokenVerifier
 
@@ -19,18 +18,10 @@ class AuthenticationMiddleware:
     invalid token always does, rather than make its sender anonymous. Public paths are not checked.
     """
 
-    def __init__(
-        self,
-        app: ASGIApp,
-        *,
-        verifier: TokenVerifier,
-        token_required: bool,
-        problem_response: Callable[[MomentumError], Response],
-    ) -> None:
+    def __init__(self, app: ASGIApp, *, verifier: TokenVerifier, token_required: bool) -> None:
         self._app = app
         self._verifier = verifier
         self._token_required = token_required
-        self._problem_response = problem_response
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI connection."""
@@ -38,7 +29,7 @@ class AuthenticationMiddleware:
             try:
                 caller = await self._authenticate(scope)
             except MomentumError as error:
-                await self._problem_response(error)(scope, receive, send)
+                await problem_response(error)(scope, receive, send)
                 return
             scope.setdefault("state", {})["caller"] = caller
         await self._app(scope, receive, send)

@@ -1,6 +1,5 @@
 """The OpenAPI document: FastAPI's own, plus problem documents and authentication."""
 
-from collections.abc import Iterator
 from typing import Any
 
 from fastapi import FastAPI
@@ -46,18 +45,18 @@ def build_openapi(app: FastAPI, *, token_required: bool = False) -> dict[str, An
         # Added here, not by FastAPI's security classes: a middleware verifies the tokens.
         document["components"]["securitySchemes"] = {TOKEN_SCHEME: _BEARER_SCHEME}
         accepted = [{TOKEN_SCHEME: []}] if token_required else [_ANONYMOUS, {TOKEN_SCHEME: []}]
-        for operation in _protected_operations(document):
+        protected = (
+            operation
+            for path, operations in document["paths"].items()
+            if not is_public(path)
+            for operation in operations.values()
+        )
+        for operation in protected:
             operation["security"] = accepted
             _add_auth_errors(operation["responses"])
             operation["responses"] = dict(sorted(operation["responses"].items()))
         app.openapi_schema = document
     return app.openapi_schema
-
-
-def _protected_operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    for path, operations in document["paths"].items():
-        if not is_public(path):
-            yield from operations.values()
 
 
 def _add_auth_errors(responses: dict[str, Any]) -> None:

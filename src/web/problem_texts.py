@@ -17,142 +17,106 @@ class ProblemText:
     """
 
     status: int
-    title: str
     detail: str
     retry_after: float | None = None
+    title: str = ""
     code: str = ""
 
 
+# A title that is not given is the code in words.
 _TEXTS: dict[type[errors.MomentumError], ProblemText] = {
-    errors.RoadmapNotFoundError: ProblemText(
-        404, "Roadmap not found", "This roadmap does not exist."
-    ),
-    errors.WeekNotFoundError: ProblemText(404, "Week not found", "This roadmap has no such week."),
-    errors.TaskNotFoundError: ProblemText(404, "Task not found", "This task does not exist."),
-    errors.GenerationNotFoundError: ProblemText(
-        404, "Generation not found", "This generation does not exist."
-    ),
+    errors.RoadmapNotFoundError: ProblemText(404, "This roadmap does not exist."),
+    errors.WeekNotFoundError: ProblemText(404, "This roadmap has no such week."),
+    errors.TaskNotFoundError: ProblemText(404, "This task does not exist."),
+    errors.GenerationNotFoundError: ProblemText(404, "This generation does not exist."),
     errors.IdempotencyKeyReusedError: ProblemText(
-        422,
-        "Idempotency key reused",
-        "This idempotency key was used for another request. Use a new key for a new request.",
+        422, "This idempotency key was used for another request. Use a new key for a new request."
     ),
     errors.GenerationRunningError: ProblemText(
         409,
-        "Generation running",
         "This roadmap is still being generated. Try again in a moment, or follow `Location`.",
         retry_after=2,
     ),
     errors.GenerationSucceededError: ProblemText(
-        409,
-        "Generation succeeded",
-        "The roadmap is already finished. To remove it, delete the roadmap.",
+        409, "The roadmap is already finished. To remove it, delete the roadmap."
     ),
     errors.GenerationCancelledError: ProblemText(
-        409, "Generation cancelled", "You cancelled the generation of this roadmap."
+        409, "You cancelled the generation of this roadmap."
     ),
     errors.GenerationAbandonedError: ProblemText(
         503,
-        "Generation abandoned",
         "The roadmap could not be finished after several attempts. Nothing was stored. Try again.",
         retry_after=30,
     ),
     errors.HandedOverError: ProblemText(
         503,
-        "Generation handed over",
-        "This server is restarting. Another one continues your roadmap, which will appear in your"
-        " list when it is finished. Follow `Location` to see its progress.",
+        "This server is restarting. Another one continues your roadmap, which will appear in"
+        " your list when it is finished. Follow `Location` to see its progress.",
         retry_after=5,
     ),
     errors.LeaseLostError: ProblemText(
         503,
-        "Generation taken over",
         "Another server continues your roadmap, which will appear in your list when it is"
         " finished.",
         retry_after=5,
     ),
     errors.ShuttingDownError: ProblemText(
-        503, "Shutting down", "This server is restarting. Try again in a moment.", retry_after=2
+        503, "This server is restarting. Try again in a moment.", retry_after=2
     ),
     errors.UnauthenticatedError: ProblemText(
         401,
-        "Not signed in",
         "Sign in, and send a valid access token in the header Authorization: Bearer.",
+        title="Not signed in",
     ),
     errors.ForbiddenError: ProblemText(
-        403,
-        "Another user",
-        "You are signed in as another user than the one in `user_id`.",
+        403, "You are signed in as another user than the one in `user_id`."
     ),
     errors.IdentityUnavailableError: ProblemText(
-        503,
-        "Identity unavailable",
-        "Your access token cannot be verified right now. Try again in a moment.",
-        retry_after=5,
+        503, "Your access token cannot be verified right now. Try again in a moment.", retry_after=5
     ),
     errors.StoreUnavailableError: ProblemText(
-        503,
-        "Database unavailable",
-        "The database is not available right now. Try again in a moment.",
-        retry_after=5,
+        503, "The database is not available right now. Try again in a moment.", retry_after=5
     ),
     errors.StoreTooSlowError: ProblemText(
-        504,
-        "Database too slow",
-        "The database did not answer in time. Try again in a moment.",
-        retry_after=5,
+        504, "The database did not answer in time. Try again in a moment.", retry_after=5
     ),
     errors.StoreConflictError: ProblemText(
-        409, "Conflict", "The stored data has changed in the meantime. Try again."
+        409, "The stored data has changed in the meantime. Try again."
     ),
     errors.StoreMisconfiguredError: ProblemText(
-        503,
-        "Database misconfigured",
-        "The service is not set up correctly for its database. Its operator has to fix that.",
+        503, "The service is not set up correctly for its database. Its operator has to fix that."
     ),
     errors.LimitReachedError: ProblemText(
-        429,
-        "Limit reached",
-        "You have reached a limit. Try again after the number of seconds in `Retry-After`.",
+        429, "You have reached a limit. Try again after the number of seconds in `Retry-After`."
     ),
     errors.StoreOverloadedError: ProblemText(
-        503,
-        "Database overloaded",
-        "Too many requests are waiting for the database. Try again in a moment.",
-        retry_after=1,
+        503, "Too many requests are waiting for the database. Try again in a moment.", retry_after=1
     ),
     errors.OverloadedError: ProblemText(
         503,
-        "Overloaded",
         "Too many roadmaps are being generated right now. Try again in a minute.",
         retry_after=60,
     ),
     errors.ModelUnavailableError: ProblemText(
         503,
-        "Model unavailable",
         "The language model is not available right now. Nothing was stored. Try again later.",
         retry_after=30,
     ),
     errors.ModelTooSlowError: ProblemText(
-        504,
-        "Model too slow",
-        "The language model did not finish in time. Nothing was stored. Try again in a moment.",
+        504, "The language model did not finish in time. Nothing was stored. Try again in a moment."
     ),
     errors.ModelMisconfiguredError: ProblemText(
         503,
-        "Model misconfigured",
         "The service's account at the model provider needs attention. Nothing was stored. The"
         " operator of the service has to fix that.",
     ),
     errors.ModelOutputError: ProblemText(
         502,
-        "Model output unusable",
-        "The language model gave no usable answer. Nothing was stored. Try again, perhaps in other"
-        " words.",
+        "The language model gave no usable answer. Nothing was stored. Try again, perhaps in"
+        " other words.",
     ),
     errors.ModelDeclinedError: ProblemText(
         502,
-        "Model declined",
         "The provider of the language model declined this text. Nothing was stored. Try other"
         " words.",
     ),
@@ -181,19 +145,17 @@ _MAX_UNIT_COUNT = 90
 def http_text(status: int) -> ProblemText:
     """Return the text for an HTTP status that has no error class."""
     title = HTTPStatus(status).phrase
-    return ProblemText(
-        status,
-        title,
-        _HTTP_DETAILS.get(status, f"{title}."),
-        code=title.lower().replace(" ", "-"),
-    )
+    detail = _HTTP_DETAILS.get(status, f"{title}.")
+    return ProblemText(status, detail, title=title, code=title.lower().replace(" ", "-"))
 
 
 def text_of_class(error_class: type[errors.MomentumError]) -> ProblemText:
     """Return the text for a class of error, a 500 if neither it nor a base class has one."""
     for known in error_class.__mro__:
         if known in _TEXTS:
-            return replace(_TEXTS[known], code=known.code)
+            text = _TEXTS[known]
+            title = text.title or known.code.replace("-", " ").capitalize()
+            return replace(text, title=title, code=known.code)
     return http_text(HTTPStatus.INTERNAL_SERVER_ERROR)
 
 

@@ -49,10 +49,12 @@ class RequestContextMiddleware:
         """Serve one ASGI connection."""
         if scope["type"] == "lifespan":
             await self._run_lifespan(scope, receive, send)
-            return
-        if scope["type"] != "http":
+        elif scope["type"] == "http":
+            await self._serve_request(scope, receive, send)
+        else:
             await self._app(scope, receive, send)
-            return
+
+    async def _serve_request(self, scope: Scope, receive: Receive, send: Send) -> None:
         given = Headers(scope=scope).get(REQUEST_ID_HEADER, "")
         identifier = given if _SAFE_ID.fullmatch(given) else uuid4().hex
         _request_id.set(identifier)
@@ -69,10 +71,13 @@ class RequestContextMiddleware:
         try:
             await self._app(scope, receive, send_with_id)
         except asyncio.CancelledError:
-            if not await self._respond_on_shutdown(
-                scope, receive, send_with_id, can_respond=not status
-            ):
+            response, task = self._shutdown_response(), asyncio.current_task()
+            if response is None or task is None:
                 raise
+            # The server cancels it as it exits. Answered here, before the server's own 500.
+            task.uncancel()
+            if not status:
+                await response(scope, receive, send_with_id)
         except Exception:
             logger.exception("unexpected error")
             if status:
@@ -80,21 +85,6 @@ class RequestContextMiddleware:
             await self._internal_error()(scope, receive, send_with_id)
         finally:
             log_request(scope, status, time.monotonic() - started)
-
-    async def _respond_on_shutdown(
-        self, scope: Scope, receive: Receive, send: Send, *, can_respond: bool
-    ) -> bool:
-        """Answer a request that a server cancels as it exits, before it writes its own 500.
-
-        Returns False if the server is not shutting down.
-        """
-        response, task = self._shutdown_response(), asyncio.current_task()
-        if response is None or task is None:
-            return False
-        task.uncancel()
-        if can_respond:
-            await response(scope, receive, send)
-        return True
 
     async def _run_lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Log why startup or shutdown failed, and remove the traceback that the server would print.

@@ -135,7 +135,6 @@ def test_every_domain_error_is_covered() -> None:
     """An error that somebody adds without saying what clients are told fails here."""
     families = {
         errors.MomentumError,
-        errors.NotFoundError,
         errors.GenerationError,
         errors.StoreError,
         errors.ModelError,

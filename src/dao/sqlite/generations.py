@@ -71,9 +71,16 @@ class SqliteGenerations:
         )
 
     async def get(self, generation_id: UUID, user_id: UUID | None = None) -> GenerationRecord:
-        return await self._file.read_for_client(
-            lambda connection: _get(connection, generation_id, user_id)
+        row = await self._file.read_for_client(
+            lambda connection: connection.execute(
+                "select * from generations where generation_id = :id"
+                " and (:user_id is null or user_id = :user_id)",
+                {"id": str(generation_id), "user_id": user_id and str(user_id)},
+            ).fetchone()
         )
+        if row is None:
+            raise GenerationNotFoundError
+        return _parse_record(row)
 
     async def list_parts(
         self, generation_id: UUID, after: int = 0, user_id: UUID | None = None
@@ -84,11 +91,7 @@ class SqliteGenerations:
                 "select kind, part from generation_events join generations using (generation_id)"
                 " where generation_id = :id and number > :after"
                 " and (:user_id is null or user_id = :user_id) order by number",
-                {
-                    "id": str(generation_id),
-                    "after": after,
-                    "user_id": user_id and str(user_id),
-                },
+                {"id": str(generation_id), "after": after, "user_id": user_id and str(user_id)},
             ).fetchall()
         )
         return [parse_part(row["kind"], json.loads(row["part"])) for row in rows]
@@ -191,19 +194,6 @@ def _begin(
     elif row["finished_at"] is None and row["fingerprint"] == generation.fingerprint:
         claim = {**values, "generation_id": row["generation_id"]}
         row = connection.execute(_CLAIM, claim).fetchone() or row
-    return _parse_record(row)
-
-
-def _get(
-    connection: sqlite3.Connection, generation_id: UUID, user_id: UUID | None
-) -> GenerationRecord:
-    row = connection.execute(
-        "select * from generations where generation_id = :id"
-        " and (:user_id is null or user_id = :user_id)",
-        {"id": str(generation_id), "user_id": user_id and str(user_id)},
-    ).fetchone()
-    if row is None:
-        raise GenerationNotFoundError
     return _parse_record(row)
 
 

@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any, Protocol, Self, TypeAlias, TypeVar
 
 import httpx
 import stamina
@@ -13,16 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from supabase import AsyncClient, AsyncClientOptions, acreate_client
 
 from src.dao.bounded_queue import BoundedQueue
-from src.domain.errors import (
-    LimitReachedError,
-    MomentumError,
-    StoreConflictError,
-    StoreError,
-    StoreMisconfiguredError,
-    StoreOutdatedError,
-    StoreTooSlowError,
-    StoreUnavailableError,
-)
+from src.domain import errors
 
 POOL_SIZE = 20
 """Connections per process; PostgREST's own pool on a small project is about as large."""
@@ -30,11 +21,13 @@ POOL_SIZE = 20
 ATTEMPTS = 3
 """How many times a repeatable request is sent at most."""
 
-TRANSIENT_ERRORS = (StoreUnavailableError, StoreTooSlowError)
+TRANSIENT_ERRORS = (errors.StoreUnavailableError, errors.StoreTooSlowError)
 """Errors after which an idempotent write is retried, since its answer may have been lost."""
 
 _LIMIT_SQLSTATE = "PT429"
 """What our SQL functions raise over a limit; PostgREST answers it with status 429."""
+
+_ErrorClasses: TypeAlias = tuple[type[errors.StoreError], ...]
 
 T = TypeVar("T")
 
@@ -60,7 +53,6 @@ class PostgrestClient:
         cls,
         url: str,
         service_key: str,
-        *,
         timeout: float,  # noqa: ASYNC109  bounds later requests, not this call
         queue_size: int,
     ) -> Self:
@@ -84,25 +76,17 @@ class PostgrestClient:
 
     async def read(self, query: _Query) -> Any:  # noqa: ANN401  the client's answer is untyped
         """Execute a read for a client that waits; retry it if the database is unavailable."""
-        return await self.execute_for_client(query, retry_on=(StoreUnavailableError,))
+        return await self.execute_for_client(query, retry_on=(errors.StoreUnavailableError,))
 
     async def execute_for_client(
-        self,
-        query: _Query,
-        *,
-        retry_on: tuple[type[StoreError], ...] = (),
-        expected: type = list,
+        self, query: _Query, *, retry_on: _ErrorClasses = (), expected: type = list
     ) -> Any:  # noqa: ANN401  the client's answer is untyped
         """Execute for a client that waits, unless too many wait already (StoreOverloadedError)."""
         with self._queue.slot():
             return await self.execute(query, retry_on=retry_on, expected=expected)
 
     async def execute(
-        self,
-        query: _Query,
-        *,
-        retry_on: tuple[type[StoreError], ...] = (),
-        expected: type = list,
+        self, query: _Query, *, retry_on: _ErrorClasses = (), expected: type = list
     ) -> Any:  # noqa: ANN401  the client's answer is untyped
         """Send a query and return its answer, whose `data` has the expected type.
 
@@ -129,7 +113,7 @@ class PostgrestClient:
                 if not isinstance(answer.data, expected) or any(
                     not isinstance(row, dict) for row in rows
                 ):
-                    raise StoreUnavailableError("the answer did not come from PostgREST")
+                    raise errors.StoreUnavailableError("the answer did not come from PostgREST")
         return answer
 
     async def close(self) -> None:
@@ -147,7 +131,7 @@ def parse_rows(adapter: TypeAdapter[T], rows: object) -> T:
         return adapter.validate_python(rows)
     except ValidationError as error:
         # Without the error's text, which quotes what learners wrote.
-        raise StoreMisconfiguredError(f"{error.error_count()} values are invalid") from None
+        raise errors.StoreMisconfiguredError(f"{error.error_count()} values are invalid") from None
 
 
 @contextmanager
@@ -157,30 +141,30 @@ def _translate_errors() -> Iterator[None]:
         yield
     except APIError as error:
         if error.code == _LIMIT_SQLSTATE:
-            raise LimitReachedError(**json.loads(error.details or "{}")) from None
+            raise errors.LimitReachedError(**json.loads(error.details or "{}")) from None
         # Only the code, since messages and details quote rows.
         raise _error_class(error)(f"PostgREST answered {error.code}") from error
     except (TimeoutError, httpx.TimeoutException) as error:
-        raise StoreTooSlowError(type(error).__name__) from error
-    except MomentumError:
+        raise errors.StoreTooSlowError(type(error).__name__) from error
+    except errors.MomentumError:
         raise
     except Exception as error:
         # Errors of the transport, and whatever the client raises on an answer it cannot parse.
-        raise StoreUnavailableError(type(error).__name__) from error
+        raise errors.StoreUnavailableError(type(error).__name__) from error
 
 
-def _error_class(error: APIError) -> type[StoreError]:
+def _error_class(error: APIError) -> type[errors.StoreError]:
     """Return what an error's code means: a SQLSTATE, a code of PostgREST or an HTTP status."""
     code = error.code or ""
-    if error.code is None and error.message is None:
-        return StoreMisconfiguredError  # PostgREST answers `{}` to a write to an unknown table
+    if error.code is None and error.message is None:  # `{}`: a write to an unknown table
+        return errors.StoreMisconfiguredError
     if code == "PGRST202":  # no function has this name and these parameters
-        return StoreOutdatedError
+        return errors.StoreOutdatedError
     if code in {"57014", "PGRST003", "504"}:
-        return StoreTooSlowError
+        return errors.StoreTooSlowError
     if code.startswith("23"):  # integrity constraints
-        return StoreConflictError
+        return errors.StoreConflictError
     # Grants (42501), roles (22023), tables, columns; PostgREST's schema cache and tokens.
     if code.startswith(("42", "PGRST2", "PGRST3")) or code in {"22023", "401", "403", "404"}:
-        return StoreMisconfiguredError
-    return StoreUnavailableError
+        return errors.StoreMisconfiguredError
+    return errors.StoreUnavailableError

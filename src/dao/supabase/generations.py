@@ -154,11 +154,7 @@ class SupabaseGenerations:
         """
         query = self._client.rpc(
             "publish_roadmap",
-            {
-                "p_lease_id": str(lease_id),
-                "p_roadmap_id": roadmap_id,
-                "p_cost_known": cost_known,
-            },
+            {"p_lease_id": str(lease_id), "p_roadmap_id": roadmap_id, "p_cost_known": cost_known},
         )
         answer = await self._client.execute(query, retry_on=TRANSIENT_ERRORS)
         records = parse_rows(_RECORDS, answer.data)

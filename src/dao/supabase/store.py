@@ -13,12 +13,7 @@ from src.dao.rows import task_rows
 from src.dao.supabase.client import TRANSIENT_ERRORS, PostgrestClient, parse_rows
 from src.dao.supabase.generations import SupabaseGenerations
 from src.dao.supabase.questions import SupabaseQuestions
-from src.domain.errors import (
-    RoadmapNotFoundError,
-    StoreError,
-    StoreOutdatedError,
-    TaskNotFoundError,
-)
+from src.domain import errors
 from src.domain.generation import GenerationRecord
 from src.domain.plan import NewRoadmap
 from src.domain.roadmap import Roadmap, Task, WeekTotals
@@ -73,10 +68,7 @@ class SupabaseStore:
         queue_size: int = 200,
     ) -> Self:
         """Open the client without sending anything; see `PostgrestClient.open`."""
-        client = await PostgrestClient.open(
-            url, service_key, timeout=timeout, queue_size=queue_size
-        )
-        return cls(client)
+        return cls(await PostgrestClient.open(url, service_key, timeout, queue_size))
 
     async def check_schema(self) -> None:
         """Check the version of the database's schema.
@@ -86,7 +78,7 @@ class SupabaseStore:
         """
         answer = await self._client.execute(self._client.rpc("schema_version", {}), expected=int)
         if answer.data < SCHEMA_VERSION:
-            raise StoreOutdatedError(f"the schema has version {answer.data}")
+            raise errors.StoreOutdatedError(f"the schema has version {answer.data}")
 
     async def add_roadmap(self, roadmap: NewRoadmap) -> GenerationRecord:
         async with AsyncExitStack() as undo:
@@ -142,7 +134,7 @@ class SupabaseStore:
             query = query.eq("user_id", str(user_id))
         roadmaps = _parse_roadmaps((await self._client.read(query)).data)
         if not roadmaps:
-            raise RoadmapNotFoundError(roadmap_id)
+            raise errors.RoadmapNotFoundError(roadmap_id)
         return roadmaps[0]
 
     async def list_tasks(
@@ -161,7 +153,7 @@ class SupabaseStore:
         try:
             task = UUID(task_id)
         except ValueError:
-            raise TaskNotFoundError from None
+            raise errors.TaskNotFoundError from None
         update = self._client.rpc(
             "set_task_completed",
             {
@@ -174,7 +166,7 @@ class SupabaseStore:
             update, retry_on=TRANSIENT_ERRORS, expected=bool
         )
         if not answer.data:
-            raise TaskNotFoundError
+            raise errors.TaskNotFoundError
 
     async def delete_roadmap(self, roadmap_id: int, user_id: UUID) -> None:
         deleted = await self._client.execute_for_client(
@@ -185,7 +177,7 @@ class SupabaseStore:
             .not_.is_("published_at", "null")
         )
         if not deleted.data:
-            raise RoadmapNotFoundError(roadmap_id)
+            raise errors.RoadmapNotFoundError(roadmap_id)
 
     async def close(self) -> None:
         if self._undos:
@@ -227,7 +219,7 @@ class SupabaseStore:
                 .is_("published_at", "null"),
                 retry_on=TRANSIENT_ERRORS,
             )
-        except StoreError as error:
+        except errors.StoreError as error:
             # Logged, so as not to replace the first error; the sweep deletes what is left. No
             # traceback, since its first cause quotes rows.
             logger.error(  # noqa: TRY400
@@ -238,11 +230,7 @@ class SupabaseStore:
             )
 
     async def _select_weeks(
-        self,
-        columns: str,
-        roadmap_id: int,
-        user_id: UUID | None,
-        week_number: int | None = None,
+        self, columns: str, roadmap_id: int, user_id: UUID | None, week_number: int | None = None
     ) -> list[dict[str, Any]]:
         query = self._client.table("roadmap_weeks").select(columns).eq("roadmap_id", roadmap_id)
         if user_id is not None:
@@ -253,7 +241,7 @@ class SupabaseStore:
         if not rows and week_number is not None:
             await self.get_roadmap(roadmap_id, user_id)  # raises if the roadmap does not exist
         elif not rows:
-            raise RoadmapNotFoundError(roadmap_id)
+            raise errors.RoadmapNotFoundError(roadmap_id)
         # A roadmap without tasks has one row, without a week.
         return [row for row in rows if row["week_number"] is not None]
 

@@ -1,13 +1,11 @@
 """The model calls of one roadmap: bounded in number, retried within one budget, measured."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from contextlib import aclosing
-
-import stamina
+from functools import partial
 
 from src.domain.errors import ModelOutputError
-from src.domain.plan import ModelUsage
 from src.llm.openrouter.answers import ItemReader
 from src.llm.openrouter.client import Messages, OpenRouterClient
 from src.llm.openrouter.formats import AnswerShape
@@ -19,15 +17,8 @@ class RoadmapCalls:
     def __init__(self, client: OpenRouterClient, *, at_once: int, retries: int) -> None:
         self._client = client
         self._slots = asyncio.Semaphore(at_once)
-        self._meter = client.meter(retries)
-
-    def usage(self) -> ModelUsage:
-        """Return what the calls have used so far."""
-        return self._meter.usage()
-
-    def attempts(self) -> AsyncIterator[stamina.Attempt]:
-        """Return the attempts at one question, as `OpenRouterClient.attempts` does."""
-        return self._client.attempts(self._meter)
+        self.meter = client.meter(retries)
+        self.attempts = partial(client.attempts, self.meter)
 
     async def request_items(
         self,
@@ -57,7 +48,7 @@ class RoadmapCalls:
 
         async with self._slots:
             answer = self._client.stream(
-                messages, shape=shape, max_tokens=max_tokens, meter=self._meter
+                messages, shape=shape, max_tokens=max_tokens, meter=self.meter
             )
             async with aclosing(answer) as pieces:
                 async for piece in pieces:

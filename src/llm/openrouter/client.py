@@ -16,13 +16,7 @@ import openai
 import stamina
 from openai.types.chat import ChatCompletionChunk, ChatCompletionMessageParam
 
-from src.domain.errors import (
-    ModelDeclinedError,
-    ModelError,
-    ModelMisconfiguredError,
-    ModelOutputError,
-    ModelUnavailableError,
-)
+from src.domain import errors
 from src.llm.openrouter.errors import FormatRejectedError, check_finish_reason, translate_errors
 from src.llm.openrouter.formats import AcceptedFormats, AnswerShape, response_format
 from src.llm.openrouter.usage import UsageMeter
@@ -103,17 +97,19 @@ class OpenRouterClient:
 
         def should_retry(error: Exception) -> bool | float:
             nonlocal lasting_failures
-            if not isinstance(error, ModelError) or meter.retries_left <= 0:
+            if not isinstance(error, errors.ModelError) or meter.retries_left <= 0:
                 return False
             logger.warning("a model call failed: %s: %s", type(error).__name__, error)
             meter.retries_left -= 1
             meter.retries += 1
-            if isinstance(error, ModelOutputError):
+            if isinstance(error, errors.ModelOutputError):
                 return 0.0  # The server is well; there is nothing to wait for.
             retry_after = getattr(error, "retry_after", None)
             if retry_after is not None and retry_after <= MAX_RETRY_WAIT_SECONDS:
                 return float(retry_after)
-            if retry_after or isinstance(error, ModelMisconfiguredError | ModelDeclinedError):
+            if retry_after or isinstance(
+                error, errors.ModelMisconfiguredError | errors.ModelDeclinedError
+            ):
                 lasting_failures += 1
                 return lasting_failures < MAX_LASTING_FAILURES
             return True
@@ -165,7 +161,7 @@ class OpenRouterClient:
                         yield piece
             except FormatRejectedError as error:
                 if answer_format == formats[-1]:
-                    raise ModelUnavailableError(str(error)) from error
+                    raise errors.ModelUnavailableError(str(error)) from error
             else:
                 return
 
@@ -197,7 +193,7 @@ class OpenRouterClient:
                     # A server may ignore `max_tokens`.
                     characters_left -= len(piece)
                     if characters_left < 0:
-                        raise ModelOutputError("more output than was requested")
+                        raise errors.ModelOutputError("more output than was requested")
                     if piece:
                         yield piece
             finally:

@@ -71,8 +71,8 @@ class _Planning:
             while (part := await self._parts.get()) is not None:
                 yield part
                 if isinstance(part, PlannedWeek):
-                    yield self._calls.usage()
-            yield self._calls.usage()
+                    yield self._calls.meter.usage()
+            yield self._calls.meter.usage()
             await planning
         finally:
             planning.cancel()

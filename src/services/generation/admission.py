@@ -3,12 +3,7 @@
 from uuid import UUID
 
 from src.dao import Generations
-from src.domain.errors import (
-    GenerationCancelledError,
-    GenerationRunningError,
-    GenerationSucceededError,
-    IdempotencyKeyReusedError,
-)
+from src.domain import errors
 from src.domain.generation import Failure, GenerationRecord, NewGeneration
 from src.domain.plan import PlanRequest
 from src.domain.quotas import Requester
@@ -53,9 +48,9 @@ class GenerationAdmission:
                 await self._runs.start(record, lease, is_new=is_new)
                 return record
         if record.fingerprint != new.fingerprint:
-            raise IdempotencyKeyReusedError(record.generation_id)
+            raise errors.IdempotencyKeyReusedError(record.generation_id)
         if idempotency_key is not None and record.finished_at is None:
-            raise GenerationRunningError(record.generation_id)
+            raise errors.GenerationRunningError(record.generation_id)
         return record
 
     async def cancel(self, generation_id: UUID, user_id: UUID | None = None) -> None:
@@ -66,8 +61,9 @@ class GenerationAdmission:
             GenerationSucceededError: its roadmap is already stored.
         """
         record = await self._generations.cancel(
-            generation_id, Failure(problem=GenerationCancelledError.code), user_id
+            generation_id, Failure(problem=errors.GenerationCancelledError.code), user_id
         )
         if record.problem is None:
-            raise GenerationSucceededError(generation_id)
-        await self._runs.stop(generation_id)
+            raise errors.GenerationSucceededError(generation_id)
+        if run := self._runs.get(generation_id):
+            await run.stop()

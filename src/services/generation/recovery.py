@@ -6,13 +6,7 @@ import random
 from contextlib import suppress
 
 from src.dao import Generations
-from src.domain.errors import (
-    GenerationAbandonedError,
-    HandedOverError,
-    OverloadedError,
-    ShuttingDownError,
-    StoreError,
-)
+from src.domain import errors
 from src.domain.generation import Failure
 from src.services.generation.registry import RunRegistry
 
@@ -32,14 +26,14 @@ class GenerationRecovery:
         Raises:
             StoreError: the database cannot be reached.
         """
-        swept = await self._generations.sweep(Failure(problem=GenerationAbandonedError.code))
+        swept = await self._generations.sweep(Failure(problem=errors.GenerationAbandonedError.code))
         if swept.roadmaps or swept.generations:
             logger.warning(
                 "deleted %d unpublished roadmaps, gave up %d generations",
                 swept.roadmaps,
                 swept.generations,
             )
-        with suppress(ShuttingDownError, OverloadedError, HandedOverError):
+        with suppress(errors.ShuttingDownError, errors.OverloadedError, errors.HandedOverError):
             while await self._resume_one():
                 pass
 
@@ -48,7 +42,7 @@ class GenerationRecovery:
         while True:
             try:
                 await self.sweep()
-            except StoreError as error:
+            except errors.StoreError as error:
                 logger.warning("could not sweep: %s: %s", type(error).__name__, error)
             except Exception:
                 # One bug must not end all later sweeps.

@@ -6,13 +6,7 @@ from contextlib import contextmanager, suppress
 from uuid import UUID
 
 from src.dao import Store
-from src.domain.errors import (
-    HandedOverError,
-    MomentumError,
-    OverloadedError,
-    ShuttingDownError,
-    StoreError,
-)
+from src.domain import errors
 from src.domain.generation import GenerationRecord, Lease
 from src.llm import Planner
 from src.services.drain import Drain
@@ -26,12 +20,7 @@ class RunRegistry:
     """Starts, finds and stops generations, and releases them when the process shuts down."""
 
     def __init__(
-        self,
-        store: Store,
-        planner: Planner,
-        *,
-        timeout_seconds: float,
-        lease_seconds: float,
+        self, store: Store, planner: Planner, *, timeout_seconds: float, lease_seconds: float
     ) -> None:
         self._store = store
         self._planner = planner
@@ -56,9 +45,9 @@ class RunRegistry:
             OverloadedError: all places are taken.
         """
         if self.drain.has_begun:
-            raise ShuttingDownError
+            raise errors.ShuttingDownError
         if len(self._runs) + self._reserved >= MAX_RUNS:
-            raise OverloadedError(f"{MAX_RUNS} generations are running")
+            raise errors.OverloadedError(f"{MAX_RUNS} generations are running")
         self._reserved += 1
         try:
             yield Lease(seconds=self._lease_seconds)
@@ -76,10 +65,10 @@ class RunRegistry:
             if not is_new:
                 recorded_parts = await self._store.generations.list_parts(record.generation_id)
             if self.drain.is_over:
-                raise HandedOverError(record.generation_id)
-        except MomentumError:
+                raise errors.HandedOverError(record.generation_id)
+        except errors.MomentumError:
             # Otherwise no process could continue it before the lease expires.
-            with suppress(StoreError):
+            with suppress(errors.StoreError):
                 await self._store.generations.release(lease.lease_id)
             raise
         run = GenerationRun(
@@ -102,11 +91,6 @@ class RunRegistry:
     def get(self, generation_id: UUID) -> GenerationRun | None:
         """Return a generation's run; None if it does not run here."""
         return self._runs.get(generation_id)
-
-    async def stop(self, generation_id: UUID) -> None:
-        """Stop working on a generation, if it runs here."""
-        if run := self._runs.get(generation_id):
-            await run.stop()
 
     def begin_drain(self, seconds: float) -> None:
         """Start nothing new, and release what still runs after so many seconds."""

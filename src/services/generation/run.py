@@ -11,18 +11,7 @@ from typing import TypeVar
 import stamina
 
 from src.dao import Store
-from src.domain.errors import (
-    GenerationNotFoundError,
-    HandedOverError,
-    LeaseLostError,
-    ModelOutputError,
-    ModelTooSlowError,
-    MomentumError,
-    StoreConflictError,
-    StoreError,
-    StoreTooSlowError,
-    StoreUnavailableError,
-)
+from src.domain import errors
 from src.domain.generation import (
     Failure,
     GenerationRecord,
@@ -50,9 +39,9 @@ RELEASE_SECONDS = 2.0
 T = TypeVar("T")
 
 
-def outcome_of(record: GenerationRecord) -> SavedRoadmap | MomentumError:
+def outcome_of(record: GenerationRecord) -> SavedRoadmap | errors.MomentumError:
     """Return how a finished generation ended; the record keeps its roadmap for a day."""
-    return record.error or record.saved_roadmap or GenerationNotFoundError()
+    return record.error or record.saved_roadmap or errors.GenerationNotFoundError()
 
 
 class GenerationRun:
@@ -95,11 +84,11 @@ class GenerationRun:
         """Ends without an exception, also if the generation fails."""
         self.task.add_done_callback(self._close_log)
 
-    async def wait_for_outcome(self) -> SavedRoadmap | MomentumError:
+    async def wait_for_outcome(self) -> SavedRoadmap | errors.MomentumError:
         """Wait until the work in this process ends, and return how it did."""
         await asyncio.wait({self.task})
         last = self.events.snapshot()[-1]
-        assert isinstance(last, SavedRoadmap | MomentumError)  # noqa: S101  the log was closed with it
+        assert isinstance(last, SavedRoadmap | errors.MomentumError)  # noqa: S101  the log was closed with it
         return last
 
     async def stop(self) -> None:
@@ -110,40 +99,40 @@ class GenerationRun:
             self.task.cancel()
         await asyncio.wait({self.task})
 
-    async def _run(self) -> SavedRoadmap | MomentumError:
+    async def _run(self) -> SavedRoadmap | errors.MomentumError:
         try:
             return await self._run_to_outcome()
         except asyncio.CancelledError:
             return await self._release()
 
-    def _close_log(self, task: asyncio.Task[SavedRoadmap | MomentumError]) -> None:
+    def _close_log(self, task: asyncio.Task[SavedRoadmap | errors.MomentumError]) -> None:
         """Emit the last event, whatever happened, so that no follower waits forever."""
         if task.cancelled():  # before it started; its lease expires by itself
-            self.events.close(HandedOverError(self._record.generation_id))
+            self.events.close(errors.HandedOverError(self._record.generation_id))
         elif error := task.exception():
             logger.error("a generation ended unexpectedly", exc_info=error)
-            self.events.close(HandedOverError(self._record.generation_id))
+            self.events.close(errors.HandedOverError(self._record.generation_id))
         else:
             self.events.close(task.result())
 
-    async def _run_to_outcome(self) -> SavedRoadmap | MomentumError:
+    async def _run_to_outcome(self) -> SavedRoadmap | errors.MomentumError:
         try:
             return await self._plan_and_store()
-        except (LeaseLostError, StoreConflictError) as error:
+        except (errors.LeaseLostError, errors.StoreConflictError) as error:
             # A conflict means that a sweep took this run for dead and deleted the rows it wrote.
             logger.warning("leaving a generation to others: %s: %s", type(error).__name__, error)
             return await self._release()
-        except StoreError as error:
+        except errors.StoreError as error:
             end = await self._release()
-            if not isinstance(end, HandedOverError):
+            if not isinstance(end, errors.HandedOverError):
                 return end
             error.generation_id = self._record.generation_id
             return error
-        except MomentumError as error:
+        except errors.MomentumError as error:
             return await self._fail(error)
         except Exception:
             logger.exception("a generation failed unexpectedly")
-            return await self._fail(MomentumError("the generation ended unexpectedly"))
+            return await self._fail(errors.MomentumError("the generation ended unexpectedly"))
 
     async def _plan_and_store(self) -> SavedRoadmap:
         weeks = await self._plan_weeks()
@@ -152,7 +141,7 @@ class GenerationRun:
         if request is None or [week.week_number for week in weeks] != list(
             range(1, self._record.weeks_total + 1)
         ):
-            raise ModelOutputError("the planner left weeks out")
+            raise errors.ModelOutputError("the planner left weeks out")
         record = await self._store_with_retry(
             NewRoadmap(
                 lease_id=self._lease.lease_id,
@@ -170,7 +159,7 @@ class GenerationRun:
     async def _store_with_retry(self, roadmap: NewRoadmap) -> GenerationRecord:
         """Store the roadmap; retry for the duration of a lease."""
         retries = stamina.retry_context(
-            on=(StoreUnavailableError, StoreTooSlowError),
+            on=(errors.StoreUnavailableError, errors.StoreTooSlowError),
             attempts=None,
             timeout=self._lease.seconds,
             wait_initial=self._retry_seconds / 4,
@@ -234,7 +223,7 @@ class GenerationRun:
                     self._unrecorded.append(part)
                     self._has_news.set()
         except TimeoutError:
-            raise ModelTooSlowError(f"no plan within {self._timeout_seconds:g} s") from None
+            raise errors.ModelTooSlowError(f"no plan within {self._timeout_seconds:g} s") from None
 
     async def _record_progress(self) -> None:
         """Record the new parts, if any, and renew the lease; then emit them."""
@@ -249,7 +238,7 @@ class GenerationRun:
         )
         try:
             await self._store.generations.record_progress(self._lease, report)
-        except StoreError as error:
+        except errors.StoreError as error:
             # The parts stay in memory: they survive a restart of the database.
             self._must_record = True
             if time.monotonic() - self._renewed_at > self._lease.seconds:
@@ -262,33 +251,33 @@ class GenerationRun:
         del self._unrecorded[: len(parts)]
         self.events.append(*parts)
 
-    async def _fail(self, error: MomentumError) -> MomentumError:
+    async def _fail(self, error: errors.MomentumError) -> errors.MomentumError:
         # Logged here because perhaps no client waits for the answer.
         logger.error("a generation failed: %s: %s", type(error).__name__, error)
         failure = Failure(problem=error.code, cost_known=self._is_cost_known(error))
         try:
             await self._store.generations.fail(self._lease.lease_id, failure)
-        except StoreError as store_error:
+        except errors.StoreError as store_error:
             # On record it still runs, so another process will continue it.
             logger.warning("could not record a failure: %s", type(store_error).__name__)
-            return HandedOverError(self._record.generation_id)
+            return errors.HandedOverError(self._record.generation_id)
         return error
 
-    async def _release(self) -> SavedRoadmap | MomentumError:
+    async def _release(self) -> SavedRoadmap | errors.MomentumError:
         """Record all parts, release the generation to other processes, and return its outcome.
 
         If the database does not answer in time, the lease expires by itself.
         """
-        with suppress(TimeoutError, MomentumError):
+        with suppress(TimeoutError, errors.MomentumError):
             async with asyncio.timeout(RELEASE_SECONDS):
-                with suppress(LeaseLostError):
+                with suppress(errors.LeaseLostError):
                     while self._unrecorded:
                         await self._record_progress()
                 await self._store.generations.release(self._lease.lease_id)
                 record = await self._store.generations.get(self._record.generation_id)
                 if record.finished_at is not None:
                     return outcome_of(record)
-        return HandedOverError(self._record.generation_id)
+        return errors.HandedOverError(self._record.generation_id)
 
-    def _is_cost_known(self, error: MomentumError | None) -> bool:
+    def _is_cost_known(self, error: errors.MomentumError | None) -> bool:
         return is_cost_known(self._usage, changed_hands=self._record.changed_hands, error=error)
