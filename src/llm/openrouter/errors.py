@@ -19,6 +19,14 @@ from src.domain.errors import (
 MAX_RETRY_AFTER_SECONDS = 3600.0
 """Servers may ask for longer than this; clients are asked for this at most."""
 
+_TRANSPORT_ERRORS = (
+    httpx2.HTTPError,
+    # These have no base in common with it.
+    httpx2.CookieConflict,
+    httpx2.InvalidURL,
+    httpx2.StreamError,
+)
+
 
 class FormatRejectedError(ModelUnavailableError):
     """The server refused the request, perhaps because of its answer format."""
@@ -35,7 +43,7 @@ def translate_errors() -> Iterator[None]:
         raise error_for_status(error.status_code, error.response.headers) from error
     except (TimeoutError, openai.APITimeoutError, httpx2.TimeoutException) as error:
         raise ModelTooSlowError("no progress, or no end, within the time of one call") from error
-    except (openai.APIConnectionError, httpx2.HTTPError) as error:
+    except (openai.APIConnectionError, *_TRANSPORT_ERRORS) as error:
         raise ModelUnavailableError(type(error).__name__) from error
     except openai.APIError as error:
         # An error inside a 200: the `code` in its body takes the place of the status.

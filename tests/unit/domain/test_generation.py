@@ -1,0 +1,114 @@
+"""Which requests are the same, and when a generation's cost is known."""
+
+from uuid import uuid4
+
+import pytest
+
+from src.domain.errors import (
+    GenerationAbandonedError,
+    GenerationCancelledError,
+    ModelOutputError,
+    ModelTooSlowError,
+    ModelUnavailableError,
+    MomentumError,
+)
+from src.domain.generation import NewGeneration, is_cost_known
+from src.domain.plan import ModelUsage, PlanRequest
+from src.domain.quotas import Requester
+
+PRINTS_OF_0_1 = {
+    "6054287bfab5000305e137028c492b15a153af12906b189bcb512c39689e9a73": PlanRequest(
+        goal="Learn Rust", duration_weeks=1, daily_hours=2, level="intermediate"
+    ),
+    "f4a28eef21984fcfcd5954a2c5dc31cf68df06f51849a65515f7976724d8d5c1": PlanRequest(
+        goal="Learn Rust", duration_weeks=1, daily_hours=2.5, level="intermediate"
+    ),
+    "7a97ce655222ec14f84c46cf77557b71bf5992c0910dcab7a610dd5b43f599c1": PlanRequest(
+        goal='Ünïcode 🦀 "quoted"', duration_weeks=52, daily_hours=8, level="advanced"
+    ),
+    "1d327647c7c4bdf579ea908a0b8bc8070602948aeafcff83198e17d567acb294": PlanRequest(
+        goal="Go", duration_weeks=4, daily_hours=0.5, level="beginner"
+    ),
+}
+"""Fingerprints as release 0.1 stored them: whole and half hours, and more than ASCII."""
+
+
+class LaterRequest(PlanRequest):
+    """A request as a later release may extend it."""
+
+    language: str = "en"
+    days_off: tuple[int, ...] = ()
+
+
+def fingerprint(request: PlanRequest) -> str:
+    requester = Requester(user_id=uuid4(), client_key="somewhere")
+    return NewGeneration(requester=requester, request=request).fingerprint
+
+
+@pytest.mark.parametrize(("stored", "request_"), PRINTS_OF_0_1.items())
+def test_fingerprints_of_release_0_1_stay(stored: str, request_: PlanRequest) -> None:
+    """Otherwise a keyed retry across a deploy would get a 422 in place of its roadmap."""
+    assert fingerprint(request_) == stored
+
+
+@pytest.mark.parametrize(("stored", "request_"), PRINTS_OF_0_1.items())
+def test_new_optional_field_changes_no_fingerprint(stored: str, request_: PlanRequest) -> None:
+    """A client that does not know the field sends the same request as before."""
+    later = LaterRequest(**request_.model_dump())
+    assert fingerprint(later) == stored
+    assert fingerprint(later.model_copy(update={"language": "en"})) == stored
+    assert fingerprint(later.model_copy(update={"language": "de"})) != stored
+
+
+def test_every_field_counts() -> None:
+    """Requests that differ anywhere are different requests."""
+    request = PlanRequest(goal="Go", duration_weeks=4, daily_hours=2, level="beginner")
+    changes: list[dict[str, object]] = [
+        {},
+        {"goal": "go"},
+        {"duration_weeks": 5},
+        {"daily_hours": 2.5},
+        {"level": "advanced"},
+    ]
+    assert {name for change in changes for name in change} == set(PlanRequest.model_fields)
+    prints = {fingerprint(request.model_copy(update=change)) for change in changes}
+    assert len(prints) == len(changes)
+
+
+FAILED = ModelOutputError("unusable")
+UNREACHABLE = ModelUnavailableError("refused")
+CANCELLED = GenerationCancelledError(uuid4())
+ABANDONED = GenerationAbandonedError(uuid4())
+TOO_SLOW = ModelTooSlowError("no end")
+
+
+@pytest.mark.parametrize(
+    ("calls", "priced", "changed_hands", "error", "known"),
+    [
+        # Without a call there is no cost, unless one was cut off before it was counted.
+        (0, 0, False, None, True),
+        (0, 0, False, UNREACHABLE, True),
+        (0, 0, False, FAILED, True),
+        (0, 0, False, MomentumError("a bug"), True),
+        (0, 0, False, CANCELLED, False),
+        (0, 0, False, ABANDONED, False),
+        (0, 0, False, TOO_SLOW, False),
+        # The holder before may have made a call that nobody counted.
+        (0, 0, True, None, False),
+        (0, 0, True, UNREACHABLE, False),
+        (3, 3, True, None, False),
+        # The provider has to have reported the cost of each call.
+        (3, 3, False, None, True),
+        (3, 2, False, None, False),
+        (3, 0, False, None, False),
+        # A failure may have cut off a call.
+        (3, 3, False, FAILED, False),
+        (3, 3, False, UNREACHABLE, False),
+        (3, 3, False, CANCELLED, False),
+    ],
+)
+def test_when_the_cost_is_known(
+    calls: int, priced: int, *, changed_hands: bool, error: MomentumError | None, known: bool
+) -> None:
+    usage = ModelUsage(model="m", calls=calls, priced_calls=priced, cost_dollars=0.01)
+    assert is_cost_known(usage, changed_hands=changed_hands, error=error) is known
