@@ -1,6 +1,8 @@
 """What every kind of test shares: the guard against the network, and the real data plane."""
 
+import functools
 import socket
+import ssl
 from collections.abc import Iterator
 from ipaddress import ip_address
 from pathlib import Path
@@ -55,6 +57,15 @@ def no_network() -> Iterator[None]:
     guarded("connect")
     guarded("connect_ex")
     patch.setattr(socket, "getaddrinfo", getaddrinfo)
+    yield
+    patch.undo()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_tls_context() -> Iterator[None]:
+    """Load the certificates once: every HTTP client would, for 50 ms each, and no test uses TLS."""
+    patch = pytest.MonkeyPatch()
+    patch.setattr(ssl, "create_default_context", functools.cache(ssl.create_default_context))
     yield
     patch.undo()
 
