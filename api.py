@@ -114,7 +114,7 @@ def _add_middleware(app: FastAPI, settings: Settings, verifier: TokenVerifier) -
         RequestContextMiddleware,
         internal_error=internal_error_response,
         shutdown_response=lambda: (
-            problem_response(ShuttingDownError()) if state_of(app).is_draining else None
+            problem_response(ShuttingDownError()) if state_of(app).runs.drain.has_begun else None
         ),
     )
     # Outside the two above, so that their responses carry the CORS headers, too.

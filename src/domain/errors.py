@@ -9,9 +9,6 @@ from collections.abc import Iterator
 from typing import ClassVar
 from uuid import UUID
 
-DEFAULT_RETRY_SECONDS = 10.0
-"""Retry delay for limits on concurrent work, where the next free place cannot be predicted."""
-
 
 class MomentumError(Exception):
     """Base of every error that this service raises on purpose."""
@@ -154,7 +151,8 @@ class LimitReachedError(MomentumError, code="limit-reached"):
     """A quota, named by `policy`, is used up.
 
     It allows `most` entries in `window_seconds`; either is None if it does not apply. The request
-    may succeed after about `retry_after` seconds, which are at least 1.
+    may succeed after about `retry_after` seconds, which are at least 1; 10 if nobody can predict
+    them, because the quota limits concurrent work.
     """
 
     def __init__(
@@ -169,7 +167,7 @@ class LimitReachedError(MomentumError, code="limit-reached"):
         self.policy = policy
         self.most = most
         self.window_seconds = window_seconds
-        self.retry_after = max(retry_after or DEFAULT_RETRY_SECONDS, 1.0)
+        self.retry_after = max(retry_after or 10.0, 1.0)
 
 
 class OverloadedError(MomentumError, code="overloaded"):

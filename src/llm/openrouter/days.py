@@ -76,11 +76,7 @@ class DayPlanner:
         self._registry.add(known.texts())
 
     async def plan(self, week: WeekOutline, numbers: Sequence[int]) -> list[PlannedDay]:
-        """Return these days of a week, in order; known ones are not planned again.
-
-        Raises:
-            ModelError: the model gave no valid days; the subclass says why.
-        """
+        """Return these days of a week, in order; known ones are not planned again."""
         known = {number: self._known.day(week.week_number, number) for number in numbers}
         days = _RequestedDays(numbers, {number: day for number, day in known.items() if day})
         if days.missing():

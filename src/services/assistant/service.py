@@ -55,8 +55,6 @@ class AssistantService:
     ) -> AdmittedQuestion:
         """Admit a question, within the quotas, and return it with its context.
 
-        A day without a week means that day of every week.
-
         Raises:
             RoadmapNotFoundError: the user has no such roadmap.
             WeekNotFoundError: the roadmap has no such week.
