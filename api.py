@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from src.app_state import AppState, state_of
 from src.dao import Store, open_store
 from src.domain.errors import SettingsError, ShuttingDownError
+from src.domain.quotas import QuotaSettings
 from src.llm import Assistant, Planner, open_models
 from src.routers import assistant as assistant_routes
 from src.routers import generations, health, roadmaps, tasks
@@ -25,7 +26,6 @@ from src.services.generation.admission import GenerationAdmission
 from src.services.generation.following import GenerationFollower
 from src.services.generation.recovery import GenerationRecovery
 from src.services.generation.registry import RunRegistry
-from src.services.quotas import usage_quotas
 from src.services.roadmaps import RoadmapService
 from src.settings import Settings, load_settings
 from src.web.authentication import AuthenticationMiddleware
@@ -114,7 +114,7 @@ def _add_middleware(app: FastAPI, settings: Settings, verifier: TokenVerifier) -
         RequestContextMiddleware,
         internal_error=internal_error_response,
         shutdown_response=lambda: (
-            problem_response(ShuttingDownError()) if state_of(app).is_draining else None
+            problem_response(ShuttingDownError()) if state_of(app).runs.drain.has_begun else None
         ),
     )
     # Outside the two above, so that their responses carry the CORS headers, too.
@@ -161,7 +161,10 @@ async def _lifespan(  # noqa: PLR0917  `partial` passes them in this order
 def _build_state(
     settings: Settings, store: Store, planner: Planner, assistant: Assistant
 ) -> AppState:
-    quotas = usage_quotas(settings)
+    quotas: QuotaSettings = settings
+    if settings.openai_api_key is None:  # the offline models cost nothing
+        free = {"reserved_dollars_per_week": 0.0, "reserved_dollars_per_question": 0.0}
+        quotas = settings.model_copy(update=free)
     # The key to the database is the secret that all replicas of a service share.
     service_key = settings.supabase_service_role_key or SecretStr("embedded")
     runs = RunRegistry(

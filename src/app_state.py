@@ -30,11 +30,6 @@ class AppState:
     drain_seconds: float
 
     @property
-    def is_draining(self) -> bool:
-        """Whether this process is shutting down and starts nothing new."""
-        return self.runs.drain.has_begun
-
-    @property
     def is_busy(self) -> bool:
         """Whether a roadmap is being generated here, or a question answered."""
         return self.runs.is_busy or self.assistant.is_busy

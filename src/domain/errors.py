@@ -5,12 +5,8 @@ which is stored when the error ends a generation and names the `type` of the pro
 renamed; codes never change.
 """
 
-from collections.abc import Iterator
 from typing import ClassVar
 from uuid import UUID
-
-DEFAULT_RETRY_SECONDS = 10.0
-"""Retry delay for limits on concurrent work, where the next free place cannot be predicted."""
 
 
 class MomentumError(Exception):
@@ -25,8 +21,13 @@ class MomentumError(Exception):
     generation_id: UUID | None = None
     """The generation that the error is about, if there is one; it may still continue."""
 
+    by_code: ClassVar[dict[str, type["MomentumError"]]] = {}
+    """Every class that declares a code."""
+
     def __init_subclass__(cls, *, code: str = "", keeps_reservation: bool = False) -> None:
-        cls.code = code or cls.code
+        if code:
+            cls.code = code
+            cls.by_code[code] = cls
         cls.keeps_reservation = keeps_reservation
 
 
@@ -47,8 +48,6 @@ class WeekNotFoundError(MomentumError, code="week-not-found"):
 
     def __init__(self, roadmap_id: int, week_number: int) -> None:
         super().__init__(f"week {week_number} of roadmap {roadmap_id}")
-        self.roadmap_id = roadmap_id
-        self.week_number = week_number
 
 
 class TaskNotFoundError(MomentumError, code="task-not-found"):
@@ -154,7 +153,8 @@ class LimitReachedError(MomentumError, code="limit-reached"):
     """A quota, named by `policy`, is used up.
 
     It allows `most` entries in `window_seconds`; either is None if it does not apply. The request
-    may succeed after about `retry_after` seconds, which are at least 1.
+    may succeed after about `retry_after` seconds, which are at least 1; 10 if nobody can predict
+    them, because the quota limits concurrent work.
     """
 
     def __init__(
@@ -169,7 +169,7 @@ class LimitReachedError(MomentumError, code="limit-reached"):
         self.policy = policy
         self.most = most
         self.window_seconds = window_seconds
-        self.retry_after = max(retry_after or DEFAULT_RETRY_SECONDS, 1.0)
+        self.retry_after = max(retry_after or 10.0, 1.0)
 
 
 class OverloadedError(MomentumError, code="overloaded"):
@@ -227,14 +227,9 @@ def error_from_code(recorded: str, generation_id: UUID) -> MomentumError:
 
     A code that this version does not know, because another one stored it, gives a `MomentumError`.
     """
-    code = _CODES_OF_0_1.get(recorded, recorded)
-    for cls in _walk_subclasses(GenerationError, ModelError, StoreError):
-        if cls.code == code and cls.code != MomentumError.code:
-            return cls(generation_id) if issubclass(cls, GenerationError) else cls("recorded")
-    return MomentumError("recorded")
-
-
-def _walk_subclasses(*bases: type[MomentumError]) -> Iterator[type[MomentumError]]:
-    for base in bases:
-        yield base
-        yield from _walk_subclasses(*base.__subclasses__())
+    cls = MomentumError.by_code.get(_CODES_OF_0_1.get(recorded, recorded), MomentumError)
+    if issubclass(cls, GenerationError):
+        return cls(generation_id)
+    return (
+        cls("recorded") if issubclass(cls, ModelError | StoreError) else MomentumError("recorded")
+    )

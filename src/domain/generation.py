@@ -24,18 +24,12 @@ from pydantic import Field
 
 from src.domain.errors import GenerationCancelledError, MomentumError, error_from_code
 from src.domain.plan import DayReady, ModelUsage, Outline, PlannedWeek, PlanRequest
-from src.domain.quotas import DAY_SECONDS, Requester
+from src.domain.quotas import Requester
 from src.domain.roadmap import GenerationFigures, Roadmap, SavedRoadmap
 from src.domain.vocabulary import UtcTime, Value
 
 MAX_RESUMPTIONS = 10
 """How many times in a row a generation may be taken over without a new part."""
-
-KEY_RETENTION_SECONDS = DAY_SECONDS
-"""How long after its beginning an ended generation still answers for its idempotency key."""
-
-ANSWER_RETENTION_SECONDS = DAY_SECONDS
-"""How long a generation's request, parts and answer are kept after its end."""
 
 GenerationState = Literal["running", "succeeded", "failed", "cancelled"]
 

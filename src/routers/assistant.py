@@ -20,7 +20,7 @@ from src.services.assistant.service import AdmittedQuestion, AssistantService
 from src.web.event_stream import Event, event_stream
 from src.web.json_bodies import StrictJSONRoute
 from src.web.negotiation import EventStreamRoute
-from src.web.openapi_errors import BODY_STATUSES, MODEL_ERRORS, STORE_ERRORS, error_responses
+from src.web.openapi import BODY_STATUSES, MODEL_ERRORS, STORE_ERRORS, error_responses
 from src.web.problems import report_problem
 
 stream_router = APIRouter(route_class=EventStreamRoute, include_in_schema=False)

@@ -76,7 +76,6 @@ ASSISTANT_ANSWER = {
 
 SUCCESS = {"success": True}
 
-
 GENERATION_EVENTS = EventStreamExample(
     ("outline", "day", "week", "saved", "problem"),
     """\
@@ -126,7 +125,6 @@ data: {"response":"Start with the exercises of day 1.","sources":[]}
 """,
 )
 
-
 PREFER_PARAMETER: dict[str, Any] = {
     "name": "Prefer",
     "in": "header",
@@ -152,11 +150,6 @@ ACCEPTED: dict[str, Any] = {
 }
 
 
-def event_stream_response(events: EventStreamExample) -> dict[int | str, dict[str, Any]]:
-    """Return the description of a 200 response that is an event stream."""
-    return {200: {"content": {"text/event-stream": _event_stream_content(events)}}}
-
-
 def ok_response(
     value: object, headers: dict[str, str] | None = None, events: EventStreamExample | None = None
 ) -> dict[int | str, dict[str, Any]]:
@@ -171,11 +164,12 @@ def ok_response(
     }
     content: dict[str, Any] = {"application/json": {"example": value}}
     if events is not None:
-        content["text/event-stream"] = _event_stream_content(events)
+        content |= event_stream_content(events)
     return {200: {"content": content, "headers": described}}
 
 
-def _event_stream_content(events: EventStreamExample) -> dict[str, Any]:
+def event_stream_content(events: EventStreamExample) -> dict[str, Any]:
+    """Return the description of the content of a response that is an event stream."""
     # OpenAPI 3.2 describes a stream by the schema of one event; FastAPI does so, too.
     event = {
         "type": "object",
@@ -186,4 +180,4 @@ def _event_stream_content(events: EventStreamExample) -> dict[str, Any]:
             "id": {"type": "string"},
         },
     }
-    return {"itemSchema": event, "example": events.excerpt}
+    return {"text/event-stream": {"itemSchema": event, "example": events.excerpt}}

@@ -29,7 +29,7 @@ from src.services.generation.following import GenerationFollower
 from src.web.event_stream import Event, event_stream
 from src.web.json_bodies import StrictJSONRoute
 from src.web.negotiation import EventStreamRoute, RespondAsyncRoute
-from src.web.openapi_errors import BODY_STATUSES, MODEL_ERRORS, STORE_ERRORS, error_responses
+from src.web.openapi import BODY_STATUSES, MODEL_ERRORS, STORE_ERRORS, error_responses
 from src.web.problems import GENERATION_PATH, problem_document, report_problem
 
 PLANNER_HEADER = "Momentum-Planner"
@@ -191,9 +191,11 @@ async def get_generation(
     tags=["generations"],
     summary="Follow a generation",
     response_class=StreamingResponse,
-    responses=examples.event_stream_response(examples.GENERATION_EVENTS)
-    | {204: {"description": "Every event was sent before."}}
-    | error_responses(errors.GenerationNotFoundError, *STORE_ERRORS),
+    responses={
+        200: {"content": examples.event_stream_content(examples.GENERATION_EVENTS)},
+        204: {"description": "Every event was sent before."},
+        **error_responses(errors.GenerationNotFoundError, *STORE_ERRORS),
+    },
 )
 async def follow_generation(
     generation_id: GenerationIdInPath,

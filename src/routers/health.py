@@ -4,7 +4,7 @@ from fastapi import APIRouter
 
 from src.routers.bodies import Health
 from src.routers.examples import ok_response
-from src.web.openapi_errors import error_responses
+from src.web.openapi import error_responses
 
 router = APIRouter(tags=["health"])
 

@@ -8,7 +8,7 @@ from src.routers import examples
 from src.routers.bodies import RoadmapTasks, Success
 from src.routers.dependencies import ActingUser, Owner, RoadmapIdInPath, State, WeekNumberInPath
 from src.routers.examples import ok_response
-from src.web.openapi_errors import STORE_ERRORS, error_responses
+from src.web.openapi import STORE_ERRORS, error_responses
 
 router = APIRouter()
 

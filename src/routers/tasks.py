@@ -10,7 +10,7 @@ from src.routers.bodies import Success, TaskUpdate
 from src.routers.dependencies import ActingUser, State
 from src.routers.examples import ok_response
 from src.web.json_bodies import StrictJSONRoute
-from src.web.openapi_errors import BODY_STATUSES, STORE_ERRORS, error_responses
+from src.web.openapi import BODY_STATUSES, STORE_ERRORS, error_responses
 
 router = APIRouter(tags=["tasks"], route_class=StrictJSONRoute)
 

@@ -35,16 +35,14 @@ class _Formatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         # Another handler's formatter may have cached a traceback with the message here.
         record.exc_text = None
-        return super().format(record)
-
-
-class _TextFormatter(_Formatter):
-    def __init__(self) -> None:
-        super().__init__("%(asctime)s %(levelname)-7s [%(request_id)s] %(name)s: %(message)s")
-
-    def format(self, record: logging.LogRecord) -> str:
         record.request_id = request_id()
         return super().format(record)
+
+
+_TEXT_FORMATTER = {
+    "()": _Formatter,
+    "fmt": "%(asctime)s %(levelname)-7s [%(request_id)s] %(name)s: %(message)s",
+}
 
 
 class _JsonFormatter(_Formatter):
@@ -102,7 +100,7 @@ def logging_config(level: str, *, as_json: bool) -> dict[str, Any]:
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "formatters": {"line": {"()": _JsonFormatter if as_json else _TextFormatter}},
+        "formatters": {"line": {"()": _JsonFormatter} if as_json else _TEXT_FORMATTER},
         "filters": {"redaction": {"()": _RedactingFilter}},
         "handlers": {
             "stdout": {

@@ -22,9 +22,6 @@ logger = logging.getLogger(__name__)
 LAME_DUCK_SECONDS = 2.0
 """The shortest time to accept connections after SIGTERM: the edge may still send some."""
 
-DRAIN_POLL_SECONDS = 0.1
-"""How often a draining server checks whether it is still busy."""
-
 FLUSH_SECONDS = 1.2
 """The least time to finish responses once no more connections are accepted."""
 
@@ -67,7 +64,7 @@ class DrainingServer(Server):
             state = state_of(self._app)
             state.begin_drain()
             while time.monotonic() < earliest or state.is_busy:
-                await asyncio.sleep(DRAIN_POLL_SECONDS)
+                await asyncio.sleep(0.1)
                 if time.monotonic() > latest - FLUSH_SECONDS:
                     break
         except Exception:

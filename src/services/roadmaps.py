@@ -11,8 +11,8 @@ from src.services.progress.percent import whole_percent
 class RoadmapService:
     """Reads and changes stored roadmaps.
 
-    If `user_id` is given, another user's roadmap or task is treated as if it did not exist. What
-    takes a `roadmap_id` raises `RoadmapNotFoundError` if there is no such roadmap.
+    If `user_id` is given, another user's roadmap or task is treated as if it did not exist. If
+    there is none, methods raise `RoadmapNotFoundError` or `TaskNotFoundError`.
     """
 
     def __init__(self, store: Store) -> None:
@@ -55,11 +55,7 @@ class RoadmapService:
         )
 
     async def update_task(self, task_id: str, *, completed: bool, user_id: UUID | None) -> None:
-        """Mark a task as completed or not completed.
-
-        Raises:
-            TaskNotFoundError: there is no such task.
-        """
+        """Mark a task as completed or not completed."""
         await self._store.set_task_completed(task_id, completed=completed, user_id=user_id)
 
     async def delete(self, roadmap_id: int, user_id: UUID) -> None:

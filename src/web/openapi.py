@@ -1,4 +1,4 @@
-"""The OpenAPI document: FastAPI's own, plus problem documents and authentication."""
+"""The OpenAPI document: FastAPI's own, plus error responses and authentication."""
 
 from typing import Any
 
@@ -6,10 +6,32 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
-from src.domain.errors import ForbiddenError, IdentityUnavailableError, UnauthenticatedError
-from src.web.openapi_errors import error_responses
-from src.web.problems import MEDIA_TYPE, Problem
+from src.domain import errors
+from src.web.problem_texts import http_text, text_of_class
+from src.web.problems import MEDIA_TYPE, Problem, build_problem
 from src.web.public_paths import is_public
+
+STORE_ERRORS = (
+    errors.StoreUnavailableError,
+    errors.StoreTooSlowError,
+    errors.StoreOverloadedError,
+    errors.StoreMisconfiguredError,
+)
+"""The errors of every operation that uses the database."""
+
+MODEL_ERRORS = (
+    errors.ModelUnavailableError,
+    errors.ModelTooSlowError,
+    errors.ModelMisconfiguredError,
+    errors.ModelOutputError,
+    errors.ModelDeclinedError,
+)
+"""The errors of every operation that uses the language model."""
+
+BODY_STATUSES = (400, 408, 413, 415, 422, 500)
+"""The statuses of every operation that reads a body."""
+
+_EXAMPLE_REQUEST_ID = "9f1c2e7ab0d94c55a1f8f7b1f2a6d3c4"
 
 TOKEN_SCHEME = "access_token"  # noqa: S105  the scheme's name
 """The security scheme for which Swagger UI's Authorize button asks for a token."""
@@ -22,6 +44,34 @@ _BEARER_SCHEME = {
 }
 _ANONYMOUS: dict[str, list[str]] = {}
 """Among an operation's security requirements: it can be called without a token, too."""
+
+
+def error_responses(
+    *error_classes: type[errors.MomentumError], statuses: tuple[int, ...] = (422, 500)
+) -> dict[int | str, dict[str, Any]]:
+    """Return the OpenAPI description of an operation's error responses, with an example of each.
+
+    `statuses` are those of reading and validating the request, which have no error class.
+    """
+    documents: dict[int, dict[str, Problem]] = {}
+    for text in (*map(text_of_class, error_classes), *map(http_text, statuses)):
+        document = build_problem(text, _EXAMPLE_REQUEST_ID)
+        documents.setdefault(text.status, {})[text.code] = document
+    return {
+        status: {
+            "description": " / ".join(problem.title for problem in problems.values()),
+            "content": {
+                MEDIA_TYPE: {
+                    "schema": {"$ref": "#/components/schemas/Problem"},
+                    "examples": {
+                        name: {"value": problem.model_dump(exclude_none=True)}
+                        for name, problem in problems.items()
+                    },
+                }
+            },
+        }
+        for status, problems in sorted(documents.items())
+    }
 
 
 def build_openapi(app: FastAPI, *, token_required: bool = False) -> dict[str, Any]:
@@ -62,7 +112,10 @@ def build_openapi(app: FastAPI, *, token_required: bool = False) -> dict[str, An
 def _add_auth_errors(responses: dict[str, Any]) -> None:
     """Add the errors of authentication to those that an operation already documents."""
     auth_errors = error_responses(
-        UnauthenticatedError, ForbiddenError, IdentityUnavailableError, statuses=()
+        errors.UnauthenticatedError,
+        errors.ForbiddenError,
+        errors.IdentityUnavailableError,
+        statuses=(),
     )
     auth_errors[401]["headers"] = {
         "WWW-Authenticate": {

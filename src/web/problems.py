@@ -47,9 +47,27 @@ class Problem(Value):
 
 def install_problem_handlers(app: FastAPI) -> None:
     """Answer every error that reaches the app with a problem document."""
-    app.add_exception_handler(errors.MomentumError, _handle_domain_error)
-    app.add_exception_handler(RequestValidationError, _handle_invalid_request)
-    app.add_exception_handler(HTTPException, _handle_http_error)
+
+    @app.exception_handler(errors.MomentumError)
+    async def handle_domain_error(_request: Request, error: errors.MomentumError) -> JSONResponse:
+        return problem_response(error)
+
+    @app.exception_handler(RequestValidationError)
+    async def handle_invalid_request(
+        _request: Request, error: RequestValidationError
+    ) -> JSONResponse:
+        field_errors = [
+            FieldError(field=_field_path(fault), message=_field_message(fault))
+            for fault in error.errors()
+        ]
+        return _response(http_text(422), field_errors=field_errors)
+
+    @app.exception_handler(HTTPException)
+    async def handle_http_error(request: Request, error: HTTPException) -> JSONResponse:
+        headers = dict(error.headers or {})
+        if "Allow" in headers and "route" in request.scope:
+            headers["Allow"] = _allowed_methods(request)
+        return _response(http_text(error.status_code), headers)
 
 
 def internal_error_response() -> JSONResponse:
@@ -83,28 +101,6 @@ def problem_response(error: errors.MomentumError) -> JSONResponse:
         reason = ' error="invalid_token"' if error.token_given else ""
         headers["WWW-Authenticate"] = f"Bearer{reason}"
     return _response(text, headers)
-
-
-async def _handle_domain_error(_request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, errors.MomentumError)  # noqa: S101  as registered
-    return problem_response(error)
-
-
-async def _handle_invalid_request(_request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, RequestValidationError)  # noqa: S101  as registered
-    field_errors = [
-        FieldError(field=_field_path(fault), message=_field_message(fault))
-        for fault in error.errors()
-    ]
-    return _response(http_text(422), field_errors=field_errors)
-
-
-async def _handle_http_error(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, HTTPException)  # noqa: S101  as registered
-    headers = dict(error.headers or {})
-    if "Allow" in headers and "route" in request.scope:
-        headers["Allow"] = _allowed_methods(request)
-    return _response(http_text(error.status_code), headers)
 
 
 def _allowed_methods(request: Request) -> str:

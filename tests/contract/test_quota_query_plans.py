@@ -13,8 +13,8 @@ import pytest
 
 from src.dao.sqlite.ledger import refuse_over_limits
 from src.dao.sqlite.store import SqliteStore
-from src.domain.quotas import EntryKind, QuotaPolicies, Requester
-from src.services.quotas import UsageQuotas, usage_quotas
+from src.domain.quotas import EntryKind, Requester, quota_policies
+from src.settings import Settings
 from tests.support.data_plane import DataPlane
 from tests.support.settings import isolated_settings
 
@@ -43,12 +43,8 @@ MANY_TIMES = 8
 
 
 @pytest.fixture
-def allowances(monkeypatch: pytest.MonkeyPatch) -> UsageQuotas:
-    return usage_quotas(isolated_settings(monkeypatch, openai_api_key="key"))
-
-
-def bounds_of(allowances: UsageQuotas, kind: EntryKind) -> QuotaPolicies:
-    return allowances.generations if kind == "generation" else allowances.questions
+def settings(monkeypatch: pytest.MonkeyPatch) -> Settings:
+    return isolated_settings(monkeypatch, openai_api_key="key")
 
 
 @pytest.fixture
@@ -74,11 +70,11 @@ def crowded(data_plane: DataPlane) -> Iterator[DataPlane]:
 
 @pytest.mark.parametrize("kind", ["generation", "question"])
 def test_postgres_reads_no_more_than_it_counts(
-    crowded: DataPlane, allowances: UsageQuotas, kind: EntryKind
+    crowded: DataPlane, settings: Settings, kind: EntryKind
 ) -> None:
     """Every query of the function, as it runs there, asks an index, and throws little away."""
     told: list[str] = []
-    bounds = bounds_of(allowances, kind)
+    bounds = quota_policies(settings, kind)
     with psycopg.connect(crowded.database.uri(), autocommit=True) as connection:
         connection.add_notice_handler(lambda notice: told.append(notice.message_primary or ""))
         connection.execute("load 'auto_explain'")
@@ -103,9 +99,7 @@ def test_postgres_reads_no_more_than_it_counts(
 
 
 @pytest.mark.parametrize("kind", ["generation", "question"])
-async def test_sqlite_reads_by_index(
-    tmp_path: Path, allowances: UsageQuotas, kind: EntryKind
-) -> None:
+async def test_sqlite_reads_by_index(tmp_path: Path, settings: Settings, kind: EntryKind) -> None:
     """Every query that is run asks an index of the table for what it looks for."""
     path = tmp_path / "momentum.db"
     await (await SqliteStore.open(path)).close()
@@ -125,7 +119,7 @@ async def test_sqlite_reads_by_index(
         asked: list[str] = []
         connection.set_trace_callback(asked.append)
         requester = Requester(user_id=uuid4(), client_key=CROWDED)
-        bounds = bounds_of(allowances, kind)
+        bounds = quota_policies(settings, kind)
         refuse_over_limits(connection, kind, requester, 0.01, bounds)
         connection.set_trace_callback(None)
         assert len(asked) == len(bounds.limits) + BUDGETS

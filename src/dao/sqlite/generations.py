@@ -10,8 +10,6 @@ from src.dao.sqlite.file import SqliteFile, now
 from src.dao.sqlite.ledger import refuse_over_limits
 from src.domain.errors import GenerationNotFoundError, LeaseLostError
 from src.domain.generation import (
-    ANSWER_RETENTION_SECONDS,
-    KEY_RETENTION_SECONDS,
     MAX_RESUMPTIONS,
     Failure,
     GenerationRecord,
@@ -183,7 +181,7 @@ def _begin(
         "key": generation.idempotency_key,
         "request": generation.request.model_dump_json(),
         "weeks_total": generation.request.duration_weeks,
-        "a_day_ago": now(-KEY_RETENTION_SECONDS),
+        "a_day_ago": now(-DAY_SECONDS),
     }
     row = connection.execute(_FIND_REPEATED, values).fetchone()
     if row is None:
@@ -232,7 +230,7 @@ def _delete_expired(connection: sqlite3.Connection) -> None:
     ids = connection.execute(
         "update generations set request = null, roadmap = null, idempotency_key = null"
         " where request is not null and finished_at < ? returning generation_id",
-        (now(-ANSWER_RETENTION_SECONDS),),
+        (now(-DAY_SECONDS),),
     ).fetchall()
     connection.executemany("delete from generation_events where generation_id = ?", ids)
     # Nothing counts for longer than a day; the operator can look back a month.

@@ -150,10 +150,10 @@ def _add_roadmap(connection: sqlite3.Connection, roadmap: NewRoadmap) -> Generat
         " position, task_text, effort, category, completed, created_at)"
         " values (:id, :roadmap_id, :week_number, :weekly_goal, :day_number,"
         " :position, :task_text, :effort, :category, :completed, :created_at)",
-        [
-            {**task, "created_at": row["created_at"]}
+        (
+            task | {"created_at": row["created_at"]}
             for task in task_rows(roadmap, row["roadmap_id"])
-        ],
+        ),
     )
     return finish_generation(
         connection, roadmap.lease_id, Roadmap.model_validate(dict(row)), roadmap.cost_known

@@ -23,7 +23,6 @@ logger = logging.getLogger(__name__)
 ROADMAP_COLUMNS = (
     "roadmap_id,user_id,description,level,duration_weeks,daily_hours,is_active,created_at"
 )
-WEEK_COLUMNS = "week_number,weekly_goal,total_tasks,completed_tasks"
 
 NULL_REPLACEMENTS: dict[str, Any] = {
     "description": "",
@@ -71,11 +70,7 @@ class SupabaseStore:
         return cls(await PostgrestClient.open(url, service_key, timeout, queue_size))
 
     async def check_schema(self) -> None:
-        """Check the version of the database's schema.
-
-        Raises:
-            StoreOutdatedError: this release needs a newer schema.
-        """
+        """Raise `StoreOutdatedError` if this release needs a newer schema than the database's."""
         answer = await self._client.execute(self._client.rpc("schema_version", {}), expected=int)
         if answer.data < SCHEMA_VERSION:
             raise errors.StoreOutdatedError(f"the schema has version {answer.data}")
@@ -144,8 +139,8 @@ class SupabaseStore:
         return [task for week in weeks for task in parse_rows(_TASKS, week["tasks"])]
 
     async def list_weeks(self, roadmap_id: int, user_id: UUID | None = None) -> list[WeekTotals]:
-        weeks = await self._select_weeks(WEEK_COLUMNS, roadmap_id, user_id)
-        return parse_rows(_WEEKS, weeks)
+        columns = "week_number,weekly_goal,total_tasks,completed_tasks"
+        return parse_rows(_WEEKS, await self._select_weeks(columns, roadmap_id, user_id))
 
     async def set_task_completed(
         self, task_id: str, *, completed: bool, user_id: UUID | None = None

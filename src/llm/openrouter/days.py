@@ -8,15 +8,7 @@ from src.domain.errors import ModelOutputError
 from src.domain.plan import DayReady, PlannedDay, PlannedTask, PlanRequest, WeekOutline
 from src.domain.plan_rules import TASKS_PER_DAY, day_violations
 from src.llm.known_parts import KnownParts
-from src.llm.openrouter import prompts
-from src.llm.openrouter.answers import (
-    DayAnswer,
-    TaskAnswer,
-    TasksAnswer,
-    WeekAnswer,
-    parse_item,
-    plain_line,
-)
+from src.llm.openrouter import answers, prompts
 from src.llm.openrouter.calls import RoadmapCalls
 from src.llm.openrouter.formats import AnswerShape
 from src.llm.openrouter.repeats import TaskRegistry
@@ -24,8 +16,8 @@ from src.llm.openrouter.repeats import TaskRegistry
 TOKENS_PER_TASK = 160
 """Generous: a sentence and its JSON take about 50 tokens in English, twice that in some scripts."""
 
-_WEEK = AnswerShape("week", WeekAnswer, "days")
-_TASKS = AnswerShape("tasks", TasksAnswer, "tasks")
+_WEEK = AnswerShape("week", answers.WeekAnswer, "days")
+_TASKS = AnswerShape("tasks", answers.TasksAnswer, "tasks")
 
 
 @dataclass
@@ -55,33 +47,24 @@ class _DayNumbering:
         return number + self.offset
 
 
+@dataclass(frozen=True)
 class DayPlanner:
     """Plans days of one roadmap, none of whose tasks repeat each other, and emits each."""
 
-    def __init__(
-        self,
-        calls: RoadmapCalls,
-        request: PlanRequest,
-        known: KnownParts,
-        outline: Sequence[WeekOutline],
-        emit: Callable[[DayReady], None],
-    ) -> None:
-        """Plan with `outline`, the weeks that are known by now; it may grow."""
-        self._calls = calls
-        self._request = request
-        self._known = known
-        self._outline = outline
-        self._emit = emit
-        self._registry = TaskRegistry()
-        self._registry.add(known.texts())
+    calls: RoadmapCalls
+    request: PlanRequest
+    known: KnownParts
+    outline: Sequence[WeekOutline]
+    """The weeks that are known by now; it may grow."""
+    emit: Callable[[DayReady], None]
+    registry: TaskRegistry = field(default_factory=TaskRegistry)
+
+    def __post_init__(self) -> None:
+        self.registry.add(self.known.texts())
 
     async def plan(self, week: WeekOutline, numbers: Sequence[int]) -> list[PlannedDay]:
-        """Return these days of a week, in order; known ones are not planned again.
-
-        Raises:
-            ModelError: the model gave no valid days; the subclass says why.
-        """
-        known = {number: self._known.day(week.week_number, number) for number in numbers}
+        """Return these days of a week, in order; known ones are not planned again."""
+        known = {number: self.known.day(week.week_number, number) for number in numbers}
         days = _RequestedDays(numbers, {number: day for number, day in known.items() if day})
         if days.missing():
             await self._request_days(week, days)
@@ -92,15 +75,15 @@ class DayPlanner:
 
     async def _request_days(self, week: WeekOutline, days: _RequestedDays) -> None:
         problems: list[str] = []
-        async for attempt in self._calls.attempts():
+        async for attempt in self.calls.attempts():
             with attempt:
                 missing = days.missing()
-                problems = await self._calls.request_items(
+                problems = await self.calls.request_items(
                     prompts.days_messages(
-                        self._request, week, self._neighbours(week), missing, problems
+                        self.request, week, self._neighbours(week), missing, problems
                     ),
                     _WEEK,
-                    (len(missing) * TASKS_PER_DAY[self._request.level][1] + 2) * TOKENS_PER_TASK,
+                    (len(missing) * TASKS_PER_DAY[self.request.level][1] + 2) * TOKENS_PER_TASK,
                     partial(self._accept_day, week, days, _DayNumbering(missing[0])),
                 )
                 if days.missing():
@@ -110,60 +93,62 @@ class DayPlanner:
     def _accept_day(
         self, week: WeekOutline, days: _RequestedDays, numbering: _DayNumbering, item: object
     ) -> None:
-        answer = parse_item(item, DayAnswer)
+        answer = answers.parse_item(item, answers.DayAnswer)
         number = numbering.resolve(answer.day_number)
         day = PlannedDay(day_number=number, tasks=tuple(map(_planned_task, answer.tasks)))
         if number not in days.missing():
             raise ModelOutputError(f"Day {number} is out of order.")
-        for violation in day_violations(day, self._request):
+        for violation in day_violations(day, self.request):
             raise ModelOutputError(violation)
-        if self._registry.find_repeats(_texts(day)):
+        if self.registry.find_repeats(_texts(day)):
             days.repeating[number] = day
         else:
             days.accepted[number] = day
             self._accept(week, day)
 
     def _accept(self, week: WeekOutline, day: PlannedDay) -> None:
-        self._registry.add(_texts(day))
-        self._emit(DayReady(week_number=week.week_number, weekly_goal=week.goal, day=day))
+        self.registry.add(_texts(day))
+        self.emit(DayReady(week_number=week.week_number, weekly_goal=week.goal, day=day))
 
     def _neighbours(self, week: WeekOutline) -> tuple[WeekOutline | None, WeekOutline | None]:
-        by_number = {each.week_number: each for each in self._outline}
+        by_number = {each.week_number: each for each in self.outline}
         return by_number.get(week.week_number - 1), by_number.get(week.week_number + 1)
 
     async def _replace_repeats(self, week: WeekOutline, day: PlannedDay) -> PlannedDay:
         """Request other tasks in place of those that repeat earlier ones, and of them alone."""
-        async for attempt in self._calls.attempts():
+        async for attempt in self.calls.attempts():
             with attempt:
-                repeats = self._registry.find_repeats(_texts(day))
+                repeats = self.registry.find_repeats(_texts(day))
                 if not repeats:
                     return day
                 tasks = list(day.tasks)
-                await self._calls.request_items(
+                await self.calls.request_items(
                     prompts.replacement_messages(
-                        self._request, week, [day.tasks[index] for index in repeats]
+                        self.request, week, [day.tasks[index] for index in repeats]
                     ),
                     _TASKS,
                     (len(repeats) + 1) * TOKENS_PER_TASK,
                     partial(_replace_next, tasks, iter(repeats)),
                 )
                 replaced = day.model_copy(update={"tasks": tuple(tasks)})
-                if day_violations(replaced, self._request):
+                if day_violations(replaced, self.request):
                     raise ModelOutputError("the replaced tasks break the rules")
                 day = replaced
-                if self._registry.find_repeats(_texts(day)):
+                if self.registry.find_repeats(_texts(day)):
                     raise ModelOutputError("a task still repeats another")
         return day
 
 
-def _planned_task(answer: TaskAnswer) -> PlannedTask:
-    return PlannedTask(text=plain_line(answer.text), effort=answer.effort, category=answer.category)
+def _planned_task(answer: answers.TaskAnswer) -> PlannedTask:
+    return PlannedTask(
+        text=answers.plain_line(answer.text), effort=answer.effort, category=answer.category
+    )
 
 
 def _replace_next(tasks: list[PlannedTask], indexes: Iterator[int], item: object) -> None:
     index = next(indexes, None)
     if index is not None:  # Surplus tasks are dropped.
-        tasks[index] = _planned_task(parse_item(item, TaskAnswer))
+        tasks[index] = _planned_task(answers.parse_item(item, answers.TaskAnswer))
 
 
 def _texts(day: PlannedDay) -> list[str]:

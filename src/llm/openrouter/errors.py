@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import httpx2
 import openai
@@ -86,11 +86,8 @@ def error_for_status(status: int, headers: Mapping[str, str]) -> ModelError:
 
 def parse_retry_after(headers: Mapping[str, str]) -> float | None:
     """Return the seconds of `Retry-After`, at most an hour; None without a usable number."""
-    try:
-        # The header may also be a date; OpenRouter sends seconds.
+    with suppress(ValueError):  # The header may also be a date; OpenRouter sends seconds.
         seconds = float(headers.get("retry-after", ""))
-    except ValueError:
-        return None
-    if not math.isfinite(seconds):
-        return None
-    return min(max(seconds, 0.0), MAX_RETRY_AFTER_SECONDS)
+        if math.isfinite(seconds):
+            return min(max(seconds, 0.0), MAX_RETRY_AFTER_SECONDS)
+    return None

@@ -5,24 +5,35 @@ failure or a bad answer, only what is missing is requested again.
 """
 
 import asyncio
+import json
+import re
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
 
-from src.domain.errors import ModelError
+from src.domain.errors import ModelError, ModelOutputError
 from src.domain.generation import PlannedPart
-from src.domain.plan import PlannedWeek, PlanRequest, WeekOutline
+from src.domain.plan import Outline, PlannedWeek, PlanRequest, WeekOutline
+from src.domain.plan_rules import outline_violations, same_text_key
 from src.llm import PlanPart
 from src.llm.known_parts import KnownParts
+from src.llm.openrouter import prompts
+from src.llm.openrouter.answers import OutlineAnswer, WeekGoal, parse_item, plain_line
 from src.llm.openrouter.calls import RoadmapCalls
 from src.llm.openrouter.client import OpenRouterClient
 from src.llm.openrouter.days import DayPlanner
-from src.llm.openrouter.outline import OutlinePlanner
+from src.llm.openrouter.formats import AnswerShape
 
 WEEK_PARTS = ((1, 2, 3, 4), (5, 6, 7))
 """The days of a week are requested in two parallel calls: half the wait, for a second prompt."""
 
 RETRIES_PER_CALL = 2
 """The retries that a roadmap may use, per call that it needs at least."""
+
+TOKENS_PER_WEEK = 160
+
+_SHAPE = AnswerShape("outline", OutlineAnswer, "weeks")
+
+_FIRST_GOAL = re.compile(r'"goal"\s*:\s*("(?:[^"\\]|\\.)*")')
 
 
 class OpenRouterPlanner:
@@ -50,18 +61,28 @@ class OpenRouterPlanner:
 
 
 class _Planning:
-    """The planning of one roadmap."""
+    """The planning of one roadmap.
+
+    A week starts when its outline and the next week's are known. The first starts on its goal
+    alone, before its entry is complete: the learner waits for it.
+    """
 
     def __init__(self, calls: RoadmapCalls, request: PlanRequest, known: KnownParts) -> None:
         self._calls = calls
+        self._request = request
         self._known = known
         self._group = asyncio.TaskGroup()
-        self._outline = OutlinePlanner(calls, request, known, self._start_week)
+        self._weeks: list[WeekOutline] = []
+        """The outline so far, in order."""
+        # Goals that are fixed: days have been planned towards them, or are being planned.
+        self._goals = dict(known.goals)
+        self._started = set(known.weeks)
+        """The numbers of the weeks that are complete or being planned."""
         self._parts: asyncio.Queue[PlannedPart | None] = asyncio.Queue(
             request.duration_weeks * 8 + 2
         )
         """The parts as they are finished, and None: the outline, and each week with its days."""
-        self._days = DayPlanner(calls, request, known, self._outline.weeks, self._parts.put_nowait)
+        self._days = DayPlanner(calls, request, known, self._weeks, self._parts.put_nowait)
 
     async def parts(self) -> AsyncGenerator[PlanPart, None]:
         """Yield the plan's parts and its usage; closing this cancels all open calls."""
@@ -83,10 +104,10 @@ class _Planning:
         try:
             async with self._group:
                 if self._known.outline is None:
-                    self._parts.put_nowait(await self._outline.plan())
+                    self._parts.put_nowait(await self._plan_outline())
                 else:
-                    self._outline.weeks += self._known.outline.weeks
-                    for week in self._outline.weeks:
+                    self._weeks += self._known.outline.weeks
+                    for week in self._weeks:
                         self._start_week(week)
         except ExceptionGroup as failures:
             failure: Exception = failures
@@ -94,8 +115,61 @@ class _Planning:
                 failure = failure.exceptions[0]
             raise failure from None
 
+    async def _plan_outline(self) -> Outline:
+        needed = self._request.duration_weeks
+        problems: list[str] = []
+        async for attempt in self._calls.attempts():
+            with attempt:
+                problems = await self._calls.request_items(
+                    prompts.outline_messages(self._request, self._weeks, problems),
+                    _SHAPE,
+                    (needed + 1 - len(self._weeks)) * TOKENS_PER_WEEK,
+                    self._accept_week,
+                    self._start_first_week,
+                )
+                if len(self._weeks) < needed:
+                    problems.append("The outline ends too early.")
+                    raise ModelOutputError(f"the outline stayed unusable: {problems[0]}")
+        self._start_week(self._weeks[-1])
+        return Outline(weeks=tuple(self._weeks))
+
+    def _start_first_week(self, text: str) -> None:
+        if not self._weeks and 1 not in self._started and (goal := _FIRST_GOAL.search(text)):
+            with suppress(ValueError, ModelOutputError):
+                entry = {"week_number": 1, "goal": json.loads(goal[1]), "focus": []}
+                first = self._parse_week(entry)
+                self._goals[1] = first.goal
+                self._start_week(first)
+
+    def _accept_week(self, item: object) -> None:
+        if len(self._weeks) == self._request.duration_weeks:
+            return  # Surplus weeks are dropped.
+        week = self._parse_week(item)
+        self._weeks.append(week)
+        # The one before, whose next week is now known; or the first, which waits for no next one.
+        self._start_week(self._weeks[max(week.week_number - 2, 0)])
+
+    def _parse_week(self, item: object) -> WeekOutline:
+        answer = parse_item(item, WeekGoal)
+        number = len(self._weeks) + 1
+        # Models may count from zero, or anew after a retry: the order says which week is meant.
+        if answer.week_number not in {number, number - 1}:
+            raise ModelOutputError(f"Week {number} is missing, or out of order.")
+        goal = self._goals.get(number) or plain_line(answer.goal)
+        others = (other for week, other in self._goals.items() if week != number)
+        if same_text_key(goal) in map(same_text_key, others):
+            raise ModelOutputError(f"Week {number} has the goal of another week.")
+        focus = tuple(map(plain_line, answer.focus))
+        week = WeekOutline(week_number=number, goal=goal, focus=focus)
+        prefix = Outline(weeks=(*self._weeks, week))
+        shorter = self._request.model_copy(update={"duration_weeks": number})
+        for violation in outline_violations(prefix, shorter):
+            raise ModelOutputError(violation)
+        return week
+
     def _start_week(self, week: WeekOutline) -> None:
-        if week.week_number not in self._known.weeks:
+        if week.week_number not in self._started:
+            self._started.add(week.week_number)
             self._group.create_task(self._plan_week(week))
 
     async def _plan_week(self, week: WeekOutline) -> None:

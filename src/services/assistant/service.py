@@ -9,11 +9,10 @@ from dataclasses import dataclass, field
 from src.dao import Store
 from src.domain.errors import ModelTooSlowError, ShuttingDownError, StoreError, WeekNotFoundError
 from src.domain.plan import ModelUsage
-from src.domain.quotas import NewQuestion, Requester
+from src.domain.quotas import NewQuestion, QuotaSettings, Requester, quota_policies
 from src.domain.roadmap import AssistantAnswer
 from src.llm import Assistant, AssistantContext
 from src.services.drain import Drain
-from src.services.quotas import UsageQuotas
 
 logger = logging.getLogger(__name__)
 
@@ -35,11 +34,12 @@ class AssistantService:
     """Answers questions about a roadmap, a week of it, or a day."""
 
     def __init__(
-        self, store: Store, assistant: Assistant, quotas: UsageQuotas, timeout_seconds: float
+        self, store: Store, assistant: Assistant, quotas: QuotaSettings, timeout_seconds: float
     ) -> None:
         self._store = store
         self._assistant = assistant
-        self._quotas = quotas
+        self._quotas = quota_policies(quotas, "question")
+        self._reserved_dollars = quotas.reserved_dollars_per_question
         self._timeout_seconds = timeout_seconds
         self._recordings: set[asyncio.Task[None]] = set()
         self._drain = Drain()
@@ -55,8 +55,6 @@ class AssistantService:
     ) -> AdmittedQuestion:
         """Admit a question, within the quotas, and return it with its context.
 
-        A day without a week means that day of every week.
-
         Raises:
             RoadmapNotFoundError: the user has no such roadmap.
             WeekNotFoundError: the roadmap has no such week.
@@ -69,10 +67,8 @@ class AssistantService:
         tasks = await self._store.list_tasks(roadmap_id, requester.user_id)
         if week_number is not None and all(task.week_number != week_number for task in tasks):
             raise WeekNotFoundError(roadmap_id, week_number)
-        entry = NewQuestion(
-            requester=requester, reserved_dollars=self._quotas.reserved_dollars_per_question
-        )
-        await self._store.questions.begin(entry, self._quotas.questions)
+        entry = NewQuestion(requester=requester, reserved_dollars=self._reserved_dollars)
+        await self._store.questions.begin(entry, self._quotas)
         context = AssistantContext(roadmap, tasks, week_number, day_number)
         return AdmittedQuestion(text, context, entry)
 

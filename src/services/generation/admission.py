@@ -6,18 +6,18 @@ from src.dao import Generations
 from src.domain import errors
 from src.domain.generation import Failure, GenerationRecord, NewGeneration
 from src.domain.plan import PlanRequest
-from src.domain.quotas import Requester
+from src.domain.quotas import QuotaSettings, Requester, quota_policies
 from src.services.generation.registry import RunRegistry
-from src.services.quotas import UsageQuotas
 
 
 class GenerationAdmission:
     """Decides whether a request begins a generation, joins one, or is refused."""
 
-    def __init__(self, generations: Generations, runs: RunRegistry, quotas: UsageQuotas) -> None:
+    def __init__(self, generations: Generations, runs: RunRegistry, quotas: QuotaSettings) -> None:
         self._generations = generations
         self._runs = runs
-        self._quotas = quotas
+        self._quotas = quota_policies(quotas, "generation")
+        self._reserved_dollars_per_week = quotas.reserved_dollars_per_week
 
     async def begin(
         self, requester: Requester, request: PlanRequest, idempotency_key: str | None = None
@@ -39,10 +39,10 @@ class GenerationAdmission:
             requester=requester,
             request=request,
             idempotency_key=idempotency_key,
-            reserved_dollars=self._quotas.reserved_dollars_per_week * request.duration_weeks,
+            reserved_dollars=self._reserved_dollars_per_week * request.duration_weeks,
         )
         with self._runs.reserve() as lease:
-            record = await self._generations.begin(new, lease, self._quotas.generations)
+            record = await self._generations.begin(new, lease, self._quotas)
             if record.lease_id == lease.lease_id:
                 is_new = record.generation_id == new.generation_id
                 await self._runs.start(record, lease, is_new=is_new)

@@ -36,7 +36,10 @@ T = TypeVar("T")
 
 
 class GenerationFollower:
-    """Waits for generations and streams their events."""
+    """Waits for generations and streams their events.
+
+    Every method raises `GenerationNotFoundError` if there is no such generation of this user.
+    """
 
     def __init__(
         self,
@@ -55,11 +58,7 @@ class GenerationFollower:
         """How many requests are polling generations of other processes."""
 
     async def get(self, generation_id: UUID, user_id: UUID | None = None) -> GenerationRecord:
-        """Return the record of a generation.
-
-        Raises:
-            GenerationNotFoundError: there is no such generation.
-        """
+        """Return the record of a generation."""
         return await self._generations.get(generation_id, user_id)
 
     async def wait_for_roadmap(self, generation_id: UUID) -> Roadmap:
@@ -82,7 +81,6 @@ class GenerationFollower:
         It may run in any process. Closing the stream does not stop it.
 
         Raises:
-            GenerationNotFoundError: there is no such generation.
             StoreError: the database cannot be reached, or did not store what was planned.
             OverloadedError: too many requests poll other processes' generations already.
             HandedOverError: this process is shutting down.
