@@ -37,14 +37,15 @@ ANA = "550e8400-e29b-41d4-a716-446655440000"
 BEN = "7f8c1c1e-3b7e-4b5e-9d56-1f2a3b4c5d6e"
 CEM = "11111111-1111-4111-8111-111111111111"
 PATIENCE_SECONDS = 40
+RESERVED_DOLLARS = 0.5
+"""For each week: more than any call costs, so that no reservation equals a cost."""
 KEY = {"Idempotency-Key": "keyed"}
-TIMES = {
+SETTINGS = {
     "GENERATION_LEASE_SECONDS": "3",
     "SWEEP_INTERVAL_SECONDS": "1",
     "MODEL_RETRY_WAIT_SECONDS": "0.01",
-    # Less than a few calls cost, so that no reservation equals a cost.
-    "RESERVED_DOLLARS_PER_WEEK": "0.0001",
-    "RESERVED_DOLLARS_PER_QUESTION": "0.00005",
+    "RESERVED_DOLLARS_PER_WEEK": str(RESERVED_DOLLARS),
+    "RESERVED_DOLLARS_PER_QUESTION": str(RESERVED_DOLLARS),
 }
 
 
@@ -104,7 +105,7 @@ def variables_of(plane: DataPlane, standin: OpenRouterStandIn) -> dict[str, str]
         "SUPABASE_SERVICE_ROLE_KEY": plane.service_key,
         "OPENAI_API_KEY": standin.api_key,
         "OPENAI_BASE_URL": standin.base_url,
-        **TIMES,
+        **SETTINGS,
     }
 
 
@@ -233,9 +234,8 @@ def test_this_release_refuses_the_old_schema(
 def test_ledger_counts_what_release_0_1_writes(deploy: Deploy) -> None:
     """The same writes count the same on both schemas, and what was there before stays as it is."""
     roadmap, question, failure, cancellation = deploy.dollars_on_old_schema
-    assert roadmap > 0
-    assert question > 0
-    assert failure > cancellation == float(TIMES["RESERVED_DOLLARS_PER_WEEK"])
+    assert 0 < question < roadmap < RESERVED_DOLLARS
+    assert failure == cancellation == RESERVED_DOLLARS
     assert dollars_of(deploy.database, ANA) == deploy.dollars_on_old_schema
     assert dollars_of(deploy.database, BEN) == deploy.dollars_on_old_schema
 
@@ -294,7 +294,7 @@ def test_this_release_continues_what_an_old_worker_left(deploy: Deploy) -> None:
     assert {call.week_number for call in standin.calls.all()} == {2}
     shape = PlanRequest.model_validate(request_of(CEM, "Learn Rust", weeks=2))
     assert roadmap_violations(shape, tasks) == []
-    assert max(dollars_of(database, CEM)) >= 2 * float(TIMES["RESERVED_DOLLARS_PER_WEEK"])
+    assert max(dollars_of(database, CEM)) == 2 * RESERVED_DOLLARS
     for service in (deploy.old, deploy.new):
         assert "Traceback" not in service.log
         assert "could not" not in service.log

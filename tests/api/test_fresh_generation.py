@@ -1,0 +1,70 @@
+"""A new generation asks the store for nothing that it already knows."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
+
+import httpx
+import pytest
+
+from api import create_app
+from src.dao import Generations, Store
+from src.settings import Settings
+from tests.api.conftest import WISH
+from tests.support.backends import Backend
+from tests.support.settings import isolated_settings
+
+Calls = list[tuple[str, Any]]
+
+BACKGROUND = {"sweep", "claim"}
+"""What a process calls as it starts, whatever is requested."""
+
+
+class Recorded:
+    """Passes every call on to a store or its records, and notes its name and its arguments."""
+
+    def __init__(self, target: Store | Generations, calls: Calls) -> None:
+        self._target = target
+        self._calls = calls
+
+    @property
+    def generations(self) -> Generations:
+        return cast("Generations", Recorded(cast("Store", self._target).generations, self._calls))
+
+    def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
+        method: Callable[..., Awaitable[Any]] = getattr(self._target, name)
+
+        async def call(*arguments: object, **named: object) -> object:
+            self._calls.append((name, arguments))
+            return await method(*arguments, **named)
+
+        return call
+
+
+@pytest.fixture
+def settings(monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Offer settings under which no sweep and no renewal of a lease comes in between."""
+    return isolated_settings(
+        monkeypatch, sweep_interval_seconds=86_400, generation_lease_seconds=600
+    )
+
+
+async def test_new_generation_makes_no_needless_call(settings: Settings, backend: Backend) -> None:
+    """It reads no parts, and each of its reports brings some, the first one included."""
+    calls: Calls = []
+    store = Recorded(await backend.open(), calls)
+    app = create_app(settings, store=cast("Store", store))
+    transport = httpx.ASGITransport(app)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://api.test") as client,
+    ):
+        calls.clear()
+        answer = await client.post("/generate_roadmap", json=WISH, timeout=60)
+        assert answer.status_code == httpx.codes.OK
+        names = [name for name, _ in calls if name not in BACKGROUND]
+    reports = [arguments[1] for name, arguments in calls if name == "record_progress"]
+    assert "list_parts" not in names
+    assert names[:2] == ["begin", "record_progress"]
+    assert names[-1] == "add_roadmap"
+    assert reports[0].parts
+    assert sum(len(report.parts) for report in reports) == 1 + WISH["duration_weeks"] * 8

@@ -1,0 +1,142 @@
+"""What holds for all routes: they check who acts, and the log names them also when they refuse."""
+
+import logging
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import APIRouter, FastAPI
+from fastapi.routing import iter_route_contexts
+from pydantic import SecretStr
+from starlette.routing import Mount
+
+from api import create_app
+from src.routers.dependencies import acting_user
+from src.settings import Settings
+from src.web.json_bodies import MAX_BODY_BYTES
+from src.web.public_paths import is_public
+from tests.api.conftest import ANA, WISH
+from tests.support.backends import SqliteBackend
+from tests.support.settings import isolated_settings
+
+
+@pytest.fixture(params=["sqlite"])
+def backend(tmp_path: Any) -> SqliteBackend:  # noqa: ANN401  no request here gets to the store
+    return SqliteBackend(tmp_path / "momentum.db")
+
+
+def unchecked_paths(app: FastAPI) -> list[str]:
+    """Return the paths of routes that do not depend on `acting_user`, public ones aside."""
+    found = []
+    for route in iter_route_contexts(app.routes):
+        is_mount = isinstance(route.original_route, Mount)
+        path = f"{route.path}/" if is_mount else str(route.path)
+        dependant = getattr(route, "dependant", None)
+        calls = [each.call for each in dependant.dependencies] if dependant else []
+        if not is_public(path.removesuffix("/oauth2-redirect")) and acting_user not in calls:
+            found.append(path)
+    return found
+
+
+def test_every_route_checks_who_acts(settings: Settings) -> None:
+    """A route that holds personal data cannot be added without it."""
+    app = create_app(settings)
+    paths = {str(route.path) for route in iter_route_contexts(app.routes)}
+    assert {"/roadmaps", "/generate_roadmap", "/task/update", "/health"} <= paths
+    assert unchecked_paths(app) == []
+
+
+def test_unchecked_route_is_found(settings: Settings) -> None:
+    """Whether a router, an application's own route or a mount forgets it."""
+    app = create_app(settings)
+    router = APIRouter(prefix="/notes")
+
+    async def read() -> None: ...
+
+    router.add_api_route("/{note_id}", read)
+    app.include_router(router)
+    app.add_api_route("/own", read)
+    app.mount("/files", FastAPI())
+    assert unchecked_paths(app) == ["/notes/{note_id}", "/own", "/files/"]
+
+
+TOO_LARGE = b'{"goal": "' + b"x" * MAX_BODY_BYTES + b'"}'
+JSON = {"Content-Type": "application/json"}
+
+
+@pytest.mark.parametrize(
+    ("request_line", "options", "line"),
+    [
+        ("PUT /roadmap/4711", {}, "PUT /roadmap/{roadmap_id} 405"),
+        ("GET /generate_roadmap", {}, "GET /generate_roadmap 405"),
+        ("PATCH /health", {}, "PATCH /health 405"),
+        (
+            "POST /generate_roadmap",
+            {"content": TOO_LARGE, "headers": JSON},
+            "POST /generate_roadmap 413",
+        ),
+        ("POST /task/update", {"content": b"{}", "headers": JSON}, "POST /task/update 422"),
+        ("GET /roadmap/4711/week/99", {}, "GET /roadmap/{roadmap_id}/week/{week_number} 422"),
+        ("GET /generations/4711", {}, "GET /generations/{generation_id} 422"),
+        ("GET /roadmaps?user_id=4711", {}, "GET /roadmaps 422"),
+        ("GET /4711", {}, "GET unmatched 404"),
+    ],
+)
+async def test_log_lines_of_refused_requests_name_the_route(
+    client: httpx.AsyncClient,
+    caplog: pytest.LogCaptureFixture,
+    request_line: str,
+    options: dict[str, Any],
+    line: str,
+) -> None:
+    """By its template; a path that no route has is not logged at all."""
+    await assert_logged(client, caplog, request_line, options, line)
+
+
+@pytest.mark.parametrize(
+    ("request_line", "line"),
+    [
+        ("POST /generate_roadmap", "POST /generate_roadmap 401"),
+        ("GET /roadmap/4711", "GET /roadmap/{roadmap_id} 401"),
+        (f"DELETE /roadmap/4711?user_id={ANA}", "DELETE /roadmap/{roadmap_id} 401"),
+        ("GET /generations/4711/events", "GET /generations/{generation_id}/events 401"),
+        ("GET /4711", "GET unmatched 401"),
+    ],
+)
+async def test_log_lines_of_unauthenticated_requests_name_the_route(
+    monkeypatch: pytest.MonkeyPatch,
+    backend: SqliteBackend,
+    caplog: pytest.LogCaptureFixture,
+    request_line: str,
+    line: str,
+) -> None:
+    """They are refused before routing."""
+    settings = isolated_settings(
+        monkeypatch, auth_mode="required", supabase_jwt_secret=SecretStr("s" * 32)
+    )
+    app = create_app(settings, store=await backend.open())
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://api.test") as client,
+    ):
+        options = {"json": WISH} if "POST" in request_line else {}
+        await assert_logged(client, caplog, request_line, options, line)
+
+
+async def assert_logged(
+    client: httpx.AsyncClient,
+    caplog: pytest.LogCaptureFixture,
+    request_line: str,
+    options: dict[str, Any],
+    line: str,
+) -> None:
+    """Send a request and check the only line about it."""
+    caplog.set_level(logging.INFO, logger="src.web.request_log")
+    caplog.clear()
+    method, path = request_line.split()
+    await client.request(method, path, **options)
+    messages = [r.getMessage() for r in caplog.records if r.name == "src.web.request_log"]
+    assert len(messages) == 1
+    assert messages[0].startswith(f"{line} in ")
+    assert "4711" not in messages[0]
