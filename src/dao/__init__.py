@@ -29,8 +29,9 @@ SCHEMA_CHECK_SECONDS = 3.0
 class Generations(Protocol):
     """Records generations; each method is one atomic step.
 
-    All processes on a database share the records and the database's clock. Every method can also
-    raise the errors listed at `Store`.
+    All processes on a database share the records and the database's clock. `get` and `cancel` raise
+    `GenerationNotFoundError` if no generation has this id, or if it belongs to another user than
+    the given one. Every method can also raise the errors listed at `Store`.
     """
 
     async def begin(
@@ -48,11 +49,7 @@ class Generations(Protocol):
         """
 
     async def get(self, generation_id: UUID, user_id: UUID | None = None) -> GenerationRecord:
-        """Return one record.
-
-        Raises:
-            GenerationNotFoundError: no generation has this id.
-        """
+        """Return one record."""
 
     async def list_parts(
         self, generation_id: UUID, after: int = 0, user_id: UUID | None = None
@@ -84,9 +81,6 @@ class Generations(Protocol):
         """End a generation, whichever process works on it, and return its record.
 
         A generation that has ended stays as it is.
-
-        Raises:
-            GenerationNotFoundError: no generation has this id.
         """
 
     async def sweep(self, failure: Failure) -> SweepResult:

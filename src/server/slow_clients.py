@@ -11,7 +11,7 @@ import h11
 from starlette.datastructures import MutableHeaders
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
-from src.web.response_headers import add_private_headers
+from src.web.response_headers import PRIVATE_HEADERS
 
 
 class _Awaited(Enum):
@@ -86,8 +86,8 @@ class BoundedH11Protocol(H11Protocol):
             # A handler that waits for the body sees a disconnect.
             cycle.disconnected = True
             cycle.message_event.set()
-        headers = MutableHeaders({"content-type": "text/plain", "connection": "close"})
-        add_private_headers(headers)
+        own = {"content-type": "text/plain", "connection": "close"}
+        headers = MutableHeaders(own | PRIVATE_HEADERS)
         for event in (
             h11.Response(status_code=400, headers=headers.raw, reason=b"Bad Request"),
             h11.Data(data=msg.encode("ascii")),

@@ -42,8 +42,6 @@ _BEARER_SCHEME = {
     "bearerFormat": "JWT",
     "description": "The access token of a Supabase Auth session.",
 }
-_ANONYMOUS: dict[str, list[str]] = {}
-"""Among an operation's security requirements: it can be called without a token, too."""
 
 
 def error_responses(
@@ -94,7 +92,8 @@ def build_openapi(app: FastAPI, *, token_required: bool = False) -> dict[str, An
         document["components"]["schemas"].update(problem["$defs"])
         # Added here, not by FastAPI's security classes: a middleware verifies the tokens.
         document["components"]["securitySchemes"] = {TOKEN_SCHEME: _BEARER_SCHEME}
-        accepted = [{TOKEN_SCHEME: []}] if token_required else [_ANONYMOUS, {TOKEN_SCHEME: []}]
+        by_token: dict[str, list[str]] = {TOKEN_SCHEME: []}
+        accepted = [by_token] if token_required else [{}, by_token]  # {}: without one, too
         protected = (
             operation
             for path, operations in document["paths"].items()

@@ -13,6 +13,9 @@ COMMON_HEADERS = {
 
 API_CSP = "default-src 'none'; frame-ancestors 'none'"
 
+PRIVATE_HEADERS = COMMON_HEADERS | {"Content-Security-Policy": API_CSP, "Cache-Control": "no-store"}
+"""The headers of a response that may hold personal data."""
+
 _PAGE_CSP = (
     f"{API_CSP}; base-uri 'none'; form-action 'none'"
     "; connect-src 'self'"  # /openapi.json, and "Try it out"
@@ -31,13 +34,6 @@ PAGE_CSPS = {
 
 HSTS = "max-age=31536000"
 """A year. Subdomains are not included, since they may belong to other services."""
-
-
-def add_private_headers(headers: MutableHeaders) -> None:
-    """Add the headers of a response that may hold personal data."""
-    headers.update(
-        COMMON_HEADERS | {"Content-Security-Policy": API_CSP, "Cache-Control": "no-store"}
-    )
 
 
 class ResponseHeadersMiddleware:

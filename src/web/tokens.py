@@ -80,12 +80,9 @@ class TokenVerifier:
                 options={"require": ["exp", "sub"], "enforce_minimum_key_length": True},
             )
             return _read_subject(claims)
-        except UnauthenticatedError as refusal:
-            logger.info("token refused: %s", refusal)
-            raise
-        except jwt.PyJWTError as error:
-            # Its message may quote the token, so the log and tracebacks get only its name.
-            reason = type(error).__name__
+        except (UnauthenticatedError, jwt.PyJWTError) as error:
+            # PyJWT's messages may quote the token, so the log and tracebacks get only a name.
+            reason = str(error) if isinstance(error, UnauthenticatedError) else type(error).__name__
             logger.info("token refused: %s", reason)
             raise UnauthenticatedError(reason) from None
 

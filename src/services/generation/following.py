@@ -10,16 +10,7 @@ from typing import TypeVar
 from uuid import UUID
 
 from src.dao import Generations
-from src.domain.errors import (
-    GenerationRunningError,
-    HandedOverError,
-    MomentumError,
-    OverloadedError,
-    StoreError,
-    StoreOverloadedError,
-    StoreTooSlowError,
-    StoreUnavailableError,
-)
+from src.domain import errors
 from src.domain.generation import GenerationRecord
 from src.domain.roadmap import Roadmap, SavedRoadmap
 from src.services.generation.event_log import GenerationEvent
@@ -38,7 +29,7 @@ T = TypeVar("T")
 class GenerationFollower:
     """Waits for generations and streams their events.
 
-    Every method raises `GenerationNotFoundError` if there is no such generation of this user.
+    What takes a `generation_id` raises `GenerationNotFoundError` if there is no such generation.
     """
 
     def __init__(
@@ -69,7 +60,7 @@ class GenerationFollower:
             MomentumError: it failed, or continues elsewhere; the subclass says why.
         """
         outcome = await self._wait_for_outcome(generation_id)
-        if isinstance(outcome, MomentumError):
+        if isinstance(outcome, errors.MomentumError):
             raise outcome
         return outcome
 
@@ -89,9 +80,9 @@ class GenerationFollower:
         if run := self._runs.get(generation_id):
             async with aclosing(run.events.stream(after)) as events:
                 async for number, event in events:
-                    if isinstance(event, HandedOverError) and not self._runs.drain.is_over:
+                    if isinstance(event, errors.HandedOverError) and not self._runs.drain.is_over:
                         break  # Another process continues it; poll that one.
-                    if isinstance(event, HandedOverError | StoreError):
+                    if isinstance(event, errors.HandedOverError | errors.StoreError):
                         raise event  # It continues, but perhaps not for a while.
                     sent = number
                     yield number, event
@@ -114,21 +105,23 @@ class GenerationFollower:
     def _polling_slot(self) -> Iterator[None]:
         """Bound the requests that poll: each reads from the database again and again."""
         if self.polling >= MAX_FOLLOWERS:
-            raise OverloadedError(f"{MAX_FOLLOWERS} requests poll other processes' generations")
+            raise errors.OverloadedError(
+                f"{MAX_FOLLOWERS} requests poll other processes' generations"
+            )
         self.polling += 1
         try:
             yield
         finally:
             self.polling -= 1
 
-    async def _wait_for_outcome(self, generation_id: UUID) -> SavedRoadmap | MomentumError:
+    async def _wait_for_outcome(self, generation_id: UUID) -> SavedRoadmap | errors.MomentumError:
         if run := self._runs.get(generation_id):
             outcome = await run.wait_for_outcome()
-            if self._runs.drain.is_over or not isinstance(outcome, HandedOverError):
+            if self._runs.drain.is_over or not isinstance(outcome, errors.HandedOverError):
                 return outcome
         try:
             get = partial(self._generations.get, generation_id)
-            async with self._runs.drain.raise_when_over(HandedOverError(generation_id)):
+            async with self._runs.drain.raise_when_over(errors.HandedOverError(generation_id)):
                 record = await get()
             if record.finished_at is None:
                 with self._polling_slot():
@@ -137,8 +130,8 @@ class GenerationFollower:
                             await self._sleep_until_next_poll(generation_id)
                             record = await self._poll(generation_id, get)
         except TimeoutError:
-            raise GenerationRunningError(generation_id) from None
-        except (StoreError, OverloadedError) as error:
+            raise errors.GenerationRunningError(generation_id) from None
+        except (errors.StoreError, errors.OverloadedError) as error:
             error.generation_id = generation_id
             raise
         return outcome_of(record)
@@ -165,13 +158,17 @@ class GenerationFollower:
         latest = time.monotonic() + self._patience_seconds
         while True:
             try:
-                async with self._runs.drain.raise_when_over(HandedOverError(generation_id)):
+                async with self._runs.drain.raise_when_over(errors.HandedOverError(generation_id)):
                     return await read()
-            except (StoreUnavailableError, StoreTooSlowError, StoreOverloadedError):
+            except (
+                errors.StoreUnavailableError,
+                errors.StoreTooSlowError,
+                errors.StoreOverloadedError,
+            ):
                 if time.monotonic() > latest:
                     raise
             await self._sleep_until_next_poll(generation_id)
 
     async def _sleep_until_next_poll(self, generation_id: UUID) -> None:
-        async with self._runs.drain.raise_when_over(HandedOverError(generation_id)):
+        async with self._runs.drain.raise_when_over(errors.HandedOverError(generation_id)):
             await asyncio.sleep(POLL_SECONDS * random.uniform(0.8, 1.2))  # noqa: S311
