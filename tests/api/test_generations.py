@@ -32,7 +32,7 @@ from src.services.generation.following import POLL_SECONDS
 from src.settings import Settings
 from tests.api.conftest import ANA, BEN, WISH
 from tests.api.replicas import PATIENCE_SECONDS, GatedPlanner, Replica, replica
-from tests.support.backends import Backend
+from tests.support.backends import Backend, expire_lease
 from tests.support.plans import UNBOUNDED, asked_for
 from tests.support.settings import isolated_settings
 
@@ -45,9 +45,9 @@ PARTS = 1 + 2 * 8
 
 @pytest.fixture
 def settings(monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """Offer settings under which the dead are found soon."""
+    """Offer settings under which the dead are found soon, and no live process seems dead."""
     return isolated_settings(
-        monkeypatch, generation_lease_seconds=2, sweep_interval_seconds=0.2, drain_seconds=5
+        monkeypatch, generation_lease_seconds=12, sweep_interval_seconds=0.2, drain_seconds=5
     )
 
 
@@ -180,7 +180,8 @@ async def test_double_click_is_one_roadmap(start: Start) -> None:
     ]
     reached = [asyncio.create_task(planner.at_the_gate()) for planner in planners]
     await asyncio.wait(reached, return_when=asyncio.FIRST_COMPLETED)
-    await asyncio.sleep(0.3)  # until the others have asked, too
+    await until_followed(other if planners[0].known else one, 2)
+    await asyncio.sleep(0.3)  # until the fourth has asked, too, who is not counted
     for planner in planners:
         planner.gate.set()
     answers = [await click for click in clicks]
@@ -359,7 +360,7 @@ async def left_behind(backend: Backend, count: int, key: str | None = None) -> l
         if not isinstance(part, ModelUsage)
     ][:count]
     store = await backend.open()
-    lease = Lease(seconds=0.2)
+    lease = Lease(seconds=60)
     wish = asked_for(body.plan_request(), body.user_id, key)
     await store.generations.begin(wish, lease, UNBOUNDED)
     usage = ModelUsage(model="offline", calls=3, prompt_tokens=100)
@@ -368,6 +369,7 @@ async def left_behind(backend: Backend, count: int, key: str | None = None) -> l
     )
     await store.generations.record_progress(lease, progress)
     await store.close()
+    expire_lease(backend, lease.lease_id)
     return parts
 
 
@@ -408,7 +410,6 @@ async def test_retry_goes_on_with_what_a_dead_process_left(
     async with replica(settings, await backend.open(), planner) as on:
         await asyncio.sleep(0.1)  # past the sweep at the start
         kept = await left_behind(backend, 12, key)
-        await asyncio.sleep(0.25)
         headers = {"Idempotency-Key": key} if key else {}
         answer = await on.client.post(PATH, json=WISH, headers=headers)
         assert answer.status_code == 200, answer.text

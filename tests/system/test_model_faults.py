@@ -38,21 +38,33 @@ def standin(shared_standin: OpenRouterStandIn) -> OpenRouterStandIn:
     return shared_standin
 
 
+NO_ANSWER = {"silence", "blank_drip"}
+"""Misbehaviours that end when the service has no more patience."""
+
+
 @pytest.fixture
 async def client(
-    standin: OpenRouterStandIn, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    standin: OpenRouterStandIn,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
 ) -> AsyncIterator[httpx.AsyncClient]:
-    """Offer a client of the service, which plans through the stand-in."""
+    """Offer a client of the service, which plans through the stand-in.
+
+    The service has little patience only in tests of what it does then.
+    """
+    callspec = getattr(request.node, "callspec", None)
+    is_patient = callspec is None or callspec.params.get("name") not in NO_ANSWER
     settings = isolated_settings(
         monkeypatch,
         openai_api_key=standin.api_key,
         openai_base_url=standin.base_url,
         sqlite_path=tmp_path / "momentum.db",
-        model_call_timeout_seconds=2,
-        model_idle_timeout_seconds=0.7,
+        model_call_timeout_seconds=60 if is_patient else 2,
+        model_idle_timeout_seconds=60 if is_patient else 0.7,
         model_retry_wait_seconds=0.02,
-        answer_timeout_seconds=20,
-        generation_timeout_seconds=30,
+        answer_timeout_seconds=60,
+        generation_timeout_seconds=100,
     )
     app = create_app(settings)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
@@ -93,9 +105,7 @@ async def test_plans_of_every_size(
     assert answer.headers["Momentum-Planner"] == "openrouter"
     await assert_whole_and_valid(client, answer.json())
     kinds = Counter(call.kind for call in standin.calls.all())
-    # On a busy machine a call may be taken for silent and be asked again.
-    assert kinds.keys() == {"outline", "week"}
-    assert 2 * weeks <= kinds["week"] <= 2 * weeks + weeks
+    assert kinds == {"outline": 1, "week": 2 * weeks}
 
 
 async def test_the_call_is_openrouters(

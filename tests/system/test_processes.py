@@ -127,7 +127,7 @@ def test_sigterm_lets_a_generation_finish(tmp_path: Path) -> None:
 
     Until then it goes on reading, and says of new work when to come back.
     """
-    with OpenRouterStandIn(pace=Pace(first_token=3)) as standin:
+    with OpenRouterStandIn(pace=Pace(first_token=3 * LAME_DUCK_SECONDS)) as standin:
         variables = {"OPENAI_API_KEY": standin.api_key, "OPENAI_BASE_URL": standin.base_url}
         with (
             running_process(gunicorn_command(), free_port(), tmp_path, variables) as service,

@@ -165,7 +165,7 @@ def test_client_that_leaves_keeps_its_roadmap(url: str) -> None:
     """The work goes on, and the roadmap is listed when it is done."""
     with httpx.stream("POST", f"{url}/generate_roadmap", json=WISH, headers=STREAM) as response:
         next(read_events(response))
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not (listed := httpx.get(f"{url}/roadmaps", params={"user_id": ANA}).json()):
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -192,7 +192,7 @@ def test_shutdown_stores_nothing_half(
         with httpx.stream("POST", f"{url}/generate_roadmap", json=WISH, headers=STREAM):
             pass
     watcher.join()
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while standin.calls.active:
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -205,7 +205,7 @@ def _ignore_errors(url: str) -> None:
 
 def test_answer_is_told_as_it_is_written(url: str) -> None:
     """The tokens joined are the answer, which comes last."""
-    roadmap = httpx.post(f"{url}/generate_roadmap", json=WISH, timeout=30).json()
+    roadmap = httpx.post(f"{url}/generate_roadmap", json=WISH, timeout=60).json()
     question = {"user_id": ANA, "roadmap_id": roadmap["roadmap_id"], "input_data": "What now?"}
     response, events = watch(f"{url}/ask-assistant", question)
     assert response.is_success
