@@ -10,17 +10,12 @@ import pytest
 
 from api import create_app
 from tests.api.conftest import ANA, BEN, WISH
-from tests.support.backends import Backend, SqliteBackend
+from tests.support.backends import Backend
 from tests.support.bad_tokens import DEFECTS
 from tests.support.settings import isolated_settings
 from tests.support.tokens import AuthServer
 
 OWN = {"user_id": ANA}
-
-
-@pytest.fixture(params=["sqlite"])
-def backend(tmp_path: Any) -> SqliteBackend:  # noqa: ANN401  who asks is found out before
-    return SqliteBackend(tmp_path / "momentum.db")
 
 
 class Clients:
