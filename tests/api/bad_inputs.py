@@ -4,14 +4,14 @@ from typing import Any
 
 import httpx
 
-from tests.api.conftest import ANA, WISH
+from tests.support.learners import ANA, REQUEST
 
 CANARY = "canary-5417"
 JSON = {"Content-Type": "application/json"}
 PROBLEM_FIELDS = {"type", "title", "status", "detail", "instance", "request_id"}
 
 ROUTES: dict[str, dict[str, Any]] = {
-    "/generate_roadmap": WISH,
+    "/generate_roadmap": REQUEST,
     "/task/update": {"task_id": CANARY, "completed": True},
     "/ask-assistant": {"user_id": ANA, "roadmap_id": 1, "input_data": CANARY},
 }

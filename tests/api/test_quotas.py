@@ -16,11 +16,11 @@ from src.dao import open_store
 from src.dao.sqlite import file as sqlite_file
 from src.dao.supabase import client as postgrest_client
 from src.settings import Settings
-from tests.api.conftest import ANA, BEN, WISH
 from tests.api.replicas import PATIENCE_SECONDS, GatedPlanner, Replica, replica
 from tests.support.backends import Backend
 from tests.support.data_plane import DataPlane
 from tests.support.fault_proxy import Fault, FaultProxy
+from tests.support.learners import ANA, BEN, REQUEST
 from tests.support.service import free_port, gunicorn_command, running_process, uvicorn_command
 from tests.support.settings import isolated_settings
 
@@ -52,7 +52,7 @@ LIMITS: dict[str, tuple[str, int | None]] = {
 
 
 def wish(user_id: str = ANA) -> dict[str, Any]:
-    return WISH | {"user_id": user_id, "goal": f"Learn {uuid4()}", "duration_weeks": 1}
+    return REQUEST | {"user_id": user_id, "goal": f"Learn {uuid4()}", "duration_weeks": 1}
 
 
 @asynccontextmanager

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from tests.api.bad_inputs import CANARY, JSON, ROUTES, assert_problem
-from tests.api.conftest import ANA
+from tests.support.learners import ANA
 
 BEYOND_BIGINT = 2**63
 

@@ -14,6 +14,7 @@ import uvicorn
 
 from api import create_app
 from src.server.slow_clients import BoundedH11Protocol
+from tests.support.learners import ANA
 from tests.support.service import free_port, gunicorn_command, running_process
 from tests.support.settings import isolated_settings
 
@@ -172,7 +173,7 @@ def test_unannounced_size_is_refused_as_it_arrives(api: Api) -> None:
     [
         (b"GET", b"/health", b"200"),
         (b"GET", b"/roadmap/1/weeks", b"404"),
-        (b"DELETE", b"/roadmap/1?user_id=550e8400-e29b-41d4-a716-446655440000", b"404"),
+        (b"DELETE", f"/roadmap/1?user_id={ANA}".encode(), b"404"),
         (b"POST", b"/nothing", b"404"),
     ],
 )

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from tests.api.bad_inputs import CANARY, JSON, ROUTES, assert_problem
-from tests.api.conftest import ANA, BEN, WISH
+from tests.support.learners import ANA, BEN, REQUEST
 
 FORMS: list[tuple[str, dict[str, str]]] = [
     *((route, {}) for route in ROUTES),
@@ -43,7 +43,7 @@ async def test_values_that_are_no_such_number(
     client: httpx.AsyncClient, field: str, value: object
 ) -> None:
     """Types are not converted and ranges not clamped; the answer names the field."""
-    answer = await client.post("/generate_roadmap", json=WISH | {field: value})
+    answer = await client.post("/generate_roadmap", json=REQUEST | {field: value})
     assert_problem(answer, 422)
     assert [error["field"] for error in answer.json()["errors"]] == [field]
 
@@ -245,7 +245,7 @@ async def test_users_beside_a_body(
 async def test_idempotency_keys(client: httpx.AsyncClient, key: bytes) -> None:
     """A key is 1 to 255 visible ASCII characters and blanks between them."""
     headers = {b"Idempotency-Key": key, b"Content-Type": b"application/json"}
-    answer = await client.post("/generate_roadmap", content=json.dumps(WISH), headers=headers)
+    answer = await client.post("/generate_roadmap", content=json.dumps(REQUEST), headers=headers)
     assert_problem(answer, 422)
     assert [error["field"] for error in answer.json()["errors"]] == ["idempotency-key"]
 
@@ -265,7 +265,7 @@ async def test_last_event_ids(client: httpx.AsyncClient, number: bytes) -> None:
 async def test_preferences_that_mean_nothing(client: httpx.AsyncClient, preference: bytes) -> None:
     """Preferences that are not understood are ignored (RFC 7240)."""
     headers = {b"Prefer": preference, b"Content-Type": b"application/json"}
-    answer = await client.post("/generate_roadmap", content=json.dumps(WISH), headers=headers)
+    answer = await client.post("/generate_roadmap", content=json.dumps(REQUEST), headers=headers)
     assert answer.status_code == 200
     assert "preference-applied" not in answer.headers
 

@@ -15,8 +15,8 @@ from src.dao import Store
 from src.domain import errors
 from src.domain.roadmap import Roadmap
 from src.settings import Settings
-from tests.api.conftest import ANA
 from tests.support.backends import SqliteBackend
+from tests.support.learners import ANA
 
 ORIGIN = "http://localhost:3000"
 GENERATION = UUID("3f6c1d52-7d0b-4d55-9a53-0c5a3d8d7b10")

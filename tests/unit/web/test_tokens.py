@@ -23,6 +23,7 @@ from src.web.jwks import (
     STALE_SECONDS,
 )
 from src.web.tokens import TokenVerifier
+from tests.support import learners
 from tests.support.bad_tokens import DEFECTS
 from tests.support.tokens import (
     AuthServer,
@@ -33,7 +34,7 @@ from tests.support.tokens import (
     signed,
 )
 
-ANA = UUID("550e8400-e29b-41d4-a716-446655440000")
+ANA = UUID(learners.ANA)
 
 
 @dataclass
