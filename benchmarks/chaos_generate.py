@@ -17,6 +17,7 @@ from uuid import UUID
 import httpx
 
 from src.domain.plan import PlanRequest
+from tests.support.learners import roadmap_request
 from tests.support.plans import roadmap_violations
 from tests.support.service import free_port, running_process, running_standin, uvicorn_command
 from tests.support.standin.misbehaviours import MISBEHAVIOURS
@@ -29,21 +30,20 @@ MIN_COMPLETE_SHARE = 0.99
 PROBLEM_STATUSES = {502, 503, 504}
 
 
-def roadmap_request(number: int) -> dict[str, Any]:
+def request_of(number: int) -> dict[str, Any]:
     """Return the request of learner `number`; each learner requests one roadmap."""
     chance = random.Random(number)
-    return {
-        "user_id": str(UUID(int=number, version=4)),
-        "goal": "Learn Python for data science",
-        "duration_weeks": chance.randint(1, 4),
-        "daily_hours": chance.choice([0.5, 1, 2, 4, 8]),
-        "level": chance.choice(["beginner", "intermediate", "advanced"]),
-    }
+    return roadmap_request(
+        user_id=str(UUID(int=number, version=4)),
+        duration_weeks=chance.randint(1, 4),
+        daily_hours=chance.choice([0.5, 1, 2, 4, 8]),
+        level=chance.choice(["beginner", "intermediate", "advanced"]),
+    )
 
 
 async def generate_and_verify(client: httpx.AsyncClient, number: int) -> str:
     """Generate one roadmap and return the outcome in a few words."""
-    body = roadmap_request(number)
+    body = request_of(number)
     request = PlanRequest.model_validate({k: v for k, v in body.items() if k != "user_id"})
     response = await client.post("/generate_roadmap", json=body)
     listed = (await client.get("/roadmaps", params={"user_id": body["user_id"]})).json()

@@ -18,6 +18,7 @@ import openai
 import psutil
 
 from src.llm.openrouter import prompts
+from tests.support.learners import roadmap_request
 from tests.support.service import free_port, running_process, running_standin, uvicorn_command
 from tests.support.verdict import conclude
 
@@ -27,7 +28,6 @@ PROMPT_DOLLARS = 0.15e-6
 COMPLETION_DOLLARS = 0.60e-6
 """gpt-4o-mini's prices per token."""
 
-USER = "550e8400-e29b-41d4-a716-446655440000"
 PLANS = (
     (4, "intermediate", 2),
     (12, "intermediate", 2),
@@ -54,14 +54,8 @@ class Outcome:
     dollars: float
 
 
-def roadmap_request(weeks: int, level: str, hours: float) -> dict[str, Any]:
-    return {
-        "user_id": USER,
-        "goal": "Learn Python for data science",
-        "duration_weeks": weeks,
-        "daily_hours": hours,
-        "level": level,
-    }
+def plan_request(weeks: int, level: str, hours: float) -> dict[str, Any]:
+    return roadmap_request(duration_weeks=weeks, level=level, daily_hours=hours)
 
 
 async def measure_service(client: httpx.AsyncClient, body: dict[str, Any]) -> Outcome:
@@ -140,7 +134,7 @@ async def measure_crowd(
 
     watch = asyncio.create_task(watch_health())
     started = time.monotonic()
-    body = roadmap_request(CROWD_WEEKS, "intermediate", 2)
+    body = plan_request(CROWD_WEEKS, "intermediate", 2)
     outcomes = await asyncio.gather(*(measure_service(client, body) for _ in range(CROWD_SIZE)))
     elapsed = time.monotonic() - started
     watch.cancel()
@@ -177,7 +171,7 @@ async def main() -> int:
                 httpx.AsyncClient(base_url=service.url, timeout=300, limits=limits) as client,
                 model,
             ):
-                bodies = [roadmap_request(*plan) for plan in PLANS]
+                bodies = [plan_request(*plan) for plan in PLANS]
                 # The controls mostly sleep on single streams, so they can run at the same time.
                 controls = [asyncio.create_task(measure_control(model, body)) for body in bodies]
                 outcomes = [await measure_service(client, body) for body in bodies]

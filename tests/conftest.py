@@ -18,6 +18,7 @@ from tests.support.data_plane import (
     running_postgres,
 )
 from tests.support.fault_proxy import FaultProxy, running_proxy
+from tests.support.standin import OpenRouterStandIn, Pace
 from tests.support.tokens import AuthServer, SigningKey, new_rsa_key
 
 
@@ -137,3 +138,17 @@ def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Backend:
     if request.param == "sqlite":
         return SqliteBackend(tmp_path / "momentum.db")
     return SupabaseBackend(request.getfixturevalue("data_plane"))
+
+
+@pytest.fixture(scope="session")
+def session_standin() -> Iterator[OpenRouterStandIn]:
+    """Run one stand-in for OpenRouter for the whole session; tests take `standin`."""
+    with OpenRouterStandIn(pace=Pace(drip=0.05, slow_first_token=0.2)) as standin:
+        yield standin
+
+
+@pytest.fixture
+def standin(session_standin: OpenRouterStandIn) -> OpenRouterStandIn:
+    """Offer the session's stand-in, well-behaved and without a call."""
+    session_standin.reset()
+    return session_standin

@@ -10,18 +10,8 @@ from fastapi import FastAPI
 from api import create_app
 from src.settings import Settings
 from tests.support.backends import Backend
+from tests.support.learners import REQUEST
 from tests.support.settings import isolated_settings
-
-ANA = "550e8400-e29b-41d4-a716-446655440000"
-BEN = "7f8c1c1e-3b7e-4b5e-9d56-1f2a3b4c5d6e"
-
-WISH: dict[str, Any] = {
-    "user_id": ANA,
-    "goal": "Learn Python for data science",
-    "duration_weeks": 2,
-    "daily_hours": 2,
-    "level": "intermediate",
-}
 
 
 @pytest.fixture
@@ -49,7 +39,7 @@ async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
 @pytest.fixture
 async def roadmap(client: httpx.AsyncClient) -> dict[str, Any]:
     """Offer a roadmap of Ana's, two weeks long."""
-    answer = await client.post("/generate_roadmap", json=WISH)
+    answer = await client.post("/generate_roadmap", json=REQUEST)
     assert answer.status_code == 200
     roadmap: dict[str, Any] = answer.json()
     return roadmap

@@ -20,7 +20,7 @@ from src.llm import PlanPart
 from src.llm.offline.planner import OfflinePlanner
 from src.settings import Settings
 
-PATIENCE_SECONDS = 15.0
+PATIENCE_SECONDS = 30.0
 
 
 class GatedPlanner:

@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.api.conftest import ANA, BEN
+from tests.support.learners import ANA, BEN
 
 
 def question(roadmap: dict[str, Any], **changes: object) -> dict[str, Any]:

@@ -30,9 +30,9 @@ from src.routers.bodies import GenerateRoadmap
 from src.services.generation import following
 from src.services.generation.following import POLL_SECONDS
 from src.settings import Settings
-from tests.api.conftest import ANA, BEN, WISH
 from tests.api.replicas import PATIENCE_SECONDS, GatedPlanner, Replica, replica
-from tests.support.backends import Backend
+from tests.support.backends import Backend, expire_lease
+from tests.support.learners import ANA, BEN, REQUEST
 from tests.support.plans import UNBOUNDED, asked_for
 from tests.support.settings import isolated_settings
 
@@ -45,9 +45,9 @@ PARTS = 1 + 2 * 8
 
 @pytest.fixture
 def settings(monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """Offer settings under which the dead are found soon."""
+    """Offer settings under which the dead are found soon, and no live process seems dead."""
     return isolated_settings(
-        monkeypatch, generation_lease_seconds=2, sweep_interval_seconds=0.2, drain_seconds=5
+        monkeypatch, generation_lease_seconds=12, sweep_interval_seconds=0.2, drain_seconds=5
     )
 
 
@@ -76,7 +76,7 @@ def problem_of(answer: httpx.Response) -> str:
 
 async def begun(on: Replica, **wish: object) -> str:
     """Begin a generation and return where it is told of."""
-    answer = await on.client.post(PATH, json=WISH | wish, headers=RESPOND_ASYNC)
+    answer = await on.client.post(PATH, json=REQUEST | wish, headers=RESPOND_ASYNC)
     assert answer.status_code == 202, answer.text
     location: str = answer.headers["location"]
     return location
@@ -107,11 +107,11 @@ async def until_followed(on: Replica, times: int = 1) -> None:
 async def test_repeated_request_gets_the_first_answer(start: Start) -> None:
     """Byte for byte, whichever instance answers, and says that it is a repetition."""
     one, other = await start(), await start()
-    first = await one.client.post(PATH, json=WISH, headers=KEY)
+    first = await one.client.post(PATH, json=REQUEST, headers=KEY)
     assert first.status_code == 200
     assert "idempotency-replayed" not in first.headers
     for on, key in ((one, KEY), (other, {"Idempotency-Key": f'"{KEY["Idempotency-Key"]}"'})):
-        again = await on.client.post(PATH, json=WISH, headers=key)
+        again = await on.client.post(PATH, json=REQUEST, headers=key)
         assert (again.status_code, again.content) == (200, first.content)
         assert again.headers["idempotency-replayed"] == "true"
         assert again.headers["location"] == first.headers["location"]
@@ -121,12 +121,12 @@ async def test_repeated_request_gets_the_first_answer(start: Start) -> None:
 async def test_key_stands_for_one_request(start: Start) -> None:
     """Under the same key nothing else is made; another user's same key is another key."""
     on = await start()
-    first = await on.client.post(PATH, json=WISH, headers=KEY)
-    reused = await on.client.post(PATH, json=WISH | {"goal": "Learn Go"}, headers=KEY)
+    first = await on.client.post(PATH, json=REQUEST, headers=KEY)
+    reused = await on.client.post(PATH, json=REQUEST | {"goal": "Learn Go"}, headers=KEY)
     assert (reused.status_code, problem_of(reused)) == (422, "idempotency-key-reused")
     assert reused.headers["location"] == first.headers["location"]
     assert await on.roadmaps(ANA) == [first.json()]
-    bens = await on.client.post(PATH, json=WISH | {"user_id": BEN, "goal": "x"}, headers=KEY)
+    bens = await on.client.post(PATH, json=REQUEST | {"user_id": BEN, "goal": "x"}, headers=KEY)
     assert bens.status_code == 200
     assert await on.roadmaps(BEN) == [bens.json()]
 
@@ -134,14 +134,14 @@ async def test_key_stands_for_one_request(start: Start) -> None:
 async def test_running_key_says_where_to_look(start: Start) -> None:
     """A repetition while the first still runs is told to wait, on any instance."""
     one, other = await start(planner := GatedPlanner(4)), await start()
-    answer = await one.client.post(PATH, json=WISH, headers=KEY | RESPOND_ASYNC)
+    answer = await one.client.post(PATH, json=REQUEST, headers=KEY | RESPOND_ASYNC)
     location = answer.headers["location"]
     for on in (one, other):
-        again = await on.client.post(PATH, json=WISH, headers=KEY)
+        again = await on.client.post(PATH, json=REQUEST, headers=KEY)
         assert (again.status_code, problem_of(again)) == (409, "generation-running")
         assert again.headers["retry-after"] == "2"
         assert again.headers["location"] == location
-        reused = await on.client.post(PATH, json=WISH | {"goal": "Learn Go"}, headers=KEY)
+        reused = await on.client.post(PATH, json=REQUEST | {"goal": "Learn Go"}, headers=KEY)
         assert (reused.status_code, problem_of(reused)) == (422, "idempotency-key-reused")
     planner.gate.set()
     await other.until(location, state="succeeded")
@@ -152,7 +152,7 @@ async def test_running_key_says_where_to_look(start: Start) -> None:
 async def test_unusable_keys_are_refused(start: Start, key: bytes) -> None:
     """A key is visible ASCII of 1 to 255 characters; anything else begins nothing."""
     on = await start()
-    answer = await on.client.post(PATH, json=WISH, headers=[(b"Idempotency-Key", key)])
+    answer = await on.client.post(PATH, json=REQUEST, headers=[(b"Idempotency-Key", key)])
     assert answer.status_code == 422, answer.text
     assert [fault["field"] for fault in answer.json()["errors"]] == ["idempotency-key"]
     assert await on.roadmaps(ANA) == []
@@ -163,9 +163,9 @@ async def test_failure_frees_the_key(start: Start) -> None:
     failing = GatedPlanner(0, ModelOutputError("no plan"))
     failing.gate.set()
     one, other = await start(failing), await start()
-    failed = await one.client.post(PATH, json=WISH, headers=KEY)
+    failed = await one.client.post(PATH, json=REQUEST, headers=KEY)
     assert (failed.status_code, problem_of(failed)) == (502, "model-output-unusable")
-    again = await other.client.post(PATH, json=WISH, headers=KEY)
+    again = await other.client.post(PATH, json=REQUEST, headers=KEY)
     assert again.status_code == 200
     assert "idempotency-replayed" not in again.headers
     assert await one.roadmaps(ANA) == [again.json()]
@@ -176,11 +176,12 @@ async def test_double_click_is_one_roadmap(start: Start) -> None:
     planners = GatedPlanner(4), GatedPlanner(4)
     one, other = await start(planners[0]), await start(planners[1])
     clicks = [
-        asyncio.create_task(on.client.post(PATH, json=WISH)) for on in (one, other, one, other)
+        asyncio.create_task(on.client.post(PATH, json=REQUEST)) for on in (one, other, one, other)
     ]
     reached = [asyncio.create_task(planner.at_the_gate()) for planner in planners]
     await asyncio.wait(reached, return_when=asyncio.FIRST_COMPLETED)
-    await asyncio.sleep(0.3)  # until the others have asked, too
+    await until_followed(other if planners[0].known else one, 2)
+    await asyncio.sleep(0.3)  # until the fourth has asked, too, who is not counted
     for planner in planners:
         planner.gate.set()
     answers = [await click for click in clicks]
@@ -191,7 +192,7 @@ async def test_double_click_is_one_roadmap(start: Start) -> None:
     assert not any("idempotency-replayed" in answer.headers for answer in answers)
     assert await one.roadmaps(ANA) == [answers[0].json()]
     assert sum(len(planner.known) for planner in planners) == 1
-    later = await one.client.post(PATH, json=WISH)
+    later = await one.client.post(PATH, json=REQUEST)
     assert later.json()["roadmap_id"] != answers[0].json()["roadmap_id"]
 
 
@@ -201,7 +202,7 @@ async def test_double_click_is_one_roadmap(start: Start) -> None:
 async def test_whoever_does_not_wait_is_told_where_to_look(start: Start) -> None:
     """202 at once; then the weeks done, and at last the roadmap with what it took."""
     one, other = await start(planner := GatedPlanner(12)), await start()
-    answer = await one.client.post(PATH, json=WISH, headers=RESPOND_ASYNC)
+    answer = await one.client.post(PATH, json=REQUEST, headers=RESPOND_ASYNC)
     assert answer.status_code == 202
     assert answer.headers["preference-applied"] == "respond-async"
     assert answer.headers["momentum-planner"] == "offline"
@@ -275,9 +276,9 @@ async def test_generation_of_nobody_or_another_is_not_found(start: Start) -> Non
 async def test_cancelled_generation_ends(start: Start, place: str) -> None:
     """Whoever waits is told, the planner stops, nothing is stored, and its key is free."""
     one, other = await start(planner := GatedPlanner(4)), await start()
-    waiting = asyncio.create_task(one.client.post(PATH, json=WISH, headers=KEY))
+    waiting = asyncio.create_task(one.client.post(PATH, json=REQUEST, headers=KEY))
     await planner.at_the_gate()
-    again = await other.client.post(PATH, json=WISH, headers=KEY)
+    again = await other.client.post(PATH, json=REQUEST, headers=KEY)
     location = again.headers["location"]
     on = one if place == "here" else other
     for _ in range(2):
@@ -293,13 +294,13 @@ async def test_cancelled_generation_ends(start: Start, place: str) -> None:
     assert status["problem"]["type"].endswith(":generation-cancelled")
     assert (await other.events(location))[-1]["event"] == "problem"
     assert await one.roadmaps(ANA) == []
-    assert (await other.client.post(PATH, json=WISH, headers=KEY)).status_code == 200
+    assert (await other.client.post(PATH, json=REQUEST, headers=KEY)).status_code == 200
 
 
 async def test_success_cannot_be_cancelled(start: Start, backend: Backend) -> None:
     """The roadmap stays; it is deleted like any other."""
     on = await start()
-    made = await on.client.post(PATH, json=WISH)
+    made = await on.client.post(PATH, json=REQUEST)
     answer = await on.client.delete(made.headers["location"])
     assert (answer.status_code, problem_of(answer)) == (409, "generation-succeeded")
     assert await on.roadmaps(ANA) == [made.json()]
@@ -341,7 +342,7 @@ async def test_events_are_the_same_for_all(start: Start) -> None:
 async def test_numbers_of_no_event_are_refused(start: Start, number: str) -> None:
     """`Last-Event-ID` is the number of an event that there can be."""
     on = await start()
-    made = await on.client.post(PATH, json=WISH)
+    made = await on.client.post(PATH, json=REQUEST)
     location = f"{made.headers['location']}/events"
     answer = await on.client.get(location, headers={"Last-Event-ID": number})
     assert answer.status_code == 422
@@ -352,14 +353,14 @@ async def test_numbers_of_no_event_are_refused(start: Start, number: str) -> Non
 
 async def left_behind(backend: Backend, count: int, key: str | None = None) -> list[PlannedPart]:
     """Begin a generation as a process does that dies after so many parts; return those."""
-    body = GenerateRoadmap.model_validate(WISH)
+    body = GenerateRoadmap.model_validate(REQUEST)
     parts = [
         part
         async for part in OfflinePlanner().plan(body.plan_request())
         if not isinstance(part, ModelUsage)
     ][:count]
     store = await backend.open()
-    lease = Lease(seconds=0.2)
+    lease = Lease(seconds=60)
     wish = asked_for(body.plan_request(), body.user_id, key)
     await store.generations.begin(wish, lease, UNBOUNDED)
     usage = ModelUsage(model="offline", calls=3, prompt_tokens=100)
@@ -368,6 +369,7 @@ async def left_behind(backend: Backend, count: int, key: str | None = None) -> l
     )
     await store.generations.record_progress(lease, progress)
     await store.close()
+    expire_lease(backend, lease.lease_id)
     return parts
 
 
@@ -408,9 +410,8 @@ async def test_retry_goes_on_with_what_a_dead_process_left(
     async with replica(settings, await backend.open(), planner) as on:
         await asyncio.sleep(0.1)  # past the sweep at the start
         kept = await left_behind(backend, 12, key)
-        await asyncio.sleep(0.25)
         headers = {"Idempotency-Key": key} if key else {}
-        answer = await on.client.post(PATH, json=WISH, headers=headers)
+        answer = await on.client.post(PATH, json=REQUEST, headers=headers)
         assert answer.status_code == 200, answer.text
         assert [list(known) for known in planner.known] == [kept]
         assert len(planner.made) == PARTS - 12
@@ -430,7 +431,7 @@ async def test_what_no_process_survives_fails(start: Start, backend: Backend) ->
     (*_, end) = await on.events(location)
     assert (end["event"], end["id"]) == ("problem", "13")
     assert await on.roadmaps(ANA) == []
-    assert (await on.client.post(PATH, json=WISH, headers=KEY)).status_code == 200
+    assert (await on.client.post(PATH, json=REQUEST, headers=KEY)).status_code == 200
 
 
 # --- Leaving ------------------------------------------------------------------------------------
@@ -439,12 +440,12 @@ async def test_what_no_process_survives_fails(start: Start, backend: Backend) ->
 async def test_leaving_lets_finish_what_runs(start: Start) -> None:
     """New work is refused with when to come back; what began before is answered as usual."""
     one, other = await start(planner := GatedPlanner(4)), await start()
-    waiting = asyncio.create_task(one.client.post(PATH, json=WISH))
+    waiting = asyncio.create_task(one.client.post(PATH, json=REQUEST))
     await planner.at_the_gate()
     leaving = asyncio.create_task(one.leave(PATIENCE_SECONDS))
     await asyncio.sleep(0)  # it begins
     for headers in ({}, KEY, RESPOND_ASYNC, {"Accept": "text/event-stream"}):
-        refused = await one.client.post(PATH, json=WISH | {"goal": "Learn Go"}, headers=headers)
+        refused = await one.client.post(PATH, json=REQUEST | {"goal": "Learn Go"}, headers=headers)
         assert (refused.status_code, problem_of(refused)) == (503, "shutting-down")
         assert refused.headers["retry-after"] == "2"
     planner.gate.set()
@@ -458,9 +459,9 @@ async def test_leaving_lets_finish_what_runs(start: Start) -> None:
 async def test_leaving_waits_for_what_others_make(start: Start) -> None:
     """A double click that came to another instance gets the roadmap, if it ends in the drain."""
     one, other = await start(planner := GatedPlanner(4)), await start()
-    waiting = [asyncio.create_task(one.client.post(PATH, json=WISH))]
+    waiting = [asyncio.create_task(one.client.post(PATH, json=REQUEST))]
     await planner.at_the_gate()
-    waiting.append(asyncio.create_task(other.client.post(PATH, json=WISH)))
+    waiting.append(asyncio.create_task(other.client.post(PATH, json=REQUEST)))
     await until_followed(other)
     leaving = asyncio.create_task(other.leave(PATIENCE_SECONDS))
     await asyncio.sleep(2 * POLL_SECONDS)
@@ -476,9 +477,9 @@ async def test_trouble_that_passes_is_waited_out(
 ) -> None:
     """Who waits for what another instance makes has its patience, be it a request or a stream."""
     one, other = await start(planner := GatedPlanner(4)), await start()
-    first = asyncio.create_task(one.client.post(PATH, json=WISH))
+    first = asyncio.create_task(one.client.post(PATH, json=REQUEST))
     await planner.at_the_gate()
-    second = asyncio.create_task(other.client.post(PATH, json=WISH))
+    second = asyncio.create_task(other.client.post(PATH, json=REQUEST))
     followed = asyncio.create_task(other.events(await begun(one)))
     await until_followed(other, 2)
     generations = other.store.generations
@@ -501,7 +502,7 @@ async def test_record_that_is_deleted_ends_what_waits_for_it(
 ) -> None:
     """An operator may delete a user's data at any time: nobody waits for ever."""
     one = await start(planner := GatedPlanner(4))
-    waiting = asyncio.create_task(one.client.post(PATH, json=WISH))
+    waiting = asyncio.create_task(one.client.post(PATH, json=REQUEST))
     await planner.at_the_gate()
     location = await begun(one)
     followed = asyncio.create_task(one.events(location))
@@ -520,7 +521,7 @@ async def test_fate_outweighs_the_trouble_that_told_of_it(
 ) -> None:
     """What was cancelled elsewhere is told to be, though a write failed meanwhile."""
     one, other = await start(planner := GatedPlanner(PARTS - 1)), await start()
-    waiting = asyncio.create_task(one.client.post(PATH, json=WISH))
+    waiting = asyncio.create_task(one.client.post(PATH, json=REQUEST))
     await planner.at_the_gate()
     location = await begun(one)
     store = one.store
@@ -541,19 +542,19 @@ async def test_only_so_many_wait_for_what_others_make(
     """Each asks the database ever again; one too many is refused, however it asks."""
     monkeypatch.setattr(following, "MAX_FOLLOWERS", 1)
     one, other = await start(planner := GatedPlanner(4)), await start()
-    first = asyncio.create_task(one.client.post(PATH, json=WISH))
+    first = asyncio.create_task(one.client.post(PATH, json=REQUEST))
     await planner.at_the_gate()
-    second = asyncio.create_task(other.client.post(PATH, json=WISH))
+    second = asyncio.create_task(other.client.post(PATH, json=REQUEST))
     await until_followed(other)
-    refused = await other.client.post(PATH, json=WISH)
+    refused = await other.client.post(PATH, json=REQUEST)
     assert (refused.status_code, problem_of(refused)) == (503, "overloaded")
     location = await begun(one)
     assert refused.headers["location"] == location
     (event,) = await other.events(location)
     assert event["data"]["type"].endswith(":overloaded")
     # What has ended needs no waiting.
-    made = await other.client.post(PATH, json=WISH | {"goal": "Learn Go"}, headers=KEY)
-    again = await other.client.post(PATH, json=WISH | {"goal": "Learn Go"}, headers=KEY)
+    made = await other.client.post(PATH, json=REQUEST | {"goal": "Learn Go"}, headers=KEY)
+    again = await other.client.post(PATH, json=REQUEST | {"goal": "Learn Go"}, headers=KEY)
     assert (again.status_code, again.content) == (200, made.content)
     planner.gate.set()
     assert (await second).content == (await first).content
@@ -564,7 +565,7 @@ async def test_leaving_ends_a_look_that_hangs(
 ) -> None:
     """Who waits for what others make is told where to look, in time, whatever the database does."""
     one, other = await start(planner := GatedPlanner(4)), await start()
-    first = asyncio.create_task(one.client.post(PATH, json=WISH))
+    first = asyncio.create_task(one.client.post(PATH, json=REQUEST))
     await planner.at_the_gate()
     location = await begun(one)
     generations = other.store.generations
@@ -577,7 +578,7 @@ async def test_leaving_ends_a_look_that_hangs(
         return await get(*asked)
 
     monkeypatch.setattr(generations, "get", look)
-    second = asyncio.create_task(other.client.post(PATH, json=WISH))
+    second = asyncio.create_task(other.client.post(PATH, json=REQUEST))
     followed = asyncio.create_task(other.events(location))
     await until_followed(other, 2)
     is_hanging.set()
@@ -640,7 +641,7 @@ async def test_leaving_makes_nothing_that_begins_too_late(
         return record
 
     monkeypatch.setattr(generations, "begin", begin_late)
-    waiting = asyncio.create_task(one.client.post(PATH, json=WISH, headers=KEY))
+    waiting = asyncio.create_task(one.client.post(PATH, json=REQUEST, headers=KEY))
     await recorded.wait()
     await one.leave(0)
     answer = await waiting
@@ -664,14 +665,14 @@ async def test_leaving_before_the_first_step(start: Start, monkeypatch: pytest.M
         run.task.cancel()
 
     monkeypatch.setattr(runs, "start", start_and_stop)
-    answer = await one.client.post(PATH, json=WISH)
+    answer = await one.client.post(PATH, json=REQUEST)
     assert (answer.status_code, problem_of(answer)) == (503, "generation-handed-over")
 
 
 async def test_leaving_hands_over_what_does_not_finish(start: Start) -> None:
     """Whoever waits is told where to look; another instance goes on, and nothing is made twice."""
     one = await start(leaving := GatedPlanner(12))
-    waiting = asyncio.create_task(one.client.post(PATH, json=WISH, headers=KEY))
+    waiting = asyncio.create_task(one.client.post(PATH, json=REQUEST, headers=KEY))
     await leaving.at_the_gate()
     # What is not kept yet is kept before the lease is given back.
     handing_over = asyncio.create_task(one.leave(0.3))
@@ -689,6 +690,6 @@ async def test_leaving_hands_over_what_does_not_finish(start: Start) -> None:
     roadmap: dict[str, Any] = status["roadmap"]
     roadmap.pop("generation")
     assert await other.roadmaps(ANA) == [roadmap]
-    again = await other.client.post(PATH, json=WISH, headers=KEY)
+    again = await other.client.post(PATH, json=REQUEST, headers=KEY)
     assert again.headers["idempotency-replayed"] == "true"
     assert again.json() == roadmap

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.api.conftest import ANA, BEN, WISH
+from tests.support.learners import ANA, BEN, REQUEST
 
 EIGHT_FIELDS = {
     "roadmap_id",
@@ -22,11 +22,11 @@ EIGHT_FIELDS = {
 
 async def test_generation_answers_with_the_eight_fields(client: httpx.AsyncClient) -> None:
     """The answer tells the stored roadmap, in the words that the learner used."""
-    answer = await client.post("/generate_roadmap", json=WISH)
+    answer = await client.post("/generate_roadmap", json=REQUEST)
     assert answer.status_code == 200
     roadmap = answer.json()
     assert set(roadmap) == EIGHT_FIELDS
-    assert roadmap["description"] == WISH["goal"]
+    assert roadmap["description"] == REQUEST["goal"]
     assert roadmap["level"] == "intermediate"
     assert roadmap["duration_weeks"] == 2
     assert roadmap["user_id"] == ANA
@@ -39,16 +39,16 @@ async def test_generation_answers_with_the_eight_fields(client: httpx.AsyncClien
 
 async def test_query_may_name_the_user_as_the_body_does(client: httpx.AsyncClient) -> None:
     """That changes nothing; it does not stand for the body's."""
-    answer = await client.post("/generate_roadmap", json=WISH, params={"user_id": ANA.upper()})
+    answer = await client.post("/generate_roadmap", json=REQUEST, params={"user_id": ANA.upper()})
     assert (answer.status_code, answer.json()["user_id"]) == (200, ANA)
-    body = {name: value for name, value in WISH.items() if name != "user_id"}
+    body = {name: value for name, value in REQUEST.items() if name != "user_id"}
     refused = await client.post("/generate_roadmap", json=body, params={"user_id": ANA})
     assert refused.status_code == 422
 
 
 async def test_generation_says_what_made_the_plan(client: httpx.AsyncClient) -> None:
     """A header keeps anybody from taking the offline planner for a model."""
-    answer = await client.post("/generate_roadmap", json=WISH)
+    answer = await client.post("/generate_roadmap", json=REQUEST)
     assert answer.headers["Momentum-Planner"] == "offline"
 
 
@@ -57,7 +57,7 @@ async def test_daily_hours_leave_as_they_came(
     client: httpx.AsyncClient, hours: float, text: str
 ) -> None:
     """Whole hours are whole numbers in the answers, halves are halves."""
-    made = await client.post("/generate_roadmap", json=WISH | {"daily_hours": hours})
+    made = await client.post("/generate_roadmap", json=REQUEST | {"daily_hours": hours})
     listed = await client.get("/roadmaps", params={"user_id": ANA})
     for answer in (made, listed):
         assert f'"daily_hours":{text},' in answer.text
@@ -66,14 +66,14 @@ async def test_daily_hours_leave_as_they_came(
 @pytest.mark.parametrize("level", ["Beginner", "INTERMEDIATE", "advanced"])
 async def test_level_ignores_case(client: httpx.AsyncClient, level: str) -> None:
     """A level is known whatever its case, and stored in lower case."""
-    answer = await client.post("/generate_roadmap", json=WISH | {"level": level})
+    answer = await client.post("/generate_roadmap", json=REQUEST | {"level": level})
     assert answer.json()["level"] == level.lower()
 
 
 @pytest.mark.parametrize("weeks", [1, 52])
 async def test_shortest_and_longest_plans_are_whole(client: httpx.AsyncClient, weeks: int) -> None:
     """Every week that was asked for is there, with seven days."""
-    made = await client.post("/generate_roadmap", json=WISH | {"duration_weeks": weeks})
+    made = await client.post("/generate_roadmap", json=REQUEST | {"duration_weeks": weeks})
     roadmap_id = made.json()["roadmap_id"]
     tasks = (await client.get(f"/roadmap/{roadmap_id}")).json()["tasks"]
     days = {(task["week_number"], task["day_number"]) for task in tasks}
@@ -82,14 +82,14 @@ async def test_shortest_and_longest_plans_are_whole(client: httpx.AsyncClient, w
 
 async def test_goal_is_trimmed_and_may_have_2000_characters(client: httpx.AsyncClient) -> None:
     """Blanks around the goal do not count towards its bound."""
-    answer = await client.post("/generate_roadmap", json=WISH | {"goal": f"  {'é' * 2000}\n"})
+    answer = await client.post("/generate_roadmap", json=REQUEST | {"goal": f"  {'é' * 2000}\n"})
     assert answer.json()["description"] == "é" * 2000
 
 
 async def test_list_is_a_bare_array_newest_first(client: httpx.AsyncClient) -> None:
     """The frontend preselects the first: it must be the newest."""
     made = [
-        (await client.post("/generate_roadmap", json=WISH | {"goal": goal})).json()
+        (await client.post("/generate_roadmap", json=REQUEST | {"goal": goal})).json()
         for goal in ("first", "second", "third")
     ]
     answer = await client.get("/roadmaps", params={"user_id": ANA})

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.api.conftest import ANA, BEN, WISH
+from tests.support.learners import ANA, BEN, REQUEST
 
 TASK_FIELDS = {
     "id",
@@ -57,7 +57,7 @@ async def test_tasks_have_their_fields_and_order(
 
 async def test_52_advanced_weeks_are_all_there(client: httpx.AsyncClient) -> None:
     """More tasks than the database gives in one answer arrive in one answer of ours."""
-    wish = WISH | {"duration_weeks": 52, "level": "advanced", "daily_hours": 8}
+    wish = REQUEST | {"duration_weeks": 52, "level": "advanced", "daily_hours": 8}
     made = (await client.post("/generate_roadmap", json=wish)).json()
     tasks = await tasks_of(client, made)
     weeks = (await client.get(f"/roadmap/{made['roadmap_id']}/weeks")).json()

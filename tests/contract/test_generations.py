@@ -20,7 +20,7 @@ from src.domain.generation import (
     SweepResult,
 )
 from src.domain.plan import ModelUsage, NewRoadmap
-from tests.support.backends import Backend
+from tests.support.backends import Backend, expire_lease
 from tests.support.plans import (
     UNBOUNDED,
     asked_for,
@@ -89,14 +89,6 @@ async def succeeded(store: Store, plan: NewRoadmap, *, key: str | None = None) -
     return await store.add_roadmap(under(plan, lease))
 
 
-def expire(backend: Backend, record: GenerationRecord) -> None:
-    """Let a lease's time have passed long ago."""
-    backend.execute(
-        f"update generations set lease_until = '{LONG_AGO}'"  # noqa: S608  own values
-        f" where lease_id = '{record.lease_id}'"
-    )
-
-
 def age(backend: Backend, *columns: str, days: int = 2) -> None:
     """Let everything have happened some days ago."""
     moment = (datetime.now(UTC) - timedelta(days=days)).isoformat(timespec="microseconds")
@@ -161,7 +153,7 @@ async def test_lapsed_generation_is_not_taken_over_for_another_wish(
     """Who reuses its key for something else does not get to make it."""
     plan = new_roadmap()
     record = await begun(store, wish_for(plan, key="k"))
-    expire(backend, record)
+    expire_lease(backend, record.lease_id)
     other = new_roadmap(plan.user_id, goal="Learn Go")
     assert (await joined(store, wish_for(other, key="k"))).lease_id == record.lease_id
 
@@ -258,16 +250,23 @@ async def test_live_lease_is_nobody_elses(store: Store, other_store: Store) -> N
 
 
 async def test_lease_runs_out_by_itself(store: Store, other_store: Store) -> None:
-    """After so many seconds without a sign of life anybody may go on; each sign counts anew."""
-    record = await begun(store, lease=(held := Lease(seconds=0.3)))
-    await asyncio.sleep(0.2)
-    await store.generations.record_progress(held, progress())
-    await asyncio.sleep(0.2)
-    assert await other_store.generations.claim(new_lease()) is None
-    await asyncio.sleep(0.15)
-    claimed = await other_store.generations.claim(lease := new_lease())
-    assert claimed is not None
+    """After so many seconds without a sign of life anybody may go on."""
+    record = await begun(store, lease=Lease(seconds=0.1))
+    async with asyncio.timeout(30):
+        while (claimed := await other_store.generations.claim(lease := new_lease())) is None:  # noqa: ASYNC110  only asking shows it
+            await asyncio.sleep(0.02)
     assert (claimed.generation_id, claimed.lease_id) == (record.generation_id, lease.lease_id)
+
+
+async def test_each_sign_of_life_prolongs_a_lease(store: Store, backend: Backend) -> None:
+    """Its seconds count from the last report on."""
+    await begun(store, lease=(held := new_lease()))
+    ends = [backend.query("select lease_until from generations")]
+    for _ in range(2):
+        await asyncio.sleep(0.002)  # for clocks that count milliseconds
+        await store.generations.record_progress(held, progress())
+        ends.append(backend.query("select lease_until from generations"))
+    assert ends[0] < ends[1] < ends[2]
 
 
 @pytest.mark.parametrize("key", ["k", None])
@@ -277,7 +276,7 @@ async def test_same_wish_takes_a_lapsed_generation_over(
     """A learner who asks again need not wait for a sweep."""
     plan = new_roadmap()
     record = await begun(store, wish_for(plan, key=key))
-    expire(backend, record)
+    expire_lease(backend, record.lease_id)
     again = await begun(other_store, wish_for(plan, key=key))
     assert again.generation_id == record.generation_id
     await joined(store, wish_for(plan, key=key))
@@ -326,10 +325,10 @@ async def test_lapsed_lease_counts_until_it_is_claimed(store: Store, backend: Ba
     """A holder that was slow, and missed by nobody, goes on."""
     plan = new_roadmap()
     record = await begun(store, wish_for(plan), lease := new_lease())
-    expire(backend, record)
+    expire_lease(backend, record.lease_id)
     await store.generations.record_progress(lease, progress(parts_of(plan)))
     assert await store.generations.claim(new_lease()) is None  # that was a sign of life
-    expire(backend, record)
+    expire_lease(backend, record.lease_id)
     done = await store.add_roadmap(under(plan, lease))
     assert await store.list_roadmaps(plan.user_id) == [done.roadmap]
 

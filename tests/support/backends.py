@@ -4,6 +4,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Protocol
+from uuid import UUID
 
 from src.dao import Store
 from src.dao.sqlite.store import SqliteStore
@@ -25,6 +26,14 @@ class Backend(Protocol):
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """Return a query's rows, from outside."""
         ...
+
+
+def expire_lease(backend: Backend, lease_id: UUID) -> None:
+    """Let a lease have ended long ago, as that of a process that has died."""
+    backend.execute(
+        "update generations set lease_until = '2026-01-01T00:00:00.000000+00:00'"  # noqa: S608  ours
+        f" where lease_id = '{lease_id}'"
+    )
 
 
 class SqliteBackend:

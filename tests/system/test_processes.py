@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 import httpx
@@ -19,6 +18,7 @@ import pytest
 from src.dao.sqlite.store import SqliteStore
 from src.server.worker import LAME_DUCK_SECONDS
 from tests.support.data_plane import DataPlane
+from tests.support.learners import ANA, roadmap_request
 from tests.support.plans import new_roadmap, stored
 from tests.support.service import (
     ROOT,
@@ -32,20 +32,13 @@ from tests.support.service import (
 from tests.support.standin import OpenRouterStandIn, Pace
 
 ORIGIN = "http://localhost:3000"
-ANA = "550e8400-e29b-41d4-a716-446655440000"
-WISH: dict[str, Any] = {
-    "user_id": ANA,
-    "goal": "Learn the cello-canary by heart",
-    "duration_weeks": 12,
-    "daily_hours": 2,
-    "level": "intermediate",
-}
+REQUEST = roadmap_request(goal="Learn the cello-canary by heart", duration_weeks=12)
 
 
 def drive_every_endpoint(url: str) -> None:
     """Use the whole contract once, from generation to deletion."""
     with httpx.Client(base_url=url, timeout=30) as client:
-        roadmap = client.post("/generate_roadmap", json=WISH).raise_for_status().json()
+        roadmap = client.post("/generate_roadmap", json=REQUEST).raise_for_status().json()
         path = f"/roadmap/{roadmap['roadmap_id']}"
         assert client.get("/roadmaps", params={"user_id": ANA}).json() == [roadmap]
         tasks = client.get(path).json()["tasks"]
@@ -80,7 +73,7 @@ def test_whole_contract_on_the_embedded_store(command: str, tmp_path: Path) -> N
     arguments = uvicorn_command(port) if command == "uvicorn" else gunicorn_command()
     with running_process(arguments, port, tmp_path, {}) as service:
         drive_every_endpoint(service.url)
-        made = httpx.post(f"{service.url}/generate_roadmap", json=WISH, timeout=30).json()
+        made = httpx.post(f"{service.url}/generate_roadmap", json=REQUEST, timeout=30).json()
         assert service.stop() in {0, -signal.SIGTERM}  # uvicorn passes the signal on at its end
         assert_clean_log(service.log)
     with running_process(arguments, port, tmp_path, {}) as service:
@@ -117,7 +110,7 @@ def asking(url: str) -> Iterator["Future[httpx.Response]"]:
     with ThreadPoolExecutor() as threads:
         yield threads.submit(
             lambda: httpx.post(
-                f"{url}/generate_roadmap", json=WISH, headers={"Origin": ORIGIN}, timeout=60
+                f"{url}/generate_roadmap", json=REQUEST, headers={"Origin": ORIGIN}, timeout=60
             )
         )
 
@@ -127,7 +120,7 @@ def test_sigterm_lets_a_generation_finish(tmp_path: Path) -> None:
 
     Until then it goes on reading, and says of new work when to come back.
     """
-    with OpenRouterStandIn(pace=Pace(first_token=3)) as standin:
+    with OpenRouterStandIn(pace=Pace(first_token=3 * LAME_DUCK_SECONDS)) as standin:
         variables = {"OPENAI_API_KEY": standin.api_key, "OPENAI_BASE_URL": standin.base_url}
         with (
             running_process(gunicorn_command(), free_port(), tmp_path, variables) as service,
@@ -138,7 +131,7 @@ def test_sigterm_lets_a_generation_finish(tmp_path: Path) -> None:
             # As some platforms do it: to the workers, who then get it from the master, too.
             os.killpg(service.process.pid, signal.SIGTERM)
             time.sleep(1.5 * LAME_DUCK_SECONDS)
-            other = WISH | {"goal": "Learn the viola"}
+            other = REQUEST | {"goal": "Learn the viola"}
             refused = httpx.post(f"{service.url}/generate_roadmap", json=other)
             assert (refused.status_code, refused.headers["retry-after"]) == (503, "2")
             assert httpx.get(f"{service.url}/roadmaps", params={"user_id": ANA}).json() == []

@@ -14,18 +14,12 @@ import httpx
 import pytest
 
 from api import create_app
+from tests.support.learners import ANA, roadmap_request
 from tests.support.service import serving
 from tests.support.settings import isolated_settings
 from tests.support.standin import OpenRouterStandIn, Pace
 
-ANA = "550e8400-e29b-41d4-a716-446655440000"
-WISH: dict[str, Any] = {
-    "user_id": ANA,
-    "goal": "Learn Python for data science",
-    "duration_weeks": 3,
-    "daily_hours": 2,
-    "level": "intermediate",
-}
+REQUEST = roadmap_request(duration_weeks=3)
 STREAM = {"Accept": "text/event-stream"}
 
 Event = tuple[str, Any, str, float]
@@ -80,7 +74,7 @@ def watch(url: str, body: dict[str, Any]) -> tuple[httpx.Response, list[Event]]:
 
 def test_generation_is_told_as_it_comes_about(url: str) -> None:
     """Days come before the plan is complete, the saved roadmap last, under growing ids."""
-    response, events = watch(f"{url}/generate_roadmap", WISH)
+    response, events = watch(f"{url}/generate_roadmap", REQUEST)
     assert response.headers["content-type"].startswith("text/event-stream")
     assert response.headers["x-accel-buffering"] == "no"
     assert response.headers["cache-control"] == "no-store"
@@ -114,7 +108,7 @@ def test_saved_accounts_for_the_generation(
     """The model, calls, retries, tokens, cost and times are in the event and in one log line."""
     caplog.set_level(logging.INFO, logger="src")
     standin.script.fail_when("malformed_json", kind="week", week=2, times=1)
-    _, events = watch(f"{url}/generate_roadmap", WISH)
+    _, events = watch(f"{url}/generate_roadmap", REQUEST)
     figures = events[-1][1]["generation"]
     assert figures["model"] == "openai/gpt-4o-mini"
     assert figures["calls"] == len(standin.calls.all()) >= 7
@@ -126,13 +120,13 @@ def test_saved_accounts_for_the_generation(
     (line,) = [r.getMessage() for r in caplog.records if "generated roadmap" in r.getMessage()]
     for name, value in figures.items():
         assert f"{name}={value!r}" in line
-    assert WISH["goal"] not in caplog.text
+    assert REQUEST["goal"] not in caplog.text
     assert ANA not in caplog.text
 
 
 def test_weeks_are_planned_side_by_side(url: str, standin: OpenRouterStandIn) -> None:
     """Several calls run at once, the first week's before the outline is complete."""
-    watch(f"{url}/generate_roadmap", WISH)
+    watch(f"{url}/generate_roadmap", REQUEST)
     assert standin.calls.concurrent_peak >= 4
     calls = standin.calls.all()
     outline = next(call for call in calls if call.kind == "outline")
@@ -144,7 +138,7 @@ def test_weeks_are_planned_side_by_side(url: str, standin: OpenRouterStandIn) ->
 def test_problem_is_an_event(url: str, standin: OpenRouterStandIn) -> None:
     """What fails after the stream began is told in it, as the same document as elsewhere."""
     standin.script.fail_always("status_402")
-    response, events = watch(f"{url}/generate_roadmap", WISH)
+    response, events = watch(f"{url}/generate_roadmap", REQUEST)
     assert response.status_code == 200
     ((name, problem, *_),) = events
     assert name == "problem"
@@ -156,16 +150,16 @@ def test_problem_is_an_event(url: str, standin: OpenRouterStandIn) -> None:
 @pytest.mark.parametrize("change", [{"duration_weeks": 53}, {"goal": " "}])
 def test_bad_requests_are_answered_as_usual(url: str, change: dict[str, Any]) -> None:
     """Before the stream begins, a problem document has its own status."""
-    response, _ = watch(f"{url}/generate_roadmap", WISH | change)
+    response, _ = watch(f"{url}/generate_roadmap", REQUEST | change)
     assert response.status_code == 422
     assert response.headers["content-type"] == "application/problem+json"
 
 
 def test_client_that_leaves_keeps_its_roadmap(url: str) -> None:
     """The work goes on, and the roadmap is listed when it is done."""
-    with httpx.stream("POST", f"{url}/generate_roadmap", json=WISH, headers=STREAM) as response:
+    with httpx.stream("POST", f"{url}/generate_roadmap", json=REQUEST, headers=STREAM) as response:
         next(read_events(response))
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not (listed := httpx.get(f"{url}/roadmaps", params={"user_id": ANA}).json()):
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -189,10 +183,10 @@ def test_shutdown_stores_nothing_half(
         watcher.start()
         while not any(call.kind == "week" for call in standin.calls.all()):
             time.sleep(0.02)
-        with httpx.stream("POST", f"{url}/generate_roadmap", json=WISH, headers=STREAM):
+        with httpx.stream("POST", f"{url}/generate_roadmap", json=REQUEST, headers=STREAM):
             pass
     watcher.join()
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while standin.calls.active:
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -200,12 +194,12 @@ def test_shutdown_stores_nothing_half(
 
 def _ignore_errors(url: str) -> None:
     with suppress(httpx.HTTPError):
-        watch(url, WISH)
+        watch(url, REQUEST)
 
 
 def test_answer_is_told_as_it_is_written(url: str) -> None:
     """The tokens joined are the answer, which comes last."""
-    roadmap = httpx.post(f"{url}/generate_roadmap", json=WISH, timeout=30).json()
+    roadmap = httpx.post(f"{url}/generate_roadmap", json=REQUEST, timeout=60).json()
     question = {"user_id": ANA, "roadmap_id": roadmap["roadmap_id"], "input_data": "What now?"}
     response, events = watch(f"{url}/ask-assistant", question)
     assert response.is_success

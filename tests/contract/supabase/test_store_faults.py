@@ -15,6 +15,7 @@ import psycopg
 import pytest
 
 from src.dao import Store
+from src.dao.supabase import store as supabase_store
 from src.dao.supabase.store import SupabaseStore
 from src.domain.errors import (
     RoadmapNotFoundError,
@@ -41,11 +42,8 @@ from tests.support.plans import (
     year_roadmap,
 )
 
-TIMEOUT = 0.3
-"""Seconds that the store gives a request here."""
-
-LATE = 0.45
-"""Seconds after which a delayed request lands: when the store has given it up."""
+TIMEOUT = 30.0
+"""Seconds that the store gives a request here; `store` skips them when one is held."""
 
 REQUESTS = ("POST", "POST", "POST", "POST", "POST")
 """Writing a year: the roadmap, its 2,184 tasks in three, the publication."""
@@ -89,7 +87,7 @@ def is_publication(exchange: Exchange) -> bool:
 
 
 @asynccontextmanager
-async def opened(url: str, key: str, seconds: float = 10.0) -> AsyncIterator[SupabaseStore]:
+async def opened(url: str, key: str, seconds: float = TIMEOUT) -> AsyncIterator[SupabaseStore]:
     store = await SupabaseStore.open(url, key, timeout=seconds)
     try:
         yield store
@@ -98,10 +96,25 @@ async def opened(url: str, key: str, seconds: float = 10.0) -> AsyncIterator[Sup
 
 
 @pytest.fixture
-async def store(data_plane: DataPlane, fault_proxy: FaultProxy) -> AsyncIterator[SupabaseStore]:
+async def patient_store(
+    data_plane: DataPlane, fault_proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[SupabaseStore]:
     """Open the store whose requests are disturbed."""
-    async with opened(fault_proxy.url, data_plane.service_key, seconds=TIMEOUT) as store:
+    monkeypatch.setattr(supabase_store, "CLOSE_TIMEOUT_SECONDS", TIMEOUT)
+    async with opened(fault_proxy.url, data_plane.service_key) as store:
         yield store
+
+
+@pytest.fixture
+async def store(
+    patient_store: SupabaseStore, fault_proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
+) -> SupabaseStore:
+    """Offer that store, to which a request that is held has taken too long at once."""
+    loop = asyncio.get_running_loop()
+    time, skipped = loop.time, [0.0]
+    monkeypatch.setattr(loop, "time", lambda: time() + sum(skipped))
+    fault_proxy.on_hold = lambda: loop.call_soon_threadsafe(skipped.append, TIMEOUT)
+    return patient_store
 
 
 @pytest.fixture
@@ -121,6 +134,7 @@ async def outcome_of(store: Store, plan: NewRoadmap) -> Roadmap | StoreError:
 
 async def end(store: Store, proxy: FaultProxy) -> None:
     """Let the store finish what it began, and all that is late land."""
+    proxy.release()
     await store.close()
     await proxy.settled()
 
@@ -223,7 +237,7 @@ async def test_one_fault_leaves_all_or_nothing(
 ) -> None:
     """Whichever request fails in whichever way: the whole roadmap, or one error and no row."""
     plan = await begun(reader, year_roadmap())
-    fault_proxy.inject_at(number, fault, seconds=LATE)
+    fault_proxy.inject_at(number, fault)
     outcome = await outcome_of(store, plan)
     # Before anything late has landed, too: an error has been told, so nothing is to be seen.
     visible = [outcome] if isinstance(outcome, Roadmap) else []
@@ -257,8 +271,8 @@ async def test_failed_undo_leaves_nothing_visible(
 ) -> None:
     """Where the undo fails too: the first error, a line in the log, and a leftover to sweep."""
     plan = await begun(reader, year_roadmap())
-    fault_proxy.inject(undo_fault, is_undo, seconds=LATE)
-    fault_proxy.inject(fault, lambda exchange: exchange.number >= number, seconds=LATE)
+    fault_proxy.inject(undo_fault, is_undo)
+    fault_proxy.inject(fault, lambda exchange: exchange.number >= number)
     outcome = await outcome_of(store, plan)
     await end(store, fault_proxy)
 
@@ -364,7 +378,7 @@ async def test_late_publication_does_not_publish_the_next_try(
 ) -> None:
     """It lands when the next try under the same lease has written a part of the tasks."""
     plan = await begun(reader, year_roadmap())
-    fault_proxy.inject(Fault.DELAY, is_publication, seconds=5)
+    fault_proxy.inject(Fault.DELAY, is_publication)
     with pytest.raises(StoreTooSlowError):
         await store.add_roadmap(plan)
     asked = len(fault_proxy.exchanges)
@@ -391,7 +405,7 @@ async def test_late_publication_does_not_publish_the_next_try(
 @pytest.mark.parametrize("number", EVERY_REQUEST)
 async def test_cancelled_write_is_undone(
     *,
-    store: SupabaseStore,
+    patient_store: SupabaseStore,
     reader: SupabaseStore,
     data_plane: DataPlane,
     fault_proxy: FaultProxy,
@@ -404,14 +418,14 @@ async def test_cancelled_write_is_undone(
     """
     has_landed = (number, fault) == (len(REQUESTS), Fault.WITHHOLD)
     plan = await begun(reader, year_roadmap())
-    fault_proxy.inject_at(number, fault, seconds=LATE)
-    writing = asyncio.create_task(store.add_roadmap(plan))
+    fault_proxy.inject_at(number, fault)
+    writing = asyncio.create_task(patient_store.add_roadmap(plan))
     await fault_proxy.until_held()
     writing.cancel()
     await asyncio.wait([writing])
     assert writing.cancelled()
     assert len(await assert_all_or_nothing(reader, plan)) == has_landed
-    await end(store, fault_proxy)
+    await end(patient_store, fault_proxy)
 
     assert any(is_undo(exchange) for exchange in fault_proxy.exchanges)
     listed = await assert_all_or_nothing(reader, plan)
@@ -425,7 +439,7 @@ async def test_cancelled_write_is_undone(
 @pytest.mark.parametrize("fault", [Fault.UNAVAILABLE, Fault.WITHHOLD])
 async def test_cancellation_does_not_stop_an_undo(
     *,
-    store: SupabaseStore,
+    patient_store: SupabaseStore,
     reader: SupabaseStore,
     data_plane: DataPlane,
     fault_proxy: FaultProxy,
@@ -436,9 +450,9 @@ async def test_cancellation_does_not_stop_an_undo(
     Whether the undo came of an error or of a first cancellation.
     """
     plan = await begun(reader, year_roadmap())
-    fault_proxy.inject(Fault.DELAY, is_undo, seconds=TIMEOUT / 2)
+    fault_proxy.inject(Fault.DELAY, is_undo)
     fault_proxy.inject_at(4, fault)
-    writing = asyncio.create_task(store.add_roadmap(plan))
+    writing = asyncio.create_task(patient_store.add_roadmap(plan))
     if fault is Fault.WITHHOLD:
         await fault_proxy.until_held()
         fault_proxy.held.clear()
@@ -449,7 +463,8 @@ async def test_cancellation_does_not_stop_an_undo(
     await asyncio.wait([writing])
     assert writing.cancelled()
     assert count(data_plane, "roadmaps") == 1
-    await store.close()
+    fault_proxy.release()
+    await patient_store.close()
     await assert_nothing_left(reader, data_plane, plan, late_insert=False)
 
 
@@ -459,8 +474,8 @@ async def test_close_does_not_wait_for_an_undo_that_hangs(
     """A process that ends has no more than a moment; the sweep finds what is left."""
     plan = await begun(reader, year_roadmap())
     fault_proxy.inject_at(2, Fault.UNAVAILABLE)
-    fault_proxy.inject(Fault.WITHHOLD, is_undo, seconds=20)
-    async with opened(fault_proxy.url, data_plane.service_key, seconds=60) as store:
+    fault_proxy.inject(Fault.WITHHOLD, is_undo)
+    async with opened(fault_proxy.url, data_plane.service_key) as store:
         writing = asyncio.create_task(store.add_roadmap(plan))
         await fault_proxy.until_held()
         async with asyncio.timeout(15):
@@ -533,7 +548,7 @@ async def test_lasting_fault_is_a_typed_error(
     store: SupabaseStore, fault_proxy: FaultProxy, roadmap: Roadmap, task_id: str, fault: Fault
 ) -> None:
     """No method lets an error of the client or of its transport out, nor takes a page for rows."""
-    fault_proxy.inject(fault, every, seconds=LATE)
+    fault_proxy.inject(fault, every)
     assert_each_is(await outcomes_of_all(store, roadmap, task_id), EXPECTED[fault])
     await end(store, fault_proxy)
 
@@ -571,7 +586,7 @@ async def test_passing_fault_of_a_completion_is_not_noticed(
     fault: Fault,
 ) -> None:
     """A task is completed in spite of one fault: doing it twice is doing it once."""
-    fault_proxy.inject_at(1, fault, seconds=LATE)
+    fault_proxy.inject_at(1, fault)
     await store.set_task_completed(task_id, completed=True, user_id=roadmap.user_id)
     before = (await reader.list_tasks(roadmap.roadmap_id))[0]
     await end(store, fault_proxy)
@@ -589,14 +604,15 @@ async def test_nobody_listening_is_unavailable(
 
 
 async def test_lock_held_too_long_is_too_slow(
-    store: SupabaseStore, data_plane: DataPlane, roadmap: Roadmap, task_id: str
+    data_plane: DataPlane, reader: SupabaseStore, roadmap: Roadmap, task_id: str
 ) -> None:
     """A database that is busy with something else is too slow, and serves again afterwards."""
-    with psycopg.connect(data_plane.database.uri()) as connection:
-        connection.execute("lock table roadmaps, generations, generation_events")
-        outcomes = await outcomes_of_all(store, roadmap, task_id)
+    async with opened(data_plane.url, data_plane.service_key, seconds=0.3) as store:
+        with psycopg.connect(data_plane.database.uri()) as connection:
+            connection.execute("lock table roadmaps, generations, generation_events")
+            outcomes = await outcomes_of_all(store, roadmap, task_id)
     assert_each_is(outcomes, StoreTooSlowError)
-    assert await store.get_roadmap(roadmap.roadmap_id) == roadmap
+    assert await reader.get_roadmap(roadmap.roadmap_id) == roadmap
 
 
 @pytest.mark.parametrize("key", ["anon", "forged", "of no role"])

@@ -1,7 +1,7 @@
 """Planning that goes on from what an earlier planning came to."""
 
 import random
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from itertools import chain, groupby
 
 import pytest
@@ -24,27 +24,14 @@ PARTS = 1 + 3 * 8
 """The outline, and each week with its seven days."""
 
 
-@pytest.fixture(scope="module")
-def shared_standin() -> Iterator[OpenRouterStandIn]:
-    with OpenRouterStandIn() as standin:
-        yield standin
-
-
-@pytest.fixture
-def standin(shared_standin: OpenRouterStandIn) -> OpenRouterStandIn:
-    """Offer the stand-in, well-behaved until told otherwise."""
-    shared_standin.reset()
-    return shared_standin
-
-
 @pytest.fixture
 async def model_planner(standin: OpenRouterStandIn) -> AsyncIterator[OpenRouterPlanner]:
     client = OpenRouterClient(
         base_url=standin.base_url,
         api_key=standin.api_key,
         model="openai/gpt-4o-mini",
-        call_timeout=5,
-        idle_timeout=2,
+        call_timeout=60,
+        idle_timeout=60,
         retry_wait=0.01,
     )
     planner = OpenRouterPlanner(client, 32)

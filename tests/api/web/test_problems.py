@@ -15,8 +15,8 @@ from src.dao import Store
 from src.domain import errors
 from src.domain.roadmap import Roadmap
 from src.settings import Settings
-from tests.api.conftest import ANA
 from tests.support.backends import SqliteBackend
+from tests.support.learners import ANA
 
 ORIGIN = "http://localhost:3000"
 GENERATION = UUID("3f6c1d52-7d0b-4d55-9a53-0c5a3d8d7b10")
@@ -182,7 +182,12 @@ async def test_log_lines_name_no_user(
 class HangingStore(BrokenStore):
     """A store over a real one whose listing never ends."""
 
+    def __init__(self, store: Store) -> None:
+        super().__init__(store, RuntimeError())
+        self.asked = asyncio.Event()
+
     async def list_roadmaps(self, user_id: UUID) -> list[Roadmap]:  # noqa: ARG002
+        self.asked.set()
         return await asyncio.Future()
 
 
@@ -194,8 +199,8 @@ async def test_what_is_cut_off_at_the_end_is_answered(
 
     Whatever else cancels one is not kept from it.
     """
-    store: Store = HangingStore(await backend.open(), RuntimeError())  # type: ignore[assignment]
-    app = create_app(settings, store=store)
+    store = HangingStore(await backend.open())
+    app = create_app(settings, store=store)  # type: ignore[arg-type]
     transport = httpx.ASGITransport(app)
     async with (
         app.router.lifespan_context(app),
@@ -203,7 +208,7 @@ async def test_what_is_cut_off_at_the_end_is_answered(
     ):
         headers = {"Origin": ORIGIN}
         request = asyncio.create_task(client.get(f"/roadmaps?user_id={ANA}", headers=headers))
-        await asyncio.sleep(0.5)
+        await store.asked.wait()
         if is_leaving:
             state_of(app).begin_drain()
         request.cancel()

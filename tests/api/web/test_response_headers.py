@@ -10,7 +10,7 @@ import pytest
 
 from api import create_app
 from src.web.response_headers import SWAGGER_SCRIPT
-from tests.api.conftest import ANA, WISH
+from tests.support.learners import ANA, REQUEST
 from tests.support.settings import isolated_settings
 
 ORIGIN = {"Origin": "http://localhost:3000"}
@@ -21,8 +21,8 @@ PATH = "/generate_roadmap"
 PUBLIC = ["/health", "/docs", "/redoc", "/openapi.json", "/static-offline-docs/swagger-ui.css"]
 PERSONAL: list[tuple[str, str, dict[str, Any], int]] = [
     ("GET", "/roadmaps", {"params": {"user_id": ANA}}, 200),
-    ("POST", PATH, {"json": WISH}, 200),
-    ("POST", PATH, {"json": WISH, "headers": STREAM}, 200),
+    ("POST", PATH, {"json": REQUEST}, 200),
+    ("POST", PATH, {"json": REQUEST, "headers": STREAM}, 200),
     ("POST", PATH, {"json": {}}, 422),
     ("POST", PATH, {"content": b"{", "headers": {"Content-Type": "application/json"}}, 422),
     ("POST", PATH, {"content": b"x"}, 415),

@@ -5,8 +5,6 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.backends import SqliteBackend
-
 OPERATIONS = {
     "health": "get /health",
     "generate_roadmap": "post /generate_roadmap",
@@ -21,11 +19,6 @@ OPERATIONS = {
     "update_task": "post /task/update",
     "ask_assistant": "post /ask-assistant",
 }
-
-
-@pytest.fixture(params=["sqlite"])
-def backend(tmp_path: Any) -> SqliteBackend:  # noqa: ANN401  the description is the same on each
-    return SqliteBackend(tmp_path / "momentum.db")
 
 
 @pytest.fixture

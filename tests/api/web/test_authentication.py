@@ -9,18 +9,13 @@ import httpx
 import pytest
 
 from api import create_app
-from tests.api.conftest import ANA, BEN, WISH
-from tests.support.backends import Backend, SqliteBackend
+from tests.support.backends import Backend
 from tests.support.bad_tokens import DEFECTS
+from tests.support.learners import ANA, BEN, REQUEST
 from tests.support.settings import isolated_settings
 from tests.support.tokens import AuthServer
 
 OWN = {"user_id": ANA}
-
-
-@pytest.fixture(params=["sqlite"])
-def backend(tmp_path: Any) -> SqliteBackend:  # noqa: ANN401  who asks is found out before
-    return SqliteBackend(tmp_path / "momentum.db")
 
 
 class Clients:
@@ -81,7 +76,7 @@ async def test_token_acts_as_its_subject(clients: Clients, auth: AuthServer, sch
     """The scheme's case does not matter (RFC 9110)."""
     async with clients.of("required") as client:
         headers = {"Authorization": f"{scheme} {auth.mint.es256(ANA)}"}
-        made = await client.post("/generate_roadmap", json=WISH, headers=headers)
+        made = await client.post("/generate_roadmap", json=REQUEST, headers=headers)
         listed = await client.get("/roadmaps", params=OWN, headers=headers)
     assert listed.json() == [made.json()]
 
@@ -150,15 +145,15 @@ async def test_idempotency_key_of_another_tells_nothing(clients: Clients, auth: 
     async with clients.of("optional") as client:
         ana = bearer(auth.mint.es256(ANA)) | key
         ben = bearer(auth.mint.es256(BEN)) | key
-        hers = await client.post("/generate_roadmap", json=WISH, headers=ana)
+        hers = await client.post("/generate_roadmap", json=REQUEST, headers=ana)
         # Also where the request is another than hers, which for her would be a 422.
-        for goal in (WISH["goal"], "Play the guitar"):
+        for goal in (REQUEST["goal"], "Play the guitar"):
             refused = await client.post(
-                "/generate_roadmap", json=WISH | {"goal": goal}, headers=ben
+                "/generate_roadmap", json=REQUEST | {"goal": goal}, headers=ben
             )
             assert refused.status_code == 403
             assert "location" not in refused.headers
-        his = await client.post("/generate_roadmap", json=WISH | {"user_id": BEN}, headers=ben)
+        his = await client.post("/generate_roadmap", json=REQUEST | {"user_id": BEN}, headers=ben)
         assert his.status_code == 200
         assert his.json()["user_id"] == BEN
         assert his.json()["roadmap_id"] != hers.json()["roadmap_id"]
@@ -173,7 +168,7 @@ async def test_another_users_and_nobodys_look_the_same(clients: Clients, auth: A
     ben = bearer(auth.mint.es256(BEN))
     nobodys = "7f8c1c1e-3b7e-4b5e-9d56-000000000000"
     async with clients.of("optional") as client:
-        made = await client.post("/generate_roadmap", json=WISH)
+        made = await client.post("/generate_roadmap", json=REQUEST)
         roadmap_id, generation = made.json()["roadmap_id"], made.headers["location"]
         task = (await client.get(f"/roadmap/{roadmap_id}")).json()["tasks"][0]
 
