@@ -9,8 +9,8 @@ import pytest
 from api import create_app
 from src.dao import Generations, Store
 from src.settings import Settings
-from tests.api.conftest import WISH
 from tests.support.backends import Backend
+from tests.support.learners import WISH
 from tests.support.settings import isolated_settings
 
 Calls = list[tuple[str, Any]]

@@ -15,8 +15,8 @@ from src.routers.dependencies import acting_user
 from src.settings import Settings
 from src.web.json_bodies import MAX_BODY_BYTES
 from src.web.public_paths import is_public
-from tests.api.conftest import ANA, WISH
 from tests.support.backends import SqliteBackend
+from tests.support.learners import ANA, WISH
 from tests.support.settings import isolated_settings
 
 
