@@ -10,7 +10,7 @@ from api import create_app
 from src.dao import Generations, Store
 from src.settings import Settings
 from tests.support.backends import Backend
-from tests.support.learners import WISH
+from tests.support.learners import REQUEST
 from tests.support.settings import isolated_settings
 
 Calls = list[tuple[str, Any]]
@@ -59,7 +59,7 @@ async def test_new_generation_makes_no_needless_call(settings: Settings, backend
         httpx.AsyncClient(transport=transport, base_url="http://api.test") as client,
     ):
         calls.clear()
-        answer = await client.post("/generate_roadmap", json=WISH, timeout=60)
+        answer = await client.post("/generate_roadmap", json=REQUEST, timeout=60)
         assert answer.status_code == httpx.codes.OK
         names = [name for name, _ in calls if name not in BACKGROUND]
     reports = [arguments[1] for name, arguments in calls if name == "record_progress"]
@@ -67,4 +67,4 @@ async def test_new_generation_makes_no_needless_call(settings: Settings, backend
     assert names[:2] == ["begin", "record_progress"]
     assert names[-1] == "add_roadmap"
     assert reports[0].parts
-    assert sum(len(report.parts) for report in reports) == 1 + WISH["duration_weeks"] * 8
+    assert sum(len(report.parts) for report in reports) == 1 + REQUEST["duration_weeks"] * 8

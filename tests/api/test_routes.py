@@ -16,7 +16,7 @@ from src.settings import Settings
 from src.web.json_bodies import MAX_BODY_BYTES
 from src.web.public_paths import is_public
 from tests.support.backends import SqliteBackend
-from tests.support.learners import ANA, WISH
+from tests.support.learners import ANA, REQUEST
 from tests.support.settings import isolated_settings
 
 
@@ -120,7 +120,7 @@ async def test_log_lines_of_unauthenticated_requests_name_the_route(
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=transport, base_url="http://api.test") as client,
     ):
-        options = {"json": WISH} if "POST" in request_line else {}
+        options = {"json": REQUEST} if "POST" in request_line else {}
         await assert_logged(client, caplog, request_line, options, line)
 
 
