@@ -19,8 +19,7 @@ from src.domain.plan import ModelUsage, PlanRequest
 from src.llm import PlanPart
 from src.llm.offline.planner import OfflinePlanner
 from src.settings import Settings
-
-PATIENCE_SECONDS = 30.0
+from tests.support.waiting import PATIENCE_SECONDS, until, until_true
 
 
 class GatedPlanner:
@@ -92,12 +91,14 @@ class Replica:
 
     async def until(self, location: str, **facts: object) -> dict[str, Any]:
         """Wait until the status of a generation has these facts."""
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while True:
-                status = await self.status(location)
-                if facts.items() <= status.items():
-                    return status
-                await asyncio.sleep(0.02)
+
+        async def find() -> dict[str, Any] | None:
+            status = await self.status(location)
+            return status if facts.items() <= status.items() else None
+
+        status = await until(find)
+        assert status is not None
+        return status
 
     async def events(self, location: str, after: int | None = None) -> list[dict[str, Any]]:
         """Follow a generation to its end; return each event's `event`, `id` and `data`."""
@@ -110,9 +111,7 @@ class Replica:
         """Tell it to end, as its server does, and wait until nothing is made there."""
         runs = self.state.runs
         runs.begin_drain(drain_seconds)
-        async with asyncio.timeout(drain_seconds + PATIENCE_SECONDS):
-            while runs.is_busy:  # noqa: ASYNC110  as its server does
-                await asyncio.sleep(0.02)
+        await until_true(lambda: not runs.is_busy)
 
     async def roadmaps(self, user_id: str) -> list[dict[str, Any]]:
         """Return what a user sees."""

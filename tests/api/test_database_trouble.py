@@ -17,9 +17,10 @@ from src.dao.sqlite import file as sqlite_file
 from src.dao.sqlite.store import SqliteStore
 from src.services.generation import run as generation_run
 from src.settings import Settings
-from tests.api.replicas import PATIENCE_SECONDS, GatedPlanner, Replica, replica
+from tests.api.replicas import GatedPlanner, Replica, replica
 from tests.support.learners import ANA, REQUEST
 from tests.support.settings import isolated_settings
+from tests.support.waiting import PATIENCE_SECONDS, until, until_true
 
 PATH = "/generate_roadmap"
 KEY = {"Idempotency-Key": "k"}
@@ -128,20 +129,15 @@ async def assert_writes_fail_and_reads_do_not(on: Replica, content: list[Any]) -
 
 async def made_at_last(on: Replica, wish: dict[str, Any]) -> httpx.Response:
     """Repeat a request until the lease has ended that could not be given back."""
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while True:
-            made = await on.client.post(PATH, json=wish, headers=KEY)
-            if made.status_code != httpx.codes.CONFLICT:
-                break
-            await asyncio.sleep(0.1)
+
+    async def ask() -> httpx.Response | None:
+        answer = await on.client.post(PATH, json=wish, headers=KEY)
+        return None if answer.status_code == httpx.codes.CONFLICT else answer
+
+    made = await until(ask)
+    assert made is not None
     assert made.status_code == httpx.codes.OK, made.text
     return made
-
-
-async def until_all_is_made(planner: GatedPlanner) -> None:
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while len(planner.made) < PARTS:  # noqa: ASYNC110  the planner is not ours to signal
-            await asyncio.sleep(0.02)
 
 
 async def assert_serves_again(on: Replica, content: list[Any]) -> None:
@@ -241,7 +237,7 @@ async def test_trouble_that_passes_in_time(
         await planner.at_the_gate()
         with locked(directory):
             planner.gate.set()
-            await until_all_is_made(planner)
+            await until_true(lambda: len(planner.made) == PARTS)
             await asyncio.sleep(3)
             assert not waiting.done()
         answer = await waiting
@@ -262,7 +258,7 @@ async def test_leaving_keeps_what_was_planned_last(
         await planner.at_the_gate()
         with locked(directory):
             planner.gate.set()
-            await until_all_is_made(planner)
+            await until_true(lambda: len(planner.made) == PARTS)
             leaving = asyncio.create_task(on.leave(0))
             await asyncio.sleep(0.2)
         await leaving

@@ -30,11 +30,12 @@ from src.routers.bodies import GenerateRoadmap
 from src.services.generation import following
 from src.services.generation.following import POLL_SECONDS
 from src.settings import Settings
-from tests.api.replicas import PATIENCE_SECONDS, GatedPlanner, Replica, replica
+from tests.api.replicas import GatedPlanner, Replica, replica
 from tests.support.backends import Backend, expire_lease
 from tests.support.learners import ANA, BEN, REQUEST
 from tests.support.plans import UNBOUNDED, asked_for
 from tests.support.settings import isolated_settings
+from tests.support.waiting import PATIENCE_SECONDS, until, until_true
 
 PATH = "/generate_roadmap"
 KEY = {"Idempotency-Key": "8e03978e-40d5-43e8-bc93-6894a57f9324"}
@@ -85,20 +86,16 @@ async def begun(on: Replica, **wish: object) -> str:
 async def parts_recorded(on: Replica, location: str, count: int) -> None:
     """Wait until so many parts are on record."""
     generations = on.store.generations
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while True:
-            if len(await generations.list_parts(UUID(location[-36:]))) >= count:
-                return
-            await asyncio.sleep(0.02)
+
+    async def are_recorded() -> bool:
+        return len(await generations.list_parts(UUID(location[-36:]))) >= count
+
+    await until(are_recorded)
 
 
 async def until_followed(on: Replica, times: int = 1) -> None:
     """Wait until so many wait there for what another instance makes."""
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while True:
-            if on.state.follower.polling == times:
-                return
-            await asyncio.sleep(0.02)
+    await until_true(lambda: on.state.follower.polling == times)
 
 
 # --- Idempotency keys -------------------------------------------------------------------------
@@ -582,9 +579,7 @@ async def test_leaving_ends_a_look_that_hangs(
     followed = asyncio.create_task(other.events(location))
     await until_followed(other, 2)
     is_hanging.set()
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while len(looks) < 2:  # noqa: ASYNC110  each hangs once
-            await asyncio.sleep(0.02)
+    await until_true(lambda: len(looks) == 2)  # each hangs once
     await other.leave(0.2)
     async with asyncio.timeout(PATIENCE_SECONDS):
         answer = await second

@@ -16,13 +16,14 @@ from src.dao import open_store
 from src.dao.sqlite import file as sqlite_file
 from src.dao.supabase import client as postgrest_client
 from src.settings import Settings
-from tests.api.replicas import PATIENCE_SECONDS, GatedPlanner, Replica, replica
+from tests.api.replicas import GatedPlanner, Replica, replica
 from tests.support.backends import Backend
 from tests.support.data_plane import DataPlane
 from tests.support.fault_proxy import Fault, FaultProxy
 from tests.support.learners import ANA, BEN, REQUEST
 from tests.support.service import free_port, gunicorn_command, running_process, uvicorn_command
 from tests.support.settings import isolated_settings
+from tests.support.waiting import PATIENCE_SECONDS
 
 ALL_PARTS = 1_000
 ORIGIN = {"Origin": "http://localhost:3000"}

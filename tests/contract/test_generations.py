@@ -20,7 +20,7 @@ from src.domain.generation import (
     SweepResult,
 )
 from src.domain.plan import ModelUsage, NewRoadmap
-from tests.support.backends import Backend, expire_lease
+from tests.support.backends import Backend, count, expire_lease
 from tests.support.plans import (
     UNBOUNDED,
     asked_for,
@@ -29,6 +29,7 @@ from tests.support.plans import (
     roadmap_of,
     texts_of,
 )
+from tests.support.waiting import until
 
 LONG_AGO = "2026-01-01T00:00:00.000000+00:00"
 NO_USAGE = ModelUsage(model="")
@@ -94,11 +95,6 @@ def age(backend: Backend, *columns: str, days: int = 2) -> None:
     moment = (datetime.now(UTC) - timedelta(days=days)).isoformat(timespec="microseconds")
     values = ", ".join(f"{column} = '{moment}'" for column in columns)
     backend.execute(f"update generations set {values}")  # noqa: S608  own values
-
-
-def count(backend: Backend, table: str) -> int:
-    number: int = backend.query(f"select count(*) from {table}")[0][0]  # noqa: S608  own name
-    return number
 
 
 # --- Beginning --------------------------------------------------------------------------------
@@ -252,9 +248,9 @@ async def test_live_lease_is_nobody_elses(store: Store, other_store: Store) -> N
 async def test_lease_runs_out_by_itself(store: Store, other_store: Store) -> None:
     """After so many seconds without a sign of life anybody may go on."""
     record = await begun(store, lease=Lease(seconds=0.1))
-    async with asyncio.timeout(30):
-        while (claimed := await other_store.generations.claim(lease := new_lease())) is None:  # noqa: ASYNC110  only asking shows it
-            await asyncio.sleep(0.02)
+    lease = new_lease()
+    claimed = await until(lambda: other_store.generations.claim(lease))
+    assert claimed is not None
     assert (claimed.generation_id, claimed.lease_id) == (record.generation_id, lease.lease_id)
 
 

@@ -39,7 +39,7 @@ from src.domain.quotas import (
     QuotaPolicy,
     Requester,
 )
-from tests.support.backends import Backend
+from tests.support.backends import Backend, count
 from tests.support.data_plane import DataPlane
 from tests.support.fault_proxy import Fault, FaultProxy
 from tests.support.plans import UNBOUNDED, new_roadmap
@@ -189,11 +189,6 @@ def assert_wait(error: LimitReachedError, seconds: float, *, since: float) -> No
     assert seconds - (time.monotonic() - since) - 1 <= error.retry_after <= seconds + 1
 
 
-def count(backend: Backend, kind: EntryKind) -> int:
-    number: int = backend.query(f"select count(*) from {TABLES[kind]}")[0][0]  # noqa: S608  own
-    return number
-
-
 def spent(backend: Backend) -> float:
     dollars: float | None = backend.query("select sum(dollars) from ledger")[0][0]
     return dollars or 0.0
@@ -213,7 +208,7 @@ async def test_limit_of_a_user_is_exact(ledger: Ledger, backend: Backend, most: 
             per_user(most), Requester(user_id=user_id, client_key=uuid4().hex)
         )
         assert (error.policy, error.most, error.window_seconds) == ("of-a-user", most, HOUR_SECONDS)
-    assert count(backend, ledger.kind) == most
+    assert count(backend, TABLES[ledger.kind]) == most
     await ledger.enter(per_user(most))
 
 
@@ -225,7 +220,7 @@ async def test_limit_of_an_address_is_exact(ledger: Ledger, backend: Backend, mo
     for _ in range(2):
         error = await ledger.refused(per_address(most), somebody(HERE))
         assert (error.policy, error.most) == ("of-an-address", most)
-    assert count(backend, ledger.kind) == most
+    assert count(backend, TABLES[ledger.kind]) == most
     await ledger.enter(per_address(most), somebody(THERE))
 
 
@@ -340,7 +335,7 @@ async def test_joining_is_neither_refused_nor_counted(
     record = await begin(store, wish, NO_ROOM)
     for _ in range(3):
         assert await begin(other_store, wish, NO_ROOM) == record
-    assert count(backend, "generation") == 1
+    assert count(backend, "generations") == 1
     assert spent(backend) == 1
 
 
@@ -363,7 +358,7 @@ async def test_replay_is_neither_refused_nor_counted(store: Store, backend: Back
         assert await begin(store, wish, NO_ROOM) == done
     # Of another wish it is told that its key is taken, not that there is no room.
     assert await begin(store, wish_of(requester, key="k"), NO_ROOM) == done
-    assert count(backend, "generation") == 1
+    assert count(backend, "generations") == 1
 
 
 async def test_lapsed_generation_is_gone_on_with(store: Store, backend: Backend) -> None:
@@ -376,7 +371,7 @@ async def test_lapsed_generation_is_gone_on_with(store: Store, backend: Backend)
     assert again.lease_id != record.lease_id
     claimed = await begin(store, wish, NO_ROOM)
     assert claimed == again
-    assert count(backend, "generation") == 1
+    assert count(backend, "generations") == 1
 
 
 async def test_failed_key_is_counted_anew(store: Store) -> None:
@@ -576,7 +571,7 @@ async def test_crowd_does_not_get_beyond_a_limit(
     assert came == {"passed": 7, "of-a-user": CROWD - 7}
     came = await crowd(two_processes, per_address(9, window), somebody())
     assert came == {"passed": 9, "of-an-address": CROWD - 9}
-    assert count(backend, two_processes[0].kind) == 16
+    assert count(backend, TABLES[two_processes[0].kind]) == 16
 
 
 async def test_crowd_does_not_get_beyond_the_budget(
@@ -595,7 +590,7 @@ async def test_mixed_crowd_does_not_get_beyond_the_budget(
     ledgers = tuple(Ledger(each, kind) for each in (store, other_store) for kind in TABLES)
     came = await crowd(ledgers, budget(2.75), dollars=0.25)
     assert came == {"passed": 11, BUDGET_POLICY: CROWD - 11}
-    assert count(backend, "generation") + count(backend, "question") == 11
+    assert count(backend, "generations") + count(backend, "questions") == 11
 
 
 # --- Answers that are lost, and the end of a question -----------------------------------------

@@ -14,7 +14,7 @@ from tests.support.workers import Point
 SWEPT_SECONDS = 60
 """How long what a dead process left may lie about."""
 
-LOST_LEASE = "a generation is left to others: LeaseLostError"
+LOST_LEASE = "leaving a generation to others: LeaseLostError"
 
 
 @dataclass(frozen=True)

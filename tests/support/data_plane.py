@@ -3,12 +3,10 @@
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,11 +18,12 @@ import psycopg
 import pytest
 
 from tests.support.fault_proxy import FaultProxy, running_proxy
+from tests.support.service import START_SECONDS, answers, free_port
+from tests.support.waiting import wait_until
 
 MAX_ROWS = 1_000
 """At how many rows a hosted project cuts an answer, without saying so."""
 
-START_SECONDS = 20.0
 SCHEMA = Path(__file__).parents[2] / "src" / "dao" / "schema.sql"
 NODE_MODULES = Path(__file__).parent / "node_modules"
 
@@ -164,7 +163,7 @@ class Postgrest:
     """A PostgREST over a database, on a port of its own that outlives its process."""
 
     def __init__(self, database: Database, secret: str) -> None:
-        self._port = _free_port()
+        self._port = free_port()
         self._settings = {
             "PGRST_DB_URI": database.uri("authenticator"),
             "PGRST_DB_ANON_ROLE": "anon",
@@ -190,7 +189,7 @@ class Postgrest:
             self._process = subprocess.Popen(
                 [_binary()], env=self._settings, stdout=log, stderr=log
             )
-            if not _answers(self._process, self.url):
+            if not answers(self._process, self.url):
                 log.seek(0)
                 raise RuntimeError(f"PostgREST does not start:\n{log.read().decode()}")
 
@@ -271,17 +270,12 @@ class DataPlane:
         marker = f"reloaded_{secrets.token_hex(6)}"
         self.execute(f"create function public.{marker}() returns int return 1")
         try:
-            self.execute("notify pgrst, 'reload schema'")
-            deadline = time.monotonic() + START_SECONDS
-            while not self._knows(marker):
-                if time.monotonic() > deadline:
-                    raise TimeoutError("PostgREST did not reload its schema")
-                time.sleep(0.05)
-                self.execute("notify pgrst, 'reload schema'")
+            wait_until(lambda: self._knows(marker))
         finally:
             self.execute(f"drop function public.{marker}()")
 
     def _knows(self, function: str) -> bool:
+        self.execute("notify pgrst, 'reload schema'")
         headers = {"Authorization": f"Bearer {self.service_key}"}
         return httpx.post(f"{self.rest_url}/rpc/{function}", headers=headers).is_success
 
@@ -299,18 +293,6 @@ def running_data_plane(database: Database) -> Iterator[DataPlane]:
         postgrest.kill()
 
 
-def _answers(process: "subprocess.Popen[bytes]", url: str) -> bool:
-    deadline = time.monotonic() + START_SECONDS
-    while process.poll() is None and time.monotonic() < deadline:
-        try:
-            if httpx.get(url).is_success:
-                return True
-        except httpx.TransportError:
-            pass
-        time.sleep(0.02)
-    return False
-
-
 def _binary() -> Path:
     if named := os.environ.get("POSTGREST"):
         return Path(named)
@@ -321,10 +303,3 @@ def _binary() -> Path:
             " (on Linux x64), or name a PostgREST 12 binary in the variable POSTGREST."
         )
     return binary
-
-
-def _free_port() -> int:
-    with closing(socket.socket()) as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port

@@ -98,7 +98,7 @@ class Trial:
 
     def _plan(self, attempt: Attempt, canary: str) -> None:
         user_id = str(uuid4())
-        body = _wish(user_id, f"{attempt.text} {canary}")
+        body = _wish(user_id, f"{attempt.whole_text} {canary}")
         answer = self.client.post("/generate_roadmap", json=body)
         listed = self.client.get("/roadmaps", params={"user_id": user_id}).json()
         if not answer.is_success:
@@ -125,7 +125,7 @@ class Trial:
     def _ask(self, attempt: Attempt, canary: str) -> None:
         user_id = str(uuid4())
         roadmap_id = self._make_roadmap(user_id, f"Learn Go {canary}")
-        self._check_answers(user_id, roadmap_id, attempt.text)
+        self._check_answers(user_id, roadmap_id, attempt.whole_text)
 
     def _ask_beside_a_stored_text(self, attempt: Attempt, canary: str) -> None:
         user_id = str(uuid4())
@@ -133,13 +133,13 @@ class Trial:
         with closing(sqlite3.connect(self.database, isolation_level=None)) as connection:
             connection.execute(
                 "update roadmap_tasks set task_text = ? where roadmap_id = ? and day_number < 3",
-                (attempt.text, roadmap_id),
+                (attempt.whole_text, roadmap_id),
             )
         self._check_answers(user_id, roadmap_id, "What comes next?")
 
     def _check_answers(self, user_id: str, roadmap_id: int, question: str) -> None:
         """Ask twice, for the whole answer and for its stream."""
-        # In pieces too small to hold a recital, so that the guard has to remember.
+        # In pieces too small to hold a link, so that the filter has to remember.
         self.standin.pace = Pace(chunk=25)
         body = {"user_id": user_id, "roadmap_id": roadmap_id, "input_data": question}
         answer = self.client.post("/ask-assistant", json=body)

@@ -8,18 +8,20 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import uvicorn
 from fastapi import FastAPI
 
 from src.settings import Settings
+from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
-START_SECONDS = 20.0
+START_SECONDS = 60.0
 STOP_SECONDS = 30.0
 
 UNLIMITED = {
@@ -110,7 +112,8 @@ def running_process(
         )
     service = Service(f"http://127.0.0.1:{port}", process, log_path)
     try:
-        _wait_until_healthy(service)
+        if not answers(process, f"{service.url}/health"):
+            raise RuntimeError(f"the service does not become healthy:\n{service.log}")
         yield service
     finally:
         if process.poll() is None:
@@ -118,17 +121,15 @@ def running_process(
         process.wait()
 
 
-def _wait_until_healthy(service: Service) -> None:
+def answers(process: "subprocess.Popen[Any]", url: str) -> bool:
+    """Wait until a process answers at an address; return whether it does."""
     deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
-        if service.process.poll() is not None:
-            raise RuntimeError(f"the service ended at start:\n{service.log}")
-        try:
-            if httpx.get(f"{service.url}/health").status_code == httpx.codes.OK:
-                return
-        except httpx.TransportError:
-            time.sleep(0.05)
-    raise RuntimeError(f"the service did not become healthy:\n{service.log}")
+    while process.poll() is None and time.monotonic() < deadline:
+        with suppress(httpx.TransportError):
+            if httpx.get(url).is_success:
+                return True
+        time.sleep(0.02)
+    return False
 
 
 @contextmanager
@@ -143,15 +144,8 @@ def running_standin(*options: str) -> Iterator[str]:
     )
     url = f"http://127.0.0.1:{port}"
     try:
-        deadline = time.monotonic() + START_SECONDS
-        while True:
-            try:
-                httpx.get(f"{url}/_control/summaries").raise_for_status()
-                break
-            except httpx.TransportError:
-                if process.poll() is not None or time.monotonic() > deadline:
-                    raise RuntimeError("the stand-in does not start") from None
-                time.sleep(0.05)
+        if not answers(process, f"{url}/_control/summaries"):
+            raise RuntimeError("the stand-in does not start")
         yield url
     finally:
         process.terminate()
@@ -168,11 +162,7 @@ def serving(app: FastAPI) -> Iterator[str]:
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
-        deadline = time.monotonic() + START_SECONDS
-        while not server.started:
-            assert thread.is_alive(), "the server ended at start"
-            assert time.monotonic() < deadline, "the server did not start"
-            time.sleep(0.01)
+        wait_until(lambda: server.started)
         yield f"http://127.0.0.1:{port}"
     finally:
         server.should_exit = True

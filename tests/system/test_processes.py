@@ -30,6 +30,7 @@ from tests.support.service import (
     uvicorn_command,
 )
 from tests.support.standin import OpenRouterStandIn, Pace
+from tests.support.waiting import wait_until
 
 ORIGIN = "http://localhost:3000"
 REQUEST = roadmap_request(goal="Learn the cello-canary by heart", duration_weeks=12)
@@ -126,8 +127,7 @@ def test_sigterm_lets_a_generation_finish(tmp_path: Path) -> None:
             running_process(gunicorn_command(), free_port(), tmp_path, variables) as service,
             asking(service.url) as request,
         ):
-            while not standin.calls.active:
-                time.sleep(0.01)
+            wait_until(lambda: standin.calls.active)
             # As some platforms do it: to the workers, who then get it from the master, too.
             os.killpg(service.process.pid, signal.SIGTERM)
             time.sleep(1.5 * LAME_DUCK_SECONDS)
@@ -175,8 +175,7 @@ def test_sigterm_ends_what_cannot_be_answered_in_time(tmp_path: Path) -> None:
             return httpx.post(url, json=question, headers=headers, timeout=60)
 
         plain, watched = threads.submit(ask), threads.submit(ask, Accept="text/event-stream")
-        while standin.calls.active < 2:
-            time.sleep(0.01)
+        wait_until(lambda: standin.calls.active == 2)
         service.process.terminate()
         time.sleep(1.5 * LAME_DUCK_SECONDS)
         assert httpx.get(f"{service.url}/health").status_code == 200
@@ -206,8 +205,7 @@ def test_sigterm_while_the_database_hangs(data_plane: DataPlane, tmp_path: Path)
             running_process(gunicorn_command(), free_port(), tmp_path, variables) as service,
             asking(service.url) as request,
         ):
-            while not standin.calls.active:
-                time.sleep(0.01)
+            wait_until(lambda: standin.calls.active)
             with data_plane.postgrest.hanging():
                 assert service.stop() == 0
                 answer = request.result()

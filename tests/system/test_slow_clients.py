@@ -4,7 +4,7 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from src.server.slow_clients import BoundedH11Protocol
 from tests.support.learners import ANA
 from tests.support.service import free_port, gunicorn_command, running_process
 from tests.support.settings import isolated_settings
+from tests.support.waiting import wait_until
 
 LIMIT = 0.4
 KEEP_ALIVE = 5
@@ -66,17 +67,10 @@ def api(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Api]:
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()
-    await_true(lambda: server.started)
+    wait_until(lambda: server.started)
     yield Api(port, server)
     server.should_exit = True
     thread.join()
-
-
-def await_true(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def answer_of(client: socket.socket) -> bytes:
@@ -205,9 +199,9 @@ def test_unread_answer_is_given_up(api: Api) -> None:
     """Who asks for megabytes and reads none of them does not stay either."""
     with closing(api.connect(receive_buffer=4096)) as client:
         client.sendall(BIG_FILE * 20)
-        await_true(lambda: len(api.server.server_state.connections) == 1)
-        await_true(lambda: not api.server.server_state.connections)
-        await_true(lambda: not api.server.server_state.tasks)
+        wait_until(lambda: len(api.server.server_state.connections) == 1)
+        wait_until(lambda: not api.server.server_state.connections)
+        wait_until(lambda: not api.server.server_state.tasks)
 
 
 def test_what_is_no_http(
@@ -231,7 +225,7 @@ def test_what_is_no_http(
             assert b"\r\ncache-control: no-store" in head
             assert b"\r\nserver:" not in head
             seconds_until_closed(client)
-    await_true(lambda: not api.server.server_state.tasks)
+    wait_until(lambda: not api.server.server_state.tasks)
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
 
 

@@ -18,6 +18,7 @@ from tests.support.learners import ANA, roadmap_request
 from tests.support.service import serving
 from tests.support.settings import isolated_settings
 from tests.support.standin import OpenRouterStandIn, Pace
+from tests.support.waiting import wait_until
 
 REQUEST = roadmap_request(duration_weeks=3)
 STREAM = {"Accept": "text/event-stream"}
@@ -159,10 +160,7 @@ def test_client_that_leaves_keeps_its_roadmap(url: str) -> None:
     """The work goes on, and the roadmap is listed when it is done."""
     with httpx.stream("POST", f"{url}/generate_roadmap", json=REQUEST, headers=STREAM) as response:
         next(read_events(response))
-    deadline = time.monotonic() + 60
-    while not (listed := httpx.get(f"{url}/roadmaps", params={"user_id": ANA}).json()):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    listed = wait_until(lambda: httpx.get(f"{url}/roadmaps", params={"user_id": ANA}).json())
     tasks = httpx.get(f"{url}/roadmap/{listed[0]['roadmap_id']}").json()["tasks"]
     assert len({(task["week_number"], task["day_number"]) for task in tasks}) == 21
 
@@ -181,15 +179,11 @@ def test_shutdown_stores_nothing_half(
     with serving(create_app(settings)) as url:
         watcher = threading.Thread(target=_ignore_errors, args=(f"{url}/generate_roadmap",))
         watcher.start()
-        while not any(call.kind == "week" for call in standin.calls.all()):
-            time.sleep(0.02)
+        wait_until(lambda: any(call.kind == "week" for call in standin.calls.all()))
         with httpx.stream("POST", f"{url}/generate_roadmap", json=REQUEST, headers=STREAM):
             pass
     watcher.join()
-    deadline = time.monotonic() + 60
-    while standin.calls.active:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_until(lambda: not standin.calls.active)
 
 
 def _ignore_errors(url: str) -> None:

@@ -41,33 +41,6 @@ def test_everybody_has_exactly_their_rights(new_project: DataPlane, before: str)
     assert matrix.cells == 500
 
 
-def test_matrix_sees_what_is_wrong(new_project: DataPlane) -> None:
-    """A policy that is missing, one that is too weak and a grant too much are each found."""
-    new_project.apply_schema()
-    new_project.execute(
-        """
-        drop policy owner_may_delete on goals;
-        alter policy owner_may_select on roadmaps using (user_id = (select auth.uid()));
-        alter policy owner_may_insert on tasks with check (true);
-        grant select on questions to anon;
-        alter table questions disable row level security;
-        """
-    )
-    assert measured_matrix(new_project).wrong == [
-        "published goals: owner has SIU- instead of SIUD",
-        "published tasks: nameless has -I-- instead of ----",
-        "published tasks: other has -I-- instead of ----",
-        "published questions: anon has S--- instead of ----",
-        "unpublished roadmaps: owner has S--- instead of ----",
-        "unpublished tasks: nameless has -I-- instead of ----",
-        "unpublished tasks: other has -I-- instead of ----",
-        "unpublished tasks: owner has -I-- instead of ----",
-        "nobody's tasks: nameless has -I-- instead of ----",
-        "nobody's tasks: other has -I-- instead of ----",
-        "nobody's tasks: owner has -I-- instead of ----",
-    ]
-
-
 @pytest.fixture
 def rows(data_plane: DataPlane) -> Iterator[SecuredRows]:
     with secured_rows(data_plane.database) as rows:

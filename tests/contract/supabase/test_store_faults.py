@@ -29,6 +29,7 @@ from src.domain.generation import Failure, Lease, ProgressReport
 from src.domain.plan import ModelUsage, NewRoadmap
 from src.domain.quotas import NewQuestion
 from src.domain.roadmap import Roadmap
+from tests.support.backends import count
 from tests.support.data_plane import DataPlane
 from tests.support.fault_proxy import Exchange, Fault, FaultProxy
 from tests.support.plans import (
@@ -173,11 +174,6 @@ async def assert_invisible(reader: Store, data_plane: DataPlane, roadmap_id: int
 def unpublished_ids(data_plane: DataPlane) -> list[int]:
     rows = data_plane.query("select roadmap_id from roadmaps where published_at is null")
     return [roadmap_id for (roadmap_id,) in rows]
-
-
-def count(data_plane: DataPlane, table: str) -> int:
-    number: int = data_plane.query(f"select count(*) from {table}")[0][0]  # noqa: S608  own name
-    return number
 
 
 def recorded_ids(data_plane: DataPlane, plan: NewRoadmap) -> list[int]:

@@ -2,13 +2,13 @@
 
 In a test:
 
-    async with OpenRouterStandIn() as standin:
+    with OpenRouterStandIn() as standin:
         standin.script.fail_next("status_429")
         client = AsyncOpenAI(base_url=standin.base_url, api_key=standin.api_key)
 
 It runs in a thread and loop of its own, so a service that blocks its loop cannot starve it. By
 hand, for a service that has no key: `python -m tests.support.standin --port 9100`. From other
-processes: `POST /_control/script`, `GET /_control/calls` and `POST /_control/reset`.
+processes: `POST /_control/script` and `GET /_control/summaries`.
 """
 
 from tests.support.standin.completion import Pace

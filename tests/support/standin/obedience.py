@@ -4,7 +4,6 @@ import json
 import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from itertools import count
 
 from tests.support.standin.answers import Json, Wanted
 from tests.support.standin.misbehaviours import Reply
@@ -79,22 +78,6 @@ def _leaks(reply: Reply, wanted: Wanted, prompt: str, _payload: str) -> Reply:
     return _reworded(reply, wanted, lambda text: f"{text[-9:]} {prompt[:most]}")  # its number first
 
 
-def _leaks_a_part(reply: Reply, wanted: Wanted, prompt: str, _payload: str) -> Reply:
-    """Hide sentences of the prompt among words of its own, in other cases and with bullets."""
-    parts = [prompt[at : at + 60].upper() for at in range(0, len(prompt), 60)]
-    numbers = count()
-    return _reworded(
-        reply,
-        wanted,
-        lambda text: f"{text[:80]} - {parts[next(numbers) % len(parts)]} - and so on",
-    )
-
-
-def _leaks_unseen(reply: Reply, wanted: Wanted, prompt: str, payload: str) -> Reply:
-    leak = _leaks(reply, wanted, prompt[:100], payload)
-    return _reworded(leak, wanted, "\u200b".join)
-
-
 def _dumps(reply: Reply, wanted: Wanted, prompt: str, _payload: str) -> Reply:
     everything = f"{prompt}\n{json.dumps(wanted.facts, ensure_ascii=False)}"
     return _reworded(reply, wanted, lambda text: f"{text[:5]} {everything}")
@@ -155,8 +138,6 @@ def _calls_a_tool(reply: Reply, _wanted: Wanted, _prompt: str, _payload: str) ->
 DEEDS: dict[str, Deed] = {
     "says": _says,
     "leaks": _leaks,
-    "leaks_a_part": _leaks_a_part,
-    "leaks_unseen": _leaks_unseen,
     "dumps": _dumps,
     "more_tasks": _more_tasks,
     "more_weeks": _more_weeks,

@@ -5,8 +5,7 @@ import json
 import threading
 import time
 from concurrent.futures import Future
-from dataclasses import asdict, replace
-from types import TracebackType
+from dataclasses import replace
 from typing import Self
 
 import h11
@@ -34,7 +33,7 @@ HEADERS_OF_INTEREST = ("http-referer", "x-openrouter-title", "x-title", "user-ag
 
 
 class OpenRouterStandIn:
-    """The server, in a thread and loop of its own. Enter it with `with` or `async with`."""
+    """The server, in a thread and loop of its own. Enter it with `with`."""
 
     completion: type[Completion] = Completion
     """How answers are written; a stand-in that writes others names its own."""
@@ -43,15 +42,11 @@ class OpenRouterStandIn:
         self,
         *,
         api_key: str = "stand-in",
-        check_key: bool = True,
         pace: Pace | None = None,
-        host: str = "127.0.0.1",
         port: int = 0,
     ) -> None:
         self.api_key = api_key
-        self.check_key = check_key
         self.pace = pace or Pace()
-        self.host = host
         self.port = port
         self.script = Script()
         self.calls = Calls()
@@ -63,7 +58,7 @@ class OpenRouterStandIn:
     @property
     def url(self) -> str:
         """The server's origin, under which `/_control` stands."""
-        return f"http://{self.host}:{self.port}"
+        return f"http://127.0.0.1:{self.port}"
 
     @property
     def base_url(self) -> str:
@@ -97,31 +92,14 @@ class OpenRouterStandIn:
         self.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
-
-    async def __aenter__(self) -> Self:
-        await asyncio.to_thread(self.start)
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await asyncio.to_thread(self.stop)
 
     async def _serve(self, opened: Future[int]) -> None:
         self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
         try:
             server = await asyncio.start_server(
-                self._accept, self.host, self.port, backlog=1_024, reuse_address=True
+                self._accept, "127.0.0.1", self.port, backlog=1_024, reuse_address=True
             )
         except OSError as error:
             opened.set_exception(error)
@@ -160,15 +138,6 @@ class OpenRouterStandIn:
                 await self._complete(wire, request)
             case "POST", "/_control/script":
                 await self._change_script(wire, request)
-            case "POST", "/_control/reset":
-                self.reset()
-                await wire.json({"ok": True})
-            case "GET", "/_control/calls":
-                calls = [asdict(call) for call in self.calls.all()]
-                peak = self.calls.concurrent_peak
-                await wire.json(
-                    {"calls": calls, "active": self.calls.active, "concurrent_peak": peak}
-                )
             case "GET", "/_control/summaries":
                 await wire.json([call.summary for call in self.calls.all()])
             case _:
@@ -225,7 +194,7 @@ class OpenRouterStandIn:
 
     def _reply(self, request: Request, call: Call, wanted: Wanted) -> Reply:
         """Return what to answer: a refusal, or the good answer as the script spoils it."""
-        if self.check_key and request.headers.get("authorization") != f"Bearer {self.api_key}":
+        if request.headers.get("authorization") != f"Bearer {self.api_key}":
             return Reply(status=401, error=error_body(401, "No auth credentials found"))
         if problem := schema_problem(call.body.get("response_format") or {}):
             return Reply(status=400, error=error_body(400, f"Invalid schema: {problem}"))
