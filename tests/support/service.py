@@ -113,7 +113,8 @@ def running_process(
     service = Service(f"http://127.0.0.1:{port}", process, log_path)
     try:
         if not answers(process, f"{service.url}/health"):
-            raise RuntimeError(f"the service does not become healthy:\n{service.log}")
+            fate = "does not become healthy" if process.poll() is None else "ended at start"
+            raise RuntimeError(f"the service {fate}:\n{service.log}")
         yield service
     finally:
         if process.poll() is None:
