@@ -34,11 +34,11 @@ types: $(VENV)/.test-ready
 	$(VENV)/bin/mypy
 
 quick-tests: $(VENV)/.test-ready
-	$(VENV)/bin/pytest tests/unit tests/contract tests/api -k "not supabase" -q -n 3
+	$(VENV)/bin/pytest tests/unit tests/contract tests/api -k "not supabase" -q -n 4
 
 # More at once than there are cores: most of the long ones wait for something.
 pytest: $(VENV)/.test-ready tests/support/node_modules/.ready
-	$(VENV)/bin/pytest -m "not alone" -n 5 --dist worksteal --cov --cov-report=term
+	$(VENV)/bin/pytest -m "not alone" -n 4 --dist worksteal --cov --cov-report=term
 	$(VENV)/bin/pytest -m alone
 
 # How long modules and functions are.
