@@ -8,7 +8,7 @@ from functools import partial
 from src.domain.errors import ModelOutputError
 from src.llm.openrouter.answers import ItemReader
 from src.llm.openrouter.client import Messages, OpenRouterClient
-from src.llm.openrouter.formats import AnswerShape
+from src.llm.openrouter.schemas import AnswerShape
 
 
 class RoadmapCalls:

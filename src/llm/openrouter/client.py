@@ -18,7 +18,8 @@ from openai.types.chat import ChatCompletionChunk, ChatCompletionMessageParam
 
 from src.domain import errors
 from src.llm.openrouter.errors import FormatRejectedError, check_finish_reason, translate_errors
-from src.llm.openrouter.formats import AcceptedFormats, AnswerShape, response_format
+from src.llm.openrouter.formats import AcceptedFormats, response_format
+from src.llm.openrouter.schemas import AnswerShape
 from src.llm.openrouter.usage import UsageMeter
 
 logger = logging.getLogger(__name__)

@@ -10,14 +10,11 @@ from src.domain.plan_rules import TASKS_PER_DAY, day_violations
 from src.llm.known_parts import KnownParts
 from src.llm.openrouter import answers, prompts
 from src.llm.openrouter.calls import RoadmapCalls
-from src.llm.openrouter.formats import AnswerShape
 from src.llm.openrouter.repeats import TaskRegistry
+from src.llm.openrouter.schemas import days_shape, tasks_shape
 
 TOKENS_PER_TASK = 160
 """Generous: a sentence and its JSON take about 50 tokens in English, twice that in some scripts."""
-
-_WEEK = AnswerShape("week", answers.WeekAnswer, "days")
-_TASKS = AnswerShape("tasks", answers.TasksAnswer, "tasks")
 
 
 @dataclass
@@ -82,7 +79,7 @@ class DayPlanner:
                     prompts.days_messages(
                         self.request, week, self._neighbours(week), missing, problems
                     ),
-                    _WEEK,
+                    days_shape(self.request, week.week_number, missing),
                     (len(missing) * TASKS_PER_DAY[self.request.level][1] + 2) * TOKENS_PER_TASK,
                     partial(self._accept_day, week, days, _DayNumbering(missing[0])),
                 )
@@ -126,7 +123,7 @@ class DayPlanner:
                     prompts.replacement_messages(
                         self.request, week, [day.tasks[index] for index in repeats]
                     ),
-                    _TASKS,
+                    tasks_shape(len(repeats)),
                     (len(repeats) + 1) * TOKENS_PER_TASK,
                     partial(_replace_next, tasks, iter(repeats)),
                 )

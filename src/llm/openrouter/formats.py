@@ -2,11 +2,11 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import openai
-from pydantic import BaseModel
+
+from src.llm.openrouter.schemas import AnswerShape
 
 logger = logging.getLogger(__name__)
 
@@ -14,15 +14,6 @@ AnswerFormat = Literal["json_schema", "json_object", "text"]
 
 ANSWER_FORMATS: tuple[AnswerFormat, ...] = ("json_schema", "json_object", "text")
 """From the strictest down: small OpenAI-compatible servers reject the first, some the second."""
-
-
-@dataclass(frozen=True)
-class AnswerShape:
-    """The JSON that is wanted: its name, its model, and the field that holds the list of items."""
-
-    name: str
-    model: type[BaseModel]
-    items: str
 
 
 class AcceptedFormats:
@@ -51,8 +42,7 @@ def response_format(answer_format: AnswerFormat, shape: AnswerShape | None) -> A
         return openai.omit
     if answer_format == "json_object":
         return {"type": "json_object"}
-    schema = shape.model.model_json_schema()
     return {
         "type": "json_schema",
-        "json_schema": {"name": shape.name, "strict": True, "schema": schema},
+        "json_schema": {"name": shape.name, "strict": True, "schema": dict(shape.plain)},
     }

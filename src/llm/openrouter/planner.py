@@ -17,11 +17,11 @@ from src.domain.plan_rules import outline_violations, same_text_key
 from src.llm import PlanPart
 from src.llm.known_parts import KnownParts
 from src.llm.openrouter import prompts
-from src.llm.openrouter.answers import OutlineAnswer, WeekGoal, parse_item, plain_line
+from src.llm.openrouter.answers import WeekGoal, parse_item, plain_line
 from src.llm.openrouter.calls import RoadmapCalls
 from src.llm.openrouter.client import OpenRouterClient
 from src.llm.openrouter.days import DayPlanner
-from src.llm.openrouter.formats import AnswerShape
+from src.llm.openrouter.schemas import outline_shape
 
 WEEK_PARTS = ((1, 2, 3, 4), (5, 6, 7))
 """The days of a week are requested in two parallel calls: half the wait, for a second prompt."""
@@ -30,8 +30,6 @@ RETRIES_PER_CALL = 2
 """The retries that a roadmap may use, per call that it needs at least."""
 
 TOKENS_PER_WEEK = 160
-
-_SHAPE = AnswerShape("outline", OutlineAnswer, "weeks")
 
 _FIRST_GOAL = re.compile(r'"goal"\s*:\s*("(?:[^"\\]|\\.)*")')
 
@@ -122,7 +120,7 @@ class _Planning:
             with attempt:
                 problems = await self._calls.request_items(
                     prompts.outline_messages(self._request, self._weeks, problems),
-                    _SHAPE,
+                    outline_shape(self._request, len(self._weeks) + 1),
                     (needed + 1 - len(self._weeks)) * TOKENS_PER_WEEK,
                     self._accept_week,
                     self._start_first_week,
