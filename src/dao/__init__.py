@@ -40,9 +40,9 @@ class Generations(Protocol):
         """Record a generation, or return the existing one that the request repeats.
 
         With an idempotency key, that is the user's generation with this key, for a day unless it
-        failed; without one, the user's running generation of an identical request. If the record
+        failed; without one, the user's unfinished generation of an identical request. If the record
         has the `lease_id` of `lease`, the caller holds the lease and must work on the generation:
-        it is new, or its previous lease has expired.
+        it is new, its previous lease has expired, or it has waited long enough.
 
         Raises:
             LimitReachedError: a new generation would exceed the quotas.
@@ -60,7 +60,10 @@ class Generations(Protocol):
         """
 
     async def claim(self, lease: Lease) -> GenerationRecord | None:
-        """Take over the generation whose lease expired first; None if no lease has expired."""
+        """Take over the generation whose lease expired, or whose wait ended, first.
+
+        None if there is no such generation.
+        """
 
     async def record_progress(self, lease: Lease, progress: ProgressReport) -> None:
         """Record new parts and renew the lease. Idempotent.
@@ -71,6 +74,16 @@ class Generations(Protocol):
 
     async def release(self, lease_id: UUID) -> None:
         """Give up the lease, so that another process can take the generation over at once."""
+
+    async def postpone(self, lease_id: UUID, seconds: float, failure: Failure) -> GenerationRecord:
+        """Give up the lease and let the generation wait so many seconds; return its record.
+
+        If it would wait beyond `MAX_WAITING_SECONDS` after its start, it ends with the failure. One
+        that has ended stays as it is.
+
+        Raises:
+            LeaseLostError: another process has taken it over.
+        """
 
     async def fail(self, lease_id: UUID, failure: Failure) -> None:
         """End a generation without a roadmap. Does nothing if it has ended."""
@@ -86,8 +99,9 @@ class Generations(Protocol):
     async def sweep(self, failure: Failure) -> SweepResult:
         """Delete what dead processes left, and fail generations that keep making no progress.
 
-        Also deletes requests, parts and answers a day after their generation ended, and whole
-        records 31 days after they began.
+        Also fails those that still wait `MAX_WAITING_SECONDS` after their start, with the code of
+        `ModelUnavailableError`, and deletes requests, parts and answers a day after their
+        generation ended, and whole records 31 days after they began.
         """
 
 

@@ -95,6 +95,7 @@ create table if not exists public.generations (
     finished_at timestamptz,
     lease_id uuid not null,
     lease_until timestamptz not null,
+    resume_at timestamptz,  -- when it may continue, while it waits for the model's provider
     resumptions int not null default 0,
     changed_hands boolean not null default false,
     roadmap_id bigint,
@@ -163,6 +164,7 @@ alter table public.questions add column if not exists priced_calls int not null 
 alter table public.generations
     add column if not exists changed_hands boolean not null default false;
 alter table public.generations add column if not exists cost_known boolean;
+alter table public.generations add column if not exists resume_at timestamptz;
 alter table public.questions add column if not exists cost_known boolean;
 
 alter table public.roadmaps alter column is_active set default true;
@@ -219,7 +221,7 @@ create or replace function public.schema_version() returns int
 language sql
 immutable
 set search_path = ''
-as $$ select 2; $$;
+as $$ select 3; $$;
 
 -- Reads and writes that PostgREST cannot express in one request -----------------------------------
 
@@ -464,8 +466,9 @@ $$;
 
 -- The steps of a generation, each atomic ----------------------------------------------------------
 
--- Takes over a generation whose lease has expired: the given one, or the one that expired first.
--- Returns no row if there is none.
+-- Takes over a generation whose lease has expired, or whose wait has ended: the given one, or the
+-- first one. Returns no row if there is none. The end of a wait is no resumption: the run before it
+-- had not died.
 create or replace function public.claim_generation(
     p_lease_id uuid,
     p_lease_seconds double precision,
@@ -480,7 +483,7 @@ as $$
         select generation_id from public.generations
         where finished_at is null
             and lease_until < clock_timestamp()
-            and resumptions < p_most_resumptions
+            and (resumptions < p_most_resumptions or resume_at is not null)
             and (p_generation_id is null or generation_id = p_generation_id)
         order by lease_until
         limit 1
@@ -489,15 +492,48 @@ as $$
     update public.generations as g
     set lease_id = p_lease_id,
         lease_until = clock_timestamp() + make_interval(secs => p_lease_seconds),
-        resumptions = g.resumptions + 1,
+        resumptions = g.resumptions + case when g.resume_at is null then 1 else 0 end,
+        resume_at = null,
         changed_hands = true
     from free
     where g.generation_id = free.generation_id
     returning g.*;
 $$;
 
+-- Lets a generation wait for the model's provider. Nobody holds its lease until then, so no process
+-- claims it, not even one of an older release. If it would wait for too long after its start, it
+-- fails instead. Returns the row, or none if another process has taken it over. The caller chooses
+-- the new lease_id, which invalidates the old one, so that a repeated call finds the row again.
+create or replace function public.postpone_generation(
+    p_lease_id uuid,
+    p_new_lease_id uuid,
+    p_seconds double precision,
+    p_most_seconds double precision,
+    p_problem text,
+    p_cost_known boolean
+) returns setof public.generations
+language plpgsql
+security invoker
+set search_path = ''
+as $$
+declare
+    due timestamptz := clock_timestamp() + make_interval(secs => p_seconds);
+begin
+    update public.generations as g
+    set finished_at = clock_timestamp(), problem = p_problem, cost_known = p_cost_known
+    where g.lease_id = p_lease_id
+        and g.finished_at is null
+        and due > g.started_at + make_interval(secs => p_most_seconds);
+    update public.generations as g
+    set lease_id = p_new_lease_id, lease_until = due, resume_at = due
+    where g.lease_id = p_lease_id and g.finished_at is null;
+    return query select * from public.generations where lease_id in (p_lease_id, p_new_lease_id);
+end;
+$$;
+
 -- Records a generation, or returns the existing one that the request repeats. If the row has the
--- caller's lease_id, the caller holds the lease: the row is new, or its previous lease had expired.
+-- caller's lease_id, the caller holds the lease: the row is new, its previous lease had expired, or
+-- it had waited long enough.
 create or replace function public.begin_generation(
     p_generation_id uuid,
     p_user_id uuid,
@@ -521,7 +557,7 @@ begin
     -- One caller at a time, so that two identical requests cannot both find nothing.
     perform pg_advisory_xact_lock(hashtext('momentum-ai: the ledger'));
     -- With a key, a request repeats the generation of that key, unless that has failed or has ended
-    -- and began more than a day ago; without a key, it repeats an identical one that still runs.
+    -- and began more than a day ago; without a key, it repeats an identical unfinished one.
     select * into known from public.generations
     where user_id = p_user_id
         and case
@@ -653,7 +689,8 @@ end;
 $$;
 
 -- Deletes unpublished roadmaps of leases that have ended, fails generations that were resumed too
--- often without progress, and deletes requests, parts and answers after a day.
+-- often without progress or still wait a day after their start, and deletes requests, parts and
+-- answers after a day.
 drop function if exists public.sweep_generations(int, text);  -- from release 0.1
 create or replace function public.sweep_generations(
     p_most_resumptions int, p_problem text, p_cost_known boolean default null
@@ -662,13 +699,24 @@ language plpgsql
 security invoker
 set search_path = ''
 as $$
+declare
+    expired bigint;
 begin
     update public.generations as g
     set finished_at = clock_timestamp(), problem = p_problem, cost_known = p_cost_known
     where g.finished_at is null
         and g.lease_until < clock_timestamp()
-        and g.resumptions >= p_most_resumptions;
+        and g.resumptions >= p_most_resumptions
+        and g.resume_at is null;
     get diagnostics generations = row_count;
+    update public.generations as g
+    set finished_at = clock_timestamp(), problem = 'model-unavailable', cost_known = false
+    where g.finished_at is null
+        and g.lease_until < clock_timestamp()
+        and g.resume_at is not null
+        and g.started_at < clock_timestamp() - interval '24 hours';
+    get diagnostics expired = row_count;
+    generations := generations + expired;
     delete from public.roadmaps as r
     where r.published_at is null
         and not exists (
@@ -771,8 +819,8 @@ grant select, delete, insert (keyword, category, goal_id), update (keyword, cate
 on public.rules to authenticated;
 -- Without the leases, addresses and costs.
 grant select (
-    generation_id, user_id, request, weeks_total, weeks_done, started_at, finished_at, problem,
-    roadmap_id, roadmap
+    generation_id, user_id, request, weeks_total, weeks_done, started_at, finished_at, resume_at,
+    problem, roadmap_id, roadmap
 ) on public.generations to authenticated;
 grant select on public.generation_events to authenticated;
 

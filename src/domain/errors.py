@@ -5,6 +5,7 @@ which is stored when the error ends a generation and names the `type` of the pro
 renamed; codes never change.
 """
 
+from datetime import UTC, datetime
 from typing import ClassVar
 from uuid import UUID
 
@@ -72,6 +73,24 @@ class IdempotencyKeyReusedError(GenerationError, code="idempotency-key-reused"):
 
 class GenerationRunningError(GenerationError, code="generation-running"):
     """The generation is still running, so its result is not available yet."""
+
+
+class GenerationWaitingError(GenerationError, code="generation-waiting"):
+    """The generation waits for the model's provider and continues by itself at `resume_at`.
+
+    `resume_at` is None if it is unknown.
+    """
+
+    def __init__(self, generation_id: UUID, resume_at: datetime | None = None) -> None:
+        super().__init__(generation_id)
+        self.resume_at = resume_at
+
+    @property
+    def retry_after(self) -> float | None:
+        """The seconds until `resume_at`, at least 1; None if it is unknown."""
+        if self.resume_at is None:
+            return None
+        return max((self.resume_at - datetime.now(UTC)).total_seconds(), 1.0)
 
 
 class GenerationSucceededError(GenerationError, code="generation-succeeded"):

@@ -1,18 +1,27 @@
 """The record of a generation: saga log, idempotency record and ledger entry in one.
 
 begin ──► running, leased to a process ◄─────────────┐
-           │      │      │  └── record_progress ─────┘
- the lease │      │      │ add_roadmap: publishes and finishes in one step
- expires,  │      │      └───────────────────────────────► succeeded
- or is     │      │ fail (the model), cancel (the learner)
- released  │      └──────────────────────────────────────► failed, cancelled
+           │   │  │      │  └── record_progress ─────┘
+ the lease │   │  │      │ add_roadmap: publishes and finishes in one step
+ expires,  │   │  │      └───────────────────────────────► succeeded
+ or is     │   │  │ fail (the model), cancel (the learner)
+ released  │   │  └──────────────────────────────────────► failed, cancelled
+           │   │ postpone: the model's provider asks for a pause
+           │   └──► waiting, leased to nobody until resume_at
+           │         ├─ claimed after that by a sweep or a retry ──► running again
+           │         ├─ cancel ────────────────────────────────────► cancelled
+           │         └─ MAX_WAITING_SECONDS after it began ────────► failed: model unavailable
            ▼
           running, without a worker ── claimed by a sweep or a retry ──► running again
                   └─────────── MAX_RESUMPTIONS without progress ───────► failed: abandoned
 
 A repeated request joins the existing generation instead of beginning another. With an idempotency
-key, it does so while the generation runs and until 24 hours after it began; a failure frees the
-key. Without a key, it does so while an identical request of the same user runs.
+key, it does so while the generation runs or waits and until 24 hours after it began; a failure
+frees the key. Without a key, it does so while an identical request of the same user runs or waits.
+
+A waiting generation is unfinished: it keeps its reservation in the budget and counts among those
+that its user may have at once, since it continues without another request. It occupies no place in
+any process, and the pause is no resumption.
 """
 
 import hashlib
@@ -22,16 +31,24 @@ from uuid import UUID, uuid4
 
 from pydantic import Field
 
-from src.domain.errors import GenerationCancelledError, MomentumError, error_from_code
+from src.domain.errors import (
+    GenerationCancelledError,
+    GenerationWaitingError,
+    MomentumError,
+    error_from_code,
+)
 from src.domain.plan import DayReady, ModelUsage, Outline, PlannedWeek, PlanRequest
-from src.domain.quotas import Requester
+from src.domain.quotas import DAY_SECONDS, Requester
 from src.domain.roadmap import GenerationFigures, Roadmap, SavedRoadmap
 from src.domain.vocabulary import UtcTime, Value
 
 MAX_RESUMPTIONS = 10
 """How many times in a row a generation may be taken over without a new part."""
 
-GenerationState = Literal["running", "succeeded", "failed", "cancelled"]
+MAX_WAITING_SECONDS = DAY_SECONDS
+"""How long after its start a generation may still wait for the model's provider."""
+
+GenerationState = Literal["running", "waiting", "succeeded", "failed", "cancelled"]
 
 PlannedPart: TypeAlias = Outline | DayReady | PlannedWeek
 """What a planner produces, piece by piece."""
@@ -95,9 +112,10 @@ class ProgressReport(Value):
 class GenerationRecord(ModelUsage):
     """What the store knows about a generation.
 
-    `finished_at` is None while it runs. Afterwards, either `roadmap` or `problem`, an error's code,
-    says how it ended. `request` and `roadmap` are deleted after a day. `changed_hands` says whether
-    another process has ever taken it over.
+    `finished_at` is None while it runs or waits. Afterwards, either `roadmap` or `problem`, an
+    error's code, says how it ended. `request` and `roadmap` are deleted after a day.
+    `changed_hands` says whether it has ever been taken over. While it waits, `resume_at` is the
+    time at which it can continue; while it runs, it is None.
     """
 
     generation_id: UUID
@@ -111,6 +129,7 @@ class GenerationRecord(ModelUsage):
     finished_at: UtcTime | None
     lease_id: UUID
     changed_hands: bool
+    resume_at: UtcTime | None
     roadmap: Roadmap | None
     problem: str | None
     first_day_seconds: float | None
@@ -134,14 +153,21 @@ class GenerationRecord(ModelUsage):
 
     @property
     def error(self) -> MomentumError | None:
-        """The error that ended it; None while it runs or if it succeeded."""
+        """The error that ended it; None before its end or if it succeeded."""
         return error_from_code(self.problem, self.generation_id) if self.problem else None
 
     @property
+    def waiting_error(self) -> GenerationWaitingError | None:
+        """What a client gets while it waits; None if it does not."""
+        if self.state != "waiting":
+            return None
+        return GenerationWaitingError(self.generation_id, self.resume_at)
+
+    @property
     def state(self) -> GenerationState:
-        """Whether it runs, or how it ended."""
+        """Whether it runs or waits, or how it ended."""
         if self.finished_at is None:
-            return "running"
+            return "running" if self.resume_at is None else "waiting"
         if self.problem is None:
             return "succeeded"
         return "cancelled" if isinstance(self.error, GenerationCancelledError) else "failed"

@@ -25,7 +25,10 @@ class GenerateRoadmap(PlanRequest):
 
 
 class GenerationStatus(Value):
-    """The state of a generation. Once it has finished, either `roadmap` or `problem` is set."""
+    """The state of a generation. Once it has finished, either `roadmap` or `problem` is set.
+
+    While it waits for the model's provider, it continues by itself at `resume_at`.
+    """
 
     generation_id: UUID
     state: GenerationState
@@ -33,6 +36,7 @@ class GenerationStatus(Value):
     weeks_total: int
     started_at: UtcTime
     finished_at: UtcTime | None
+    resume_at: UtcTime | None
     roadmap: "SavedRoadmap | None"
     problem: "Problem | None"
     usage: ModelUsage

@@ -101,6 +101,7 @@ GENERATION_STATUS = {
     "weeks_total": 12,
     "started_at": "2026-01-26T10:29:40Z",
     "finished_at": None,
+    "resume_at": None,
     "roadmap": None,
     "problem": None,
     "usage": {

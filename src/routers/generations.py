@@ -51,6 +51,7 @@ def _status_of(record: GenerationRecord) -> GenerationStatus:
         weeks_total=record.weeks_total,
         started_at=record.started_at,
         finished_at=record.finished_at,
+        resume_at=record.resume_at if record.state == "waiting" else None,
         roadmap=record.saved_roadmap,
         problem=problem_document(error) if error else None,
         usage=record.usage,
@@ -130,6 +131,7 @@ GenerationRequest = Annotated[_GenerationRequest, Depends()]
         errors.ForbiddenError,
         errors.IdempotencyKeyReusedError,
         errors.GenerationRunningError,
+        errors.GenerationWaitingError,
         errors.GenerationCancelledError,
         errors.GenerationAbandonedError,
         errors.HandedOverError,
@@ -142,7 +144,8 @@ async def generate_roadmap(request: GenerationRequest, state: State, response: R
     """Plan week by week, then store the whole roadmap. If planning fails, nothing is stored.
 
     An error response with a `Location` means that the roadmap may still be finished. Request that
-    URL to find out.
+    URL to find out. If the model's provider asks for a pause, the generation waits and continues by
+    itself after `Retry-After`; the same request gets the same response until then.
 
     With `Accept: text/event-stream`, the plan is streamed in `outline`, `day` and `week` events,
     followed by one `saved` or `problem` event. With `Prefer: respond-async`, the response is a 202
@@ -182,7 +185,10 @@ async def stream_roadmap_generation(request: GenerationRequest, state: State) ->
 async def get_generation(
     generation_id: GenerationIdInPath, state: State, owner: ActingUser
 ) -> GenerationStatus:
-    """Return its state, the number of finished weeks, and at the end its roadmap or problem."""
+    """Return its state, the number of finished weeks, and at the end its roadmap or problem.
+
+    If it waits for the model's provider, `resume_at` says when it continues.
+    """
     return _status_of(await state.follower.get(generation_id, owner))
 
 
@@ -205,7 +211,8 @@ async def follow_generation(
 ) -> Response:
     """Stream every event after `Last-Event-ID`, whichever server works on the roadmap.
 
-    If a stream ends without `saved` or a numbered `problem`, request it again.
+    If a stream ends without `saved` or a numbered `problem`, request it again; if the problem has a
+    `resume_at`, after that time.
     """
     record = await state.follower.get(generation_id, owner)
     if await state.follower.has_sent_all(record, last_event_id):

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, replace
+from datetime import datetime
 from http import HTTPStatus
 
 from src.domain import errors
@@ -13,7 +14,8 @@ class ProblemText:
     """What all problems of one kind have in common.
 
     `detail` is for a person and never quotes the request. `retry_after` is the number of seconds
-    that a client should wait if the error itself does not say.
+    that a client should wait if the error itself does not say. `resume_at` is when a generation
+    that waits continues.
     """
 
     status: int
@@ -21,6 +23,7 @@ class ProblemText:
     retry_after: float | None = None
     title: str = ""
     code: str = ""
+    resume_at: datetime | None = None
 
 
 # A title that is not given is the code in words.
@@ -36,6 +39,13 @@ _TEXTS: dict[type[errors.MomentumError], ProblemText] = {
         409,
         "This roadmap is still being generated. Try again in a moment, or follow `Location`.",
         retry_after=2,
+    ),
+    errors.GenerationWaitingError: ProblemText(
+        503,
+        "The provider of the language model asks for a pause. Your roadmap continues by itself"
+        " after it, and will appear in your list when it is finished. Follow `Location` to see its"
+        " progress.",
+        retry_after=60,
     ),
     errors.GenerationSucceededError: ProblemText(
         409, "The roadmap is already finished. To remove it, delete the roadmap."
@@ -170,6 +180,10 @@ def text_of(error: errors.MomentumError) -> ProblemText:
         return replace(text, detail=sentence, retry_after=error.retry_after)
     if isinstance(error, errors.ModelUnavailableError) and error.retry_after:
         return replace(text, retry_after=error.retry_after)
+    if isinstance(error, errors.GenerationWaitingError) and error.retry_after:
+        detail = f"{text.detail} The pause ends in {duration_in_words(error.retry_after)}."
+        resume_at, retry_after = error.resume_at, error.retry_after
+        return replace(text, detail=detail, retry_after=retry_after, resume_at=resume_at)
     if error.generation_id and isinstance(error, errors.StoreError | errors.OverloadedError):
         return replace(text, detail=f"{text.detail} {_MAY_BE_FINISHED}")
     return text

@@ -13,7 +13,7 @@ from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 
 from src.domain import errors
-from src.domain.vocabulary import Value
+from src.domain.vocabulary import UtcTime, Value
 from src.web.problem_texts import ProblemText, http_text, text_of, text_of_class
 from src.web.request_context import request_id
 
@@ -34,7 +34,10 @@ class FieldError(Value):
 
 
 class Problem(Value):
-    """A problem document (RFC 9457), as `application/problem+json`."""
+    """A problem document (RFC 9457), as `application/problem+json`.
+
+    `resume_at` is when a generation continues that waits for the model's provider.
+    """
 
     type: str
     title: str
@@ -43,6 +46,7 @@ class Problem(Value):
     instance: str
     request_id: str
     errors: list[FieldError] | None = None
+    resume_at: UtcTime | None = None
 
 
 def install_problem_handlers(app: FastAPI) -> None:
@@ -157,6 +161,7 @@ def build_problem(
         instance=INSTANCE_PREFIX + request,
         request_id=request,
         errors=field_errors,
+        resume_at=text.resume_at,
     )
 
 
@@ -166,7 +171,7 @@ def _response(
     field_errors: list[FieldError] | None = None,
 ) -> JSONResponse:
     return JSONResponse(
-        build_problem(text, request_id(), field_errors).model_dump(exclude_none=True),
+        build_problem(text, request_id(), field_errors).model_dump(mode="json", exclude_none=True),
         status_code=text.status,
         headers=dict(headers or {}),
         media_type=MEDIA_TYPE,

@@ -8,9 +8,10 @@ from uuid import UUID, uuid4
 from src.dao.rows import parse_part
 from src.dao.sqlite.file import SqliteFile, now
 from src.dao.sqlite.ledger import refuse_over_limits
-from src.domain.errors import GenerationNotFoundError, LeaseLostError
+from src.domain.errors import GenerationNotFoundError, LeaseLostError, ModelUnavailableError
 from src.domain.generation import (
     MAX_RESUMPTIONS,
+    MAX_WAITING_SECONDS,
     Failure,
     GenerationRecord,
     Lease,
@@ -26,7 +27,7 @@ from src.domain.roadmap import Roadmap
 _FINISH = "finished_at = :now, problem = :problem, cost_known = :cost_known"
 
 # With a key, a request repeats the generation of that key, unless that has failed or has ended and
-# began more than a day ago; without a key, it repeats an identical one that still runs.
+# began more than a day ago; without a key, it repeats an identical unfinished one.
 _FIND_REPEATED = (
     "select * from generations where user_id = :user_id and case when :key is null"
     " then fingerprint = :fingerprint and finished_at is null"
@@ -43,9 +44,11 @@ _INSERT = (
 
 _CLAIM = (
     "update generations set lease_id = :lease_id, lease_until = :lease_until,"
-    " resumptions = resumptions + 1, changed_hands = 1 where generation_id = ("
-    " select generation_id from generations"
-    " where finished_at is null and lease_until < :now and resumptions < :most_resumptions"
+    # The end of a wait is no resumption: the run before it had not died.
+    " resumptions = resumptions + (resume_at is null), resume_at = null, changed_hands = 1"
+    " where generation_id = (select generation_id from generations"
+    " where finished_at is null and lease_until < :now"
+    " and (resumptions < :most_resumptions or resume_at is not null)"
     " and (:generation_id is null or generation_id = :generation_id)"
     " order by lease_until limit 1) returning *"
 )
@@ -106,17 +109,24 @@ class SqliteGenerations:
     async def release(self, lease_id: UUID) -> None:
         # The new id invalidates the lease, so that a late report cannot renew it.
         values = "lease_until = :now, lease_id = :new_id"
-        await self._update_running(values, "lease_id = :id", id=str(lease_id), new_id=str(uuid4()))
+        await self._update_unfinished(
+            values, "lease_id = :id", id=str(lease_id), new_id=str(uuid4())
+        )
+
+    async def postpone(self, lease_id: UUID, seconds: float, failure: Failure) -> GenerationRecord:
+        return await self._file.write(
+            lambda connection: _postpone(connection, lease_id, seconds, failure)
+        )
 
     async def fail(self, lease_id: UUID, failure: Failure) -> None:
-        await self._update_running(
+        await self._update_unfinished(
             _FINISH, "lease_id = :id", id=str(lease_id), **failure.model_dump()
         )
 
     async def cancel(
         self, generation_id: UUID, failure: Failure, user_id: UUID | None = None
     ) -> GenerationRecord:
-        await self._update_running(
+        await self._update_unfinished(
             _FINISH,
             "generation_id = :id and (:user_id is null or user_id = :user_id)",
             id=str(generation_id),
@@ -126,18 +136,24 @@ class SqliteGenerations:
         return await self.get(generation_id, user_id)
 
     async def sweep(self, failure: Failure) -> SweepResult:
-        failed = await self._update_running(
+        abandoned = await self._update_unfinished(
             _FINISH,
-            "lease_until < :now and resumptions >= :most_resumptions",
+            "lease_until < :now and resumptions >= :most_resumptions and resume_at is null",
             most_resumptions=MAX_RESUMPTIONS,
             **failure.model_dump(),
         )
+        expired = await self._update_unfinished(
+            _FINISH,
+            "lease_until < :now and resume_at is not null and started_at < :earliest",
+            earliest=now(-MAX_WAITING_SECONDS),
+            **Failure(problem=ModelUnavailableError.code).model_dump(),
+        )
         await self._file.write(_delete_expired)
         # Dead processes leave no roadmaps here: their transactions were rolled back.
-        return SweepResult(roadmaps=0, generations=failed)
+        return SweepResult(roadmaps=0, generations=abandoned + expired)
 
-    async def _update_running(self, values: str, where: str, **parameters: object) -> int:
-        """Update running generations, and return how many."""
+    async def _update_unfinished(self, values: str, where: str, **parameters: object) -> int:
+        """Update unfinished generations, and return how many."""
 
         def update(connection: sqlite3.Connection) -> int:
             return connection.execute(
@@ -192,6 +208,27 @@ def _begin(
     elif row["finished_at"] is None and row["fingerprint"] == generation.fingerprint:
         claim = {**values, "generation_id": row["generation_id"]}
         row = connection.execute(_CLAIM, claim).fetchone() or row
+    return _parse_record(row)
+
+
+def _postpone(
+    connection: sqlite3.Connection, lease_id: UUID, seconds: float, failure: Failure
+) -> GenerationRecord:
+    values = {"id": str(lease_id), "now": now(), "due": now(seconds), "new_id": str(uuid4())}
+    row = connection.execute("select * from generations where lease_id = :id", values).fetchone()
+    if row is None:
+        raise LeaseLostError
+    if row["finished_at"] is not None:
+        return _parse_record(row)
+    if row["started_at"] < now(seconds - MAX_WAITING_SECONDS):
+        changes = _FINISH
+    else:
+        # The new id invalidates the lease, so that a late report cannot renew it.
+        changes = "lease_id = :new_id, lease_until = :due, resume_at = :due"
+    row = connection.execute(
+        f"update generations set {changes} where lease_id = :id returning *",  # noqa: S608  ours
+        values | failure.model_dump(),
+    ).fetchone()
     return _parse_record(row)
 
 

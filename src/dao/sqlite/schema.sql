@@ -46,6 +46,7 @@ create table if not exists generations (
     finished_at text,
     lease_id text not null unique,
     lease_until text not null,
+    resume_at text,  -- when it may continue, while it waits for the model's provider
     resumptions integer not null default 0,
     changed_hands integer not null default 0,
     roadmap_id integer,

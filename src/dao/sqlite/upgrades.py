@@ -87,10 +87,16 @@ def _drop_repeated_request_indexes(connection: sqlite3.Connection) -> None:
     connection.execute("drop index if exists generations_twin")
 
 
+def _add_resume_at(connection: sqlite3.Connection) -> None:
+    """Let generations wait for the model's provider."""
+    _add_column(connection, "generations", "resume_at text")
+
+
 _STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     _add_call_and_holder_columns,
     _add_cost_known,
     _drop_repeated_request_indexes,
+    _add_resume_at,
 )
 
 

@@ -10,6 +10,7 @@ from src.dao.supabase.client import TRANSIENT_ERRORS, PostgrestClient, parse_row
 from src.domain.errors import GenerationNotFoundError, LeaseLostError, StoreUnavailableError
 from src.domain.generation import (
     MAX_RESUMPTIONS,
+    MAX_WAITING_SECONDS,
     Failure,
     GenerationRecord,
     Lease,
@@ -129,17 +130,35 @@ class SupabaseGenerations:
 
     async def release(self, lease_id: UUID) -> None:
         # The new id invalidates the lease, so that a late report cannot renew it.
-        await self._update_running(
+        await self._update_unfinished(
             {"lease_until": "now", "lease_id": str(uuid4())}, "lease_id", lease_id
         )
 
+    async def postpone(self, lease_id: UUID, seconds: float, failure: Failure) -> GenerationRecord:
+        query = self._client.rpc(
+            "postpone_generation",
+            {
+                "p_lease_id": str(lease_id),
+                "p_new_lease_id": str(uuid4()),
+                "p_seconds": seconds,
+                "p_most_seconds": MAX_WAITING_SECONDS,
+                "p_problem": failure.problem,
+                "p_cost_known": failure.cost_known,
+            },
+        )
+        answer = await self._client.execute(query, retry_on=TRANSIENT_ERRORS)
+        records = parse_rows(_RECORDS, answer.data)
+        if not records:
+            raise LeaseLostError
+        return records[0]
+
     async def fail(self, lease_id: UUID, failure: Failure) -> None:
-        await self._update_running(_finish_values(failure), "lease_id", lease_id)
+        await self._update_unfinished(_finish_values(failure), "lease_id", lease_id)
 
     async def cancel(
         self, generation_id: UUID, failure: Failure, user_id: UUID | None = None
     ) -> GenerationRecord:
-        records = await self._update_running(
+        records = await self._update_unfinished(
             _finish_values(failure), "generation_id", generation_id, user_id
         )
         return records[0] if records else await self.get(generation_id, user_id)
@@ -173,10 +192,10 @@ class SupabaseGenerations:
         )
         return parse_rows(_SWEEP_RESULTS, (await self._client.execute(query)).data)[0]
 
-    async def _update_running(
+    async def _update_unfinished(
         self, values: dict[str, Any], column: str, value: UUID, user_id: UUID | None = None
     ) -> list[GenerationRecord]:
-        """Update the running generation of this id or lease; return it, or nothing."""
+        """Update the unfinished generation of this id or lease; return it, or nothing."""
         query = self._client.table("generations").update(values).eq(column, str(value))
         query = query.is_("finished_at", "null")
         if user_id is not None:

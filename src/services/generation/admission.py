@@ -26,11 +26,12 @@ class GenerationAdmission:
 
         A repeated request gets the record of the first one: with the same idempotency key, also
         when it has finished; without a key, while an identical request of the same user runs. If
-        the process that worked on it has died, this one continues it.
+        the process that worked on it has died, or it has waited long enough, this one continues it.
 
         Raises:
             IdempotencyKeyReusedError: the key belongs to another request.
             GenerationRunningError: the generation of this key is still running.
+            GenerationWaitingError: the first request's generation waits for the model's provider.
             LimitReachedError: the user, their address or the service has used up a quota.
             OverloadedError: this process runs as many generations as it can.
             ShuttingDownError: this process is shutting down.
@@ -49,6 +50,8 @@ class GenerationAdmission:
                 return record
         if record.fingerprint != new.fingerprint:
             raise errors.IdempotencyKeyReusedError(record.generation_id)
+        if record.waiting_error:
+            raise record.waiting_error
         if idempotency_key is not None and record.finished_at is None:
             raise errors.GenerationRunningError(record.generation_id)
         return record

@@ -11,8 +11,9 @@ from src.domain.roadmap import SavedRoadmap
 GenerationEvent: TypeAlias = PlannedPart | SavedRoadmap | MomentumError
 """The last event of a generation is the saved roadmap or the error that ended it.
 
-A `StoreError` or a `HandedOverError` ends the work of this process alone, and another one continues
-it. Such a `StoreError` has the `generation_id`.
+A `StoreError`, a `HandedOverError` or a `GenerationWaitingError` ends the work of this process
+alone: another one continues it, or any one does when it has waited. Such a `StoreError` has the
+`generation_id`.
 """
 
 

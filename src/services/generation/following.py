@@ -23,6 +23,13 @@ MAX_FOLLOWERS = 100
 POLL_SECONDS = 0.5
 """The interval at which a generation of another process is polled."""
 
+CONTINUING_ERRORS = (
+    errors.GenerationWaitingError,
+    errors.HandedOverError,
+    errors.StoreError,
+)
+"""They end a stream, but not its generation, which continues, perhaps not for a while."""
+
 T = TypeVar("T")
 
 
@@ -57,7 +64,7 @@ class GenerationFollower:
 
         Raises:
             OverloadedError: too many requests poll other processes' generations already.
-            MomentumError: it failed, or continues elsewhere; the subclass says why.
+            MomentumError: it failed, waits, or continues elsewhere; the subclass says why.
         """
         outcome = await self._wait_for_outcome(generation_id)
         if isinstance(outcome, errors.MomentumError):
@@ -72,6 +79,7 @@ class GenerationFollower:
         It may run in any process. Closing the stream does not stop it.
 
         Raises:
+            GenerationWaitingError: it waits for the model's provider.
             StoreError: the database cannot be reached, or did not store what was planned.
             OverloadedError: too many requests poll other processes' generations already.
             HandedOverError: this process is shutting down.
@@ -82,8 +90,8 @@ class GenerationFollower:
                 async for number, event in events:
                     if isinstance(event, errors.HandedOverError) and not self._runs.drain.is_over:
                         break  # Another process continues it; poll that one.
-                    if isinstance(event, errors.HandedOverError | errors.StoreError):
-                        raise event  # It continues, but perhaps not for a while.
+                    if isinstance(event, CONTINUING_ERRORS):
+                        raise event
                     sent = number
                     yield number, event
                 else:
@@ -123,10 +131,10 @@ class GenerationFollower:
             get = partial(self._generations.get, generation_id)
             async with self._runs.drain.raise_when_over(errors.HandedOverError(generation_id)):
                 record = await get()
-            if record.finished_at is None:
+            if record.state == "running":
                 with self._polling_slot():
                     async with asyncio.timeout(self._timeout_seconds):
-                        while record.finished_at is None:
+                        while record.state == "running":
                             await self._sleep_until_next_poll(generation_id)
                             record = await self._poll(generation_id, get)
         except TimeoutError:
@@ -141,13 +149,15 @@ class GenerationFollower:
     ) -> AsyncGenerator[tuple[int, GenerationEvent], None]:
         number = after
         while True:
-            # The record first: once it is finished, the parts read after it are complete.
+            # The record first: once it has stopped, the parts read after it are complete.
             get = partial(self._generations.get, generation_id, user_id)
             record = await self._poll(generation_id, get)
             get_parts = partial(self._generations.list_parts, generation_id, number, user_id)
             for part in await self._poll(generation_id, get_parts):
                 number += 1
                 yield number, part
+            if record.waiting_error:
+                raise record.waiting_error
             if record.finished_at is not None:
                 yield number + 1, outcome_of(record)
                 return

@@ -1,4 +1,4 @@
-"""Continues generations whose process has died, and deletes what such processes left behind."""
+"""Continues generations that have waited or whose process has died, and deletes what it left."""
 
 import asyncio
 import logging
@@ -51,7 +51,7 @@ class GenerationRecovery:
             await asyncio.sleep(interval_seconds * random.uniform(0.8, 1.2))  # noqa: S311
 
     async def _resume_one(self) -> bool:
-        """Continue a generation whose lease has expired; return whether there was one."""
+        """Continue a generation that nobody works on; return whether there was one."""
         with self._runs.reserve() as lease:
             record = await self._generations.claim(lease)
             if record is not None:

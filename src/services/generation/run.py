@@ -24,6 +24,7 @@ from src.domain.plan import DayReady, ModelUsage, NewRoadmap, PlannedWeek
 from src.domain.roadmap import SavedRoadmap
 from src.llm import Planner
 from src.services.generation.event_log import EventLog
+from src.services.generation.pause import seconds_to_pause
 
 logger = logging.getLogger(__name__)
 
@@ -40,8 +41,13 @@ T = TypeVar("T")
 
 
 def outcome_of(record: GenerationRecord) -> SavedRoadmap | errors.MomentumError:
-    """Return how a finished generation ended; the record keeps its roadmap for a day."""
-    return record.error or record.saved_roadmap or errors.GenerationNotFoundError()
+    """Return how a generation ended, or that it waits; the record keeps its roadmap for a day."""
+    return (
+        record.waiting_error
+        or record.error
+        or record.saved_roadmap
+        or errors.GenerationNotFoundError()
+    )
 
 
 class GenerationRun:
@@ -129,7 +135,9 @@ class GenerationRun:
             error.generation_id = self._record.generation_id
             return error
         except errors.MomentumError as error:
-            return await self._fail(error)
+            elapsed = time.monotonic() - self._started_at
+            pause = seconds_to_pause(error, elapsed=elapsed, timeout=self._timeout_seconds)
+            return await (self._fail(error) if pause is None else self._postpone(error, pause))
         except Exception:
             logger.exception("a generation failed unexpectedly")
             return await self._fail(errors.MomentumError("the generation ended unexpectedly"))
@@ -263,6 +271,25 @@ class GenerationRun:
             return errors.HandedOverError(self._record.generation_id)
         return error
 
+    async def _postpone(
+        self, error: errors.MomentumError, seconds: float
+    ) -> SavedRoadmap | errors.MomentumError:
+        """Let the generation wait, or fail if that takes too long; its parts are on record."""
+        failure = Failure(problem=error.code, cost_known=self._is_cost_known(error))
+        try:
+            record = await self._store.generations.postpone(self._lease.lease_id, seconds, failure)
+        except errors.LeaseLostError:
+            return await self._release()
+        except errors.StoreError as store_error:
+            # On record it still runs, so another process will continue it.
+            logger.warning("could not record a wait: %s", type(store_error).__name__)
+            return errors.HandedOverError(self._record.generation_id)
+        if record.problem == error.code:
+            logger.error("a generation failed: %s: %s", type(error).__name__, error)
+            return error
+        logger.warning("a generation waits until %s: %s", record.resume_at, error)
+        return outcome_of(record)
+
     async def _release(self) -> SavedRoadmap | errors.MomentumError:
         """Record all parts, release the generation to other processes, and return its outcome.
 
@@ -275,7 +302,7 @@ class GenerationRun:
                         await self._record_progress()
                 await self._store.generations.release(self._lease.lease_id)
                 record = await self._store.generations.get(self._record.generation_id)
-                if record.finished_at is not None:
+                if record.state != "running":
                     return outcome_of(record)
         return errors.HandedOverError(self._record.generation_id)
 
