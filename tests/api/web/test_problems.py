@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from uuid import UUID
 
 import httpx
@@ -20,6 +21,7 @@ from tests.support.learners import ANA
 
 ORIGIN = "http://localhost:3000"
 GENERATION = UUID("3f6c1d52-7d0b-4d55-9a53-0c5a3d8d7b10")
+PAST = datetime(2026, 1, 1, tzinfo=UTC)
 SECRET = "postgresql://admin:hunter2@db"  # noqa: S105  a canary
 
 
@@ -90,6 +92,8 @@ ANSWERS = [
     (errors.GenerationNotFoundError(SECRET), 404, None),
     (errors.IdempotencyKeyReusedError(GENERATION), 422, None),
     (errors.GenerationRunningError(GENERATION), 409, "2"),
+    (errors.GenerationWaitingError(GENERATION), 503, "60"),
+    (errors.GenerationWaitingError(GENERATION, PAST), 503, "1"),
     (errors.GenerationSucceededError(GENERATION), 409, None),
     (errors.GenerationCancelledError(GENERATION), 409, None),
     (errors.GenerationAbandonedError(GENERATION), 503, "30"),
