@@ -504,6 +504,7 @@ async def outcomes_of_all(store: Store, roadmap: Roadmap, task_id: str) -> dict[
         "claim": store.generations.claim(lease),
         "record_progress": store.generations.record_progress(lease, progress),
         "release": store.generations.release(lease.lease_id),
+        "postpone": store.generations.postpone(lease.lease_id, 1, Failure(problem="failed")),
         "fail": store.generations.fail(lease.lease_id, Failure(problem="failed")),
         "cancel": store.generations.cancel(generation_id, Failure(problem="cancelled")),
         "sweep": store.generations.sweep(Failure(problem="swept")),

@@ -1,7 +1,6 @@
 """Workers of release 0.1 share the database during a deploy, and know nothing of waiting."""
 
 from collections.abc import AsyncIterator
-from uuid import uuid4
 
 import pytest
 
@@ -80,21 +79,3 @@ async def test_their_sweep_ends_it_after_a_day(
     data_plane.execute(f"{END_WAIT}, started_at = now() - interval '25 hours'")
     assert data_plane.query(SWEEP) == [(1,)]
     assert (await store.generations.get(waiting.generation_id)).problem == "model-unavailable"
-
-
-async def test_lost_answer_of_a_postponement_is_repeated(
-    store: SupabaseStore, data_plane: DataPlane
-) -> None:
-    """The same call finds the generation again and changes nothing, until another one claims it."""
-    lease = Lease(seconds=60)
-    await store.generations.begin(asked_for(new_roadmap().request), lease, UNBOUNDED)
-    call = (
-        "select resume_at from postpone_generation("  # noqa: S608  ours
-        f"'{lease.lease_id}', '{uuid4()}', {PAUSE_SECONDS}, 86400, 'model-unavailable', false)"
-    )
-    first = data_plane.query(call)
-    assert len(first) == 1
-    assert data_plane.query(call) == first
-    data_plane.execute(END_WAIT)
-    assert data_plane.query(CLAIM) == [(1,)]
-    assert data_plane.query(call) == []
