@@ -1,5 +1,6 @@
-"""Which requests are the same, and when a generation's cost is known."""
+"""Which requests are the same, what a record says, and when a generation's cost is known."""
 
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
@@ -7,12 +8,13 @@ import pytest
 from src.domain.errors import (
     GenerationAbandonedError,
     GenerationCancelledError,
+    GenerationWaitingError,
     ModelOutputError,
     ModelTooSlowError,
     ModelUnavailableError,
     MomentumError,
 )
-from src.domain.generation import NewGeneration, is_cost_known
+from src.domain.generation import GenerationRecord, NewGeneration, is_cost_known
 from src.domain.plan import ModelUsage, PlanRequest
 from src.domain.quotas import Requester
 
@@ -73,6 +75,66 @@ def test_every_field_counts() -> None:
     assert {name for change in changes for name in change} == set(PlanRequest.model_fields)
     prints = {fingerprint(request.model_copy(update=change)) for change in changes}
     assert len(prints) == len(changes)
+
+
+NOW = datetime.now(UTC)
+LATER = NOW + timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("finished_at", "resume_at", "problem", "state"),
+    [
+        (None, None, None, "running"),
+        (None, LATER, None, "waiting"),
+        (None, NOW - timedelta(hours=1), None, "waiting"),  # Nobody has claimed it yet.
+        # Release 0.1 ends a waiting generation without knowing that it waits.
+        (NOW, LATER, "GenerationCancelledError", "cancelled"),
+        (NOW, LATER, "model-unavailable", "failed"),
+        (NOW, None, None, "succeeded"),
+    ],
+)
+def test_state_of_a_record(
+    finished_at: datetime | None, resume_at: datetime | None, problem: str | None, state: str
+) -> None:
+    """Only a waiting one says when it continues."""
+    record = GenerationRecord(
+        generation_id=uuid4(),
+        user_id=uuid4(),
+        fingerprint="f",
+        idempotency_key=None,
+        request=None,
+        model="m",
+        weeks_total=1,
+        weeks_done=0,
+        started_at=NOW,
+        finished_at=finished_at,
+        lease_id=uuid4(),
+        changed_hands=False,
+        resume_at=resume_at,
+        roadmap=None,
+        problem=problem,
+        first_day_seconds=None,
+    )
+    assert record.state == state
+    error = record.waiting_error
+    assert (error and (error.generation_id, error.resume_at)) == (
+        (record.generation_id, resume_at) if state == "waiting" else None
+    )
+
+
+@pytest.mark.parametrize(
+    ("resume_at", "least", "most"),
+    [(LATER, 3000, 3600), (NOW - timedelta(hours=1), 1, 1), (None, None, None)],
+)
+def test_time_until_a_waiting_generation_continues(
+    resume_at: datetime | None, least: float | None, most: float | None
+) -> None:
+    """In seconds, and never less than one: a client must not come back in a loop."""
+    wait = GenerationWaitingError(uuid4(), resume_at).retry_after
+    if wait is None or least is None or most is None:
+        assert wait is least is most
+    else:
+        assert least <= wait <= most
 
 
 FAILED = ModelOutputError("unusable")

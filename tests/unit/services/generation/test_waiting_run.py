@@ -98,11 +98,15 @@ async def test_run_ends_and_its_generation_waits(store: SqliteStore) -> None:
     assert [*run.events.snapshot()] == [*PARTS, outcome]
 
 
-async def test_pause_beyond_a_day_fails_at_once(store: SqliteStore) -> None:
-    """Nobody waits for longer than that."""
+async def test_pause_beyond_a_day_fails_at_once(
+    store: SqliteStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nobody waits for longer than that. The client and the operator learn what happened."""
     _, run = await start_run(store, pause=MAX_WAITING_SECONDS)
     outcome = await outcome_of(run)
     assert isinstance(outcome, errors.ModelUnavailableError)
+    assert outcome.retry_after == MAX_WAITING_SECONDS
+    assert "a generation failed: ModelUnavailableError: 429" in caplog.text
     record = await record_of(store, run)
     assert (record.state, record.problem) == ("failed", "model-unavailable")
 
@@ -124,7 +128,7 @@ async def test_cancelled_generation_does_not_wait(
 
 
 async def test_generation_that_another_process_claimed_stays_with_it(
-    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The pause comes too late; the new holder's lease stays valid."""
     postpone = store.generations.postpone
@@ -140,6 +144,7 @@ async def test_generation_that_another_process_claimed_stays_with_it(
     assert isinstance(await outcome_of(run), errors.HandedOverError)
     record = await record_of(store, run)
     assert (record.state, record.lease_id) == ("running", lease.lease_id)
+    assert "unexpectedly" not in caplog.text
 
 
 async def test_failing_database_leaves_it_to_the_next_process(
