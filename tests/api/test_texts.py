@@ -48,7 +48,7 @@ class WritingStandIn(OpenRouterStandIn):
 @pytest.fixture
 def standin() -> Iterator[OpenRouterStandIn]:
     # In pieces that cut URLs, emoji and words.
-    with WritingStandIn(pace=Pace(chunk=7)) as standin:
+    with WritingStandIn(pace=Pace(chunk=31)) as standin:
         yield standin
 
 
