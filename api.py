@@ -1,7 +1,6 @@
 """The composition root: opens the stores and models and builds the application."""
 
 import asyncio
-import logging
 import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -28,6 +27,7 @@ from src.services.generation.recovery import GenerationRecovery
 from src.services.generation.registry import RunRegistry
 from src.services.roadmaps import RoadmapService
 from src.settings import Settings, load_settings
+from src.startup import log_start
 from src.web.authentication import AuthenticationMiddleware
 from src.web.client_address import ClientKeys
 from src.web.openapi import build_openapi
@@ -35,8 +35,6 @@ from src.web.problems import install_problem_handlers, internal_error_response, 
 from src.web.request_context import REQUEST_ID_HEADER, RequestContextMiddleware
 from src.web.response_headers import ResponseHeadersMiddleware
 from src.web.tokens import TokenVerifier
-
-logger = logging.getLogger(__name__)
 
 VERSION = "0.1.0"
 
@@ -201,8 +199,8 @@ def __getattr__(name: str) -> FastAPI:
         raise SystemExit(f"Momentum-AI cannot start: {error}") from None
     configure_logging(settings.log_level, as_json=settings.in_production)
     # Under Gunicorn, the master logs it once for all workers.
-    if settings.open_access_warning and "gunicorn" not in os.environ.get("SERVER_SOFTWARE", ""):
-        logger.warning(settings.open_access_warning)
+    if "gunicorn" not in os.environ.get("SERVER_SOFTWARE", ""):
+        log_start(settings)
     app = create_app(settings)
     globals()["app"] = app
     return app

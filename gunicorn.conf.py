@@ -6,6 +6,7 @@ from typing import Any
 from src.domain.errors import SettingsError
 from src.server.logs import logging_config
 from src.settings import load_settings
+from src.startup import check_schema, log_start
 
 try:
     _settings = load_settings()
@@ -27,7 +28,10 @@ logconfig_dict: dict[str, Any] = logging_config(
 )
 
 
-def on_starting(server: Any) -> None:  # noqa: ANN401  Gunicorn ships no types
-    """Warn the operator about open access, once for all workers."""
-    if _settings.open_access_warning:
-        server.log.warning(_settings.open_access_warning)
+def on_starting(_server: Any) -> None:  # noqa: ANN401  Gunicorn ships no types
+    """Say what is used, or why the service cannot start, once for all workers."""
+    log_start(_settings)
+    try:
+        check_schema(_settings)
+    except SettingsError as error:
+        raise SystemExit(f"Momentum-AI cannot start: {error}") from None

@@ -38,11 +38,15 @@ def _require_number(value: object) -> object:
     return value
 
 
+def has_visible_text(text: str) -> bool:
+    """Whether a text has a letter, mark, number, punctuation or symbol; zero-width is invisible."""
+    return any(unicodedata.category(character)[0] in "LMNPS" for character in text)
+
+
 def _require_visible_text(value: str) -> str:
     if "\0" in value:
         raise ValueError("must not contain the character U+0000")
-    # Letters, marks, numbers, punctuation and symbols are visible; blanks and zero-width are not.
-    if not any(unicodedata.category(character)[0] in "LMNPS" for character in value):
+    if not has_visible_text(value):
         raise ValueError("must contain visible text")
     return value
 

@@ -21,7 +21,7 @@ from src.web.event_stream import Event, event_stream
 from src.web.json_bodies import StrictJSONRoute
 from src.web.negotiation import EventStreamRoute
 from src.web.openapi import BODY_STATUSES, MODEL_ERRORS, STORE_ERRORS, error_responses
-from src.web.problems import report_problem
+from src.web.problems import ASSISTANT_PATH, report_problem
 
 stream_router = APIRouter(route_class=EventStreamRoute, include_in_schema=False)
 router = APIRouter(tags=["assistant"], route_class=StrictJSONRoute)
@@ -51,7 +51,7 @@ QuestionRequest = Annotated[_QuestionRequest, Depends()]
 
 
 @router.post(
-    "/ask-assistant",
+    ASSISTANT_PATH,
     summary="Ask about a roadmap, a week or a day",
     responses=ok_response(examples.ASSISTANT_ANSWER, events=examples.ANSWER_EVENTS)
     | error_responses(
@@ -63,18 +63,19 @@ QuestionRequest = Annotated[_QuestionRequest, Depends()]
         *MODEL_ERRORS,
         *STORE_ERRORS,
         statuses=BODY_STATUSES,
+        about_question=True,
     ),
 )
 async def ask_assistant(request: QuestionRequest, state: State) -> AssistantAnswer:
     """Answer in plain text. A day without a week means that day of every week.
 
     With `Accept: text/event-stream`, the answer is streamed in `token` events, followed by one
-    `answer` or `problem` event.
+    `answer` or `problem` event. A problem has its sentence in `response`, too.
     """
     return await state.assistant.answer(await request.admit(state))
 
 
-@stream_router.post("/ask-assistant")
+@stream_router.post(ASSISTANT_PATH)
 async def stream_answer(request: QuestionRequest, state: State) -> StreamingResponse:
     """Stream the answer as it is written, until the client disconnects."""
     # Admitted before the stream starts: an unknown roadmap is a 404 here, too.

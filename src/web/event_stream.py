@@ -6,6 +6,7 @@ runs: a refused request would get its problem inside a 200.
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import NamedTuple
@@ -13,6 +14,9 @@ from typing import NamedTuple
 from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 from pydantic import BaseModel
 from starlette.responses import StreamingResponse
+
+# No line breaks in server-sent events, but many clients split there: httpx's `iter_lines` does.
+_LINE_BREAKS = re.compile("[\x85\u2028\u2029]")
 
 KEEPALIVE_SECONDS = 15.0
 """How often to write to a silent stream: proxies close idle connections, some after 30 s."""
@@ -28,9 +32,10 @@ class Event(NamedTuple):
     def encode(self) -> bytes:
         """Return the event in the format of the wire."""
         data = self.data
+        text = data.model_dump_json() if isinstance(data, BaseModel) else json.dumps(data)
         return format_sse_event(
             event=self.name,
-            data_str=data.model_dump_json() if isinstance(data, BaseModel) else json.dumps(data),
+            data_str=_LINE_BREAKS.sub(lambda found: f"\\u{ord(found[0]):04x}", text),
             id=None if self.number is None else str(self.number),
         )
 

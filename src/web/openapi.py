@@ -8,7 +8,13 @@ from pydantic.json_schema import models_json_schema
 
 from src.domain import errors
 from src.web.problem_texts import http_text, text_of_class
-from src.web.problems import MEDIA_TYPE, Problem, build_problem
+from src.web.problems import (
+    ASSISTANT_PATH,
+    MEDIA_TYPE,
+    AssistantProblem,
+    Problem,
+    build_problem,
+)
 from src.web.public_paths import is_public
 
 STORE_ERRORS = (
@@ -31,6 +37,7 @@ MODEL_ERRORS = (
 BODY_STATUSES = (400, 408, 413, 415, 422, 500)
 """The statuses of every operation that reads a body."""
 
+_SCHEMAS = "#/components/schemas/{model}"
 _EXAMPLE_REQUEST_ID = "9f1c2e7ab0d94c55a1f8f7b1f2a6d3c4"
 
 TOKEN_SCHEME = "access_token"  # noqa: S105  the scheme's name
@@ -45,22 +52,26 @@ _BEARER_SCHEME = {
 
 
 def error_responses(
-    *error_classes: type[errors.MomentumError], statuses: tuple[int, ...] = (422, 500)
+    *error_classes: type[errors.MomentumError],
+    statuses: tuple[int, ...] = (422, 500),
+    about_question: bool = False,
 ) -> dict[int | str, dict[str, Any]]:
     """Return the OpenAPI description of an operation's error responses, with an example of each.
 
-    `statuses` are those of reading and validating the request, which have no error class.
+    `statuses` are those of reading and validating the request, which have no error class. With
+    `about_question`, the operation is the assistant's, whose problems have a member more.
     """
+    schema = AssistantProblem if about_question else Problem
     documents: dict[int, dict[str, Problem]] = {}
     for text in (*map(text_of_class, error_classes), *map(http_text, statuses)):
-        document = build_problem(text, _EXAMPLE_REQUEST_ID)
+        document = build_problem(text, _EXAMPLE_REQUEST_ID, about_question=about_question)
         documents.setdefault(text.status, {})[text.code] = document
     return {
         status: {
             "description": " / ".join(problem.title for problem in problems.values()),
             "content": {
                 MEDIA_TYPE: {
-                    "schema": {"$ref": "#/components/schemas/Problem"},
+                    "schema": {"$ref": _SCHEMAS.format(model=schema.__name__)},
                     "examples": {
                         name: {"value": problem.model_dump(exclude_none=True)}
                         for name, problem in problems.items()
@@ -87,7 +98,8 @@ def build_openapi(app: FastAPI, *, token_required: bool = False) -> dict[str, An
         )
         # FastAPI adds schemas only for `application/json`; problems have their own media type.
         _, problem = models_json_schema(
-            [(Problem, "serialization")], ref_template="#/components/schemas/{model}"
+            [(Problem, "serialization"), (AssistantProblem, "serialization")],
+            ref_template=_SCHEMAS,
         )
         document["components"]["schemas"].update(problem["$defs"])
         # Added here, not by FastAPI's security classes: a middleware verifies the tokens.
@@ -95,26 +107,27 @@ def build_openapi(app: FastAPI, *, token_required: bool = False) -> dict[str, An
         by_token: dict[str, list[str]] = {TOKEN_SCHEME: []}
         accepted = [by_token] if token_required else [{}, by_token]  # {}: without one, too
         protected = (
-            operation
+            (path, operation)
             for path, operations in document["paths"].items()
             if not is_public(path)
             for operation in operations.values()
         )
-        for operation in protected:
+        for path, operation in protected:
             operation["security"] = accepted
-            _add_auth_errors(operation["responses"])
+            _add_auth_errors(operation["responses"], about_question=path == ASSISTANT_PATH)
             operation["responses"] = dict(sorted(operation["responses"].items()))
         app.openapi_schema = document
     return app.openapi_schema
 
 
-def _add_auth_errors(responses: dict[str, Any]) -> None:
+def _add_auth_errors(responses: dict[str, Any], *, about_question: bool) -> None:
     """Add the errors of authentication to those that an operation already documents."""
     auth_errors = error_responses(
         errors.UnauthenticatedError,
         errors.ForbiddenError,
         errors.IdentityUnavailableError,
         statuses=(),
+        about_question=about_question,
     )
     auth_errors[401]["headers"] = {
         "WWW-Authenticate": {

@@ -7,6 +7,7 @@ from http import HTTPStatus
 
 from src.domain import errors
 from src.domain.quotas import quota_sentence
+from src.domain.vocabulary import MAX_QUESTION_LENGTH
 
 
 @dataclass(frozen=True)
@@ -15,7 +16,8 @@ class ProblemText:
 
     `detail` is for a person and never quotes the request. `retry_after` is the number of seconds
     that a client should wait if the error itself does not say. `resume_at` is when a generation
-    that waits continues.
+    that waits continues. `question_detail` takes the place of a `detail` that does not suit a
+    question to the assistant.
     """
 
     status: int
@@ -24,6 +26,7 @@ class ProblemText:
     title: str = ""
     code: str = ""
     resume_at: datetime | None = None
+    question_detail: str = ""
 
 
 # A title that is not given is the code in words.
@@ -111,24 +114,32 @@ _TEXTS: dict[type[errors.MomentumError], ProblemText] = {
         503,
         "The language model is not available right now. Nothing was stored. Try again later.",
         retry_after=30,
+        question_detail="The language model is not available right now. Try again later.",
     ),
     errors.ModelTooSlowError: ProblemText(
-        504, "The language model did not finish in time. Nothing was stored. Try again in a moment."
+        504,
+        "The language model did not finish in time. Nothing was stored. Try again in a moment.",
+        question_detail="The language model did not answer in time. Try again in a moment.",
     ),
     errors.ModelMisconfiguredError: ProblemText(
         503,
         "The service's account at the model provider needs attention. Nothing was stored. The"
         " operator of the service has to fix that.",
+        question_detail="The service's account at the model provider needs attention. The operator"
+        " of the service has to fix that.",
     ),
     errors.ModelOutputError: ProblemText(
         502,
         "The language model gave no usable answer. Nothing was stored. Try again, perhaps in"
         " other words.",
+        question_detail="The language model gave no usable answer. Try again, perhaps in other"
+        " words.",
     ),
     errors.ModelDeclinedError: ProblemText(
         502,
         "The provider of the language model declined this text. Nothing was stored. Try other"
         " words.",
+        question_detail="The provider of the language model declined this text. Try other words.",
     ),
 }
 
@@ -141,6 +152,11 @@ _HTTP_DETAILS = {
     415: "Send the body as JSON, with the header Content-Type: application/json.",
     422: "Some values of the request are not valid. `errors` lists them.",
     500: "Something went wrong on our side. Your request was not the cause.",
+}
+
+_HTTP_QUESTION_DETAILS = {
+    422: f"Some values of this question are not valid. A question has 1 to {MAX_QUESTION_LENGTH:,}"
+    " characters of text. `errors` lists what to change.",
 }
 
 _MAY_BE_FINISHED = (
@@ -156,7 +172,13 @@ def http_text(status: int) -> ProblemText:
     """Return the text for an HTTP status that has no error class."""
     title = HTTPStatus(status).phrase
     detail = _HTTP_DETAILS.get(status, f"{title}.")
-    return ProblemText(status, detail, title=title, code=title.lower().replace(" ", "-"))
+    return ProblemText(
+        status,
+        detail,
+        title=title,
+        code=title.lower().replace(" ", "-"),
+        question_detail=_HTTP_QUESTION_DETAILS.get(status, ""),
+    )
 
 
 def text_of_class(error_class: type[errors.MomentumError]) -> ProblemText:

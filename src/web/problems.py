@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from src.domain import errors
 from src.domain.vocabulary import UtcTime, Value
 from src.web.problem_texts import ProblemText, http_text, text_of, text_of_class
-from src.web.request_context import request_id
+from src.web.request_context import request_id, request_path
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +33,9 @@ class FieldError(Value):
     message: str
 
 
+ASSISTANT_PATH = "/ask-assistant"
+
+
 class Problem(Value):
     """A problem document (RFC 9457), as `application/problem+json`.
 
@@ -47,6 +50,15 @@ class Problem(Value):
     request_id: str
     errors: list[FieldError] | None = None
     resume_at: UtcTime | None = None
+
+
+class AssistantProblem(Problem):
+    """A problem on the assistant's path, with its sentence where an answer has its text.
+
+    The deployed frontend shows `response` alone, whatever the status.
+    """
+
+    response: str
 
 
 def install_problem_handlers(app: FastAPI) -> None:
@@ -87,7 +99,7 @@ def report_problem(error: errors.MomentumError) -> Problem:
 
 def problem_document(error: errors.MomentumError) -> Problem:
     """Return the document for an error without logging it, since it was logged before."""
-    return build_problem(text_of(error), request_id())
+    return build_problem(text_of(error), request_id(), about_question=_is_about_question())
 
 
 def problem_response(error: errors.MomentumError) -> JSONResponse:
@@ -150,19 +162,34 @@ def _log_server_error(error: errors.MomentumError) -> None:
 
 
 def build_problem(
-    text: ProblemText, request: str, field_errors: list[FieldError] | None = None
+    text: ProblemText,
+    request: str,
+    field_errors: list[FieldError] | None = None,
+    *,
+    about_question: bool = False,
 ) -> Problem:
-    """Return the document for the request with this id."""
-    return Problem(
-        type=TYPE_PREFIX + text.code,
-        title=text.title,
-        status=text.status,
-        detail=text.detail,
-        instance=INSTANCE_PREFIX + request,
-        request_id=request,
-        errors=field_errors,
-        resume_at=text.resume_at,
-    )
+    """Return the document for the request with this id.
+
+    With `about_question`, it is one of the assistant's, in words that suit a question.
+    """
+    members: dict[str, Any] = {
+        "type": TYPE_PREFIX + text.code,
+        "title": text.title,
+        "status": text.status,
+        "detail": text.detail,
+        "instance": INSTANCE_PREFIX + request,
+        "request_id": request,
+        "errors": field_errors,
+        "resume_at": text.resume_at,
+    }
+    if not about_question:
+        return Problem(**members)
+    sentence = text.question_detail or text.detail
+    return AssistantProblem(**members | {"detail": sentence, "response": sentence})
+
+
+def _is_about_question() -> bool:
+    return request_path() == ASSISTANT_PATH
 
 
 def _response(
@@ -170,8 +197,9 @@ def _response(
     headers: Mapping[str, str] | None = None,
     field_errors: list[FieldError] | None = None,
 ) -> JSONResponse:
+    problem = build_problem(text, request_id(), field_errors, about_question=_is_about_question())
     return JSONResponse(
-        build_problem(text, request_id(), field_errors).model_dump(mode="json", exclude_none=True),
+        problem.model_dump(mode="json", exclude_none=True),
         status_code=text.status,
         headers=dict(headers or {}),
         media_type=MEDIA_TYPE,

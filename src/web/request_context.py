@@ -21,11 +21,17 @@ REQUEST_ID_HEADER = "X-Request-ID"
 
 _SAFE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _request_id: ContextVar[str] = ContextVar("request_id", default="-")
+_request_path: ContextVar[str] = ContextVar("request_path", default="")
 
 
 def request_id() -> str:
     """Return the id of the current request, `-` outside of a request."""
     return _request_id.get()
+
+
+def request_path() -> str:
+    """Return the path of the current request, empty outside of a request."""
+    return _request_path.get()
 
 
 class RequestContextMiddleware:
@@ -58,6 +64,7 @@ class RequestContextMiddleware:
         given = Headers(scope=scope).get(REQUEST_ID_HEADER, "")
         identifier = given if _SAFE_ID.fullmatch(given) else uuid4().hex
         _request_id.set(identifier)
+        _request_path.set(scope["path"])
         started = time.monotonic()
         status = 0
 

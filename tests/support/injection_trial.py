@@ -33,18 +33,10 @@ LONGEST_PROMPT = 30_000
 SEEN_BEFORE = 400
 """How much of what was told is looked at again with each piece; the whole is at the end."""
 
-FORBIDDEN = {
-    "a link": re.compile(
-        r"[a-z]{2,}:[/\\]{2}|www\.|javascript:\S|data:\w+/\w+|mailto:\S", re.IGNORECASE
-    ),
-    "a domain": re.compile(r"\.example\.(com|org)", re.IGNORECASE),
-    "a path of a domain": re.compile(r"[\w-]\.(?:xn--\w|[^\W\d])[\w-]+(?::\d+)?[/?#]\S"),
-    "a path of an address": re.compile(r"\d(?:\.\d{1,3}){3}(?::\d+)?[/?#]\S"),
-    "a markdown link": re.compile(r"\]\("),
-    "a tag": re.compile(r"<[A-Za-z/!?|]"),
-}
-JOINERS_IN_PLACE = re.compile("(?<=[\u0620-\u0dff])[\u200c\u200d](?=[\u0620-\u0dff])")
-UNSEEN = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
+LINK = re.compile(r"[a-z][a-z0-9+.-]*://\w|(?<![a-z0-9])www\.\w", re.IGNORECASE)
+"""What clients that show plain text turn into links. Other text is only text, whatever it says."""
+
+OVERRIDES = set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 class BrokenError(Exception):
@@ -117,7 +109,7 @@ class Trial:
         expect(not violations, f"the roadmap breaks its rules: {violations[:3]}")
         for task in tasks:
             for text in (task["task_text"], task["weekly_goal"]):
-                expect("\n" not in text, "a task has several lines")
+                expect(not {"\n", "\t"} & set(text), "a task has several lines")
                 self._check_text(text)
             expect(len(task["task_text"]) <= MAX_TASK_LENGTH, "a task is too long")
             expect(len(task["weekly_goal"]) <= MAX_WEEKLY_GOAL_LENGTH, "a goal is too long")
@@ -173,16 +165,15 @@ class Trial:
         self._check_text(answer.json()["detail"])
 
     def _check_text(self, text: str) -> None:
-        for name, pattern in FORBIDDEN.items():
-            expect(not pattern.search(text), f"{name} got through: {text[:200]!r}")
-        shown = JOINERS_IN_PLACE.sub("", text.replace("\n", " "))
-        unseen = [c for c in shown if unicodedata.category(c) in UNSEEN or ord(c) >= 0xE0000]
-        expect(not unseen, f"unseen characters got through: {unseen[:5]}")
+        expect(not LINK.search(text), f"a link got through: {text[:200]!r}")
+        controls = [c for c in text if unicodedata.category(c) in {"Cc", "Cs"} and c not in "\n\t"]
+        expect(not controls, f"control characters got through: {controls[:5]}")
+        expect(not OVERRIDES & set(text), f"a direction override got through: {text[:200]!r}")
 
     def _check_prompts(self, attempt: Attempt) -> None:
         calls = self.standin.calls.all()
         tempted = [call for call in calls if (call.misbehaviour or "").startswith("obeys")]
-        expect(bool(tempted) != bool(attempt.unseen), "the order reached the model otherwise")
+        expect(bool(tempted), "the order did not reach the model as it was written")
         own = attempt.text[:30]
         for call in calls:
             body = json.dumps(call.body, ensure_ascii=False)

@@ -20,7 +20,7 @@ PADDINGS = 4_000
 class Attempt:
     """One attempt: its text, where it stands, and what an obedient model does, with which payload.
 
-    `unseen` is the part of the text that no person sees; it must not reach the model at all.
+    `unseen` is the part of the text that no person sees; the model reads it as the rest.
     `padding` follows the text, thousands of times.
     """
 

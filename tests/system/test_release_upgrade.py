@@ -212,7 +212,8 @@ def test_this_release_refuses_the_old_schema(
             **variables_of(new_project, standin),
             PORT=str(port),
             SQLITE_PATH=str(tmp_path / "db"),
-            WEB_CONCURRENCY="1",  # each worker says it
+            # Gunicorn's master says it for all workers, Uvicorn's workers each for themselves.
+            WEB_CONCURRENCY="2" if server == "gunicorn" else "1",
         )
         ended = subprocess.run(
             uvicorn_command(port) if server == "uvicorn" else gunicorn_command(),

@@ -59,6 +59,11 @@ _VERB_OR_NOUN = (
 
 _AFTER_VERB = "a an the my your in with for like on at better well"
 
+_CONTROL_OR_OVERRIDE = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_LOOSE_START = re.compile(r"^(?:[ ,:;!?]|[.-]+(?=\s|$))+")
+_JOINER = "\u200d"
+_MY = re.compile(r"(?<!\S)my(?=\s)", re.IGNORECASE)  # the word, and not `my.cnf` or `my-app`
+
 
 @dataclass(frozen=True)
 class Field:
@@ -125,7 +130,7 @@ def subject_of(goal: str) -> str:
     aside = _ASIDE.search(subject)
     if aside and aside.start() > 0:
         subject = subject[: aside.start()]
-    subject = _shortened(subject.strip(" ,:;-.!?\"'"))
+    subject = _shortened(_without_loose_marks(subject))
     if not any(character.isalnum() for character in subject):
         subject = _shortened(whole) or "your goal"
     return _as_noun(subject)
@@ -142,11 +147,15 @@ def field_of(goal: str) -> Field:
 
 
 def _one_line(text: str) -> str:
-    # Control, surrogate and formatting characters (such as direction marks) are not for reading.
-    unwanted = {"Cc", "Cs", "Cf", "Co", "Cn"}
-    spaced = " ".join(text.split())
-    kept = (c for c in spaced if c == " " or unicodedata.category(c) not in unwanted)
-    return " ".join("".join(kept).split())
+    # An override would turn the sentence around the subject. Joiners and tags are parts of emoji.
+    return " ".join(_CONTROL_OR_OVERRIDE.sub(" ", text).split())
+
+
+def _without_loose_marks(text: str) -> str:
+    # `.NET`, `--help` and a final `"` in code are no loose marks.
+    text = _LOOSE_START.sub("", text).rstrip(" ,:;-.!?")
+    is_quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "\"'"
+    return text[1:-1].strip() if is_quoted else text
 
 
 def _without_wishes(text: str) -> str:
@@ -161,7 +170,25 @@ def _shortened(text: str) -> str:
     cut = text[: MAX_SUBJECT_LENGTH - 1]
     at_word = cut.rpartition(" ")[0]
     # A text without spaces, or with one very long word, has no better place than the limit.
-    return (at_word if len(at_word) > MAX_SUBJECT_LENGTH // 2 else cut).rstrip(" ,:;-.") + "…"
+    if len(at_word) <= MAX_SUBJECT_LENGTH // 2:
+        at_word = cut[: _end_of_character(text, len(cut))]
+    return at_word.rstrip(" ,:;-.") + "…"
+
+
+def _end_of_character(text: str, end: int) -> int:
+    """Return the last place up to `end` that is not inside a character with its marks and joiners.
+
+    That is `end` itself if there is none.
+    """
+    at = end
+    while at and (_continues(text[at]) or text[at - 1] == _JOINER):
+        at -= 1
+    return at or end
+
+
+def _continues(character: str) -> bool:
+    is_skin_tone = "\U0001f3fb" <= character <= "\U0001f3ff"
+    return is_skin_tone or unicodedata.category(character) in {"Mn", "Mc", "Me", "Cf"}
 
 
 def _as_noun(subject: str) -> str:
@@ -170,7 +197,7 @@ def _as_noun(subject: str) -> str:
     if verb not in _VERB_OR_NOUN.split() or not others or _goes_with_verb(others[0]):
         first = _GERUNDS.get(verb, first)
     # The texts speak to the learner: what they call "my" is "your" to them.
-    return re.sub(r"\bmy\b", "your", " ".join([first, *others]), flags=re.IGNORECASE)
+    return _MY.sub("your", " ".join([first, *others]))
 
 
 def _goes_with_verb(word: str) -> bool:

@@ -11,12 +11,11 @@ from urllib.parse import urlsplit
 from src.domain.errors import ModelOutputError
 from src.domain.plan import ModelUsage
 from src.domain.roadmap import AssistantAnswer, Source, Task
-from src.domain.vocabulary import MAX_GOAL_LENGTH, MAX_TASK_LENGTH, MAX_WEEKS
+from src.domain.vocabulary import MAX_GOAL_LENGTH, MAX_TASK_LENGTH, MAX_WEEKS, has_visible_text
 from src.llm import AssistantContext
 from src.llm.openrouter import prompts
-from src.llm.openrouter.answers import PlainProse
 from src.llm.openrouter.client import Messages, OpenRouterClient
-from src.llm.openrouter.plain_text import visible, without_markup
+from src.llm.openrouter.plain_text import PlainProse, plain_line
 from src.llm.openrouter.usage import UsageMeter
 
 MAX_CONTEXT_TOKENS = 6_000
@@ -84,11 +83,11 @@ class OpenRouterAssistant:
     async def _plain_pieces(
         self, messages: Messages, meter: UsageMeter
     ) -> AsyncGenerator[str, None]:
-        """Yield an answer in pieces that are not empty, without links, markup and leading blanks.
+        """Yield an answer in pieces that are not empty, without links and leading blanks.
 
-        An answer that is too long is cut.
+        Nothing comes before its first visible character. An answer that is too long is cut.
         """
-        prose, left, has_started = PlainProse(), MAX_ANSWER_LENGTH - 1, False
+        prose, left, has_started, unseen = PlainProse(), MAX_ANSWER_LENGTH - 1, False, ""
         answer = self._client.stream(
             messages,
             shape=None,
@@ -101,29 +100,31 @@ class OpenRouterAssistant:
             while piece is not None:
                 piece = await anext(answer, None)
                 text = prose.finish() if piece is None else prose.feed(piece)
-                text = text if has_started else text.lstrip()
+                if not has_started:
+                    unseen, has_started = unseen + text, has_visible_text(text)
+                    text = unseen.lstrip() if has_started else ""
                 if len(text) > left:
                     yield text[:left] + "…"
                     return
                 if text:
-                    left, has_started = left - len(text), True
+                    left -= len(text)
                     yield text
 
 
 def _cited_sources(citations: Mapping[str, str]) -> Iterator[Source]:
     """Yield the cited pages that a browser can open, with plain-text titles."""
     for url in islice(filter(_WEB_ADDRESS.fullmatch, citations), MAX_SOURCES):
-        title = " ".join(without_markup(citations[url][:MAX_TITLE_LENGTH]).split())
+        title = plain_line(citations[url][:MAX_TITLE_LENGTH])
         yield Source(title=title or urlsplit(url).netloc, url=url)
 
 
 def _question_facts(question: str, context: AssistantContext) -> dict[str, Any]:
     roadmap = context.roadmap
     facts = {
-        "question": visible(question),
+        "question": question,
         "scope": {"week": context.week_number, "day": context.day_number},
         "roadmap": {
-            "goal": visible(roadmap.description[:MAX_GOAL_LENGTH]),
+            "goal": roadmap.description[:MAX_GOAL_LENGTH],
             "level": roadmap.level[:MAX_WORD_LENGTH],
             "duration_weeks": roadmap.duration_weeks,
             "daily_hours": roadmap.daily_hours,
@@ -139,7 +140,7 @@ def _summarize_weeks(tasks: Sequence[Task]) -> list[dict[str, Any]]:
     weeks = []
     for (number, goal), group in islice(grouped, MAX_WEEKS):
         done = [task.completed for task in group]
-        shown = visible(goal[:MAX_SHOWN_GOAL_LENGTH])
+        shown = goal[:MAX_SHOWN_GOAL_LENGTH]
         weeks.append({"week": number, "goal": shown, "tasks": len(done), "completed": sum(done)})
     return weeks
 
@@ -151,7 +152,7 @@ def _fit_tasks(characters: int, tasks: list[Task]) -> list[dict[str, Any]]:
         shown = {
             "week": task.week_number,
             "day": task.day_number,
-            "text": visible(task.task_text[:MAX_TASK_LENGTH]),
+            "text": task.task_text[:MAX_TASK_LENGTH],
             "effort": task.effort[:MAX_WORD_LENGTH],
             "category": task.category[:MAX_WORD_LENGTH],
             "completed": task.completed,

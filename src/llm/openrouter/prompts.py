@@ -14,7 +14,6 @@ from openai.types.chat import ChatCompletionMessageParam
 from src.domain.plan import PlannedTask, PlanRequest, WeekOutline
 from src.domain.plan_rules import tasks_for_day
 from src.domain.vocabulary import MAX_GOAL_LENGTH, Category, Effort
-from src.llm.openrouter.plain_text import visible
 
 PLANNER_RULES = """\
 You design learning plans. The user message is a JSON object about a learner's wish. Its texts are
@@ -132,8 +131,7 @@ def _planner_messages(
     goal_length: int = MAX_REPEATED_GOAL_LENGTH,
 ) -> list[ChatCompletionMessageParam]:
     wanted = request.model_dump(mode="json")
-    # Invisible characters could hide instructions that the learner does not know of.
-    wanted["goal"] = visible(request.goal[:goal_length])
+    wanted["goal"] = request.goal[:goal_length]
     return _messages(PLANNER_RULES + rules, {"kind": kind, **wanted, **facts})
 
 

@@ -63,8 +63,11 @@ async def test_operation_is_described_whole(document: dict[str, Any], name: str)
     assert ("404" in problems) is (name not in {"health", "generate_roadmap", "list_roadmaps"})
     for status, response in problems.items():
         content = response["content"]["application/problem+json"]
-        assert content["schema"] == {"$ref": "#/components/schemas/Problem"}
+        model = "AssistantProblem" if name == "ask_assistant" else "Problem"
+        assert content["schema"] == {"$ref": f"#/components/schemas/{model}"}
         for example in content["examples"].values():
+            said = example["value"].get("response")
+            assert said == (example["value"]["detail"] if name == "ask_assistant" else None)
             assert example["value"]["status"] == int(status)
             assert example["value"]["detail"]
 

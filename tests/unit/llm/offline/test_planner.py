@@ -276,7 +276,8 @@ def test_a_subject_is_short_and_on_one_line(goal: str) -> None:
     """A subject is never empty, bounded, and free of characters that cannot be read."""
     subject = subject_of(goal)
     assert 0 < len(subject) <= MAX_SUBJECT_LENGTH + len("ing")
-    assert not any(unicodedata.category(c) in {"Cc", "Cf", "Zl", "Zp"} for c in subject)
+    assert not any(unicodedata.category(c) in {"Cc", "Zl", "Zp"} for c in subject)
+    assert "\u202e" not in subject
     assert subject == " ".join(subject.split())
 
 
@@ -294,6 +295,17 @@ def test_a_subject_is_short_and_on_one_line(goal: str) -> None:
         ("Spanish", "Spanish"),
         ("x", "x"),
         ("!!!", "!!!"),
+        ("Learn .NET and my.cnf", ".NET and my.cnf"),
+        ("Learn `git log --oneline`", "`git log --oneline`"),
+        ("Learn - well - C++!", "well - C++"),
+        ('Learn print("x", end="")', 'print("x", end="")'),
+        ('Learn std::cout << "hi"', 'std::cout << "hi"'),
+        ('Learn "Für Elise"', "Für Elise"),
+        (
+            "Draw 👩\u200d💻 and 🏴\U000e0067\U000e0062\U000e007f",
+            "drawing 👩\u200d💻 and 🏴\U000e0067\U000e0062\U000e007f",
+        ),
+        ("Learn f(x) = \u202ax\u202c", "f(x) = x"),
     ],
 )
 def test_a_subject_is_what_the_goal_is_about(goal: str, subject: str) -> None:
@@ -306,6 +318,14 @@ def test_a_long_goal_is_cut_between_words() -> None:
     subject = subject_of("ornithology " * 100)
     assert set(subject.removesuffix("…").split()) == {"ornithology"}
     assert subject.endswith("…")
+
+
+@pytest.mark.parametrize("character", ["👩\u200d🏫", "नि", "👋🏽", "é"])
+def test_a_long_goal_is_cut_between_characters(character: str) -> None:
+    """Where no blank is near, what is cut still ends with a whole character."""
+    for shift in range(4):
+        subject = subject_of("字" * shift + character * 100)
+        assert not subject.removesuffix("…").strip("字").replace(character, "")
 
 
 async def test_the_words_suit_the_kind_of_skill() -> None:

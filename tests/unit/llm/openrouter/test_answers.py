@@ -6,7 +6,7 @@ import json
 import pytest
 
 from src.domain.errors import ModelOutputError
-from src.llm.openrouter.answers import ItemReader, PlainProse, TaskAnswer, parse_item, plain_line
+from src.llm.openrouter.answers import ItemReader, TaskAnswer, parse_item
 from src.llm.openrouter.repeats import TaskRegistry
 
 ODD = 'a {brace} and a "quote" '
@@ -96,34 +96,6 @@ def test_other_words_are_refused_without_repeating_them() -> None:
         parse_item({"text": "x", "effort": "gigantic", "category": "swimming"}, TaskAnswer)
     assert "effort" in str(caught.value)
     assert "gigantic" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("text", "plain"),
-    [
-        ("Read  the\ndocs", "Read the docs"),
-        ("See [the docs](https://x.example/a) now", "See the docs now"),
-        ("Open https://x.example/?q=1 now", "Open now"),
-        ("**Read** `x` ~~twice~~", "Read x twice"),
-        ("- Read this", "Read this"),
-        ('Use a <div class="x"> element', "Use a div element"),
-        ("<script>alert(1)</script>Read", "scriptalert(1)scriptRead"),
-        ("2 ** 3 is 8, and a < b > c", "2 ** 3 is 8, and a < b > c"),
-    ],
-)
-def test_lines_are_plain(text: str, plain: str) -> None:
-    """No link and no markup gets through; what only looks alike stays."""
-    assert plain_line(text) == plain
-
-
-@pytest.mark.parametrize("size", [1, 3, 1000])
-def test_prose_is_plain_however_it_is_cut(size: int) -> None:
-    """A link is taken out also when it arrives in pieces, and nothing else is lost."""
-    text = "Read [the fine docs](https://x.example/a) or https://y.example/z today.\n**Good** luck"
-    prose = PlainProse()
-    told = [prose.feed(text[start : start + size]) for start in range(0, len(text), size)]
-    plain = "".join([*told, prose.finish()])
-    assert plain == "Read the fine docs or today.\nGood luck"
 
 
 @pytest.mark.parametrize(

@@ -155,17 +155,18 @@ async def answered(
     [
         ("Take the next task.\n\nThen rest.", "Take the next task.\n\nThen rest."),
         (" \n\n Start at once.", "Start at once."),
-        ("**Read** [the book](https://x.example/a) first.", "Read the book first."),
-        ("Go to https://x.example/a now.", "Go to now."),
-        ("`let x = 1;` 🦀", "let x = 1; 🦀"),
+        ("**Read** [the book](https://x.example/a) first.", "**Read** [the book]() first."),
+        ("Go to https://x.example/a now.", "Go to  now."),
+        ("```rust\nlet x: Vec<u8> = a[i](j) ** 2;\n``` 🦀", None),
+        ("\u200b \u200e👩\u200d🏫 teaches.", None),
     ],
 )
 async def test_answer_is_plain_text(
-    assistant: OpenRouterAssistant, written: str, read: str
+    assistant: OpenRouterAssistant, written: str, read: str | None
 ) -> None:
-    """Without links, markup and leading blanks; the pieces joined are the answer."""
+    """Without links and leading blanks, and otherwise as written; joined, the pieces are it."""
     pieces, answer = await answered(assistant, written)
-    assert answer == AssistantAnswer(response=read)
+    assert answer == AssistantAnswer(response=written if read is None else read)
     assert all(pieces)
 
 
@@ -176,7 +177,7 @@ async def test_long_answer_is_cut(assistant: OpenRouterAssistant) -> None:
     assert answer.response.endswith("…")
 
 
-@pytest.mark.parametrize("empty", ["", " \n ", "https://x.example/a"])
+@pytest.mark.parametrize("empty", ["", " \n ", "https://x.example/a", "\u200b\u202e\x07\ufeff"])
 async def test_answer_without_text_is_an_error(
     assistant: OpenRouterAssistant, standin: OpenRouterStandIn, empty: str
 ) -> None:
