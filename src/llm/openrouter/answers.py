@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import re
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Annotated, TypeVar
@@ -13,7 +12,6 @@ from pydantic_core import from_json
 
 from src.domain.errors import ModelOutputError
 from src.domain.vocabulary import Category, Effort
-from src.llm.openrouter.plain_text import LONGEST_MARKUP, WIDE, without_markup
 
 CATEGORY_SYNONYMS: dict[Category, str] = {
     "reading": "read study theory watching",
@@ -159,56 +157,3 @@ def parse_item(item: object, model: type[A]) -> A:
             for fault in error.errors(include_input=False, include_url=False)
         )
         raise ModelOutputError("; ".join(faults)) from None
-
-
-MAX_LINE_LENGTH = 2_000
-"""In characters, of a goal, topic or task; a longer one is refused before any cleaning."""
-
-_BULLET = re.compile(r"^(?:#+|[-*+•])\s+")
-_BOUNDARY = rf"(?:[^\S\r]|[{WIDE}])"
-_SOME_BOUNDARY = re.compile(_BOUNDARY)
-_TO_LAST_BOUNDARY = re.compile(rf".*{_BOUNDARY}", re.DOTALL)
-_MARKUP = re.compile(
-    rf"!?\[[^\]\n]{{0,{LONGEST_MARKUP}}}(?:\]\([^)\n]{{0,{LONGEST_MARKUP}}}(?:\)|\Z)|\]?\Z)"
-    rf"|<[A-Za-z/!?|][^<>\n]{{0,{LONGEST_MARKUP}}}(?:>|\Z)"
-    rf"|(\*\*|~~|`{{1,3}})(?=\S|\Z).{{0,{LONGEST_MARKUP}}}?(?:\1|\Z)"
-)
-"""Markup that `without_markup` removes and that may contain blanks, finished or not."""
-
-
-def plain_line(text: str) -> str:
-    """Return a text of a plan as one plain line: no link, no tag, no markdown, no line break.
-
-    Raises:
-        ModelOutputError: the text is too long.
-    """
-    if len(text) > MAX_LINE_LENGTH:
-        raise ModelOutputError(f"A text is longer than {MAX_LINE_LENGTH} characters.")
-    return _BULLET.sub("", " ".join(without_markup(text).split()))
-
-
-class PlainProse:
-    """Removes links and markup from prose that arrives in pieces."""
-
-    def __init__(self) -> None:
-        self._held = ""
-
-    def feed(self, piece: str) -> str:
-        """Add a piece and return the plain text that no later piece can change; may be empty."""
-        self._held += piece
-        if not _SOME_BOUNDARY.search(piece):
-            return ""
-        end = self._last_boundary(len(self._held))
-        for markup in reversed(list(_MARKUP.finditer(self._held))):
-            if markup.start() < end <= markup.end():
-                end = self._last_boundary(markup.start())
-        ready, self._held = self._held[:end], self._held[end:]
-        return without_markup(ready)
-
-    def finish(self) -> str:
-        """Return the remaining plain text."""
-        return without_markup(self._held)
-
-    def _last_boundary(self, before: int) -> int:
-        boundary = _TO_LAST_BOUNDARY.match(self._held, 0, before)
-        return boundary.end() if boundary else 0

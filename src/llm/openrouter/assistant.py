@@ -14,9 +14,8 @@ from src.domain.roadmap import AssistantAnswer, Source, Task
 from src.domain.vocabulary import MAX_GOAL_LENGTH, MAX_TASK_LENGTH, MAX_WEEKS
 from src.llm import AssistantContext
 from src.llm.openrouter import prompts
-from src.llm.openrouter.answers import PlainProse
 from src.llm.openrouter.client import Messages, OpenRouterClient
-from src.llm.openrouter.plain_text import visible, without_markup
+from src.llm.openrouter.plain_text import PlainProse, visible, without_markup
 from src.llm.openrouter.usage import UsageMeter
 
 MAX_CONTEXT_TOKENS = 6_000

@@ -10,6 +10,7 @@ from src.domain.plan_rules import TASKS_PER_DAY, day_violations
 from src.llm.known_parts import KnownParts
 from src.llm.openrouter import answers, prompts
 from src.llm.openrouter.calls import RoadmapCalls
+from src.llm.openrouter.plain_text import plain_line
 from src.llm.openrouter.repeats import TaskRegistry
 from src.llm.openrouter.schemas import days_shape, tasks_shape
 
@@ -137,9 +138,7 @@ class DayPlanner:
 
 
 def _planned_task(answer: answers.TaskAnswer) -> PlannedTask:
-    return PlannedTask(
-        text=answers.plain_line(answer.text), effort=answer.effort, category=answer.category
-    )
+    return PlannedTask(text=plain_line(answer.text), effort=answer.effort, category=answer.category)
 
 
 def _replace_next(tasks: list[PlannedTask], indexes: Iterator[int], item: object) -> None:

@@ -6,6 +6,8 @@ before a letter) has no blank in it: text that is cut between words can be clean
 
 import re
 
+from src.domain.errors import ModelOutputError
+
 LONGEST_MARKUP = 300
 """In characters; an opening bracket or mark that is not closed within this is not markup."""
 
@@ -106,3 +108,56 @@ def _unfold(text: str) -> str:
     text = _LINK_WITH_TEXT.sub(r"\1", text)
     text = _NAMELESS_TAG.sub("", _TAG.sub(r"\1", _ENCLOSED_LINK.sub("", text)))
     return _LINK.sub("", _DOMAIN.sub(r"\1", _EMPHASIS.sub(r"\2", text)))
+
+
+MAX_LINE_LENGTH = 2_000
+"""In characters, of a goal, topic or task; a longer one is refused before any cleaning."""
+
+_BULLET = re.compile(r"^(?:#+|[-*+•])\s+")
+_BOUNDARY = rf"(?:[^\S\r]|[{WIDE}])"
+_SOME_BOUNDARY = re.compile(_BOUNDARY)
+_TO_LAST_BOUNDARY = re.compile(rf".*{_BOUNDARY}", re.DOTALL)
+_MARKUP = re.compile(
+    rf"!?\[[^\]\n]{{0,{LONGEST_MARKUP}}}(?:\]\([^)\n]{{0,{LONGEST_MARKUP}}}(?:\)|\Z)|\]?\Z)"
+    rf"|<[A-Za-z/!?|][^<>\n]{{0,{LONGEST_MARKUP}}}(?:>|\Z)"
+    rf"|(\*\*|~~|`{{1,3}})(?=\S|\Z).{{0,{LONGEST_MARKUP}}}?(?:\1|\Z)"
+)
+"""Markup that `without_markup` removes and that may contain blanks, finished or not."""
+
+
+def plain_line(text: str) -> str:
+    """Return a text of a plan as one plain line: no link, no tag, no markdown, no line break.
+
+    Raises:
+        ModelOutputError: the text is too long.
+    """
+    if len(text) > MAX_LINE_LENGTH:
+        raise ModelOutputError(f"A text is longer than {MAX_LINE_LENGTH} characters.")
+    return _BULLET.sub("", " ".join(without_markup(text).split()))
+
+
+class PlainProse:
+    """Removes links and markup from prose that arrives in pieces."""
+
+    def __init__(self) -> None:
+        self._held = ""
+
+    def feed(self, piece: str) -> str:
+        """Add a piece and return the plain text that no later piece can change; may be empty."""
+        self._held += piece
+        if not _SOME_BOUNDARY.search(piece):
+            return ""
+        end = self._last_boundary(len(self._held))
+        for markup in reversed(list(_MARKUP.finditer(self._held))):
+            if markup.start() < end <= markup.end():
+                end = self._last_boundary(markup.start())
+        ready, self._held = self._held[:end], self._held[end:]
+        return without_markup(ready)
+
+    def finish(self) -> str:
+        """Return the remaining plain text."""
+        return without_markup(self._held)
+
+    def _last_boundary(self, before: int) -> int:
+        boundary = _TO_LAST_BOUNDARY.match(self._held, 0, before)
+        return boundary.end() if boundary else 0

@@ -17,10 +17,11 @@ from src.domain.plan_rules import outline_violations, same_text_key
 from src.llm import PlanPart
 from src.llm.known_parts import KnownParts
 from src.llm.openrouter import prompts
-from src.llm.openrouter.answers import WeekGoal, parse_item, plain_line
+from src.llm.openrouter.answers import WeekGoal, parse_item
 from src.llm.openrouter.calls import RoadmapCalls
 from src.llm.openrouter.client import OpenRouterClient
 from src.llm.openrouter.days import DayPlanner
+from src.llm.openrouter.plain_text import plain_line
 from src.llm.openrouter.schemas import outline_shape
 
 WEEK_PARTS = ((1, 2, 3, 4), (5, 6, 7))

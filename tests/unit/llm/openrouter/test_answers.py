@@ -6,7 +6,8 @@ import json
 import pytest
 
 from src.domain.errors import ModelOutputError
-from src.llm.openrouter.answers import ItemReader, PlainProse, TaskAnswer, parse_item, plain_line
+from src.llm.openrouter.answers import ItemReader, TaskAnswer, parse_item
+from src.llm.openrouter.plain_text import PlainProse, plain_line
 from src.llm.openrouter.repeats import TaskRegistry
 
 ODD = 'a {brace} and a "quote" '

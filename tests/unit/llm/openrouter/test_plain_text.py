@@ -5,8 +5,13 @@ import time
 import pytest
 
 from src.domain.errors import ModelOutputError
-from src.llm.openrouter.answers import MAX_LINE_LENGTH, PlainProse, plain_line
-from src.llm.openrouter.plain_text import visible, without_markup
+from src.llm.openrouter.plain_text import (
+    MAX_LINE_LENGTH,
+    PlainProse,
+    plain_line,
+    visible,
+    without_markup,
+)
 
 
 @pytest.mark.parametrize(
