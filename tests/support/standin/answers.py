@@ -11,7 +11,7 @@ from src.domain.vocabulary import DAYS_PER_WEEK
 
 Json = dict[str, Any]
 
-KINDS = frozenset({"outline", "week", "replace", "plan", "question"})
+KINDS = frozenset({"outline", "week", "replace", "more", "plan", "question"})
 
 
 # --- What is asked for ----------------------------------------------------------------------
@@ -149,6 +149,12 @@ def replacement_answer(facts: Json) -> Json:
     }
 
 
+def more_answer(facts: Json) -> Json:
+    """Return so many more tasks of a day, which no other answer has."""
+    count = facts["missing_tasks"]
+    return replacement_answer(facts | {"tasks": facts["tasks"][:1] * count})
+
+
 def _compact(answer: Json) -> str:
     return json.dumps(answer, ensure_ascii=False, separators=(",", ":"))
 
@@ -168,6 +174,8 @@ def answer_text(wanted: Wanted) -> str:
             return _compact(plan_answer(wanted.facts))
         case "replace":
             return _compact(replacement_answer(wanted.facts))
+        case "more":
+            return _compact(more_answer(wanted.facts))
         case "question":
             return (
                 "Start with the first task that is still open and give it your full attention.\n\n"

@@ -6,8 +6,9 @@ import json
 import pytest
 
 from src.domain.errors import ModelOutputError
-from src.llm.openrouter.answers import ItemReader, TaskAnswer, parse_item
+from src.llm.openrouter.answers import TaskAnswer, parse_item
 from src.llm.openrouter.plain_text import PlainProse, plain_line
+from src.llm.openrouter.item_reader import ItemReader
 from src.llm.openrouter.repeats import TaskRegistry
 
 ODD = 'a {brace} and a "quote" '
@@ -67,7 +68,7 @@ async def test_what_is_no_list_is_refused(text: str) -> None:
 async def test_repair_does_not_block_the_loop() -> None:
     """A text that takes long to repair is repaired beside the loop, which goes on turning."""
     reader = ItemReader("weeks")
-    reader.feed('{"weeks":[{"week_number":1,"goal":"a\\"' * 250)
+    reader.feed('{"weeks":[{"week_number":1,"goal":"a\\"' * 250 + "}")
     repair = asyncio.create_task(reader.finish())
     turns = 0
     while not repair.done():
