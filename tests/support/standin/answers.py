@@ -135,7 +135,10 @@ def plan_answer(facts: Json) -> Json:
 
 
 def replacement_answer(facts: Json) -> Json:
-    """Return another task in place of each, which no other answer has."""
+    """Return another task in place of each, or so many more, which no other answer has."""
+    tasks = facts["tasks"]
+    if count := facts.get("missing_tasks"):
+        tasks = tasks[-1:] * count
     return {
         "tasks": [
             task
@@ -144,15 +147,9 @@ def replacement_answer(facts: Json) -> Json:
                 f"{facts['week_number']} from another side, number "
                 f"{zlib.crc32(repr((index, task)).encode())}."
             }
-            for index, task in enumerate(facts["tasks"])
+            for index, task in enumerate(tasks)
         ]
     }
-
-
-def more_answer(facts: Json) -> Json:
-    """Return so many more tasks of a day, which no other answer has."""
-    count = facts["missing_tasks"]
-    return replacement_answer(facts | {"tasks": facts["tasks"][:1] * count})
 
 
 def _compact(answer: Json) -> str:
@@ -172,10 +169,8 @@ def answer_text(wanted: Wanted) -> str:
             return _compact(week_answer(wanted.facts))
         case "plan":
             return _compact(plan_answer(wanted.facts))
-        case "replace":
+        case "replace" | "more":
             return _compact(replacement_answer(wanted.facts))
-        case "more":
-            return _compact(more_answer(wanted.facts))
         case "question":
             return (
                 "Start with the first task that is still open and give it your full attention.\n\n"

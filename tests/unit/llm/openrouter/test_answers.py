@@ -7,8 +7,8 @@ import pytest
 
 from src.domain.errors import ModelOutputError
 from src.llm.openrouter.answers import TaskAnswer, parse_item
-from src.llm.openrouter.plain_text import PlainProse, plain_line
 from src.llm.openrouter.item_reader import ItemReader
+from src.llm.openrouter.plain_text import PlainProse, plain_line
 from src.llm.openrouter.repeats import TaskRegistry
 
 ODD = 'a {brace} and a "quote" '
