@@ -74,6 +74,7 @@ class ItemReader:
         self._telling = re.compile("|".join(self._kind.content), re.IGNORECASE)
         self.text = ""
         self._position = 0
+        self._last_close = 0
         self._string_start: int | None = None
         self._open: list[_Container] = []
         self._found: list[dict[str, object]] = []
@@ -117,8 +118,8 @@ class ItemReader:
                 parsed = json.loads(self.text)
             except ValueError:
                 # It strips fences and prose and repairs commas; its guesses are validated like the
-                # rest. A text that ends inside an object was cut: the half of a sentence is none.
-                end = len(self.text) if self.is_whole else self.text.rfind("}") + 1
+                # rest. An unfinished object or sentence at the end is none.
+                end = len(self.text) if self.is_whole else self._last_close
                 parsed = json_repair.loads(self.text[:end])
             return self._items_in(parsed)
         except (RecursionError, ValueError):  # nested too deeply, or a number too long
@@ -131,6 +132,7 @@ class ItemReader:
             self._open.append(_Container(mark, start, self._take_key()))
         elif self._string_start is None and mark in "}]" and self._open:
             container = self._open.pop()
+            self._last_close = start + 1
             if mark == _CLOSERS[container.bracket]:
                 self._close(container, start + 1)
             else:
