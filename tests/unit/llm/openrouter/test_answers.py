@@ -41,6 +41,7 @@ async def test_items_come_as_soon_as_they_are_complete(size: int) -> None:
         "\n".join(map(json.dumps, DAYS)),
         f"[Here] are {{3}} days:\n```json\n{json.dumps(DAYS, indent=2)}\n```",
         json.dumps({"days": {"day_1": DAYS[0], "day_2": DAYS[1], "day_3": DAYS[2]}}),
+        json.dumps({"tasks": {"day_1": DAYS[0], "day_2": DAYS[1], "day_3": DAYS[2]}}),
     ],
 )
 @pytest.mark.parametrize("size", [1, 5])
