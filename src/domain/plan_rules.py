@@ -3,7 +3,7 @@
 import unicodedata
 from collections.abc import Iterator
 
-from src.domain.plan import Outline, PlannedDay, PlanRequest
+from src.domain.plan import Outline, PlannedDay, PlannedTask, PlanRequest
 from src.domain.vocabulary import MAX_TASK_LENGTH, MAX_WEEKLY_GOAL_LENGTH, Level
 
 TASKS_PER_DAY: dict[Level, tuple[int, int]] = {
@@ -64,9 +64,13 @@ def day_violations(day: PlannedDay, request: PlanRequest) -> list[str]:
             f"Day {day.day_number} has {len(day.tasks)} tasks; it needs {fewest} to {most}."
         )
     for position, task in enumerate(day.tasks, start=1):
-        name = f"Task {position} of day {day.day_number}"
-        violations += _text_violations(task.text, MAX_TASK_LENGTH, name)
+        violations += task_violations(task, f"Task {position} of day {day.day_number}")
     return violations
+
+
+def task_violations(task: PlannedTask, name: str = "A task") -> list[str]:
+    """Return one sentence per rule that a single task breaks; empty if it is valid."""
+    return list(_text_violations(task.text, MAX_TASK_LENGTH, name))
 
 
 def _text_violations(text: str, longest: int, name: str) -> Iterator[str]:

@@ -1,29 +1,43 @@
-"""Reads a model's answer as it arrives, and corrects what can only mean one thing."""
+"""The items of a model's answers: tolerant of their form, strict about what they say."""
 
-import asyncio
-import json
+import re
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Annotated, TypeVar
 
 import json_repair
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
-from pydantic_core import from_json
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    ValidationError,
+    model_validator,
+)
 
 from src.domain.errors import ModelOutputError
+from src.domain.plan_rules import MAX_FOCUS_TOPICS
 from src.domain.vocabulary import Category, Effort
+from src.llm.openrouter.item_reader import DAY_NUMBERS, TEXTS, WEEK_NUMBERS, field_name
 
 CATEGORY_SYNONYMS: dict[Category, str] = {
-    "reading": "read study theory watching",
-    "coding": "code programming building project",
-    "revision": "review reviewing revise recap",
-    "practice": "exercise exercises practise practising practicing",
+    "reading": "read study studying theory watching research",
+    "coding": "code programming building project development implementation",
+    "revision": "review reviewing revise revising recap",
+    "practice": "exercise exercises practise practising practicing practical",
 }
 EFFORT_SYNONYMS: dict[Effort, str] = {
     "light": "easy low small",
     "medium": "moderate normal average",
-    "deep": "hard high heavy intense",
+    "deep": "hard high heavy intense intensive difficult",
 }
+FIELD_NAMES = {"week_number": WEEK_NUMBERS, "day_number": DAY_NUMBERS, "text": TEXTS}
+"""The names that a field may have, if it may have several; the first that is there counts."""
+
+MAX_NUMBER = 999
+"""Far above the number of any week or day."""
+
+MAX_JSON_LENGTH = 100_000
+"""In characters, of a string that is read as JSON once more; an answer has fewer."""
 
 
 class Answer(BaseModel):
@@ -32,28 +46,90 @@ class Answer(BaseModel):
     # A `strict` schema must allow no extra fields; one that a model adds all the same is ignored.
     model_config = ConfigDict(extra="ignore", json_schema_extra={"additionalProperties": False})
 
+    @model_validator(mode="before")
+    @classmethod
+    def _read_fields(cls, value: object) -> object:
+        """Find each field by any of its names; one that is missing is None."""
+        value = _decode(value)
+        if not isinstance(value, dict):
+            return value
+        named = {field_name(key): field for key, field in value.items()}
+        return {
+            field: next(
+                (named[name] for name in FIELD_NAMES.get(field, (field,)) if name in named), None
+            )
+            for field in cls.model_fields
+        }
+
 
 A = TypeVar("A", bound=Answer)
 
 
+def _decode(value: object) -> object:
+    """Return what a string of JSON contains, or the value itself."""
+    if isinstance(value, str) and value.lstrip().startswith(("{", "[")):
+        return json_repair.loads(value[:MAX_JSON_LENGTH])
+    return value
+
+
+def _read_number(value: object) -> object:
+    """Return the digits of a text like `Week 1` or `3rd`, if it has one number."""
+    if isinstance(value, str) and any(map(str.isalpha, value)):
+        numbers = re.findall(r"\d+(?:\.\d+)?", value)
+        return numbers[0] if len(numbers) == 1 else value
+    return value
+
+
+def _require_small(number: int | None) -> int | None:
+    if number is not None and abs(number) > MAX_NUMBER:
+        raise ValueError("no week or day has this number")
+    return number
+
+
+def _read_topics(value: object) -> object:
+    """Return the topics of a text that separates them, at most as many as a week may have."""
+    value = re.split(r"[,;|\n]", value) if isinstance(value, str) else value
+    if not isinstance(value, list):
+        return value or []
+    topics = [topic.strip() if isinstance(topic, str) else topic for topic in value]
+    return [topic for topic in topics if topic != ""][:MAX_FOCUS_TOPICS]
+
+
+def _read_tasks(value: object) -> object:
+    """Return the tasks of an object that numbers them, or is the only one."""
+    value = _decode(value)
+    if isinstance(value, dict):
+        is_task = not {field_name(key) for key in value}.isdisjoint(TEXTS)
+        return [value] if is_task else list(value.values())
+    return value
+
+
 def _replace_synonym(synonyms: Mapping[str, str]) -> BeforeValidator:
     meanings = {word: meaning for meaning, words in synonyms.items() for word in words.split()}
+    meanings |= {meaning: meaning for meaning in synonyms}
 
     def replace(value: object) -> object:
+        if isinstance(value, list) and len(value) == 1:
+            value = value[0]
         if not isinstance(value, str):
             return value
-        word = value.strip().lower()
-        return meanings.get(word, word)
+        words = re.findall(r"\w+", value.lower())
+        found = {meanings[word] for word in words if word in meanings}
+        # "light to medium" and "code review" could mean either.
+        return found.pop() if len(found) == 1 else value
 
     return BeforeValidator(replace)
 
 
-class WeekGoal(Answer):
-    """An outline's entry."""
+_Number = Annotated[int | None, BeforeValidator(_read_number), AfterValidator(_require_small)]
 
-    week_number: int
+
+class WeekGoal(Answer):
+    """An outline's entry; without a number, its place in the order counts."""
+
+    week_number: _Number
     goal: str
-    focus: list[str]
+    focus: Annotated[list[str], BeforeValidator(_read_topics)]
 
 
 class OutlineAnswer(Answer):
@@ -71,10 +147,10 @@ class TaskAnswer(Answer):
 
 
 class DayAnswer(Answer):
-    """A day with its tasks, in order."""
+    """A day with its tasks, in order; these are not validated yet."""
 
-    day_number: int
-    tasks: list[TaskAnswer]
+    day_number: _Number
+    tasks: Annotated[list[object], BeforeValidator(_read_tasks)]
 
 
 class WeekAnswer(Answer):
@@ -88,59 +164,6 @@ class TasksAnswer(Answer):
     """Tasks that replace others."""
 
     tasks: list[TaskAnswer]
-
-
-class ItemReader:
-    """Reads the items of one list in a streamed JSON object, each as soon as it is complete.
-
-    `key` is the list's name. The items are parsed JSON, not validated yet.
-    """
-
-    def __init__(self, key: str) -> None:
-        self._key = key
-        self.text = ""
-        self._returned = 0
-
-    def feed(self, piece: str) -> list[object]:
-        """Add a piece of the text and return the items that it completes."""
-        self.text += piece
-        if "}" not in piece:
-            return []
-        # Cut after its last brace and closed, the text parses only if that brace ended an item, or
-        # the whole object.
-        start, end = self.text.find("{"), self.text.rfind("}") + 1
-        for closing in ("]}", ""):
-            with suppress(ValueError):
-                return self._new_items(from_json(self.text[start:end] + closing))
-        return []
-
-    async def finish(self) -> list[object]:
-        """Return the remaining items of the complete text.
-
-        Raises:
-            ModelOutputError: the text has no such list, even after repairs.
-        """
-        try:
-            parsed = json.loads(self.text)
-        except (ValueError, RecursionError):
-            # It strips fences and prose and repairs commas; its guesses are validated like the
-            # rest. In a thread, since the worst texts take it seconds.
-            try:
-                parsed = await asyncio.to_thread(json_repair.loads, self.text)
-            except (RecursionError, ValueError):  # nested too deeply, or a number too long
-                parsed = None
-        items = self._new_items(parsed)
-        if not self._returned:
-            raise ModelOutputError(f"the answer is no JSON object with `{self._key}`")
-        return items
-
-    def _new_items(self, parsed: object) -> list[object]:
-        # A bare list is as good as the object around it.
-        items = parsed.get(self._key) if isinstance(parsed, dict) else parsed
-        if not isinstance(items, list):
-            return []
-        returned, self._returned = self._returned, max(self._returned, len(items))
-        return items[returned:]
 
 
 def parse_item(item: object, model: type[A]) -> A:

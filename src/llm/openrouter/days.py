@@ -1,15 +1,16 @@
-"""Plans the days of a roadmap's weeks, and replaces tasks that repeat others."""
+"""Plans the days of a roadmap's weeks: completes short days, and replaces tasks that repeat."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
 
 from src.domain.errors import ModelOutputError
 from src.domain.plan import DayReady, PlannedDay, PlannedTask, PlanRequest, WeekOutline
-from src.domain.plan_rules import TASKS_PER_DAY, day_violations
+from src.domain.plan_rules import TASKS_PER_DAY, day_violations, task_violations, tasks_for_day
 from src.llm.known_parts import KnownParts
 from src.llm.openrouter import answers, prompts
-from src.llm.openrouter.calls import RoadmapCalls
+from src.llm.openrouter.calls import Question, RoadmapCalls
 from src.llm.openrouter.plain_text import plain_line
 from src.llm.openrouter.repeats import TaskRegistry
 from src.llm.openrouter.schemas import days_shape, tasks_shape
@@ -24,24 +25,37 @@ class _RequestedDays:
 
     numbers: Sequence[int]
     accepted: dict[int, PlannedDay]
-    repeating: dict[int, PlannedDay] = field(default_factory=dict)
-    """Days that are valid in themselves, with tasks that repeat others."""
+    drafts: dict[int, list[PlannedTask]] = field(default_factory=dict)
+    """Days with too few tasks, or with tasks that repeat others. Each task is valid in itself."""
 
     def missing(self) -> list[int]:
-        return [n for n in self.numbers if n not in self.accepted and n not in self.repeating]
+        return [n for n in self.numbers if n not in self.accepted and n not in self.drafts]
+
+    def fault(self) -> str:
+        missing = self.missing()
+        return f"These days are missing: {missing}." if missing else ""
 
 
 @dataclass
 class _DayNumbering:
     """How an answer counts its days: some count from zero, or from one whatever was requested."""
 
-    first_requested: int
+    requested: Sequence[int]
     offset: int | None = None
 
-    def resolve(self, number: int) -> int:
+    def resolve(self, number: int | None) -> int:
+        """Return the number of a day in its week.
+
+        Raises:
+            ModelOutputError: the day has no number, and could be any of several.
+        """
+        first = self.requested[0]
+        if number is None:
+            if len(self.requested) > 1:
+                raise ModelOutputError("A day has no `day_number`.")
+            return first
         if self.offset is None:
-            counts_anew = number in {0, 1, self.first_requested - 1}
-            self.offset = self.first_requested - number if counts_anew else 0
+            self.offset = first - number if number in {0, 1, first - 1} else 0
         return number + self.offset
 
 
@@ -64,88 +78,128 @@ class DayPlanner:
         """Return these days of a week, in order; known ones are not planned again."""
         known = {number: self.known.day(week.week_number, number) for number in numbers}
         days = _RequestedDays(numbers, {number: day for number, day in known.items() if day})
-        if days.missing():
-            await self._request_days(week, days)
-        for number, day in days.repeating.items():
-            days.accepted[number] = await self._replace_repeats(week, day)
-            self._accept(week, days.accepted[number])
+        await self.calls.request_missing(days.fault, partial(self._days_question, week, days))
+        for number, tasks in days.drafts.items():
+            await self._add_tasks(week, number, tasks)
+            await self._replace_repeats(week, tasks)
+            days.accepted[number] = self._accept(week, number, tasks)
         return [days.accepted[number] for number in numbers]
 
-    async def _request_days(self, week: WeekOutline, days: _RequestedDays) -> None:
-        problems: list[str] = []
-        async for attempt in self.calls.attempts():
-            with attempt:
-                missing = days.missing()
-                problems = await self.calls.request_items(
-                    prompts.days_messages(
-                        self.request, week, self._neighbours(week), missing, problems
-                    ),
-                    days_shape(self.request, week.week_number, missing),
-                    (len(missing) * TASKS_PER_DAY[self.request.level][1] + 2) * TOKENS_PER_TASK,
-                    partial(self._accept_day, week, days, _DayNumbering(missing[0])),
-                )
-                if days.missing():
-                    problems.append(f"These days are missing: {days.missing()}.")
-                    raise ModelOutputError(f"the week stayed unusable: {problems[0]}")
+    def _days_question(
+        self, week: WeekOutline, days: _RequestedDays, problems: Sequence[str]
+    ) -> Question:
+        missing = days.missing()
+        return Question(
+            prompts.days_messages(self.request, week, self._neighbours(week), missing, problems),
+            days_shape(self.request, week.week_number, missing),
+            (len(missing) * self._most_tasks + 2) * TOKENS_PER_TASK,
+            partial(self._accept_day, week, days, _DayNumbering(missing)),
+        )
 
     def _accept_day(
         self, week: WeekOutline, days: _RequestedDays, numbering: _DayNumbering, item: object
     ) -> None:
         answer = answers.parse_item(item, answers.DayAnswer)
         number = numbering.resolve(answer.day_number)
-        day = PlannedDay(day_number=number, tasks=tuple(map(_planned_task, answer.tasks)))
         if number not in days.missing():
             raise ModelOutputError(f"Day {number} is out of order.")
+        faults: list[str] = []
+        # Surplus tasks are dropped.
+        tasks = list(islice(_valid_tasks(answer.tasks, faults), self._most_tasks))
+        if not tasks:
+            raise ModelOutputError(f"Day {number} has no valid task. {' '.join(faults[:1])}")
+        if len(tasks) < self._fewest_tasks or self.registry.find_repeats(_texts(tasks)):
+            days.drafts[number] = tasks
+        else:
+            days.accepted[number] = self._accept(week, number, tasks)
+
+    def _accept(self, week: WeekOutline, number: int, tasks: Sequence[PlannedTask]) -> PlannedDay:
+        day = PlannedDay(day_number=number, tasks=tuple(tasks))
         for violation in day_violations(day, self.request):
             raise ModelOutputError(violation)
-        if self.registry.find_repeats(_texts(day)):
-            days.repeating[number] = day
-        else:
-            days.accepted[number] = day
-            self._accept(week, day)
-
-    def _accept(self, week: WeekOutline, day: PlannedDay) -> None:
-        self.registry.add(_texts(day))
+        self.registry.add(_texts(tasks))
         self.emit(DayReady(week_number=week.week_number, weekly_goal=week.goal, day=day))
+        return day
 
     def _neighbours(self, week: WeekOutline) -> tuple[WeekOutline | None, WeekOutline | None]:
         by_number = {each.week_number: each for each in self.outline}
         return by_number.get(week.week_number - 1), by_number.get(week.week_number + 1)
 
-    async def _replace_repeats(self, week: WeekOutline, day: PlannedDay) -> PlannedDay:
+    @property
+    def _fewest_tasks(self) -> int:
+        return TASKS_PER_DAY[self.request.level][0]
+
+    @property
+    def _most_tasks(self) -> int:
+        return TASKS_PER_DAY[self.request.level][1]
+
+    async def _add_tasks(self, week: WeekOutline, number: int, tasks: list[PlannedTask]) -> None:
+        """Request the rest of a day that has too few tasks."""
+        if len(tasks) >= self._fewest_tasks:
+            return
+        needed = tasks_for_day(self.request.level, self.request.daily_hours)
+
+        def missing() -> str:
+            count = needed - len(tasks)
+            return f"Tasks that are still missing: {count}." if count else ""
+
+        def accept(item: object) -> None:
+            task = _parse_task(item)
+            if len(tasks) in self.registry.find_repeats([*_texts(tasks), task.text]):
+                raise ModelOutputError("A task repeats another.")
+            tasks.append(task)
+
+        def ask(problems: Sequence[str]) -> Question:
+            count = needed - len(tasks)
+            day = PlannedDay(day_number=number, tasks=tuple(tasks))
+            messages = prompts.more_tasks_messages(self.request, week, day, count, problems)
+            return Question(messages, tasks_shape(count), (count + 1) * TOKENS_PER_TASK, accept)
+
+        await self.calls.request_missing(missing, ask)
+
+    async def _replace_repeats(self, week: WeekOutline, tasks: list[PlannedTask]) -> None:
         """Request other tasks in place of those that repeat earlier ones, and of them alone."""
-        async for attempt in self.calls.attempts():
-            with attempt:
-                repeats = self.registry.find_repeats(_texts(day))
-                if not repeats:
-                    return day
-                tasks = list(day.tasks)
-                await self.calls.request_items(
-                    prompts.replacement_messages(
-                        self.request, week, [day.tasks[index] for index in repeats]
-                    ),
-                    tasks_shape(len(repeats)),
-                    (len(repeats) + 1) * TOKENS_PER_TASK,
-                    partial(_replace_next, tasks, iter(repeats)),
-                )
-                replaced = day.model_copy(update={"tasks": tuple(tasks)})
-                if day_violations(replaced, self.request):
-                    raise ModelOutputError("the replaced tasks break the rules")
-                day = replaced
-                if self.registry.find_repeats(_texts(day)):
-                    raise ModelOutputError("a task still repeats another")
-        return day
+
+        def missing() -> str:
+            repeats = self.registry.find_repeats(_texts(tasks))
+            return "A task still repeats another." if repeats else ""
+
+        def ask(_problems: Sequence[str]) -> Question:
+            repeats = self.registry.find_repeats(_texts(tasks))
+            return Question(
+                prompts.replacement_messages(
+                    self.request, week, [tasks[index] for index in repeats]
+                ),
+                tasks_shape(len(repeats)),
+                (len(repeats) + 1) * TOKENS_PER_TASK,
+                partial(_replace_next, tasks, iter(repeats)),
+            )
+
+        await self.calls.request_missing(missing, ask)
 
 
-def _planned_task(answer: answers.TaskAnswer) -> PlannedTask:
-    return PlannedTask(text=plain_line(answer.text), effort=answer.effort, category=answer.category)
+def _valid_tasks(items: Iterable[object], faults: list[str]) -> Iterator[PlannedTask]:
+    """Yield the tasks that are valid in themselves, and record what is wrong with the others."""
+    for item in items:
+        try:
+            yield _parse_task(item)
+        except ModelOutputError as error:
+            faults.append(str(error))
+
+
+def _parse_task(item: object) -> PlannedTask:
+    answer = answers.parse_item(item, answers.TaskAnswer)
+    task = PlannedTask(text=plain_line(answer.text), effort=answer.effort, category=answer.category)
+    for violation in task_violations(task):
+        raise ModelOutputError(violation)
+    return task
 
 
 def _replace_next(tasks: list[PlannedTask], indexes: Iterator[int], item: object) -> None:
     index = next(indexes, None)
     if index is not None:  # Surplus tasks are dropped.
-        tasks[index] = _planned_task(answers.parse_item(item, answers.TaskAnswer))
+        tasks[index] = _parse_task(item)
 
 
-def _texts(day: PlannedDay) -> list[str]:
-    return [task.text for task in day.tasks]
+def _texts(tasks: Iterable[PlannedTask]) -> list[str]:
+    return [task.text for task in tasks]

@@ -18,7 +18,7 @@ from src.llm import PlanPart
 from src.llm.known_parts import KnownParts
 from src.llm.openrouter import prompts
 from src.llm.openrouter.answers import WeekGoal, parse_item
-from src.llm.openrouter.calls import RoadmapCalls
+from src.llm.openrouter.calls import Question, RoadmapCalls
 from src.llm.openrouter.client import OpenRouterClient
 from src.llm.openrouter.days import DayPlanner
 from src.llm.openrouter.plain_text import plain_line
@@ -32,7 +32,8 @@ RETRIES_PER_CALL = 2
 
 TOKENS_PER_WEEK = 160
 
-_FIRST_GOAL = re.compile(r'"goal"\s*:\s*("(?:[^"\\]|\\.)*")')
+# Inside the weeks: some models repeat the question first, with the learner's goal.
+_FIRST_GOAL = re.compile(r'"week\w*"\s*:.*?"goal"\s*:\s*("(?:[^"\\]|\\.)*")', re.DOTALL)
 
 
 class OpenRouterPlanner:
@@ -115,22 +116,24 @@ class _Planning:
             raise failure from None
 
     async def _plan_outline(self) -> Outline:
-        needed = self._request.duration_weeks
-        problems: list[str] = []
-        async for attempt in self._calls.attempts():
-            with attempt:
-                problems = await self._calls.request_items(
-                    prompts.outline_messages(self._request, self._weeks, problems),
-                    outline_shape(self._request, len(self._weeks) + 1),
-                    (needed + 1 - len(self._weeks)) * TOKENS_PER_WEEK,
-                    self._accept_week,
-                    self._start_first_week,
-                )
-                if len(self._weeks) < needed:
-                    problems.append("The outline ends too early.")
-                    raise ModelOutputError(f"the outline stayed unusable: {problems[0]}")
+        await self._calls.request_missing(self._outline_fault, self._outline_question)
         self._start_week(self._weeks[-1])
         return Outline(weeks=tuple(self._weeks))
+
+    def _outline_fault(self) -> str:
+        return (
+            "" if len(self._weeks) == self._request.duration_weeks else "The outline is too short."
+        )
+
+    def _outline_question(self, problems: Sequence[str]) -> Question:
+        missing = self._request.duration_weeks - len(self._weeks)
+        return Question(
+            prompts.outline_messages(self._request, self._weeks, problems),
+            outline_shape(self._request, len(self._weeks) + 1),
+            (missing + 1) * TOKENS_PER_WEEK,
+            self._accept_week,
+            self._start_first_week,
+        )
 
     def _start_first_week(self, text: str) -> None:
         if not self._weeks and 1 not in self._started and (goal := _FIRST_GOAL.search(text)):
@@ -141,8 +144,6 @@ class _Planning:
                 self._start_week(first)
 
     def _accept_week(self, item: object) -> None:
-        if len(self._weeks) == self._request.duration_weeks:
-            return  # Surplus weeks are dropped.
         week = self._parse_week(item)
         self._weeks.append(week)
         # The one before, whose next week is now known; or the first, which waits for no next one.
@@ -152,7 +153,7 @@ class _Planning:
         answer = parse_item(item, WeekGoal)
         number = len(self._weeks) + 1
         # Models may count from zero, or anew after a retry: the order says which week is meant.
-        if answer.week_number not in {number, number - 1}:
+        if answer.week_number not in {None, number, number - 1}:
             raise ModelOutputError(f"Week {number} is missing, or out of order.")
         goal = self._goals.get(number) or plain_line(answer.goal)
         others = (other for week, other in self._goals.items() if week != number)

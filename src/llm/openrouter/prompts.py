@@ -11,7 +11,7 @@ from typing import Any, get_args
 
 from openai.types.chat import ChatCompletionMessageParam
 
-from src.domain.plan import PlannedTask, PlanRequest, WeekOutline
+from src.domain.plan import PlannedDay, PlannedTask, PlanRequest, WeekOutline
 from src.domain.plan_rules import tasks_for_day
 from src.domain.vocabulary import MAX_GOAL_LENGTH, Category, Effort
 
@@ -52,6 +52,15 @@ each, in the same order, towards the same `week_goal`: a sentence of 8 to 25 wor
 {_VOCABULARY}
 """
 _REPLACEMENT_RULES += """\
+Shape: {"tasks":[{"text":"","effort":"","category":""}]}
+"""
+
+_MORE_TASKS_RULES = f"""\
+Day `day_number` of the week has the given `tasks`. Give `missing_tasks` more for this day, each
+clearly different from all others, towards the same `week_goal`: a sentence of 8 to 25 words.
+{_VOCABULARY}
+"""
+_MORE_TASKS_RULES += """\
 Shape: {"tasks":[{"text":"","effort":"","category":""}]}
 """
 
@@ -116,6 +125,21 @@ def replacement_messages(
         "tasks": [task.model_dump() for task in tasks],
     }
     return _planner_messages("replace", _REPLACEMENT_RULES, request, facts)
+
+
+def more_tasks_messages(
+    request: PlanRequest, week: WeekOutline, day: PlannedDay, count: int, problems: Sequence[str]
+) -> list[ChatCompletionMessageParam]:
+    """Return the question for so many more tasks of a day that has these already."""
+    facts = {
+        "week_number": week.week_number,
+        "week_goal": week.goal,
+        "day_number": day.day_number,
+        "tasks": [task.model_dump() for task in day.tasks],
+        "missing_tasks": count,
+        "problems": problems[:MAX_PROBLEMS],
+    }
+    return _planner_messages("more", _MORE_TASKS_RULES, request, facts)
 
 
 def question_messages(facts: dict[str, Any]) -> list[ChatCompletionMessageParam]:

@@ -11,7 +11,7 @@ from src.domain.vocabulary import DAYS_PER_WEEK
 
 Json = dict[str, Any]
 
-KINDS = frozenset({"outline", "week", "replace", "plan", "question"})
+KINDS = frozenset({"outline", "week", "replace", "more", "plan", "question"})
 
 
 # --- What is asked for ----------------------------------------------------------------------
@@ -135,7 +135,10 @@ def plan_answer(facts: Json) -> Json:
 
 
 def replacement_answer(facts: Json) -> Json:
-    """Return another task in place of each, which no other answer has."""
+    """Return another task in place of each, or so many more, which no other answer has."""
+    tasks = facts["tasks"]
+    if count := facts.get("missing_tasks"):
+        tasks = tasks[-1:] * count
     return {
         "tasks": [
             task
@@ -144,7 +147,7 @@ def replacement_answer(facts: Json) -> Json:
                 f"{facts['week_number']} from another side, number "
                 f"{zlib.crc32(repr((index, task)).encode())}."
             }
-            for index, task in enumerate(facts["tasks"])
+            for index, task in enumerate(tasks)
         ]
     }
 
@@ -166,7 +169,7 @@ def answer_text(wanted: Wanted) -> str:
             return _compact(week_answer(wanted.facts))
         case "plan":
             return _compact(plan_answer(wanted.facts))
-        case "replace":
+        case "replace" | "more":
             return _compact(replacement_answer(wanted.facts))
         case "question":
             return (
