@@ -1,6 +1,7 @@
 """The model calls of one roadmap: bounded in number, retried within one budget, measured."""
 
 import asyncio
+import math
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
@@ -39,12 +40,14 @@ class RoadmapCalls:
         *,
         at_once: int,
         retries: int,
+        timeout: float = math.inf,
         usage_wait: float = USAGE_WAIT_SECONDS,
     ) -> None:
+        """Allow so many calls at once, retries in all, and seconds until the roadmap's end."""
         self._client = client
         self._slots = asyncio.Semaphore(at_once)
         self._usage_wait = usage_wait
-        self.meter = client.meter(retries)
+        self.meter = client.meter(retries, timeout)
         self.attempts = partial(client.attempts, self.meter)
 
     async def request_missing(
