@@ -141,7 +141,10 @@ class OpenRouterStandIn:
             case "GET", "/_control/summaries":
                 await wire.json([call.summary for call in self.calls.all()])
             case _:
-                await wire.json({"error": error_body(404, "Not Found")}, 404)
+                await self.answer_unknown_path(wire)
+
+    async def answer_unknown_path(self, wire: Wire) -> None:
+        await wire.json({"error": error_body(404, "Not Found")}, 404)
 
     async def _change_script(self, wire: Wire, request: Request) -> None:
         """Add `rules` (name, kind, week, times) and set `spoil` (share, names, seed) and `pace`."""
@@ -170,8 +173,12 @@ class OpenRouterStandIn:
             await wire.json({"error": error_body(400, message)}, 400)
             return
         with self.calls.recording(call):
-            reply = self._reply(request, call, wanted)
-            await self.completion(call, reply, self.pace).send(wire)
+            await self.answer(wire, request, call, wanted)
+
+    async def answer(self, wire: Wire, request: Request, call: Call, wanted: Wanted) -> None:
+        """Answer one call; a stand-in for another kind of server answers in its own way."""
+        reply = self._reply(request, call, wanted)
+        await self.completion(call, reply, self.pace).send(wire)
 
     @staticmethod
     def _call(request: Request, body: Json, wanted: Wanted) -> Call:
