@@ -10,7 +10,9 @@ source quotes the traffic, and the stand-in replays it; limits and clocks are sh
 from tests.support.standin.dialects.dialect import Dialect
 from tests.support.standin.dialects.gateways import GATEWAYS
 from tests.support.standin.dialects.hosted import HOSTED
+from tests.support.standin.dialects.llama_cpp import LLAMA_CPP
 from tests.support.standin.dialects.local import LOCAL
+from tests.support.standin.dialects.model_makers import MODEL_MAKERS
 from tests.support.standin.dialects.openai import OPENAI
 from tests.support.standin.dialects.openrouter import OPENROUTER
 from tests.support.standin.dialects.server import DialectStandIn
@@ -18,7 +20,16 @@ from tests.support.standin.dialects.server import DialectStandIn
 __all__ = ["DIALECTS", "PLAIN", "Dialect", "DialectStandIn"]
 
 DIALECTS: dict[str, Dialect] = {
-    dialect.name: dialect for dialect in (*OPENAI, *OPENROUTER, *HOSTED, *GATEWAYS, *LOCAL)
+    dialect.name: dialect
+    for dialect in (
+        *OPENAI,
+        *OPENROUTER,
+        *MODEL_MAKERS,
+        *HOSTED,
+        *GATEWAYS,
+        *LLAMA_CPP,
+        *LOCAL,
+    )
 }
 """Every dialect by its name."""
 

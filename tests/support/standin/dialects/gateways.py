@@ -2,7 +2,7 @@
 
 from tests.support.standin.answers import Json
 from tests.support.standin.dialects.dialect import Asked, Dialect, Refusal, always, asks_for, wants
-from tests.support.standin.dialects.speech import Speech, no_usage, usage_always
+from tests.support.standin.dialects.speech import Speech, usage_always
 
 
 def _bare_choice(text: str, _so_far: str) -> Json:
@@ -123,7 +123,7 @@ GATEWAYS = (
                 429,
                 {
                     "error": {
-                        "message": "当前分组上游负载已饱和，请稍后再试"
+                        "message": "当前分组上游负载已饱和，请稍后再试"  # noqa: RUF001  as quoted
                         " (request id: 202601071246251544566634hAu4T9s)",
                         "type": "new_api_error",
                         "param": "",

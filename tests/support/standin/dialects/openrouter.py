@@ -41,6 +41,14 @@ _CEREBRAS_RAW = {
     "param": "response_format",
     "code": "wrong_api_format",
 }
+_REGION_RAW = {
+    "error": {
+        "code": "unsupported_country_region_territory",
+        "message": "Country, region, or territory not supported",
+        "param": None,
+        "type": "request_forbidden",
+    }
+}
 
 OPENROUTER = (
     Dialect(
@@ -189,8 +197,7 @@ OPENROUTER = (
                 openrouter_error(
                     403,
                     "Provider returned error",
-                    raw='{"error":{"code":"unsupported_country_region_territory","message":"Country,'
-                    ' region, or territory not supported","param":null,"type":"request_forbidden"}}',
+                    raw=json.dumps(_REGION_RAW),
                     provider_name="OpenAI",
                 ),
             ),

@@ -3,8 +3,8 @@
 import asyncio
 import json
 from collections import Counter
-from contextlib import asynccontextmanager
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from tests.support.standin.answers import Wanted, answer_text
 from tests.support.standin.calls import Call
@@ -33,6 +33,9 @@ class DialectStandIn(OpenRouterStandIn):
         await send_body(wire, self.dialect.not_found, 404)
 
     async def answer(self, wire: Wire, request: Request, call: Call, wanted: Wanted) -> None:
+        if request.headers.get("authorization") != f"Bearer {self.api_key}":
+            await send_body(wire, {"error": {"message": "No auth credentials found"}}, 401)
+            return
         asked = Asked(call.body, wanted.kind, self.calls.active)
         refusal = self._refusal(asked)
         if refusal and refusal.status != 200:
@@ -70,8 +73,9 @@ class DialectStandIn(OpenRouterStandIn):
 
     async def _wait_as_cold(self) -> None:
         speech = self.dialect.speech
-        cold, self._is_cold = self._is_cold, False
-        await asyncio.sleep(speech.seconds + (speech.cold_seconds if cold else 0))
+        await asyncio.sleep(speech.seconds + (speech.cold_seconds if self._is_cold else 0))
+        # A client that disconnects while the model is being loaded stops that.
+        self._is_cold = False
 
     async def _speak(self, wire: Wire, asked: Asked, text: str, refusal: Refusal | None) -> None:
         speech = self.dialect.speech

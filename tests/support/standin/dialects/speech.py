@@ -37,6 +37,15 @@ class Thinking(Enum):
     """In the text, as a channel of OpenAI's harmony format."""
 
 
+TEMPLATES = {
+    Thinking.TAGS: "<think>\n{}\n</think>\n\n{}",
+    Thinking.UNOPENED_TAGS: "{}\n</think>\n\n{}",
+    Thinking.HARMONY: "<|channel|>analysis<|message|>{}<|end|>"
+    "<|start|>assistant<|channel|>final<|message|>{}",
+}
+"""How a thought and an answer stand in one text."""
+
+
 def delta(text: str, _so_far: str) -> Json:
     """Return the choice that OpenAI sends for a piece of text."""
     return {"index": 0, "delta": {"content": text}, "finish_reason": None}
@@ -97,17 +106,8 @@ class Speaker:
         self._speech, self._wire, self._body = speech, wire, body
         thought = draft_of(text) if speech.thinking is not Thinking.NONE else ""
         visible = speech.rewrite(text)
-        match speech.thinking:
-            case Thinking.TAGS:
-                visible, thought = f"<think>\n{thought}\n</think>\n\n{visible}", ""
-            case Thinking.UNOPENED_TAGS:
-                visible, thought = f"{thought}\n</think>\n\n{visible}", ""
-            case Thinking.HARMONY:
-                visible, thought = (
-                    f"<|channel|>analysis<|message|>{thought}<|end|><|start|>assistant"
-                    f"<|channel|>final<|message|>{visible}",
-                    "",
-                )
+        if speech.thinking in TEMPLATES:
+            visible, thought = TEMPLATES[speech.thinking].format(thought, visible), ""
         hidden = speech.thinking is Thinking.HIDDEN
         thinking_tokens = speech.thought_tokens if hidden else token_count(thought)
         self._thought = "" if hidden else thought
