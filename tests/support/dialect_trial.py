@@ -2,8 +2,8 @@
 
 import shutil
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,8 +27,6 @@ MAX_FURTHER_CALLS = 3
 MAX_CALLS_TO_A_PROBLEM = 4
 
 TRACES_OF_THINKING = (DRAFT, "<think>", "</think>", "<|channel|>")
-
-WEEKS = 2
 
 
 @dataclass(frozen=True)
@@ -90,8 +88,8 @@ class Trial:
         return found
 
 
-async def try_dialect(dialect: Dialect, seed: Path, directory: Path) -> Trial:
-    """Plan two roadmaps and ask two questions in a service that has not met the server before.
+async def try_dialect(dialect: Dialect, seed: Path, directory: Path, weeks: int) -> Trial:
+    """Plan two roadmaps of so many weeks, and ask two questions, on a server that is new.
 
     `seed` is a database with a roadmap of Ana's (see `seed_database`), to ask about.
     """
@@ -109,8 +107,8 @@ async def try_dialect(dialect: Dialect, seed: Path, directory: Path) -> Trial:
             "generation_timeout_seconds": 60,
         }
         async with running_service(database, settings | dict(dialect.settings)) as client:
-            first = await _contact(client, standin, "Learn Python for data science")
-            second = await _contact(client, standin, "Learn to play the violin")
+            first = await _contact(client, standin, "Learn Python", weeks)
+            second = await _contact(client, standin, "Learn the violin", weeks)
     return Trial(dialect, first, second, time.monotonic() - started)
 
 
@@ -128,7 +126,7 @@ async def running_service(
     database: Path, values: dict[str, object]
 ) -> AsyncIterator[httpx.AsyncClient]:
     """Run the service in this process, on a SQLite file, with these settings and no quotas."""
-    with _settings_patch() as patch:
+    with pytest.MonkeyPatch.context() as patch:
         settings = isolated_settings(
             patch,
             sqlite_path=database,
@@ -147,28 +145,24 @@ async def running_service(
         yield client
 
 
-@contextmanager
-def _settings_patch() -> Iterator[pytest.MonkeyPatch]:
-    with pytest.MonkeyPatch.context() as patch:
-        yield patch
-
-
-async def _contact(client: httpx.AsyncClient, standin: DialectStandIn, goal: str) -> Contact:
+async def _contact(
+    client: httpx.AsyncClient, standin: DialectStandIn, goal: str, weeks: int
+) -> Contact:
     before = len(standin.calls.all())
-    roadmap = await _plan(client, goal)
+    roadmap = await _plan(client, goal, weeks)
     between = len(standin.calls.all())
     question = await _ask(client)
     after = len(standin.calls.all())
     return Contact(roadmap, between - before, question, after - between)
 
 
-async def _plan(client: httpx.AsyncClient, goal: str) -> str:
-    body = roadmap_request(duration_weeks=WEEKS, goal=goal)
+async def _plan(client: httpx.AsyncClient, goal: str, weeks: int) -> str:
+    body = roadmap_request(duration_weeks=weeks, goal=goal)
     answer = await client.post("/generate_roadmap", json=body)
     if answer.status_code != httpx.codes.OK:
         return problem_code(answer)
     tasks = (await client.get(f"/roadmap/{answer.json()['roadmap_id']}")).json()["tasks"]
-    request = PlanRequest(goal=goal, duration_weeks=WEEKS, daily_hours=2, level="intermediate")
+    request = PlanRequest(goal=goal, duration_weeks=weeks, daily_hours=2, level="intermediate")
     if violations := roadmap_violations(request, tasks):
         return f"invalid: {violations[0]}"
     return _without_thinking(" ".join(f"{t['weekly_goal']} {t['task_text']}" for t in tasks))

@@ -33,6 +33,7 @@ GATEWAYS = (
         server="LiteLLM's proxy: a model without response_format",
         source="https://github.com/mcdonc/klangk/pull/2067",
         by_hand="no response_format",
+        quoted=False,
         refusals=(Refusal(wants("json_schema", "json_object"), 400, _litellm_error),),
     ),
     Dialect(

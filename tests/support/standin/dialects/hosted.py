@@ -153,6 +153,7 @@ HOSTED = (
         server="NVIDIA NIM: unknown fields refused, with Python's repr as `error`",
         source="https://github.com/sipeed/picoclaw/issues/1019",
         by_hand="no stream_options",
+        quoted=False,
         refusals=(
             Refusal(
                 has("stream_options", "prompt_cache_key"),
@@ -188,6 +189,7 @@ HOSTED = (
         server="Together: prompt and answer must fit the context",
         source="https://github.com/huggingface/text-generation-inference/issues/628",
         by_hand="a smaller max_tokens",
+        quoted=False,
         refusals=(
             Refusal(
                 total_over(3_072),

@@ -258,6 +258,7 @@ MODEL_MAKERS = (
         server="Cohere: unknown fields refused, in an error without an envelope",
         source="https://github.com/OpenRouterTeam/openrouter-examples/issues/71",
         by_hand="no stream_options",
+        quoted=False,
         refusals=(Refusal(has("stream_options", "store"), 422, _cohere_error),),
         speech=Speech(usage=usage_always),
     ),

@@ -91,6 +91,7 @@ OPENROUTER = (
         server="OpenRouter, free model: the minute is used up, and ends soon",
         source="https://github.com/Gitlawb/openclaude/issues/936",
         by_hand="waits until X-RateLimit-Reset",
+        quoted=False,
         refusals=(
             _limited("Rate limit exceeded: free-models-per-min. ", "20", seconds=1.2, times=2),
         ),
