@@ -17,7 +17,7 @@ from tests.support.learners import ANA, roadmap_request
 from tests.support.plans import roadmap_violations
 from tests.support.settings import isolated_settings
 from tests.support.standin.dialects import Dialect, DialectStandIn
-from tests.support.standin.dialects.speech import DRAFT
+from tests.support.standin.speech import DRAFT
 
 WORKS = "works"
 
@@ -88,14 +88,38 @@ class Trial:
         return found
 
 
+async def plan_repeatedly(
+    dialect: Dialect, seed: Path, directory: Path, times: int
+) -> list[tuple[str, int]]:
+    """Plan so many roadmaps of one week in one service; return each outcome and its calls."""
+    outcomes = []
+    async with service_on(dialect, seed, directory) as (client, standin):
+        for number in range(times):
+            before = len(standin.calls.all())
+            outcome = await _plan(client, f"Learn skill number {number}", weeks=1)
+            outcomes.append((outcome, len(standin.calls.all()) - before))
+    return outcomes
+
+
 async def try_dialect(dialect: Dialect, seed: Path, directory: Path, weeks: int) -> Trial:
     """Plan two roadmaps of so many weeks, and ask two questions, on a server that is new.
 
     `seed` is a database with a roadmap of Ana's (see `seed_database`), to ask about.
     """
+    started = time.monotonic()
+    async with service_on(dialect, seed, directory) as (client, standin):
+        first = await _contact(client, standin, "Learn Python", weeks)
+        second = await _contact(client, standin, "Learn the violin", weeks)
+    return Trial(dialect, first, second, time.monotonic() - started)
+
+
+@asynccontextmanager
+async def service_on(
+    dialect: Dialect, seed: Path, directory: Path
+) -> AsyncIterator[tuple[httpx.AsyncClient, DialectStandIn]]:
+    """Run a new service on a new server that speaks this dialect, and a copy of `seed`."""
     database = directory / f"{dialect.name}.db"
     shutil.copy(seed, database)
-    started = time.monotonic()
     with DialectStandIn(dialect) as standin:
         settings = {
             "openai_api_key": standin.api_key,
@@ -107,9 +131,7 @@ async def try_dialect(dialect: Dialect, seed: Path, directory: Path, weeks: int)
             "generation_timeout_seconds": 60,
         }
         async with running_service(database, settings | dict(dialect.settings)) as client:
-            first = await _contact(client, standin, "Learn Python", weeks)
-            second = await _contact(client, standin, "Learn the violin", weeks)
-    return Trial(dialect, first, second, time.monotonic() - started)
+            yield client, standin
 
 
 async def seed_database(directory: Path) -> Path:

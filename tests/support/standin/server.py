@@ -18,15 +18,10 @@ from tests.support.standin.answers import (
     message_text,
 )
 from tests.support.standin.calls import Call, Calls
-from tests.support.standin.completion import (
-    CHARACTERS_PER_TOKEN,
-    Completion,
-    Pace,
-    schema_problem,
-    token_count,
-)
-from tests.support.standin.misbehaviours import MISBEHAVIOURS, Reply, error_body
-from tests.support.standin.script import Rule, Script, Spoil
+from tests.support.standin.completion import Completion, Pace, schema_problem
+from tests.support.standin.misbehaviours import Reply, error_body
+from tests.support.standin.script import EVERY_MISBEHAVIOUR, Rule, Script, Spoil
+from tests.support.standin.tokens import CHARACTERS_PER_TOKEN, token_count
 from tests.support.standin.wire import Request, Wire
 
 HEADERS_OF_INTEREST = ("http-referer", "x-openrouter-title", "x-title", "user-agent")
@@ -212,7 +207,7 @@ class OpenRouterStandIn:
             return Reply(status=400, error=error_body(400, message))
         call.misbehaviour = self.script.choose(wanted)
         if call.misbehaviour:
-            reply = MISBEHAVIOURS[call.misbehaviour](reply, wanted)
+            reply = EVERY_MISBEHAVIOUR[call.misbehaviour](reply, wanted)
         elif order := self.script.order_in(wanted):
             call.misbehaviour = f"obeys: {order.deed}"
             reply = order.obeyed(reply, wanted, message_text(call.messages[0]))

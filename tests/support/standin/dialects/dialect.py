@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from tests.support.standin.answers import Json, message_text
-from tests.support.standin.completion import token_count
-from tests.support.standin.dialects.speech import Speech
+from tests.support.standin.speech import Speech
+from tests.support.standin.tokens import token_count
 
 Body = Json | list[Json] | str
 """What a refusal says. A text is sent as `text/plain`, anything else as JSON."""

@@ -2,7 +2,7 @@
 
 from tests.support.standin.answers import Json
 from tests.support.standin.dialects.dialect import Asked, Dialect, Refusal, always, asks_for, wants
-from tests.support.standin.dialects.speech import Speech, usage_always
+from tests.support.standin.speech import Speech, usage_always
 
 
 def _bare_choice(text: str, _so_far: str) -> Json:

@@ -14,7 +14,7 @@ from tests.support.standin.dialects.dialect import (
     wants,
 )
 from tests.support.standin.dialects.openai import openai_error
-from tests.support.standin.dialects.speech import Speech, Thinking, no_usage
+from tests.support.standin.speech import Speech, Thinking, no_usage
 
 
 def _groq_schema_error(asked: Asked) -> Json:

@@ -11,7 +11,7 @@ from tests.support.standin.dialects.dialect import (
     has_system_message,
     prompt_over,
 )
-from tests.support.standin.dialects.speech import Speech, Thinking
+from tests.support.standin.speech import Speech, Thinking
 
 CONTEXT = 3_072
 """Tokens of context, less than the service asks for at first and more than answers take."""

@@ -13,7 +13,7 @@ from tests.support.standin.dialects.dialect import (
     total_over,
     wants,
 )
-from tests.support.standin.dialects.speech import Speech, Thinking, no_usage
+from tests.support.standin.speech import Speech, Thinking, no_usage
 
 CONTEXT = 3_072
 """Tokens of context, less than the service asks for at first and more than answers take."""

@@ -13,7 +13,7 @@ from tests.support.standin.dialects.dialect import (
     wants,
 )
 from tests.support.standin.dialects.openai import openai_error
-from tests.support.standin.dialects.speech import Speech, Thinking, no_usage, usage_always
+from tests.support.standin.speech import Speech, Thinking, no_usage, usage_always
 
 
 def _extra_forbidden(parameter: str, value: object) -> Json:

@@ -12,7 +12,7 @@ from tests.support.standin.dialects.dialect import (
     schema_has,
     wants,
 )
-from tests.support.standin.dialects.speech import Speech, Thinking
+from tests.support.standin.speech import Speech, Thinking
 
 
 def openai_error(message: str, code: str | None, param: str | None = None) -> Json:

@@ -4,8 +4,8 @@ import json
 
 from tests.support.standin.answers import Json
 from tests.support.standin.dialects.dialect import Dialect, Refusal, always, asks_for, schema_has
-from tests.support.standin.dialects.speech import Speech, Thinking
-from tests.support.standin.dialects.times import milliseconds_from_now
+from tests.support.standin.speech import Speech, Thinking
+from tests.support.standin.times import milliseconds_from_now
 
 
 def openrouter_error(code: int, message: str, **metadata: object) -> Json:

@@ -10,8 +10,8 @@ from tests.support.standin.answers import Wanted, answer_text
 from tests.support.standin.calls import Call
 from tests.support.standin.completion import schema_problem
 from tests.support.standin.dialects.dialect import Asked, Body, Dialect, Refusal
-from tests.support.standin.dialects.speech import Speaker
 from tests.support.standin.server import OpenRouterStandIn
+from tests.support.standin.speech import Speaker
 from tests.support.standin.wire import Request, Wire
 
 
@@ -88,10 +88,8 @@ class DialectStandIn(OpenRouterStandIn):
             error = json.dumps(refusal.body_for(asked))
             event = f"event: {refusal.event}\n" if refusal.event else ""
             await speaker.stream(f"{event}data: {error}\n\n", refusal.after)
-        elif speech.streams and asked.body.get("stream"):
-            await speaker.stream()
         else:
-            await speaker.whole()
+            await speaker.answer()
 
 
 async def send_body(wire: Wire, body: Body, status: int, **headers: str) -> None:

@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from tests.support.standin.answers import Json
-from tests.support.standin.completion import CHARACTERS_PER_TOKEN, token_count
+from tests.support.standin.tokens import CHARACTERS_PER_TOKEN, token_count
 from tests.support.standin.wire import Wire
+
+LATE_ERROR = 'data: {"error":{"code":502,"message":"Provider disconnected"}}\n\n'
 
 CHUNK_CHARACTERS = 120
 THOUGHT_PIECES = 10
@@ -44,6 +46,18 @@ TEMPLATES = {
     "<|start|>assistant<|channel|>final<|message|>{}",
 }
 """How a thought and an answer stand in one text."""
+
+
+class End(Enum):
+    """What follows the last text."""
+
+    NORMAL = auto()
+    CLOSED = auto()
+    """The connection closes."""
+    SILENT = auto()
+    """Nothing, and the connection stays open."""
+    ERROR = auto()
+    """An error, as an event."""
 
 
 def delta(text: str, _so_far: str) -> Json:
@@ -84,6 +98,7 @@ class Speech:
     usage: Callable[[Json, Json], list[Json]] = usage_on_request
     """The chunks that report usage, by the usage and the request."""
     sends_done: bool = True
+    end: End = End.NORMAL
     streams: bool = True
     """Whether the server streams; if not, it sends one JSON object although it was asked to."""
     rewrite: Callable[[str], str] = str
@@ -101,7 +116,9 @@ class Speech:
 class Speaker:
     """Writes one answer in a server's way of speaking."""
 
-    def __init__(self, speech: Speech, wire: Wire, body: Json, text: str, room: int | None) -> None:
+    def __init__(
+        self, speech: Speech, wire: Wire, body: Json, text: str, room: int | None = None
+    ) -> None:
         """`room` is the most tokens that may be written, thinking included; None for no limit."""
         self._speech, self._wire, self._body = speech, wire, body
         thought = draft_of(text) if speech.thinking is not Thinking.NONE else ""
@@ -118,6 +135,13 @@ class Speaker:
             visible = visible[: (room - self._reasoning_tokens) * CHARACTERS_PER_TOKEN]
             self._finish_reason = "length"
         self._text = visible
+
+    async def answer(self) -> None:
+        """Send the answer as a stream or as one JSON object, as was asked and as the server can."""
+        if self._speech.streams and self._body.get("stream"):
+            await self.stream()
+        else:
+            await self.whole()
 
     async def whole(self) -> None:
         """Send the answer as one JSON object."""
@@ -136,8 +160,12 @@ class Speaker:
             await self._send([{"choices": [choice]}])
         text = self._text[: int(len(self._text) * share)]
         await self._send({"choices": [choice]} for choice in self._text_choices(text))
-        if error:
-            await self._wire.send(error.encode())
+        if speech.end is End.SILENT:
+            await asyncio.Event().wait()
+        if speech.end is End.CLOSED:
+            return
+        if error or speech.end is End.ERROR:
+            await self._wire.send((error or LATE_ERROR).encode())
         else:
             await self._send(self._end())
             if speech.sends_done:
