@@ -131,7 +131,7 @@ def shortfalls_of(generations: int, outcomes: Counter[str], names: Counter[str])
     found = [f"{count} {outcome}" for outcome, count in outcomes.items() if "WRONG" in outcome]
     if outcomes["complete"] < MIN_COMPLETE_SHARE * generations:
         found.append(f"only {outcomes['complete']} of {generations} complete")
-    rare = [name for name in PASSING if names[name] < MIN_TIMES * generations / GENERATIONS]
+    rare = [name for name in PASSING if names[name] < MIN_TIMES * generations // GENERATIONS]
     if rare:
         found.append(f"too rare: {', '.join(rare)}")
     return found

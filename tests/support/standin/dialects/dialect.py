@@ -98,6 +98,20 @@ class Refusal:
 
 
 @dataclass(frozen=True)
+class Preset:
+    """The parameters with which a client that is configured by hand calls a server."""
+
+    answer_format: str = "rich"
+    """`rich` or `plain`, a JSON Schema with or without the rules in it; `json_object`, `text`."""
+    without: tuple[str, ...] = ()
+    limit_name: str = "max_tokens"
+    max_tokens: int = 3_520
+    """Enough for four days of the longest plan, which is what the service asks for."""
+    folds_system_message: bool = False
+    """Whether the rules stand in the user message."""
+
+
+@dataclass(frozen=True)
 class Dialect:
     """One kind of server, after a document or a report."""
 
@@ -107,6 +121,8 @@ class Dialect:
     """The address of the document or report that it is drawn from."""
     by_hand: str
     """What an operator sets who configures a client for this server by hand."""
+    preset: Preset = field(default_factory=Preset)
+    """The same, as parameters."""
     quoted: bool = True
     """Whether the source quotes the traffic that is replayed."""
     refusals: tuple[Refusal, ...] = ()

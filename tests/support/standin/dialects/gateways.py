@@ -1,7 +1,15 @@
 """Gateways in front of other servers."""
 
 from tests.support.standin.answers import Json
-from tests.support.standin.dialects.dialect import Asked, Dialect, Refusal, always, asks_for, wants
+from tests.support.standin.dialects.dialect import (
+    Asked,
+    Dialect,
+    Preset,
+    Refusal,
+    always,
+    asks_for,
+    wants,
+)
 from tests.support.standin.speech import Speech, usage_always
 
 
@@ -33,6 +41,7 @@ GATEWAYS = (
         server="LiteLLM's proxy: a model without response_format",
         source="https://github.com/mcdonc/klangk/pull/2067",
         by_hand="no response_format",
+        preset=Preset("text"),
         quoted=False,
         refusals=(Refusal(wants("json_schema", "json_object"), 400, _litellm_error),),
     ),
@@ -98,6 +107,7 @@ GATEWAYS = (
         server="ModelScope: a schema gives a 200 without choices",
         source="https://github.com/modelscope/modelscope/issues/1801",
         by_hand="response_format json_object",
+        preset=Preset("json_object"),
         refusals=(
             Refusal(
                 wants("json_schema"),

@@ -4,6 +4,7 @@ from tests.support.standin.answers import Json
 from tests.support.standin.dialects.dialect import (
     Asked,
     Dialect,
+    Preset,
     Refusal,
     always,
     asks_for,
@@ -41,6 +42,7 @@ HOSTED = (
         server="Groq: no numbers of items in schemas; usage in `x_groq`",
         source="https://github.com/i-am-bee/beeai-framework/issues/1215",
         by_hand="a schema without minItems",
+        preset=Preset("plain"),
         refusals=(Refusal(schema_has(*_GROQ_REFUSES), 400, _groq_schema_error),),
         speech=Speech(usage=_groq_usage),
     ),
@@ -95,6 +97,7 @@ HOSTED = (
         server="Cerebras: schema words refused in an error without an envelope",
         source="https://github.com/musistudio/claude-code-router/issues/708",
         by_hand="a schema without minItems",
+        preset=Preset("plain"),
         refusals=(
             Refusal(
                 schema_has("minItems", "maxItems"),
@@ -153,6 +156,7 @@ HOSTED = (
         server="NVIDIA NIM: unknown fields refused, with Python's repr as `error`",
         source="https://github.com/sipeed/picoclaw/issues/1019",
         by_hand="no stream_options",
+        preset=Preset(without=("stream_options",)),
         quoted=False,
         refusals=(
             Refusal(
@@ -189,6 +193,7 @@ HOSTED = (
         server="Together: prompt and answer must fit the context",
         source="https://github.com/huggingface/text-generation-inference/issues/628",
         by_hand="a smaller max_tokens",
+        preset=Preset(max_tokens=2_000),
         quoted=False,
         refusals=(
             Refusal(

@@ -4,6 +4,7 @@ from tests.support.standin.answers import Json
 from tests.support.standin.dialects.dialect import (
     Asked,
     Dialect,
+    Preset,
     Refusal,
     always,
     asks_for,
@@ -51,6 +52,7 @@ LLAMA_CPP = (
         server="llama.cpp: a grammar with too many repetitions",
         source="https://github.com/flagdizero/jenny-android-ai-agent/issues/2",
         by_hand="a schema without maxLength",
+        preset=Preset("plain"),
         refusals=(
             Refusal(
                 bounds_over(100),
@@ -108,6 +110,7 @@ LLAMA_CPP = (
         server="llama.cpp with Gemma's template: no system message, said in a 500",
         source="https://github.com/Mangi-11/Eta/issues/59",
         by_hand="rules in the user message",
+        preset=Preset(folds_system_message=True),
         quoted=False,
         refusals=(
             Refusal(

@@ -4,6 +4,7 @@ from tests.support.standin.answers import Json
 from tests.support.standin.dialects.dialect import (
     Asked,
     Dialect,
+    Preset,
     Refusal,
     always,
     has_system_message,
@@ -169,6 +170,7 @@ LOCAL = (
         server="vLLM: prompt and answer must fit the context",
         source="https://github.com/FoundationAgents/OpenManus/issues/840",
         by_hand="a smaller max_tokens",
+        preset=Preset(max_tokens=2_000),
         refusals=(Refusal(total_over(CONTEXT), 400, _vllm_context_error),),
     ),
     Dialect(
@@ -176,6 +178,7 @@ LOCAL = (
         server="vLLM 0.8: numbers of items refused, without saying which word",
         source="https://github.com/vllm-project/vllm/issues/16880",
         by_hand="a schema without minItems",
+        preset=Preset("plain"),
         refusals=(
             Refusal(
                 schema_has("minItems", "maxItems", "minLength", "maxLength", "prefixItems"),
@@ -189,6 +192,7 @@ LOCAL = (
         server="vLLM with Gemma 2: no system message",
         source="https://github.com/vllm-project/guidellm/issues/67",
         by_hand="rules in the user message",
+        preset=Preset(folds_system_message=True),
         refusals=(Refusal(has_system_message, 400, vllm_error("System role not supported")),),
     ),
     Dialect(
@@ -214,6 +218,7 @@ LOCAL = (
         server="Text Generation Inference: 422 for the context, finish_reason eos_token",
         source="https://github.com/huggingface/text-generation-inference/issues/628",
         by_hand="a smaller max_tokens",
+        preset=Preset(max_tokens=2_000),
         refusals=(Refusal(total_over(CONTEXT), 422, _tgi_context_error),),
         speech=Speech(finish_reason="eos_token"),
     ),
@@ -222,6 +227,7 @@ LOCAL = (
         server="Text Generation Inference 2: a response_format of its own",
         source="https://github.com/huggingface/text-generation-inference/issues/2899",
         by_hand="no response_format",
+        preset=Preset("text"),
         refusals=(
             Refusal(
                 wants("json_schema", "json_object"),

@@ -4,6 +4,7 @@ from tests.support.standin.answers import Json
 from tests.support.standin.dialects.dialect import (
     Asked,
     Dialect,
+    Preset,
     Refusal,
     always,
     asks_for,
@@ -94,6 +95,7 @@ MODEL_MAKERS = (
         server="Mistral: no stream_options",
         source="https://github.com/dnakov/anon-kode/issues/53",
         by_hand="no stream_options",
+        preset=Preset(without=("stream_options",)),
         refusals=(Refusal(has("stream_options", "max_completion_tokens"), 422, _mistral_error),),
         speech=Speech(usage=usage_always),
     ),
@@ -109,6 +111,7 @@ MODEL_MAKERS = (
         server="Anthropic's endpoint for OpenAI clients: minItems is 0 or 1",
         source="https://github.com/ghostlobster/memorize-everything/issues/93",
         by_hand="a schema without minItems",
+        preset=Preset("plain"),
         refusals=(
             Refusal(
                 schema_has("minItems", "maxItems", "minLength", "maxLength"),
@@ -146,6 +149,7 @@ MODEL_MAKERS = (
         server="DeepSeek: JSON mode, no schema",
         source="https://github.com/llm-exe/llm-exe/issues/662",
         by_hand="response_format json_object",
+        preset=Preset("json_object"),
         refusals=(
             Refusal(
                 wants("json_schema"),
@@ -161,6 +165,7 @@ MODEL_MAKERS = (
         server="DeepSeek, reasoner: no JSON at all, thinking as reasoning_content",
         source="https://github.com/gomate-community/TrustRAG/issues/140",
         by_hand="no response_format",
+        preset=Preset("text"),
         refusals=(
             Refusal(
                 wants("json_schema", "json_object"),
@@ -258,6 +263,7 @@ MODEL_MAKERS = (
         server="Cohere: unknown fields refused, in an error without an envelope",
         source="https://github.com/OpenRouterTeam/openrouter-examples/issues/71",
         by_hand="no stream_options",
+        preset=Preset(without=("stream_options",)),
         quoted=False,
         refusals=(Refusal(has("stream_options", "store"), 422, _cohere_error),),
         speech=Speech(usage=usage_always),

@@ -4,6 +4,7 @@ from tests.support.standin.answers import Json
 from tests.support.standin.dialects.dialect import (
     Asked,
     Dialect,
+    Preset,
     Refusal,
     always,
     has,
@@ -143,6 +144,7 @@ OPENAI = (
         server="OpenAI, gpt-5 with little thinking",
         source="https://github.com/ITSpecialist111/ai_automation_suggester/issues/38",
         by_hand="max_completion_tokens, no temperature",
+        preset=Preset(limit_name="max_completion_tokens"),
         refusals=(NO_MAX_TOKENS, NO_TEMPERATURE),
     ),
     Dialect(
@@ -150,6 +152,7 @@ OPENAI = (
         server="OpenAI, gpt-5: 1,408 hidden tokens of thinking count as output",
         source="https://github.com/covan-ai/covan/pull/112",
         by_hand="max_completion_tokens, with 1,408 more",
+        preset=Preset(limit_name="max_completion_tokens", max_tokens=4_928),
         refusals=(NO_MAX_TOKENS,),
         speech=Speech(thinking=Thinking.HIDDEN, thought_tokens=1_408),
     ),
@@ -158,6 +161,7 @@ OPENAI = (
         server="OpenAI, o1-mini: no system message either",
         source="https://github.com/devoxx/DevoxxGenieIDEAPlugin/issues/291",
         by_hand="max_completion_tokens, rules in the user message",
+        preset=Preset(limit_name="max_completion_tokens", folds_system_message=True),
         refusals=(NO_MAX_TOKENS, NO_SYSTEM_MESSAGE),
     ),
     Dialect(
@@ -165,6 +169,7 @@ OPENAI = (
         server="OpenAI, strict schemas without `default` and `prefixItems`",
         source="https://github.com/dottxt-ai/outlines/issues/1254",
         by_hand="a schema without these words",
+        preset=Preset("plain"),
         refusals=(
             Refusal(schema_has("default", "prefixItems", "uniqueItems"), 400, _not_permitted),
         ),
@@ -174,6 +179,7 @@ OPENAI = (
         server="OpenAI, gpt-4-turbo: JSON mode alone, and only if the prompt says JSON",
         source="https://github.com/mem0ai/mem0/issues/3008",
         by_hand="response_format json_object",
+        preset=Preset("json_object"),
         refusals=(NO_SCHEMA, MUST_SAY_JSON),
     ),
     Dialect(

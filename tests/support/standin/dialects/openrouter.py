@@ -3,7 +3,14 @@
 import json
 
 from tests.support.standin.answers import Json
-from tests.support.standin.dialects.dialect import Dialect, Refusal, always, asks_for, schema_has
+from tests.support.standin.dialects.dialect import (
+    Dialect,
+    Preset,
+    Refusal,
+    always,
+    asks_for,
+    schema_has,
+)
 from tests.support.standin.speech import Speech, Thinking
 from tests.support.standin.times import milliseconds_from_now
 
@@ -56,6 +63,7 @@ OPENROUTER = (
         server="OpenRouter with Cerebras as provider: its 400 in `metadata.raw`",
         source="https://github.com/musistudio/claude-code-router/issues/338",
         by_hand="a schema without minItems",
+        preset=Preset("plain"),
         refusals=(
             Refusal(
                 schema_has("minItems", "maxItems"),
