@@ -130,6 +130,9 @@ class Dialect:
     speech: Speech = field(default_factory=Speech)
     problem: str | None = None
     """The code of the problem if nothing can work; None if roadmaps and answers can be had."""
+    limits_calls_at_once: bool = False
+    """Whether calls are refused for how many there are. A client that tries more from time to time
+    meets that again."""
     base_path: str = "/api/v1"
     """Where the operator points the service to; the server itself stands at `/api/v1`."""
     not_found: str = "404 page not found"

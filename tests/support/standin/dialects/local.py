@@ -83,6 +83,7 @@ LOCAL = (
         server="Ollama: its queue is full",
         source="https://github.com/valentinfrlch/ha-llmvision/issues/648",
         by_hand="MODEL_CALLS_PER_ROADMAP=3",
+        limits_calls_at_once=True,
         refusals=(
             Refusal(
                 more_at_once_than(3),

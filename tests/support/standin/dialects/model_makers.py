@@ -206,6 +206,7 @@ MODEL_MAKERS = (
         server="Moonshot, first tier: three calls at once",
         source="https://github.com/LLM-Red-Team/kimi-cc/issues/16",
         by_hand="MODEL_CALLS_PER_ROADMAP=3",
+        limits_calls_at_once=True,
         refusals=(
             Refusal(
                 more_at_once_than(3),

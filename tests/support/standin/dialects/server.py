@@ -18,8 +18,8 @@ from tests.support.standin.wire import Request, Wire
 class DialectStandIn(OpenRouterStandIn):
     """Answers as the server of a dialect would, and as strictly. Enter it with `with`."""
 
-    def __init__(self, dialect: Dialect) -> None:
-        super().__init__()
+    def __init__(self, dialect: Dialect, *, port: int = 0) -> None:
+        super().__init__(port=port)
         self.dialect = dialect
         self._refused: Counter[int] = Counter()
         self._turn = asyncio.Lock()
