@@ -15,6 +15,8 @@ import random
 import tempfile
 import time
 from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -81,8 +83,9 @@ async def generate_and_verify(client: httpx.AsyncClient, number: int) -> str:
     return f"WRONG: status {response.status_code}"
 
 
-async def run_spoilt_generations(generations: int) -> list[str]:
-    """Run generations on faults that pass; print the counts and return the shortfalls."""
+@asynccontextmanager
+async def service_on_spoilt_answers() -> AsyncIterator[tuple[httpx.AsyncClient, str]]:
+    """Run the service on a model that spoils its answers; yield a client and the control's URL."""
     port = free_port()
     with running_standin("--tokens-per-second", "0") as origin:
         variables = {
@@ -105,16 +108,22 @@ async def run_spoilt_generations(generations: int) -> list[str]:
                 }
                 control = f"{origin}/_control"
                 (await client.post(f"{control}/script", json=script)).raise_for_status()
-                slots = asyncio.Semaphore(CONCURRENCY)
+                yield client, control
 
-                async def generate_next(number: int) -> str:
-                    async with slots:
-                        return await generate_and_verify(client, number)
 
-                started = time.monotonic()
-                outcomes = Counter(await asyncio.gather(*map(generate_next, range(generations))))
-                elapsed = time.monotonic() - started
-                calls = (await client.get(f"{control}/summaries")).json()
+async def run_spoilt_generations(generations: int) -> list[str]:
+    """Run generations on faults that pass; print the counts and return the shortfalls."""
+    slots = asyncio.Semaphore(CONCURRENCY)
+    async with service_on_spoilt_answers() as (client, control):
+
+        async def generate_next(number: int) -> str:
+            async with slots:
+                return await generate_and_verify(client, number)
+
+        started = time.monotonic()
+        outcomes = Counter(await asyncio.gather(*map(generate_next, range(generations))))
+        elapsed = time.monotonic() - started
+        calls = (await client.get(f"{control}/summaries")).json()
     names = Counter(call["misbehaviour"] for call in calls if call["misbehaviour"])
     print(
         f"{generations} generations in {elapsed:.0f} s, {len(calls)} completions,"

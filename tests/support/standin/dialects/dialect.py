@@ -142,7 +142,7 @@ class Dialect:
 
     @property
     def passing_errors(self) -> int:
-        """How many calls fail whoever makes them; each needs another call."""
+        """How many calls fail under any client; each needs another call."""
         return sum(refusal.times or 0 for refusal in self.refusals)
 
 
