@@ -34,7 +34,7 @@ from tests.support.verdict import conclude
 
 GENERATIONS = 1_000
 CONCURRENCY = 12
-MAX_WEEKS = 18
+MAX_WEEKS = 16
 """So many completions are needed for every fault to occur often enough."""
 SPOILT_SHARE = 0.2
 MIN_TIMES = 50
