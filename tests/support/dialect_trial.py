@@ -17,9 +17,8 @@ from tests.support.learners import ANA, roadmap_request
 from tests.support.plans import roadmap_violations
 from tests.support.settings import isolated_settings
 from tests.support.standin.dialects import Dialect, DialectStandIn
+from tests.support.standin.dialects.dialect import WORKS
 from tests.support.standin.speech import DRAFT
-
-WORKS = "works"
 
 MAX_FURTHER_CALLS = 3
 """On first contact, beside a client that was configured by hand. None afterwards, except where the
@@ -66,11 +65,12 @@ class Trial:
 
     def faults(self, plain_calls: int) -> list[str]:
         """Return what is not as it should be, empty if all is."""
-        expected = self.dialect.problem or WORKS
         found = [
             f"{name} of the {place} contact: {outcome} instead of {expected}"
             for place, contact in (("first", self.first), ("second", self.second))
-            for name, outcome in zip(("roadmap", "question"), contact.outcomes, strict=True)
+            for name, outcome, expected in zip(
+                ("roadmap", "question"), contact.outcomes, self.dialect.expected, strict=True
+            )
             if outcome != expected
         ]
         if found:

@@ -7,6 +7,8 @@ from tests.support.standin.answers import Json, message_text
 from tests.support.standin.speech import Speech
 from tests.support.standin.tokens import token_count
 
+WORKS = "works"
+
 Body = Json | list[Json] | str
 """What a refusal says. A text is sent as `text/plain`, anything else as JSON."""
 
@@ -130,15 +132,23 @@ class Dialect:
     speech: Speech = field(default_factory=Speech)
     problem: str | None = None
     """The code of the problem if nothing can work; None if roadmaps and answers can be had."""
+    roadmap_problem: str | None = None
+    """The code of a roadmap's problem, where it is another than a question's."""
     limits_calls_at_once: bool = False
-    """Whether calls are refused for how many there are. A client that tries more from time to time
-    meets that again."""
+    """Whether calls fail for how many there are. A client that tries more from time to time meets
+    that again."""
     base_path: str = "/api/v1"
     """Where the operator points the service to; the server itself stands at `/api/v1`."""
     not_found: str = "404 page not found"
     """What the server says at any other address."""
     settings: Mapping[str, object] = field(default_factory=dict)
     """The settings of the service that make waits as short as the clocks of this server."""
+
+    @property
+    def expected(self) -> tuple[str, str]:
+        """How a roadmap and how a question end: `WORKS` or the code of a problem."""
+        question = self.problem or WORKS
+        return self.roadmap_problem or question, question
 
     @property
     def passing_errors(self) -> int:

@@ -66,8 +66,9 @@ LOCAL = (
         source="https://github.com/ollama/ollama/issues/11277",
         by_hand="MODEL_CALLS_PER_ROADMAP=1",
         quoted=False,
-        speech=Speech(thinking=Thinking.TAGS, one_at_a_time=True, seconds=0.6),
-        settings={"model_idle_timeout_seconds": 1.0, "model_call_timeout_seconds": 5},
+        limits_calls_at_once=True,
+        speech=Speech(thinking=Thinking.TAGS, one_at_a_time=True, seconds=0.8),
+        settings={"model_idle_timeout_seconds": 2.0, "model_call_timeout_seconds": 10},
     ),
     Dialect(
         name="ollama-cold",
@@ -75,8 +76,8 @@ LOCAL = (
         source="https://github.com/danny-avila/LibreChat/issues/3330",
         by_hand="a long timeout",
         quoted=False,
-        speech=Speech(cold_seconds=2.5, one_at_a_time=True),
-        settings={"model_idle_timeout_seconds": 1.0, "model_call_timeout_seconds": 6},
+        speech=Speech(cold_seconds=4.0, one_at_a_time=True),
+        settings={"model_idle_timeout_seconds": 2.0, "model_call_timeout_seconds": 10},
     ),
     Dialect(
         name="ollama-busy",

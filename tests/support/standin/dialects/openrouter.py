@@ -83,8 +83,8 @@ OPENROUTER = (
         source="https://openrouter.ai/docs/use-cases/reasoning-tokens",
         by_hand="nothing",
         quoted=False,
-        speech=Speech(thinking=Thinking.REASONING, thought_seconds=1.5),
-        settings={"model_idle_timeout_seconds": 1.0},
+        speech=Speech(thinking=Thinking.REASONING, thought_seconds=3.0),
+        settings={"model_idle_timeout_seconds": 2.0},
     ),
     Dialect(
         name="openrouter-reasoning-details",
@@ -119,6 +119,7 @@ OPENROUTER = (
             ),
         ),
         problem="model-unavailable",
+        roadmap_problem="generation-waiting",
     ),
     Dialect(
         name="openrouter-upstream-limit",
