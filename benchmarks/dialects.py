@@ -40,7 +40,7 @@ def show(trial: Trial, plain_calls: int, faults: list[str]) -> None:
     dialect, first, second = trial.dialect, trial.first, trial.second
     by_hand = trial.calls_by_hand(plain_calls)
     further = "" if dialect.problem else f"{first.calls - by_hand:+d}"
-    expected = dialect.problem or "works"
+    expected, _ = dialect.expected
     print(
         f"{dialect.name:<30}{expected:<21}{first.calls:>6}{second.calls:>7}"
         f"{'' if dialect.problem else by_hand:>8}{further:>5}  {dialect.by_hand:<50}"

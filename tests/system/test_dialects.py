@@ -11,6 +11,9 @@ from tests.support.standin.dialects import DIALECTS, PLAIN, Dialect
 PLAIN_CALLS = 4
 """An outline, two halves of a week, and a question."""
 
+REPLAYED = {name: dialect for name, dialect in DIALECTS.items() if dialect.quoted}
+"""`make bench-dialects` tries the others, too, among them those whose clocks need a quiet machine."""
+
 
 @pytest.fixture(scope="session")
 def seed(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -24,7 +27,7 @@ async def test_calls_on_an_obedient_server(seed: Path, tmp_path: Path) -> None:
     assert (trial.first.calls, trial.second.calls) == (PLAIN_CALLS, PLAIN_CALLS)
 
 
-@pytest.mark.parametrize("dialect", DIALECTS.values(), ids=DIALECTS.keys())
+@pytest.mark.parametrize("dialect", REPLAYED.values(), ids=REPLAYED.keys())
 async def test_dialect_is_found_out_and_remembered(
     dialect: Dialect, seed: Path, tmp_path: Path
 ) -> None:
@@ -39,5 +42,5 @@ async def test_dialect_is_found_out_and_remembered(
 def test_most_dialects_replay_quoted_traffic() -> None:
     """They are what servers do, not what we imagine."""
     assert len(DIALECTS) >= 40
-    assert sum(dialect.quoted for dialect in DIALECTS.values()) * 2 >= len(DIALECTS)
+    assert len(REPLAYED) * 2 >= len(DIALECTS)
     assert all(dialect.source.startswith("https://") for dialect in DIALECTS.values())
