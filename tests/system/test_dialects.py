@@ -12,7 +12,7 @@ PLAIN_CALLS = 4
 """An outline, two halves of a week, and a question."""
 
 REPLAYED = {name: dialect for name, dialect in DIALECTS.items() if dialect.quoted}
-"""`make bench-dialects` tries the others, too, among them those whose clocks need a quiet machine."""
+"""`make bench-dialects` tries the others, too, with clocks that need a quiet machine."""
 
 
 @pytest.fixture(scope="session")
