@@ -8,8 +8,8 @@ VENV := .venv
 SERVER_OPTIONS := --no-server-header --no-proxy-headers --no-access-log --ws none \
 	--http src.server.slow_clients:BoundedH11Protocol
 
-.PHONY: run standin check test lint types quick-tests pytest sizes bench-generate chaos-generate \
-	chaos-crash audit format clean
+.PHONY: run standin check test lint types quick-tests pytest sizes bench-generate bench-dialects \
+	chaos-generate chaos-crash audit format clean
 
 run: $(VENV)/.run-ready
 	$(VENV)/bin/uvicorn api:app --host $(HOST) --port $(PORT) $(SERVER_OPTIONS)
@@ -48,6 +48,10 @@ sizes: $(VENV)/.test-ready
 # How soon a roadmap is there, beside one long completion (about six minutes).
 bench-generate: $(VENV)/.test-ready
 	$(VENV)/bin/python -m benchmarks.generate
+
+# Servers that speak dialects of OpenAI's protocol, and how many calls it takes to find them out.
+bench-dialects: $(VENV)/.test-ready
+	$(VENV)/bin/python -m benchmarks.dialects
 
 # A thousand generations over a model that misbehaves.
 chaos-generate: $(VENV)/.test-ready

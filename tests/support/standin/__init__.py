@@ -9,6 +9,9 @@ In a test:
 It runs in a thread and loop of its own, so a service that blocks its loop cannot starve it. By
 hand, for a service that has no key: `python -m tests.support.standin --port 9100`. From other
 processes: `POST /_control/script` and `GET /_control/summaries`.
+
+`misbehaviours` has the faults of models and of OpenRouter, `oddities` what single answers of other
+servers look like, and `dialects` whole servers, each with what it always refuses.
 """
 
 from tests.support.standin.completion import Pace

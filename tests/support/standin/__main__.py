@@ -6,6 +6,7 @@ import sys
 import threading
 
 from tests.support.standin import OpenRouterStandIn, Pace
+from tests.support.standin.dialects import DIALECTS, DialectStandIn
 
 
 def main() -> None:
@@ -17,9 +18,16 @@ def main() -> None:
     parser.add_argument(
         "--tokens-per-second", type=float, default=pace.tokens_per_second, help="0: at once"
     )
+    parser.add_argument(
+        "--dialect", choices=sorted(DIALECTS), metavar="NAME", help="of another server; has no pace"
+    )
     options = parser.parse_args()
-    pace = Pace(first_token=options.first_token, tokens_per_second=options.tokens_per_second)
-    standin = OpenRouterStandIn(pace=pace, port=options.port)
+    standin = OpenRouterStandIn(
+        pace=Pace(first_token=options.first_token, tokens_per_second=options.tokens_per_second),
+        port=options.port,
+    )
+    if options.dialect:
+        standin = DialectStandIn(DIALECTS[options.dialect], port=options.port)
     with standin, contextlib.suppress(KeyboardInterrupt):
         sys.stdout.write(
             f"Listening on {standin.url}. Start the service with:\n"

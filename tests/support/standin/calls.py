@@ -38,6 +38,7 @@ class Call:
         asked = {name: self.facts.get(name) for name in ("goal", "week_number", "days")}
         return asked | {
             "kind": self.kind,
+            "misbehaviour": self.misbehaviour,
             "client_port": self.client_port,
             "started_at": self.started_at,
             "ended_at": self.ended_at,

@@ -12,9 +12,10 @@ from typing import Any
 from tests.support.standin.answers import Json, message_text
 from tests.support.standin.calls import Call
 from tests.support.standin.misbehaviours import Fault, Reply, error_body
+from tests.support.standin.speech import Speaker
+from tests.support.standin.tokens import CHARACTERS_PER_TOKEN, token_count
 from tests.support.standin.wire import Wire
 
-CHARACTERS_PER_TOKEN = 4
 TICK = 0.05
 """Seconds between two chunks of a paced stream."""
 COMMENT = b": OPENROUTER PROCESSING\n\n"
@@ -54,10 +55,6 @@ class Pace:
                 sent = due
 
 
-def token_count(text: str) -> int:
-    return -(-len(text) // CHARACTERS_PER_TOKEN)
-
-
 class Completion:
     """One answer to one call, whole or as a stream."""
 
@@ -77,7 +74,9 @@ class Completion:
         if reply.fault is Fault.CLOSED_CONNECTION:
             return
         call.status = reply.status
-        if reply.error and (reply.status != 200 or not call.stream):
+        if reply.speech:
+            await Speaker(reply.speech, wire, call.body, reply.content).answer()
+        elif reply.error and (reply.status != 200 or not call.stream):
             await wire.json({"error": reply.error}, reply.status, **dict(reply.headers))
         elif reply.html:
             await wire.start(200, "text/html; charset=utf-8")

@@ -11,6 +11,7 @@ from enum import Enum, auto
 
 from src.domain.vocabulary import MAX_TASK_LENGTH
 from tests.support.standin.answers import Json, Wanted
+from tests.support.standin.speech import Speech
 
 
 class Fault(Enum):
@@ -38,6 +39,8 @@ class Reply:
     error: Json | None = None
     html: str | None = None
     fault: Fault | None = None
+    speech: Speech | None = None
+    """How the answer is written, if not as OpenRouter writes it."""
 
 
 Misbehaviour = Callable[[Reply, Wanted], Reply]

@@ -4,12 +4,15 @@ import json
 import random
 import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from tests.support.standin.answers import Wanted
 from tests.support.standin.misbehaviours import MISBEHAVIOURS
 from tests.support.standin.obedience import Order
+from tests.support.standin.oddities import ODDITIES
+
+EVERY_MISBEHAVIOUR = MISBEHAVIOURS | ODDITIES
 
 
 @dataclass
@@ -22,7 +25,7 @@ class Rule:
     times: int | None = None
 
     def __post_init__(self) -> None:
-        if self.name not in MISBEHAVIOURS:
+        if self.name not in EVERY_MISBEHAVIOUR:
             raise ValueError(f"unknown misbehaviour {self.name!r}")
 
     def befalls(self, wanted: Wanted) -> bool:
@@ -35,7 +38,10 @@ class Rule:
 
 @dataclass(frozen=True)
 class Spoil:
-    """A share of all calls to spoil, drawn by what is asked rather than by the order of calls."""
+    """A share of all calls to spoil, drawn by what is asked rather than by the order of calls.
+
+    The misbehaviours are dealt like cards: each as often as any other.
+    """
 
     share: float
     names: Sequence[str]
@@ -45,10 +51,15 @@ class Spoil:
         for name in self.names:
             Rule(name)
 
-    def draw(self, wanted: Wanted, attempt: int) -> str | None:
+    def strikes(self, wanted: Wanted, attempt: int) -> bool:
         facts = json.dumps(wanted.facts, sort_keys=True)
-        dice = random.Random(f"{self.seed}/{facts}/{attempt}")
-        return dice.choice(self.names) if dice.random() < self.share else None
+        return random.Random(f"{self.seed}/{facts}/{attempt}").random() < self.share
+
+    def deck(self) -> Iterator[str]:
+        """Yield the names without end, every one of them before any comes again."""
+        dice = random.Random(self.seed)
+        while self.names:
+            yield from dice.sample(self.names, len(self.names))
 
 
 class Script:
@@ -63,6 +74,7 @@ class Script:
         with self._lock:
             self._rules: list[Rule] = []
             self._spoil: Spoil | None = None
+            self._deck: Iterator[str] = iter(())
             self._orders: list[Order] = []
             self._attempts: Counter[str] = Counter()
 
@@ -89,7 +101,7 @@ class Script:
         """Spoil a share of the calls that no rule befalls."""
         spoil = Spoil(share, tuple(names), seed)
         with self._lock:
-            self._spoil = spoil
+            self._spoil, self._deck = spoil, spoil.deck()
 
     def obey(self, order: Order) -> None:
         """Do what an order says in every call whose data contain it."""
@@ -116,4 +128,6 @@ class Script:
                     if rule.times is not None:
                         rule.times -= 1
                     return rule.name
-            return self._spoil.draw(wanted, self._attempts[key]) if self._spoil else None
+            if self._spoil and self._spoil.strikes(wanted, self._attempts[key]):
+                return next(self._deck, None)
+            return None

@@ -18,15 +18,10 @@ from tests.support.standin.answers import (
     message_text,
 )
 from tests.support.standin.calls import Call, Calls
-from tests.support.standin.completion import (
-    CHARACTERS_PER_TOKEN,
-    Completion,
-    Pace,
-    schema_problem,
-    token_count,
-)
-from tests.support.standin.misbehaviours import MISBEHAVIOURS, Reply, error_body
-from tests.support.standin.script import Rule, Script, Spoil
+from tests.support.standin.completion import Completion, Pace, schema_problem
+from tests.support.standin.misbehaviours import Reply, error_body
+from tests.support.standin.script import EVERY_MISBEHAVIOUR, Rule, Script, Spoil
+from tests.support.standin.tokens import CHARACTERS_PER_TOKEN, token_count
 from tests.support.standin.wire import Request, Wire
 
 HEADERS_OF_INTEREST = ("http-referer", "x-openrouter-title", "x-title", "user-agent")
@@ -141,7 +136,10 @@ class OpenRouterStandIn:
             case "GET", "/_control/summaries":
                 await wire.json([call.summary for call in self.calls.all()])
             case _:
-                await wire.json({"error": error_body(404, "Not Found")}, 404)
+                await self.answer_unknown_path(wire)
+
+    async def answer_unknown_path(self, wire: Wire) -> None:
+        await wire.json({"error": error_body(404, "Not Found")}, 404)
 
     async def _change_script(self, wire: Wire, request: Request) -> None:
         """Add `rules` (name, kind, week, times) and set `spoil` (share, names, seed) and `pace`."""
@@ -170,8 +168,12 @@ class OpenRouterStandIn:
             await wire.json({"error": error_body(400, message)}, 400)
             return
         with self.calls.recording(call):
-            reply = self._reply(request, call, wanted)
-            await self.completion(call, reply, self.pace).send(wire)
+            await self.answer(wire, request, call, wanted)
+
+    async def answer(self, wire: Wire, request: Request, call: Call, wanted: Wanted) -> None:
+        """Answer one call; a stand-in for another kind of server answers in its own way."""
+        reply = self._reply(request, call, wanted)
+        await self.completion(call, reply, self.pace).send(wire)
 
     @staticmethod
     def _call(request: Request, body: Json, wanted: Wanted) -> Call:
@@ -205,7 +207,7 @@ class OpenRouterStandIn:
             return Reply(status=400, error=error_body(400, message))
         call.misbehaviour = self.script.choose(wanted)
         if call.misbehaviour:
-            reply = MISBEHAVIOURS[call.misbehaviour](reply, wanted)
+            reply = EVERY_MISBEHAVIOUR[call.misbehaviour](reply, wanted)
         elif order := self.script.order_in(wanted):
             call.misbehaviour = f"obeys: {order.deed}"
             reply = order.obeyed(reply, wanted, message_text(call.messages[0]))
