@@ -44,5 +44,5 @@ def response_format(answer_format: AnswerFormat, shape: AnswerShape | None) -> A
         return {"type": "json_object"}
     return {
         "type": "json_schema",
-        "json_schema": {"name": shape.name, "strict": True, "schema": dict(shape.plain)},
+        "json_schema": {"name": shape.name, "strict": True, "schema": dict(shape.rich)},
     }
