@@ -123,7 +123,7 @@ class DayPlanner:
                     prompts.replacement_messages(
                         self.request, week, [day.tasks[index] for index in repeats]
                     ),
-                    tasks_shape(len(repeats)),
+                    tasks_shape(self.request, len(repeats)),
                     (len(repeats) + 1) * TOKENS_PER_TASK,
                     partial(_replace_next, tasks, iter(repeats)),
                 )
