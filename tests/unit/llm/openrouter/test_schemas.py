@@ -1,12 +1,13 @@
 """What each schema takes and refuses, by a validator that is not ours."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jsonschema_rs
 import pytest
 
 from src.domain.plan import PlanRequest
+from src.llm.openrouter.answers import DayAnswer, WeekGoal, parse_item
 from src.llm.openrouter.schemas import AnswerShape, days_shape, outline_shape, tasks_shape
 
 REQUEST = PlanRequest(goal="Play the guitar", duration_weeks=3, daily_hours=1, level="intermediate")
@@ -31,8 +32,8 @@ SHAPES = [
 NAMES = [shape.name for shape, _ in SHAPES]
 
 
-def accepts(schema: object, answer: object) -> bool:
-    return jsonschema_rs.validator_for(schema).is_valid(answer)
+def accepts(schema: Mapping[str, Any], answer: object) -> bool:
+    return jsonschema_rs.validator_for(dict(schema)).is_valid(answer)
 
 
 def objects_in(schema: object) -> Iterator[dict[str, Any]]:
@@ -49,6 +50,14 @@ def test_a_good_answer_fits_both_schemas(shape: AnswerShape, answer: dict[str, A
     assert accepts(shape.rich, answer)
     assert accepts(shape.plain, answer)
     assert shape.items in answer
+
+
+def test_what_fits_is_understood() -> None:
+    """The schemas and the models that read the answers have the same fields."""
+    for week in OUTLINE["weeks"]:
+        assert parse_item(week, WeekGoal).model_dump() == week
+    for day in DAYS["days"]:  # type: ignore[attr-defined]  # a list of days
+        assert parse_item(day, DayAnswer).model_dump() == day
 
 
 DAY = DAYS["days"][0]  # type: ignore[index]  # a list of days
