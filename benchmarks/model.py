@@ -34,7 +34,7 @@ def make_roadmaps(client: httpx.Client, model: RealModel) -> list[Outcome]:
         request = outcome.request
         print(
             f"{seed:>4} {request.duration_weeks:>5} {request.level:<13} {outcome.seconds:>7.1f}"
-            f" {outcome.calls or '-':>5}  {request.goal}: {outcome.problem or 'complete'}",
+            f" {outcome.calls:>5}  {request.goal}: {outcome.problem or 'complete'}",
             *outcome.faults,
             sep="\n     ",
             flush=True,

@@ -70,9 +70,9 @@ class Outcome:
 
     request: PlanRequest
     seconds: float
+    calls: int
     roadmap_id: int | None = None
     """None if there is a problem."""
-    calls: int = 0
     problem: str = ""
     """The type of the problem, or nothing if there is a roadmap."""
     faults: list[str] = field(default_factory=list)
@@ -107,11 +107,10 @@ def make_roadmap(client: httpx.Client, model: RealModel, seed: int, weeks: int) 
     model.start(seed)
     started = time.monotonic()
     answer = client.post("/generate_roadmap", json=request.model_dump() | {"user_id": ANA})
-    outcome = Outcome(request, time.monotonic() - started)
+    outcome = Outcome(request, time.monotonic() - started, calls=len(model.written))
     body = answer.json()
     if answer.is_success:
         outcome.roadmap_id = body["roadmap_id"]
-        outcome.calls = body["generation"]["calls"]
         tasks = client.get(f"/roadmap/{outcome.roadmap_id}").json()["tasks"]
         outcome.faults += _roadmap_faults(request, tasks, set(_lines_of(model)))
     else:

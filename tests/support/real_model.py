@@ -11,7 +11,7 @@ import sys
 import zlib
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.metadata import distribution
@@ -53,7 +53,7 @@ class RealModel:
     url: str = ""
     """The base URL of the model's OpenAI protocol."""
     written: list[str] = field(default_factory=list)
-    """The text of each completion since `start`, to its end or to where the caller left."""
+    """The text of each completion since `start`, in the order of the calls."""
     _sent: Counter[str] = field(default_factory=Counter)
 
     def start(self, seed: int) -> None:
@@ -73,7 +73,8 @@ class RealModel:
             seed = self._seed_for(json.dumps(body["messages"]))
             sent = client.build_request("POST", request.url.path, json=body | {"seed": seed})
             answer = await client.send(sent, stream=True)
-            return StreamingResponse(self._relay(answer), answer.status_code, dict(answer.headers))
+            kind = {"content-type": answer.headers["content-type"]}
+            return StreamingResponse(self._relay(answer), answer.status_code, kind)
 
         return app
 
@@ -82,14 +83,12 @@ class RealModel:
         return zlib.crc32(f"{self.seed} {self._sent[messages]} {messages}".encode())
 
     async def _relay(self, answer: httpx.Response) -> AsyncIterator[str]:
-        text = ""
-        try:
+        call = len(self.written)
+        self.written.append("")
+        async with aclosing(answer):
             async for line in answer.aiter_lines():
-                text += _text_in(line)
+                self.written[call] += _text_in(line)
                 yield f"{line}\n"
-        finally:
-            self.written.append(text)
-            await answer.aclose()
 
 
 def _text_in(line: str) -> str:
