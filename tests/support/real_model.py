@@ -11,7 +11,7 @@ import sys
 import zlib
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.metadata import distribution
@@ -59,16 +59,22 @@ class RealModel:
     def start(self, seed: int) -> None:
         """Begin anew, with this seed."""
         self.seed = seed
-        self.written.clear()
-        self._sent.clear()
+        # New ones: a call that is about to end may still write to the old ones.
+        self.written, self._sent = [], Counter()
 
     def app(self) -> FastAPI:
         """Build the relay."""
-        client = httpx.AsyncClient(base_url=self.server, timeout=SECONDS_PER_CALL)
-        app = FastAPI()
+
+        @asynccontextmanager
+        async def lifespan(_app: FastAPI) -> AsyncIterator[dict[str, httpx.AsyncClient]]:
+            async with httpx.AsyncClient(base_url=self.server, timeout=SECONDS_PER_CALL) as client:
+                yield {"client": client}
+
+        app = FastAPI(lifespan=lifespan)
 
         @app.post("/v1/chat/completions")
         async def complete(request: Request) -> StreamingResponse:
+            client: httpx.AsyncClient = request.state.client
             body = await request.json()
             seed = self._seed_for(json.dumps(body["messages"]))
             sent = client.build_request("POST", request.url.path, json=body | {"seed": seed})
@@ -83,11 +89,11 @@ class RealModel:
         return zlib.crc32(f"{self.seed} {self._sent[messages]} {messages}".encode())
 
     async def _relay(self, answer: httpx.Response) -> AsyncIterator[str]:
-        call = len(self.written)
-        self.written.append("")
+        written, call = self.written, len(self.written)
+        written.append("")
         async with aclosing(answer):
             async for line in answer.aiter_lines():
-                self.written[call] += _text_in(line)
+                written[call] += _text_in(line)
                 yield f"{line}\n"
 
 
