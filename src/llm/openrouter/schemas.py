@@ -2,10 +2,33 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias, get_args
+from unicodedata import east_asian_width
 
 from src.domain.plan import PlanRequest
-from src.llm.openrouter.answers import OutlineAnswer, TasksAnswer, WeekAnswer
+from src.domain.plan_rules import tasks_for_day
+from src.domain.vocabulary import Category, Effort
+
+Schema: TypeAlias = dict[str, Any]
+
+RULE_WORDS = frozenset({"minItems", "maxItems", "minLength", "maxLength"})
+"""What servers reject that take only the types of fields: Groq, Cerebras, Anthropic and others."""
+
+# In characters. A server that enforces the schema cuts a text at its most, so that lies well above
+# what the prompts ask for.
+MAX_TEXT_LENGTH = 240
+MAX_GOAL_LENGTH = 200
+MAX_TOPIC_LENGTH = 60
+
+MIN_TEXT_LENGTH = 40
+"""In characters: seven words. Small models repeat the goal as every task if they may be shorter."""
+
+MIN_WIDE_TEXT_LENGTH = 12
+"""The same in Chinese, Japanese or Korean, whose characters say more."""
+
+MIN_GOAL_LENGTH = 8
+
+TOPICS_PER_WEEK = (2, 3)
 
 
 @dataclass(frozen=True)
@@ -19,22 +42,94 @@ class AnswerShape:
     name: str
     items: str
     rich: Mapping[str, Any]
-    plain: Mapping[str, Any]
+
+    @property
+    def plain(self) -> Mapping[str, Any]:
+        """The same without the rules."""
+        plain: Schema = _without_rules(self.rich)
+        return plain
 
 
-def outline_shape(request: PlanRequest, first_week: int) -> AnswerShape:  # noqa: ARG001
+def outline_shape(request: PlanRequest, first_week: int) -> AnswerShape:
     """Return the shape of an outline from `first_week` to the request's last week."""
-    schema = OutlineAnswer.model_json_schema()
-    return AnswerShape("outline", "weeks", schema, schema)
+    weeks = [
+        _object(
+            week_number={"type": "integer", "const": number},
+            goal=_text(MIN_GOAL_LENGTH, MAX_GOAL_LENGTH),
+            focus=_list(_text(2, MAX_TOPIC_LENGTH), *TOPICS_PER_WEEK),
+        )
+        for number in range(first_week, request.duration_weeks + 1)
+    ]
+    return AnswerShape("outline", "weeks", _object(weeks=_tuple(weeks)))
 
 
-def days_shape(request: PlanRequest, week_number: int, days: Sequence[int]) -> AnswerShape:  # noqa: ARG001
+def days_shape(request: PlanRequest, week_number: int, days: Sequence[int]) -> AnswerShape:
     """Return the shape of some days of one week."""
-    schema = WeekAnswer.model_json_schema()
-    return AnswerShape("week", "days", schema, schema)
+    count = tasks_for_day(request.level, request.daily_hours)
+    tasks = _list(_task(request.goal), count, count)
+    shapes = [_object(day_number={"type": "integer", "const": day}, tasks=tasks) for day in days]
+    week = {"type": "integer", "const": week_number}
+    return AnswerShape("week", "days", _object(week_number=week, days=_tuple(shapes)))
 
 
-def tasks_shape(count: int) -> AnswerShape:  # noqa: ARG001
+def tasks_shape(request: PlanRequest, count: int) -> AnswerShape:
     """Return the shape of so many tasks."""
-    schema = TasksAnswer.model_json_schema()
-    return AnswerShape("tasks", "tasks", schema, schema)
+    return AnswerShape("tasks", "tasks", _object(tasks=_list(_task(request.goal), count, count)))
+
+
+def _task(goal: str) -> Schema:
+    is_wide = any(east_asian_width(character) in "WF" for character in goal)
+    shortest = MIN_WIDE_TEXT_LENGTH if is_wide else MIN_TEXT_LENGTH
+    return _object(
+        text=_text(shortest, MAX_TEXT_LENGTH), effort=_word(Effort), category=_word(Category)
+    )
+
+
+def _object(**properties: Schema) -> Schema:
+    # Models write the properties in this order.
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+def _list(items: Schema, fewest: int, most: int) -> Schema:
+    return {"type": "array", "items": items, "minItems": fewest, "maxItems": most}
+
+
+def _tuple(items: Sequence[Schema]) -> Schema:
+    """Return a list with exactly these items, in order.
+
+    llama.cpp reads `items` before `prefixItems`, so the number of items says that none follows.
+    """
+    return {
+        "type": "array",
+        "prefixItems": items,
+        "minItems": len(items),
+        "maxItems": len(items),
+    }
+
+
+def _text(fewest: int, most: int) -> Schema:
+    return {"type": "string", "minLength": fewest, "maxLength": most}
+
+
+def _word(words: object) -> Schema:
+    return {"type": "string", "enum": list(get_args(words))}
+
+
+def _without_rules(schema: Any) -> Any:  # noqa: ANN401  a schema, or what stands in one
+    """Return a schema without the rules, whose words some servers reject."""
+    if isinstance(schema, list):
+        return [_without_rules(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    plain = {}
+    for word, value in schema.items():
+        if word == "prefixItems":
+            plain["items"] = _without_rules(value[0])
+        elif word not in RULE_WORDS and word != "const":
+            plain[word] = _without_rules(value)
+    return plain

@@ -21,8 +21,7 @@ MESSAGES = (
 SHAPE = AnswerShape(
     "week",
     "days",
-    rich={"type": "object", "properties": {"days": {"type": "array", "minItems": 1}}},
-    plain={"type": "object", "properties": {"days": {"type": "array"}}},
+    {"type": "object", "properties": {"days": {"type": "array", "minItems": 1}}},
 )
 
 

@@ -14,10 +14,13 @@ from src.domain.errors import (
     ModelTooSlowError,
     ModelUnavailableError,
 )
+from src.domain.plan import PlanRequest
 from src.llm.openrouter.calls import Question, RoadmapCalls
 from src.llm.openrouter.client import OpenRouterClient
 from src.llm.openrouter.schemas import tasks_shape
 from src.llm.openrouter.usage import UsageMeter
+
+REQUEST = PlanRequest(goal="Learn Rust", duration_weeks=1, daily_hours=1, level="beginner")
 
 Stream = Callable[[], AsyncGenerator[str, None]]
 
@@ -86,7 +89,7 @@ class Collected:
     def ask(self, problems: Sequence[str]) -> Question:
         count = self._wanted - len(self.items)
         self.asked.append((count, list(problems)))
-        return Question([], tasks_shape(count), 100, self._accept)
+        return Question([], tasks_shape(REQUEST, count), 100, self._accept)
 
     def _accept(self, item: object) -> None:
         if "bad" in str(item):
