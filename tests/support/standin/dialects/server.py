@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -30,7 +31,9 @@ class DialectStandIn(OpenRouterStandIn):
         return f"{self.url}{self.dialect.base_path}"
 
     async def answer_unknown_path(self, wire: Wire) -> None:
-        await send_body(wire, self.dialect.not_found, 404)
+        call = Call("unknown path", None, "", False, None, {}, {"messages": []}, time.time())  # noqa: FBT003
+        with self.calls.recording(call):
+            await send_body(wire, self.dialect.not_found, 404)
 
     async def answer(self, wire: Wire, request: Request, call: Call, wanted: Wanted) -> None:
         if request.headers.get("authorization") != f"Bearer {self.api_key}":
