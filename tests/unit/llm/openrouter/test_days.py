@@ -16,7 +16,8 @@ from src.llm.openrouter.planner import OpenRouterPlanner
 from tests.support.plans import week_violations
 from tests.support.standin import OpenRouterStandIn
 from tests.support.standin.answers import Json, answer_text, find_wanted
-from tests.support.standin.misbehaviours import MISBEHAVIOURS, Fault, Reply
+from tests.support.standin.misbehaviours import Fault, Reply
+from tests.support.standin.script import EVERY_MISBEHAVIOUR
 
 REQUEST = PlanRequest(goal="Learn Python", duration_weeks=2, daily_hours=2, level="intermediate")
 CALLS = {"outline": 1, "week": 4}
@@ -44,7 +45,7 @@ def spoil(standin: OpenRouterStandIn, monkeypatch: pytest.MonkeyPatch) -> Callab
 
     def spoil(change: Callable[[Reply], Reply], *kinds: str, times: int | None = None) -> None:
         name = f"changed by {change}"
-        monkeypatch.setitem(MISBEHAVIOURS, name, lambda reply, _: change(reply))
+        monkeypatch.setitem(EVERY_MISBEHAVIOUR, name, lambda reply, _: change(reply))
         for kind in kinds:
             standin.script.fail_when(name, kind=kind, times=times)
 
