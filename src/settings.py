@@ -109,6 +109,21 @@ class Settings(BaseSettings, QuotaSettings):
             raise ValueError("must have at least 32 characters")
         return secret
 
+    @field_validator("openai_base_url", mode="before")
+    @classmethod
+    def _repair_base_url(cls, value: object) -> object:
+        # People paste the address of the endpoint, which the client appends by itself.
+        if isinstance(value, str):
+            return re.sub(r"(?:/+chat/completions)?/*$", "", value.strip())
+        return value
+
+    @field_validator("openai_base_url")
+    @classmethod
+    def _check_no_query(cls, value: str) -> str:
+        if "?" in value or "#" in value:
+            raise ValueError("must end with its path, such as /v1, without ? or #")
+        return value
+
     @field_validator("supabase_url", "openai_base_url")
     @classmethod
     def _check_http_url(cls, value: str | None) -> str | None:

@@ -100,8 +100,14 @@ def open_models(settings: Settings) -> tuple[Planner, Assistant]:
             fallback_models=settings.openai_fallback_models,
             max_calls=settings.model_calls_per_process,
         )
-        planner = OpenRouterPlanner(client, settings.model_calls_per_roadmap)
-        assistant = OpenRouterAssistant(client, web_search=settings.assistant_web_search)
+        planner = OpenRouterPlanner(
+            client, settings.model_calls_per_roadmap, settings.generation_timeout_seconds
+        )
+        assistant = OpenRouterAssistant(
+            client,
+            web_search=settings.assistant_web_search,
+            timeout=settings.answer_timeout_seconds,
+        )
         return planner, assistant
     from src.llm.offline.assistant import OfflineAssistant  # noqa: PLC0415
     from src.llm.offline.planner import OfflinePlanner  # noqa: PLC0415

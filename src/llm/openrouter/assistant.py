@@ -1,5 +1,6 @@
 """The assistant over a language model: a question, with its roadmap within a token budget."""
 
+import math
 import re
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
@@ -48,16 +49,22 @@ _WEB_ADDRESS = re.compile(r"https?://[!-~]{1,2000}", re.IGNORECASE)
 class OpenRouterAssistant:
     """Answers through OpenRouter."""
 
-    def __init__(self, client: OpenRouterClient, *, web_search: bool = False) -> None:
-        """With `web_search`, OpenRouter searches the web, at extra cost, and cites its pages."""
+    def __init__(
+        self, client: OpenRouterClient, *, web_search: bool = False, timeout: float = math.inf
+    ) -> None:
+        """With `web_search`, OpenRouter searches the web, at extra cost, and cites its pages.
+
+        No answer waits for the server beyond `timeout` seconds.
+        """
         self._client = client
+        self._timeout = timeout
         self._extra_body = {"plugins": [{"id": "web"}]} if web_search else None
 
     async def answer(
         self, question: str, context: AssistantContext, report: Callable[[ModelUsage], None]
     ) -> AsyncGenerator[str | AssistantAnswer, None]:
         messages = prompts.question_messages(_question_facts(question, context))
-        meter = self._client.meter(MAX_RETRIES)
+        meter = self._client.meter(MAX_RETRIES, self._timeout)
         try:
             async for attempt in self._client.attempts(meter):
                 with attempt:

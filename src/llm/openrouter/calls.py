@@ -1,6 +1,7 @@
 """The model calls of one roadmap: bounded in number, retried within one budget, measured."""
 
 import asyncio
+import math
 from collections.abc import Callable
 from contextlib import aclosing
 from functools import partial
@@ -14,10 +15,13 @@ from src.llm.openrouter.schemas import AnswerShape
 class RoadmapCalls:
     """Requests lists of items from the model."""
 
-    def __init__(self, client: OpenRouterClient, *, at_once: int, retries: int) -> None:
+    def __init__(
+        self, client: OpenRouterClient, *, at_once: int, retries: int, timeout: float = math.inf
+    ) -> None:
+        """Allow so many calls at once, retries in all, and seconds until the roadmap's end."""
         self._client = client
         self._slots = asyncio.Semaphore(at_once)
-        self.meter = client.meter(retries)
+        self.meter = client.meter(retries, timeout)
         self.attempts = partial(client.attempts, self.meter)
 
     async def request_items(

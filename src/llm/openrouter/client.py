@@ -4,51 +4,52 @@ Every call streams: only a stream shows whether the server makes progress, and c
 is billed.
 """
 
-import asyncio
 import logging
+import math
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
-from typing import Any, TypeAlias
+from typing import Any
 
-import httpx2
-import openai
 import stamina
-from openai.types.chat import ChatCompletionChunk, ChatCompletionMessageParam
 
-from src.domain import errors
-from src.llm.openrouter.errors import FormatRejectedError, check_finish_reason, translate_errors
-from src.llm.openrouter.formats import AcceptedFormats, response_format
+from src.domain.errors import (
+    ModelError,
+    ModelOutputError,
+    ModelTooSlowError,
+    ModelUnavailableError,
+)
+from src.llm.openrouter.attempts import Attempts
+from src.llm.openrouter.call import Call
+from src.llm.openrouter.chunks import Chunk
+from src.llm.openrouter.concurrency import CallSlots, FirstTokenPatience
+from src.llm.openrouter.dialect import Messages, Question
+from src.llm.openrouter.errors import (
+    CutWhileThinkingError,
+    RateLimitedError,
+    RefusedError,
+    ServerFailedError,
+    was_cut,
+)
+from src.llm.openrouter.memory import DialectMemory
+from src.llm.openrouter.negotiation import Negotiation
+from src.llm.openrouter.quotations import redact
 from src.llm.openrouter.schemas import AnswerShape
+from src.llm.openrouter.server import ModelServer
+from src.llm.openrouter.server_errors import ServerError
+from src.llm.openrouter.thinking import ThinkingFilter
 from src.llm.openrouter.usage import UsageMeter
 
+__all__ = ["Messages", "OpenRouterClient"]
+
 logger = logging.getLogger(__name__)
-
-Messages: TypeAlias = Sequence[ChatCompletionMessageParam]
-
-MAX_ATTEMPTS = 6
-"""How often one question is sent, whatever its failures."""
-
-MAX_LASTING_FAILURES = 3
-"""How often one question may fail for a reason that looks lasting: the key, the credits,
-moderation, a long `Retry-After`. More than once, since OpenRouter routes each call anew and single
-calls fail in all of these ways."""
-
-MAX_RETRY_WAIT_SECONDS = 20.0
-"""The longest `Retry-After` that is waited for."""
 
 MAX_CHARACTERS_PER_TOKEN = 6
 """More than the average of any real text; English has about four."""
 
-APP_HEADERS = {
-    "HTTP-Referer": "https://momentum-ai-frontend.vercel.app",
-    "X-OpenRouter-Title": "Momentum-AI",
-}
-"""How OpenRouter lists the app that calls."""
-
 
 class OpenRouterClient:
-    """Completes conversations through any server that speaks OpenAI's protocol."""
+    """Completes conversations through any server that speaks a dialect of OpenAI's protocol."""
 
     def __init__(
         self,
@@ -64,67 +65,33 @@ class OpenRouterClient:
     ) -> None:
         """Build the client; nothing is sent yet.
 
-        `call_timeout` bounds one call in seconds, `idle_timeout` the time without progress in it.
-        The wait before a retry grows from about `retry_wait` seconds to ten times that. At most
-        `max_calls` run at once; further ones wait in the order of their arrival.
+        `call_timeout` bounds one call in seconds, `idle_timeout` the time without progress in it;
+        only the first token of a server that may have to load its model may take longer. The wait
+        before a retry grows from about `retry_wait` seconds to ten times that, unless the server
+        asks for another. At most `max_calls` run at once, fewer if the server is overloaded;
+        further ones wait in the order of their arrival.
         """
         self._model = model
         self._fallback = {"models": [model, *fallback_models]} if fallback_models else {}
-        self._call_timeout = call_timeout
-        self._idle_timeout = idle_timeout
+        self._api_key = api_key
         self._retry_wait = retry_wait
-        self._slots = asyncio.Semaphore(max_calls)
-        self._formats = AcceptedFormats()
-        self._client = openai.AsyncOpenAI(
-            base_url=base_url,
-            api_key=api_key,
-            default_headers=APP_HEADERS,
-            max_retries=0,  # ours are bounded in time, and know failures inside a 200
-            timeout=httpx2.Timeout(call_timeout, connect=min(10.0, call_timeout)),
-        )
+        self._server = ModelServer(base_url, api_key, call_timeout, idle_timeout)
+        self._slots = CallSlots(max_calls)
+        self._patience = FirstTokenPatience(idle_timeout)
+        self._memory = DialectMemory()
 
-    def meter(self, retries: int) -> UsageMeter:
-        """Return a meter that allows so many retries."""
-        return UsageMeter(self._model, retries)
+    def meter(self, retries: int, timeout: float = math.inf) -> UsageMeter:
+        """Return a meter for a generation or answer with so many retries and seconds."""
+        return UsageMeter(self._model, retries, deadline=time.monotonic() + timeout)
 
     def attempts(self, meter: UsageMeter) -> AsyncIterator[stamina.Attempt]:
         """Return the attempts at one question, for `async for attempt: with attempt:`.
 
         A `ModelError` inside an attempt leads to the next one, after a wait with jitter or the one
-        that the server asked for. The last error is raised when it is not worth retrying any more
-        or the meter has no retries left.
+        that the server asked for, if the meter has time for it. The last error is raised when it is
+        not worth retrying any more or the meter has no retries left.
         """
-        lasting_failures = 0
-
-        def should_retry(error: Exception) -> bool | float:
-            nonlocal lasting_failures
-            if not isinstance(error, errors.ModelError) or meter.retries_left <= 0:
-                return False
-            logger.warning("a model call failed: %s: %s", type(error).__name__, error)
-            meter.retries_left -= 1
-            meter.retries += 1
-            if isinstance(error, errors.ModelOutputError):
-                return 0.0  # The server is well; there is nothing to wait for.
-            retry_after = getattr(error, "retry_after", None)
-            if retry_after is not None and retry_after <= MAX_RETRY_WAIT_SECONDS:
-                return float(retry_after)
-            if retry_after or isinstance(
-                error, errors.ModelMisconfiguredError | errors.ModelDeclinedError
-            ):
-                lasting_failures += 1
-                return lasting_failures < MAX_LASTING_FAILURES
-            return True
-
-        return aiter(
-            stamina.retry_context(
-                on=should_retry,
-                attempts=MAX_ATTEMPTS,
-                wait_initial=self._retry_wait,
-                wait_max=10 * self._retry_wait,
-                wait_jitter=self._retry_wait,
-                timeout=None,  # the caller's deadline bounds the whole
-            )
-        )
+        return Attempts(meter, self._retry_wait).run()
 
     async def stream(
         self,
@@ -135,91 +102,132 @@ class OpenRouterClient:
         meter: UsageMeter,
         extra_body: dict[str, Any] | None = None,
     ) -> AsyncGenerator[str, None]:
-        """Yield the completion's text piece by piece; it ends only when it is complete.
+        """Yield the completion's text piece by piece, without thinking.
 
-        Prose, which has no shape, ends with an ellipsis if it reaches its token limit. A caller
-        that stops early has to close this generator (`contextlib.aclosing`).
+        Whatever ends the completion badly is raised after all of its text. Prose, which has no
+        shape, ends with an ellipsis if it reaches its token limit. A caller that stops early has to
+        close this generator (`contextlib.aclosing`).
 
         Raises:
             ModelError: the completion failed or was cut; the subclass says why.
         """
-        formats = self._formats.to_try(shape)
-        for answer_format in formats:
-            request = {
-                "model": self._model,
-                "messages": list(messages),
-                "max_tokens": max_tokens,
-                "stream": True,
-                "stream_options": {"include_usage": True},
-                "response_format": response_format(answer_format, shape),
-                "extra_body": (extra_body or {}) | self._fallback,
-            }
-            try:
-                async with aclosing(self._call(request, meter, is_prose=shape is None)) as pieces:
-                    async for piece in pieces:
-                        # Text is the proof that the server accepted the format.
-                        self._formats.remember(answer_format, shape)
-                        yield piece
-            except FormatRejectedError as error:
-                if answer_format == formats[-1]:
-                    raise errors.ModelUnavailableError(str(error)) from error
-            else:
-                return
+        extra = (extra_body or {}) | self._fallback
+        question = Question(self._model, messages, shape, max_tokens, extra)
+        async with self._memory.contact(question.kind):
+            negotiation = Negotiation(self._memory, question)
+            while True:
+                call = Call(question, negotiation.dialect, meter)
+                try:
+                    async with aclosing(self._stream_call(call, negotiation)) as pieces:
+                        async for piece in pieces:
+                            yield piece
+                except RefusedError as refusal:
+                    negotiation.change(refusal)
+                except CutWhileThinkingError as error:
+                    negotiation.widen(error)
+                else:
+                    return
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._client.close()
+        await self._server.close()
 
-    async def _call(
-        self, request: dict[str, Any], meter: UsageMeter, *, is_prose: bool
-    ) -> AsyncGenerator[str, None]:
-        async with self._slots:
-            meter.calls += 1
-            call = meter.calls
-            deadline = time.monotonic() + self._call_timeout
-            characters_left = request["max_tokens"] * MAX_CHARACTERS_PER_TOKEN
-            finish_reason, has_text = None, False
-            with translate_errors():
-                # `timeout` of the client is per read; this bounds the wait for the first byte.
-                async with asyncio.timeout(self._idle_timeout):
-                    stream = await self._client.chat.completions.create(**request)
-            try:
-                while True:
-                    with translate_errors():
-                        piece, reason = await self._next_piece(stream, meter, call, deadline)
-                    if piece is None:
-                        break
-                    finish_reason = reason or finish_reason
-                    has_text = has_text or bool(piece.strip())
-                    # A server may ignore `max_tokens`.
-                    characters_left -= len(piece)
-                    if characters_left < 0:
-                        raise errors.ModelOutputError("more output than was requested")
-                    if piece:
+    async def _stream_call(self, call: Call, negotiation: Negotiation) -> AsyncGenerator[str, None]:
+        """Make one call and yield its text; the slots and the memory learn how it went."""
+        try:
+            async with self._slots.slot(call.meter.deadline):
+                call.start()
+                async with aclosing(self._read(call, negotiation)) as pieces:
+                    async for piece in pieces:
                         yield piece
-            finally:
-                await stream.close()
-        if finish_reason == "length" and has_text and is_prose:
+        except TimeoutError as error:
+            raise ModelTooSlowError("no call to the model's server in time") from error
+        except ModelTooSlowError:
+            if call.first_token_at is None:
+                self._patience.note_timeout()
+                self._slots.report_overload(call.started_at)
+            raise
+        except RateLimitedError as error:
+            self._slots.report_overload(call.started_at)
+            if error.retry_after:
+                self._slots.pause(error.retry_after)
+            raise
+        except ServerFailedError as error:
+            self._memory.note_failure(error.said)
+            raise
+
+    async def _read(self, call: Call, negotiation: Negotiation) -> AsyncGenerator[str, None]:
+        """Yield the text of a call, then raise a `ModelError` if it ended badly."""
+        is_prose = call.question.shape is None
+        may_be_unopened = call.dialect.unopened_thinking is not False
+        thinking = ThinkingFilter(hold=is_prose and may_be_unopened, json=not is_prose)
+        characters_left = call.question.max_tokens * MAX_CHARACTERS_PER_TOKEN
+        failure: ModelError | None = None
+        try:
+            async with aclosing(self._chunks(call)) as chunks:
+                async for chunk in chunks:
+                    self._note_chunk(call, chunk, negotiation)
+                    text = thinking.feed(chunk.text)
+                    # A server may ignore its token limit.
+                    characters_left -= len(text)
+                    if characters_left < 0:
+                        raise ModelOutputError("more output than was requested")
+                    if text:
+                        call.has_text = call.has_text or bool(text.strip())
+                        yield text
+        except ModelError as error:
+            failure = error
+        if failure and is_prose and not call.has_text:
+            raise failure  # the next attempt may give the whole answer
+        if rest := thinking.finish():
+            call.has_text = call.has_text or bool(rest.strip())
+            yield rest
+        if failure:
+            raise _after_text(failure) if call.first_token_at else failure
+        self._learn_thinking(call, thinking)
+        if is_prose and was_cut(call.finish_reason) and call.has_text:
             yield "…"
         else:
-            check_finish_reason(finish_reason, has_text=has_text)
+            call.check_end()
+        self._note_success(call)
 
-    async def _next_piece(
-        self,
-        stream: openai.AsyncStream[ChatCompletionChunk],
-        meter: UsageMeter,
-        call: int,
-        deadline: float,
-    ) -> tuple[str | None, str | None]:
-        """Return the next text, perhaps empty, with a finish reason; the text is None at the end.
+    def _chunks(self, call: Call) -> AsyncGenerator[Chunk, None]:
+        def hear(said: ServerError) -> None:
+            words = redact(said.words, [self._api_key], call.question.messages)
+            logger.warning("the model's server says (%s): %s", said.status, words)
 
-        Only text and a finish reason are progress. The SDK skips blank lines and comments, and
-        some servers send chunks without choices, for usage or to keep the connection alive.
-        """
-        async with asyncio.timeout(min(self._idle_timeout, deadline - time.monotonic())):
-            async for chunk in stream:
-                meter.record_chunk(call, chunk)
-                for choice in chunk.choices or ():
-                    if choice.delta.content or choice.finish_reason:
-                        return choice.delta.content or "", choice.finish_reason
-        return None, None
+        return self._server.complete(
+            self._model,
+            call.question.messages_in(call.dialect),
+            call.question.parameters(call.dialect),
+            self._patience.seconds(),
+            hear,
+        )
+
+    def _note_chunk(self, call: Call, chunk: Chunk, negotiation: Negotiation) -> None:
+        call.record(chunk)
+        if call.first_token_at is None and (chunk.text or chunk.thinking):
+            # Not every 200 is an answer, but a token proves that the server took the request.
+            call.first_token_at = time.monotonic()
+            self._patience.note_token()
+            negotiation.accept(chunk.provider)
+
+    def _learn_thinking(self, call: Call, thinking: ThinkingFilter) -> None:
+        is_prose = call.question.shape is None
+        if thinking.saw_unopened or (is_prose and call.has_text):
+            self._memory.learn_unopened_thinking(
+                is_unopened=thinking.saw_unopened, provider=call.provider
+            )
+        self._memory.learn_thinking(call.thinking_tokens, call.provider)
+
+    def _note_success(self, call: Call) -> None:
+        call.meter.lasting_failures = 0
+        wait = (call.first_token_at or math.inf) - call.started_at
+        self._slots.report_success(call.started_at, was_quick=self._patience.is_quick(wait))
+
+
+def _after_text(failure: ModelError) -> ModelError:
+    """Return what a failure after the first token means: it says nothing about the request."""
+    if isinstance(failure, RefusedError | ServerFailedError):
+        return ModelUnavailableError(str(failure))
+    return failure

@@ -1,8 +1,9 @@
-"""Translates what the SDK raises and what a stream ends with into a `ModelError`."""
+"""Translates what the SDK raises, a server's errors and a stream's end into a `ModelError`."""
 
-import math
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 import httpx2
 import openai
@@ -15,9 +16,8 @@ from src.domain.errors import (
     ModelTooSlowError,
     ModelUnavailableError,
 )
-
-MAX_RETRY_AFTER_SECONDS = 3600.0
-"""Servers may ask for longer than this; clients are asked for this at most."""
+from src.llm.openrouter.server_errors import ServerError, read_error
+from src.llm.openrouter.waits import requested_wait
 
 _TRANSPORT_ERRORS = (
     httpx2.HTTPError,
@@ -28,66 +28,193 @@ _TRANSPORT_ERRORS = (
 )
 
 
-class FormatRejectedError(ModelUnavailableError):
-    """The server refused the request, perhaps because of its answer format."""
+class RefusedError(ModelUnavailableError):
+    """The server refused the request; another dialect may help."""
+
+    def __init__(self, reason: str, said: ServerError) -> None:
+        super().__init__(reason)
+        self.said = said
+
+
+class ServerFailedError(ModelUnavailableError):
+    """The server failed (5xx): usually that passes, but some servers refuse requests like this."""
+
+    def __init__(self, reason: str, said: ServerError) -> None:
+        super().__init__(reason, requested_wait(said))
+        self.said = said
+
+
+class RateLimitedError(ModelUnavailableError):
+    """The server wants fewer calls."""
+
+
+class NoDialectError(ModelMisconfiguredError):
+    """The server refused the request in every dialect that was tried. Trying again is no use."""
+
+
+class ContextTooSmallError(ModelMisconfiguredError):
+    """The model's context has no room for the question. Trying again is no use."""
+
+
+class WrongAddressError(ModelMisconfiguredError):
+    """There is no such model or no such path (404)."""
+
+
+class NotTheProtocolError(ModelUnavailableError):
+    """What arrived is not OpenAI's protocol, for example an HTML page."""
+
+
+class CutWhileThinkingError(ModelOutputError):
+    """The model used up its token limit with thinking, before any text."""
+
+
+FINAL_ERRORS = (NoDialectError, ContextTooSmallError)
+"""Errors after which the same question is not sent again."""
+
+
+@dataclass(frozen=True)
+class _Meaning:
+    """What an error means if it has one of the statuses (any, if empty) and its signs match."""
+
+    build: Callable[[ServerError], ModelError]
+    statuses: frozenset[int] = frozenset()
+    signs: str = ""
+
+    def fits(self, said: ServerError) -> bool:
+        return (not self.statuses or said.status in self.statuses) and bool(
+            re.search(self.signs, said.signs, re.IGNORECASE | re.MULTILINE)
+        )
+
+
+_CLIENT_ERRORS = frozenset(range(400, 500))
+
+_MEANINGS = (
+    _Meaning(
+        lambda _: ModelDeclinedError("the provider's content filter refused the text"),
+        _CLIENT_ERRORS,
+        # Azure; OpenAI; DeepSeek; Qwen.
+        r"content_filter|content management policy|content_policy|Content Exists Risk"
+        r"|data_inspection_failed",
+    ),
+    _Meaning(
+        lambda _: ModelMisconfiguredError("OPENAI_MODEL is unknown to the model's server"),
+        frozenset({400, 404, 422, *range(500, 504)}),
+        # OpenRouter; OpenAI and vLLM; Ollama; DeepSeek; Azure.
+        r"not a valid model|model_not_found|model\b.{0,120}\b(not found|does not exist)"
+        r"|no such model|model not exist|DeploymentNotFound|unknown[_ ]model|invalid[_ ]model",
+    ),
+    _Meaning(
+        lambda _: ModelMisconfiguredError("OPENAI_API_KEY is not accepted"),
+        frozenset({400, 403}),
+        r"invalid_api_key|api[_ ]key not valid|API_KEY_INVALID",
+    ),
+    _Meaning(
+        lambda _: ModelMisconfiguredError("the account has no credits left"),
+        frozenset({429}),
+        r"insufficient_quota|insufficient balance",
+    ),
+    _Meaning(
+        lambda _: ModelOutputError("the model's JSON did not fit the schema"),
+        frozenset({400}),
+        r"json_validate_failed",  # Groq: the model's fault, and the next attempt may do better
+    ),
+    _Meaning(
+        lambda _: ModelMisconfiguredError("401: OPENAI_API_KEY is not accepted"), frozenset({401})
+    ),
+    _Meaning(
+        lambda said: RefusedError("402: too many tokens for the credits that are left", said),
+        frozenset({402}),
+        r"can only afford \d+",
+    ),
+    _Meaning(
+        lambda _: ModelMisconfiguredError("402: the account has no credits left"), frozenset({402})
+    ),
+    _Meaning(
+        lambda said: RefusedError("403: the server refused the request", said),
+        frozenset({403}),
+        r"stream(ing)?\b.{0,40}\bnot\b.{0,20}\b(allowed|supported)",
+    ),
+    _Meaning(
+        lambda _: ModelDeclinedError(
+            "403: moderation refused the text, or OPENAI_API_KEY lacks the right"
+        ),
+        frozenset({403}),
+    ),
+    _Meaning(
+        lambda _: WrongAddressError(
+            "404: OPENAI_MODEL is unknown, or no provider serves it, or OPENAI_BASE_URL is wrong"
+        ),
+        frozenset({404}),
+    ),
+    _Meaning(
+        lambda _: WrongAddressError("OPENAI_BASE_URL is wrong: the server has no such path"),
+        signs=r"unexpected endpoint",  # LM Studio, inside a 200
+    ),
+    _Meaning(
+        lambda said: RefusedError(f"{said.status}: the server refused the request", said),
+        frozenset({400, 413, 422}),
+    ),
+    _Meaning(
+        lambda said: RateLimitedError("429: too many calls", requested_wait(said)), frozenset({429})
+    ),
+)
+"""What a server's error means; the first that fits counts."""
 
 
 @contextmanager
-def translate_errors() -> Iterator[None]:
-    """Raise everything that the SDK raises inside as a `ModelError`."""
+def translate_errors(hear: Callable[[ServerError], None] = lambda _: None) -> Iterator[None]:
+    """Raise everything that the SDK raises inside as a `ModelError`.
+
+    `hear` gets what the server said, if it said anything. The errors themselves quote nothing.
+    """
     try:
         yield
     except ModelError:
         raise
     except openai.APIStatusError as error:
-        raise error_for_status(error.status_code, error.response.headers) from error
+        said = read_error(error.body, error.status_code, error.response.headers)
+        hear(said)
+        raise model_error(said) from error
     except (TimeoutError, openai.APITimeoutError, httpx2.TimeoutException) as error:
         raise ModelTooSlowError("no progress, or no end, within the time of one call") from error
     except (openai.APIConnectionError, *_TRANSPORT_ERRORS) as error:
         raise ModelUnavailableError(type(error).__name__) from error
     except openai.APIError as error:
-        # An error inside a 200: the `code` in its body takes the place of the status.
-        code = error.body.get("code") if isinstance(error.body, dict) else None
-        raise error_for_status(code if isinstance(code, int) else 502, {}) from error
+        said = read_error(error.body, None, {})
+        hear(said)
+        raise model_error(said) from error
     except (openai.OpenAIError, ValueError, TypeError, AttributeError) as error:
-        # The bytes are not server-sent events, or the events are not chunks.
-        raise ModelUnavailableError(f"not OpenAI's protocol: {type(error).__name__}") from error
+        raise NotTheProtocolError(f"not OpenAI's protocol: {type(error).__name__}") from error
+
+
+def model_error(said: ServerError) -> ModelError:
+    """Return what an error of the model's server means."""
+    for meaning in _MEANINGS:
+        if meaning.fits(said):
+            return meaning.build(said)
+    return ServerFailedError(f"{said.status}: the server failed", said)
+
+
+_DECLINED = {"content_filter", "safety", "blocklist", "prohibited_content", "recitation", "refusal"}
+_CUT = {"length", "max_tokens", "max_output_tokens", "model_length"}
+
+
+def was_cut(finish_reason: str | None) -> bool:
+    """Return whether the stream ended at its token limit."""
+    return finish_reason in _CUT
 
 
 def check_finish_reason(finish_reason: str | None, *, has_text: bool) -> None:
-    """Raise a `ModelError` unless the stream ended well, after some text.
+    """Raise a `ModelError` if the stream ended badly, or without text.
 
-    The reasons are OpenAI's and OpenRouter's own `error`; None where the server sent none.
+    Servers call a good end `stop`, `eos`, `end_turn`, `STOP` or nothing at all, so every other
+    reason is as good as its text. `finish_reason` is in lower case.
     """
-    if finish_reason == "content_filter":
-        raise ModelDeclinedError("finish_reason content_filter")
-    if finish_reason == "length":
+    if finish_reason in _DECLINED:
+        raise ModelDeclinedError(f"finish_reason {finish_reason}")
+    if was_cut(finish_reason):
         raise ModelOutputError("the output was cut at its token limit")
-    if finish_reason != "stop":
-        raise ModelUnavailableError(f"the stream ended with finish_reason {finish_reason}")
+    if finish_reason == "error":
+        raise ModelUnavailableError("the stream ended with finish_reason error")
     if not has_text:
         raise ModelUnavailableError("an empty completion")
-
-
-def error_for_status(status: int, headers: Mapping[str, str]) -> ModelError:
-    """Return what an HTTP status of the model's server means."""
-    meanings: dict[int, ModelError] = {
-        400: FormatRejectedError("400: the server refused the request"),
-        401: ModelMisconfiguredError("401: OPENAI_API_KEY is not accepted"),
-        402: ModelMisconfiguredError("402: the account has no credits left"),
-        403: ModelDeclinedError("403: moderation refused the text, or the key lacks the right"),
-        404: ModelMisconfiguredError("404: OPENAI_MODEL is unknown, or no provider serves it"),
-        422: FormatRejectedError("422: the server refused the request"),
-        500: FormatRejectedError("500: the server failed"),
-    }
-    unknown = ModelUnavailableError(f"status {status}", parse_retry_after(headers))
-    return meanings.get(status, unknown)
-
-
-def parse_retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds of `Retry-After`, at most an hour; None without a usable number."""
-    with suppress(ValueError):  # The header may also be a date; OpenRouter sends seconds.
-        seconds = float(headers.get("retry-after", ""))
-        if math.isfinite(seconds):
-            return min(max(seconds, 0.0), MAX_RETRY_AFTER_SECONDS)
-    return None

@@ -6,6 +6,7 @@ failure or a bad answer, only what is missing is requested again.
 
 import asyncio
 import json
+import math
 import re
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
@@ -39,10 +40,16 @@ class OpenRouterPlanner:
 
     name = "openrouter"
 
-    def __init__(self, client: OpenRouterClient, calls_per_roadmap: int) -> None:
-        """Plan with at most so many calls at once for one roadmap."""
+    def __init__(
+        self, client: OpenRouterClient, calls_per_roadmap: int, timeout: float = math.inf
+    ) -> None:
+        """Plan with at most so many calls at once for one roadmap, which has so many seconds.
+
+        Nothing waits for the server beyond that time; the caller has to end the planning by then.
+        """
         self._client = client
         self._calls_per_roadmap = calls_per_roadmap
+        self._timeout = timeout
 
     def plan(
         self, request: PlanRequest, known: Sequence[PlannedPart] = ()
@@ -51,6 +58,7 @@ class OpenRouterPlanner:
             self._client,
             at_once=self._calls_per_roadmap,
             retries=RETRIES_PER_CALL * (1 + request.duration_weeks * len(WEEK_PARTS)) + 6,
+            timeout=self._timeout,
         )
         return _Planning(calls, request, KnownParts(known)).parts()
 

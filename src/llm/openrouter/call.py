@@ -1,0 +1,68 @@
+"""One call to the model's server, and what is known of it so far."""
+
+import time
+from dataclasses import dataclass
+
+from src.domain.errors import ModelDeclinedError
+from src.llm.openrouter.chunks import Chunk
+from src.llm.openrouter.dialect import Dialect, Question
+from src.llm.openrouter.errors import CutWhileThinkingError, check_finish_reason, was_cut
+from src.llm.openrouter.usage import UsageMeter, reasoning_tokens, token_count
+
+THINKING_CHARACTERS_PER_TOKEN = 3
+"""Fewer than English has, so that the room for thinking is rather too large."""
+
+
+@dataclass
+class Call:
+    """A question in one dialect; it counts in the meter once it has started."""
+
+    question: Question
+    dialect: Dialect
+    meter: UsageMeter
+    number: int = 0
+    """The call's number in the meter; it counts from 1."""
+    started_at: float = 0.0
+    first_token_at: float | None = None
+    """When text or thinking first arrived, on the clock of `time.monotonic`; None before."""
+    has_text: bool = False
+    """Whether the answer has any text beside thinking and blanks."""
+    finish_reason: str | None = None
+    provider: str | None = None
+    thinking_length: int = 0
+    """In characters."""
+    hidden_tokens: int = 0
+    """The tokens that the server reports as thinking."""
+    completion_tokens: int = 0
+    was_refused: bool = False
+
+    def start(self) -> None:
+        """Count the call, and start its clock."""
+        self.meter.calls += 1
+        self.number = self.meter.calls
+        self.started_at = time.monotonic()
+
+    def record(self, chunk: Chunk) -> None:
+        """Keep what a chunk says beside its text."""
+        self.meter.record_chunk(self.number, chunk)
+        self.finish_reason = chunk.finish_reason or self.finish_reason
+        self.provider = chunk.provider or self.provider
+        self.thinking_length += chunk.thinking
+        self.was_refused = self.was_refused or chunk.refused
+        if chunk.usage is not None:
+            self.hidden_tokens = max(self.hidden_tokens, reasoning_tokens(chunk.usage))
+            tokens = token_count(chunk.usage.get("completion_tokens")) or 0
+            self.completion_tokens = max(self.completion_tokens, tokens)
+
+    @property
+    def thinking_tokens(self) -> int:
+        """About how many tokens the model has thought; 0 if it showed no sign of thinking."""
+        return max(self.hidden_tokens, self.thinking_length // THINKING_CHARACTERS_PER_TOKEN)
+
+    def check_end(self) -> None:
+        """Raise a `ModelError` if the completion ended badly."""
+        if self.was_refused and not self.has_text:
+            raise ModelDeclinedError("the model refused to answer")
+        if was_cut(self.finish_reason) and not self.has_text:
+            raise CutWhileThinkingError("the output was cut at its token limit before any text")
+        check_finish_reason(self.finish_reason, has_text=self.has_text)

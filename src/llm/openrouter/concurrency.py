@@ -1,0 +1,133 @@
+"""How many calls a model's server gets at once, and how long its first token may take."""
+
+import asyncio
+import math
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from src.domain.errors import ModelUnavailableError
+
+PROBE_SECONDS = 60.0
+"""How often one call may find out whether a pause that nobody can wait for is over already."""
+
+MIN_OVERLOADS = 2
+"""How many signs of overload in a row it takes to halve the calls: a single one may be chance."""
+
+QUICK_SHARE = 0.5
+"""The share of the idle limit in which the first token has to come before there are more calls."""
+
+FIRST_TOKEN_SECONDS = 120.0
+"""What a server may take to load its model into memory. Ollama and LM Studio load it on demand."""
+
+UNLOADED_AFTER_SECONDS = 240.0
+"""Without a call for so long a server may have unloaded the model: Ollama does after 5 minutes."""
+
+
+class CallSlots:
+    """Bounds the calls that run at once: halves the bound on overload, and raises it on success.
+
+    The same rule (additive increase, multiplicative decrease) that TCP uses. Further calls wait in
+    the order of their arrival.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = float(most)
+        self._limit = float(most)
+        self._running = 0
+        self._turn = asyncio.Lock()
+        self._changed = asyncio.Event()
+        self._paused_at = self._paused_until = self._probe_at = -math.inf
+        self._overloads = 0
+        self._halved_at = -math.inf
+
+    @property
+    def limit(self) -> int:
+        """How many calls may run at once now, at least 1."""
+        return int(self._limit)
+
+    @asynccontextmanager
+    async def slot(self, deadline: float) -> AsyncIterator[None]:
+        """Wait for a slot and hold it.
+
+        `deadline` is the caller's, on the clock of `time.monotonic`.
+
+        Raises:
+            ModelUnavailableError: the server's pause lasts longer than the caller has time.
+            TimeoutError: no slot became free before the deadline.
+        """
+        async with self._turn:
+            await self._wait_for_room(deadline)
+            self._running += 1
+        try:
+            yield
+        finally:
+            self._running -= 1
+            self._changed.set()
+
+    def pause(self, seconds: float) -> None:
+        """Start no further call for so many seconds, apart from a probe every minute."""
+        self._paused_at = time.monotonic()
+        self._paused_until = max(self._paused_until, self._paused_at + seconds)
+        self._probe_at = self._paused_at + PROBE_SECONDS
+
+    def report_overload(self, started_at: float) -> None:
+        """Note that a call started at that time was refused (429), or got no token in time."""
+        if started_at < self._halved_at:
+            return  # it ran under the earlier bound
+        self._overloads += 1
+        if self._overloads >= MIN_OVERLOADS:
+            # The bound may be far above what actually ran.
+            self._limit = max(min(self._limit, self._running) / 2, 1.0)
+            self._halved_at, self._overloads = time.monotonic(), 0
+
+    def report_success(self, started_at: float, *, was_quick: bool) -> None:
+        """Note that a call has ended well; quick ones make room for more."""
+        self._overloads = 0
+        if started_at >= self._paused_at:
+            self._paused_until = -math.inf
+        if was_quick:
+            self._limit = min(self._limit + 1 / self._limit, self._most)
+            self._changed.set()
+
+    async def _wait_for_room(self, deadline: float) -> None:
+        while True:
+            now = time.monotonic()
+            pause = self._paused_until - now
+            if 0 < pause < deadline - now:
+                await asyncio.sleep(pause)
+            elif pause > 0 and now < self._probe_at:
+                raise ModelUnavailableError("the model's server wants a pause", pause)
+            elif self._running < self.limit:
+                self._probe_at = now + PROBE_SECONDS
+                return
+            else:
+                self._changed.clear()
+                async with asyncio.timeout(None if math.isinf(deadline) else deadline - now):
+                    await self._changed.wait()
+
+
+class FirstTokenPatience:
+    """How long a call waits for its first token: longer if the server may have to load a model."""
+
+    def __init__(self, idle_timeout: float) -> None:
+        self._idle_timeout = idle_timeout
+        self._last_sign_at = -math.inf
+
+    def seconds(self) -> float:
+        """Return how long to wait for a call's first token."""
+        if time.monotonic() - self._last_sign_at > UNLOADED_AFTER_SECONDS:
+            return max(FIRST_TOKEN_SECONDS, self._idle_timeout)
+        return self._idle_timeout
+
+    def is_quick(self, seconds: float) -> bool:
+        """Return whether a first token came so soon that the server can take more calls."""
+        return seconds <= self._idle_timeout * QUICK_SHARE
+
+    def note_token(self) -> None:
+        """Note that the server has sent a token."""
+        self._last_sign_at = time.monotonic()
+
+    def note_timeout(self) -> None:
+        """Note that a wait was for nothing: the next ones are shorter."""
+        self._last_sign_at = time.monotonic()
