@@ -3,7 +3,7 @@
 import logging
 import random
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import stamina
 
@@ -18,7 +18,7 @@ MAX_ATTEMPTS = 6
 
 MAX_LASTING_FAILURES = 3
 """How often one question, or several in a row, may fail for a reason that looks lasting: the key,
-the credits, moderation. More than once, since OpenRouter routes each call anew and single calls
+the credits, moderation, a wait that there is no time for. More than once, since OpenRouter routes each call anew and single calls
 fail in all of these ways."""
 
 RATE_LIMIT_WAITS = (4, 8, 16, 32, 60)
@@ -38,9 +38,13 @@ _LASTING_ERRORS = (
 class Attempts:
     """Decides after each failure of one question whether to send it again, and when."""
 
-    def __init__(self, meter: UsageMeter, retry_wait: float) -> None:
+    def __init__(
+        self, meter: UsageMeter, retry_wait: float, pause: Callable[[float], None]
+    ) -> None:
+        """Wait about `retry_wait` seconds; `pause` keeps all calls from the server for a time."""
         self._meter = meter
         self._retry_wait = retry_wait
+        self._pause = pause
         self._lasting_failures = 0
         self._rate_limits = 0
 
@@ -73,10 +77,7 @@ class Attempts:
         if isinstance(error, FINAL_ERRORS):
             return False
         if isinstance(error, _LASTING_ERRORS):
-            self._lasting_failures += 1
-            self._meter.lasting_failures += 1
-            failures = max(self._lasting_failures, self._meter.lasting_failures)
-            return failures < MAX_LASTING_FAILURES
+            return self._count_lasting_failure()
         if isinstance(error, errors.ModelOutputError):
             return 0.0  # The server is well; there is nothing to wait for.
         if isinstance(error, errors.ModelUnavailableError) and error.retry_after is not None:
@@ -87,7 +88,17 @@ class Attempts:
             return self._wait_as_requested(wait * self._retry_wait)
         return True
 
+    def _count_lasting_failure(self) -> bool:
+        """Return whether the question is worth another call."""
+        self._lasting_failures += 1
+        self._meter.lasting_failures += 1
+        failures = max(self._lasting_failures, self._meter.lasting_failures)
+        return failures < MAX_LASTING_FAILURES
+
     def _wait_as_requested(self, seconds: float) -> bool | float:
+        if time.monotonic() + seconds >= self._meter.deadline and self._count_lasting_failure():
+            return True  # Another provider may serve the next call.
+        self._pause(seconds)
         if time.monotonic() + seconds >= self._meter.deadline:
             return False  # The caller learns how long to wait.
         return seconds + random.uniform(0, JITTER_SHARE * seconds + self._retry_wait / 10)  # noqa: S311

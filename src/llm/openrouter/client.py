@@ -91,7 +91,7 @@ class OpenRouterClient:
         that the server asked for, if the meter has time for it. The last error is raised when it is
         not worth retrying any more or the meter has no retries left.
         """
-        return Attempts(meter, self._retry_wait).run()
+        return Attempts(meter, self._retry_wait, self._slots.pause).run()
 
     async def stream(
         self,
@@ -147,10 +147,8 @@ class OpenRouterClient:
                 self._patience.note_timeout()
                 self._slots.report_overload(call.started_at)
             raise
-        except RateLimitedError as error:
+        except RateLimitedError:
             self._slots.report_overload(call.started_at)
-            if error.retry_after:
-                self._slots.pause(error.retry_after)
             raise
         except ServerFailedError as error:
             self._memory.note_failure(error.said)

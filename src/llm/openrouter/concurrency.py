@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from src.domain.errors import ModelUnavailableError
+from src.llm.openrouter.errors import PausedError
 
 PROBE_SECONDS = 60.0
 """How often one call may find out whether a pause that nobody can wait for is over already."""
@@ -53,7 +53,7 @@ class CallSlots:
         `deadline` is the caller's, on the clock of `time.monotonic`.
 
         Raises:
-            ModelUnavailableError: the server's pause lasts longer than the caller has time.
+            PausedError: the server's pause lasts longer than the caller has time.
             TimeoutError: no slot became free before the deadline.
         """
         async with self._turn:
@@ -97,7 +97,7 @@ class CallSlots:
             if 0 < pause < deadline - now:
                 await asyncio.sleep(pause)
             elif pause > 0 and now < self._probe_at:
-                raise ModelUnavailableError("the model's server wants a pause", pause)
+                raise PausedError("the model's server wants a pause", pause)
             elif self._running < self.limit:
                 self._probe_at = now + PROBE_SECONDS
                 return

@@ -48,6 +48,10 @@ class RateLimitedError(ModelUnavailableError):
     """The server wants fewer calls."""
 
 
+class PausedError(ModelUnavailableError):
+    """The server wants no calls for longer than the caller has time. Nothing was sent."""
+
+
 class NoDialectError(ModelMisconfiguredError):
     """The server refused the request in every dialect that was tried. Trying again is no use."""
 
@@ -68,7 +72,7 @@ class CutWhileThinkingError(ModelOutputError):
     """The model used up its token limit with thinking, before any text."""
 
 
-FINAL_ERRORS = (NoDialectError, ContextTooSmallError)
+FINAL_ERRORS = (NoDialectError, ContextTooSmallError, PausedError)
 """Errors after which the same question is not sent again."""
 
 

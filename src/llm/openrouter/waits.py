@@ -20,7 +20,7 @@ _EPOCH_MILLISECONDS = 1e12
 
 _UNITS = {"ms": 0.001, "s": 1.0, "sec": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "hour": 3600.0}
 _AMOUNT = re.compile(
-    r"(\d+(?:\.\d+)?)\s*(ms|seconds?|secs?|s|minutes?|mins?|m|hours?|h)\b?", re.IGNORECASE
+    r"(\d+(?:\.\d+)?)\s*(ms|seconds?|secs?|s|minutes?|mins?|m|hours?|h)", re.IGNORECASE
 )
 _SENTENCE = re.compile(
     r"(?:try again|retry|wait|available again|resets?)\s+(?:in|after|for)\s+"

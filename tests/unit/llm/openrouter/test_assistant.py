@@ -201,6 +201,8 @@ async def test_failure_after_the_first_word_is_not_repeated(
     assistant: OpenRouterAssistant, standin: OpenRouterStandIn
 ) -> None:
     """The learner has read it; another answer would begin differently."""
+    await answered(assistant, "Go on.")  # the first answer of all is held back until its end
+    standin.calls.reset()
     standin.script.fail_next("mid_stream_error")
     pieces: list[str | AssistantAnswer] = []
     with pytest.raises(ModelUnavailableError):
