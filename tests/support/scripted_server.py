@@ -41,15 +41,25 @@ class ScriptedServer:
         self.script = script
         self.requests: list[Received] = []
         self.most_at_once = 0
-        self._running = 0
         self.port = 0
+        self._running = 0
+        self._connections: set[asyncio.Task[None]] = set()
 
     @property
-    def base_url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/v1"
+    def origin(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
 
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Answer the requests of one connection."""
+    def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve a connection in a task of its own."""
+        self._connections.add(asyncio.create_task(self._serve(reader, writer)))
+
+    async def stop(self) -> None:
+        """Break every connection."""
+        for connection in self._connections:
+            connection.cancel()
+        await asyncio.gather(*self._connections, return_exceptions=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while head := (await reader.readuntil(b"\r\n\r\n")).decode():
                 request_line, *lines = head.strip().split("\r\n")
@@ -91,12 +101,13 @@ class ScriptedServer:
 async def scripted_server(script: Script) -> AsyncIterator[ScriptedServer]:
     """Serve the script on a free port of loopback."""
     scripted = ScriptedServer(script)
-    server = await asyncio.start_server(scripted.serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(scripted.accept, "127.0.0.1", 0)
     scripted.port = server.sockets[0].getsockname()[1]
     try:
         yield scripted
     finally:
         server.close()
+        await scripted.stop()
 
 
 def event(data: object) -> bytes:

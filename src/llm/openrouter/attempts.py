@@ -18,8 +18,8 @@ MAX_ATTEMPTS = 6
 
 MAX_LASTING_FAILURES = 3
 """How often one question, or several in a row, may fail for a reason that looks lasting: the key,
-the credits, moderation, a wait that there is no time for. More than once, since OpenRouter routes each call anew and single calls
-fail in all of these ways."""
+the credits, moderation, a wait that there is no time for. More than once, since OpenRouter routes
+each call anew and single calls fail in all of these ways."""
 
 RATE_LIMIT_WAITS = (4, 8, 16, 32, 60)
 """The waits after a 429 without a time, in units of the retry wait: up to 30 s, since the limits
