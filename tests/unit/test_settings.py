@@ -56,6 +56,7 @@ def test_origins_are_split_and_trimmed(monkeypatch: pytest.MonkeyPatch) -> None:
         ("SUPABASE_URL", "project.supabase.co"),
         ("OPENAI_BASE_URL", "ftp://x.example"),
         ("OPENAI_BASE_URL", "https://x.example:port"),
+        ("OPENAI_BASE_URL", "https://x.example/v1?api-version=1"),
         ("OPENAI_API_KEY", "kéy"),
         ("SUPABASE_JWT_SECRET", "a short secret"),
         ("SUPABASE_JWT_SECRET", "-----BEGIN PUBLIC KEY----- of the project"),
@@ -92,6 +93,22 @@ def test_tokens_are_not_required_where_none_can_be_verified(
         load_settings()
     monkeypatch.setenv("SUPABASE_JWT_SECRET", "s" * 32)
     assert load_settings().auth_mode == "required"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "http://localhost:11434/v1",
+        " http://localhost:11434/v1/ ",
+        "http://localhost:11434/v1/chat/completions",
+        "http://localhost:11434/v1/chat/completions/",
+        "http://localhost:11434/v1//",
+    ],
+)
+def test_base_url_is_repaired(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    """People paste it with blanks, or with the path that the client appends."""
+    monkeypatch.setenv("OPENAI_BASE_URL", given)
+    assert load_settings().openai_base_url == "http://localhost:11434/v1"
 
 
 def test_secrets_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,6 @@ import stamina
 
 from src.domain.errors import (
     ModelError,
-    ModelOutputError,
     ModelTooSlowError,
     ModelUnavailableError,
 )
@@ -43,9 +42,6 @@ from src.llm.openrouter.usage import UsageMeter
 __all__ = ["Messages", "OpenRouterClient"]
 
 logger = logging.getLogger(__name__)
-
-MAX_CHARACTERS_PER_TOKEN = 6
-"""More than the average of any real text; English has about four."""
 
 
 class OpenRouterClient:
@@ -159,26 +155,21 @@ class OpenRouterClient:
         is_prose = call.question.shape is None
         may_be_unopened = call.dialect.unopened_thinking is not False
         thinking = ThinkingFilter(hold=is_prose and may_be_unopened, json=not is_prose)
-        characters_left = call.question.max_tokens * MAX_CHARACTERS_PER_TOKEN
         failure: ModelError | None = None
         try:
             async with aclosing(self._chunks(call)) as chunks:
                 async for chunk in chunks:
                     self._note_chunk(call, chunk, negotiation)
                     text = thinking.feed(chunk.text)
-                    # A server may ignore its token limit.
-                    characters_left -= len(text)
-                    if characters_left < 0:
-                        raise ModelOutputError("more output than was requested")
                     if text:
-                        call.has_text = call.has_text or bool(text.strip())
+                        call.take_text(text)
                         yield text
         except ModelError as error:
             failure = error
         if failure and is_prose and not call.has_text:
             raise failure  # the next attempt may give the whole answer
         if rest := thinking.finish():
-            call.has_text = call.has_text or bool(rest.strip())
+            call.take_text(rest)
             yield rest
         if failure:
             raise _after_text(failure) if call.first_token_at else failure

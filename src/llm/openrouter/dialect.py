@@ -208,8 +208,17 @@ def _lower_format(dialect: Dialect, question: Question, said: ServerError) -> Di
     return lower and replace(dialect, answer_format=lower)
 
 
+_REFUSING_WORDS = re.compile(
+    r"unsupported|unknown|unrecognized|unexpected|invalid|extra|forbidden"
+    r"|not (?:supported|permitted|allowed|available)",
+    re.IGNORECASE,
+)
+
+
 def _leave_out_named(dialect: Dialect, question: Question, said: ServerError) -> Dialect | None:
     """Leave out every other parameter that the error names."""
+    if not _REFUSING_WORDS.search(said.signs):
+        return None
     named = {
         name
         for name in question.parameters(dialect).keys() - {"stream"}

@@ -38,10 +38,11 @@ class Negotiation:
 
     def accept(self, provider: str | None) -> None:
         """Note that the server has accepted the question in this dialect."""
-        if self._unproved is not None:
+        kind = self._question.kind
+        # If the server accepted the kind before, it refused this one for a reason that may pass.
+        if self._unproved is not None and not self._memory.is_accepted(kind):
             self._memory.learn(self._known, self._unproved, provider)
-            self._known, self._unproved = self._unproved, None
-        self._memory.accept(self._question.kind)
+        self._memory.accept(kind)
 
     def change(self, refusal: RefusedError) -> None:
         """Choose the dialect for the next call after a refusal.
@@ -57,7 +58,8 @@ class Negotiation:
         if changed is not None:
             # The server named what it refuses, which is a fact whatever the next call brings.
             self._memory.learn(self.dialect, changed, refusal.said.provider)
-            self._known = self.dialect = changed
+            self.dialect = changed
+            self._unproved = self._unproved and changed
         else:
             self._change_unexplained()
 
@@ -77,7 +79,8 @@ class Negotiation:
             raise error
         self._extra_calls += 1
         self._memory.learn(self.dialect, wider, None)
-        self._known = self.dialect = wider
+        self.dialect = wider
+        self._unproved = self._unproved and wider
 
     def _count_extra_call(self, refusal: RefusedError) -> None:
         if self._extra_calls >= MAX_EXTRA_CALLS:

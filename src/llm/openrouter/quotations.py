@@ -15,10 +15,16 @@ MIN_SECRET_LENGTH = 4
 REDACTED = "[…]"
 
 _SECRETS = re.compile(
-    r"\b(?:sk|pk|gsk|key|xai|hf|org|user|proj)[-_][\w*.-]{6,}|\bBearer\s+\S+|\bAIza[\w-]{10,}"
-    r"|\beyJ[\w-]{10,}[\w.-]*",
+    r"\b(?:sk|pk|gsk|key|xai|hf|org|user|proj)[-_][\w*.-]{6,}|\bBearer\s+[\w.~+/=-]+|\bAIza[\w-]{10,}"
+    r"|\beyJ[\w-]{4,}(?:\.[\w-]+)+",
     re.IGNORECASE,
 )
+_QUOTED = re.compile(
+    "(['\"`\u201c\u2018\u00ab])([^'\"`\u201c\u201d\u2018\u2019\u00ab\u00bb]{2,}?)"
+    "(['\"`\u201d\u2019\u00bb])"
+)
+"""A text in quotation marks of any kind."""
+
 _ESCAPE = re.compile(r"\\+u([0-9a-fA-F]{4})")
 
 
@@ -28,14 +34,15 @@ def redact(words: str, secrets: Iterable[str], messages: Iterable[Mapping[str, o
     Removed are the given secrets, everything that looks like a key or a token, and whatever the
     words quote of the user messages.
     """
-    text = " ".join(_unescape(words[: 4 * MAX_WORDS_LENGTH]).split())
+    text = " ".join(_unescape(words[: 2 * MAX_WORDS_LENGTH]).split())
     for secret in secrets:
         if len(secret) >= MIN_SECRET_LENGTH:
             text = text.replace(secret, REDACTED)
     text = _SECRETS.sub(REDACTED, text)
     for content in _user_contents(messages):
         text = _remove_values(text, content)
-        text = _remove_quotations(text, " ".join(_unescape(content).split()))
+        plain = " ".join(_unescape(content).split())
+        text = _remove_quotations(_remove_quoted(text, plain), plain)
     return text if len(text) <= MAX_WORDS_LENGTH else text[: MAX_WORDS_LENGTH - 1] + "…"
 
 
@@ -93,3 +100,13 @@ def _remove_quotations(text: str, content: str) -> str:
         character if not inside else "\0" for character, inside in zip(text, quoted, strict=True)
     )
     return re.sub(r"\0+", REDACTED, kept)
+
+
+def _remove_quoted(text: str, content: str) -> str:
+    """Remove what stands in quotation marks and in the content, however short it is."""
+
+    def remove(quoted: re.Match[str]) -> str:
+        is_quotation = quoted[2].casefold() in content.casefold()
+        return f"{quoted[1]}{REDACTED}{quoted[3]}" if is_quotation else quoted[0]
+
+    return _QUOTED.sub(remove, text)

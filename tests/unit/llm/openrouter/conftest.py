@@ -1,11 +1,13 @@
 """Clients of scripted servers."""
 
 import math
-from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from typing import Any, Protocol
 
 import pytest
 
+from src.domain.errors import ModelError
 from src.llm.openrouter.client import OpenRouterClient
 from src.llm.openrouter.schemas import AnswerShape
 from tests.support.scripted_server import Script, ScriptedServer, scripted_server
@@ -56,33 +58,54 @@ class Scripted:
                         text += piece
         return text
 
+    async def pieces(
+        self, shape: AnswerShape | None = SHAPE, *, max_tokens: int = 100
+    ) -> tuple[list[str], ModelError | None]:
+        """Make one attempt, and return the pieces and the error after them."""
+        pieces: list[str] = []
+        meter = self.client.meter(0)
+        answer = self.client.stream([], shape=shape, max_tokens=max_tokens, meter=meter)
+        try:
+            async for piece in answer:
+                pieces.append(piece)  # noqa: PERF401  also those before an error
+        except ModelError as error:
+            return pieces, error
+        return pieces, None
+
     @property
-    def bodies(self) -> list[dict[str, object]]:
+    def bodies(self) -> list[dict[str, Any]]:
         return [request.body for request in self.server.requests]
 
 
-Serve = Callable[..., "Scripted"]
+class Serve(Protocol):
+    def __call__(
+        self, script: Script, *, path: str = "/v1", at_once: int = 1_000, **settings: float
+    ) -> AbstractAsyncContextManager[Scripted]: ...
 
 
 @pytest.fixture
-def serve() -> Callable[..., object]:
-    """Serve a script, with a client: `async with serve(script) as scripted`.
+def serve() -> Serve:
+    """Return a function that serves a script and offers a client of it.
 
     `path` is that of the base URL; further settings are the client's.
     """
 
     @asynccontextmanager
     async def serve(
-        script: Script, *, path: str = "/v1", **settings: float
+        script: Script, *, path: str = "/v1", at_once: int = 1_000, **settings: float
     ) -> AsyncIterator[Scripted]:
-        async with scripted_server(script) as server:
-            options = {"call_timeout": 5.0, "idle_timeout": 5.0, "retry_wait": 0.01} | settings
+        async with scripted_server(script, at_once) as server:
+            options = {
+                "max_calls": 64,
+                "call_timeout": 5.0,
+                "idle_timeout": 5.0,
+                "retry_wait": 0.01,
+            } | settings
             client = OpenRouterClient(
                 base_url=server.origin + path,
                 api_key=SECRET_KEY,
                 model="m",
-                max_calls=64,
-                **options,  # type: ignore[arg-type]  # floats alone
+                **options,  # type: ignore[arg-type]  # numbers alone
             )
             scripted = Scripted(server, client)
             try:

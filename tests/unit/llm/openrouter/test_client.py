@@ -1,59 +1,90 @@
-"""What the OpenRouter client makes of headers that no server should send, and what it counts."""
+"""What the client sends beyond the question, what it counts, and how it treats thinking."""
 
-import httpx2
 import pytest
-from openai.types.chat import ChatCompletionChunk
 
-from src.domain.errors import ModelUnavailableError
+from src.domain.errors import ModelOutputError, ModelUnavailableError
 from src.domain.plan import ModelUsage
-from src.llm.openrouter.errors import error_for_status, parse_retry_after
+from src.llm.openrouter.chunks import Chunk
 from src.llm.openrouter.usage import UsageMeter
-
-
-@pytest.mark.parametrize(
-    ("header", "seconds"),
-    [("7", 7.0), ("0", 0.0), ("-3", 0.0), ("1e30", 3600.0), ("inf", None), ("nan", None)],
-)
-def test_retry_after_is_taken_with_caution(header: str, seconds: float | None) -> None:
-    """Nonsense is ignored and an age is cut to an hour: clients are told this number."""
-    assert parse_retry_after(httpx2.Headers({"Retry-After": header})) == seconds
-
-
-def test_date_as_retry_after_is_ignored() -> None:
-    headers = httpx2.Headers({"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"})
-    error = error_for_status(503, headers)
-    assert isinstance(error, ModelUnavailableError)
-    assert error.retry_after is None
-
-
-def usage_chunk(**told: object) -> ChatCompletionChunk:
-    """Return the chunk with which a call's stream tells what it took."""
-    usage = {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7, **told}
-    envelope = {
-        "id": "one for all",
-        "object": "chat.completion.chunk",
-        "created": 0,
-        "model": "m",
-    }
-    return ChatCompletionChunk.model_validate({**envelope, "choices": [], "usage": usage})
+from tests.support.scripted_server import Answer, chunk, event, streamed, text_answer
+from tests.unit.llm.openrouter.conftest import SECRET_KEY, Serve
 
 
 def test_calls_that_told_their_cost_are_counted() -> None:
     """Each once, by its last word; one that told no cost, or was cut off, is not."""
     meter = UsageMeter("m", retries_left=0, calls=5)
-    for call, chunk in (
-        (1, usage_chunk(cost=0.25)),
-        (2, usage_chunk(cost=0)),
-        (2, usage_chunk(cost=0.125)),
-        (2, usage_chunk(cost=0.5)),
-        (2, usage_chunk()),
-        (3, usage_chunk()),
-        (3, usage_chunk(cost=None)),
-        (4, usage_chunk(cost=-1)),
+    for call, told in (
+        (1, {"cost": 0.25}),
+        (2, {"cost": 0}),
+        (2, {"cost": 0.125}),
+        (2, {"cost": 0.5}),
+        (2, {}),
+        (3, {}),
+        (3, {"cost": None}),
+        (4, {"cost": -1}),
     ):
-        meter.record_chunk(call, chunk)
+        usage = {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7, **told}
+        meter.record_chunk(call, Chunk(usage=usage))
     usage = meter.usage()
     assert (usage.calls, usage.priced_calls, usage.cost_dollars) == (5, 2, 0.75)
     assert (usage.prompt_tokens, usage.completion_tokens) == (4 * 3, 4 * 4)
     both = usage.plus(ModelUsage(model="m", calls=3, priced_calls=1))
     assert (both.calls, both.priced_calls) == (8, 3)
+
+
+async def test_variables_of_the_sdk_reach_no_server(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The SDK reads them by itself; our settings alone say what is sent."""
+    for name in ("API_KEY", "ORG_ID", "PROJECT_ID", "ADMIN_KEY", "WEBHOOK_SECRET"):
+        monkeypatch.setenv(f"OPENAI_{name}", "from-the-shell")
+    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "X-Custom: from-the-shell")
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/from-the-shell")
+    async with serve(lambda _: text_answer("{}")) as scripted:
+        await scripted.ask()
+        (request,) = scripted.server.requests
+    assert "from-the-shell" not in str(request)
+    assert request.headers["authorization"] == f"Bearer {SECRET_KEY}"
+    assert request.headers["x-openrouter-title"] == "Momentum-AI"
+
+
+async def test_bad_end_comes_after_all_of_the_text(serve: Serve) -> None:
+    """The caller knows whether the text is complete all the same."""
+    endings = {
+        "error": streamed(chunk('{"a":1}'), chunk(finish_reason="error")),
+        "length": streamed(chunk('{"a":1}'), chunk(finish_reason="length")),
+        "connection": Answer([event(chunk('{"a":1}'))], is_cut=True),
+    }
+    for name, answer in endings.items():
+        async with serve(lambda _, answer=answer: answer) as scripted:
+            pieces, failure = await scripted.pieces()
+            assert "".join(pieces) == '{"a":1}', name
+            assert isinstance(failure, ModelUnavailableError | ModelOutputError), name
+
+
+async def test_thinking_in_the_text_is_no_answer(serve: Serve) -> None:
+    """With and without its opening mark, in prose and beside JSON."""
+    for thought in ("<think>Hm.</think>", "Hm.</think>"):
+        answer = streamed(*map(chunk, (*thought, "{}")), chunk(finish_reason="stop"))
+        async with serve(lambda _, answer=answer: answer) as scripted:
+            assert await scripted.ask() == "{}"
+            assert await scripted.ask(shape=None) == "{}"
+            assert await scripted.ask(shape=None) == "{}"
+
+
+async def test_prose_streams_once_its_thinking_is_known_to_be_marked(serve: Serve) -> None:
+    """The first answer is held back until its end; the next ones arrive piece by piece."""
+    answer = streamed(chunk("One. "), chunk("Two. "), chunk(finish_reason="stop"))
+    async with serve(lambda _: answer) as scripted:
+        counts = []
+        for _ in range(2):
+            pieces, _ = await scripted.pieces(shape=None)
+            assert "".join(pieces) == "One. Two. "
+            counts.append(len(pieces))
+        assert counts[0] < counts[1] == 2
+
+
+async def test_more_output_than_was_requested_is_refused(serve: Serve) -> None:
+    async with serve(lambda _: streamed(chunk("x" * 61))) as scripted:
+        with pytest.raises(ModelOutputError):
+            await scripted.ask(max_tokens=10, retries=0)

@@ -491,7 +491,7 @@ async def test_missing_version_in_the_base_url_is_named(serve: Serve) -> None:
     ]
     for answer in answers:
         async with serve(lambda _, answer=answer: answer, path="") as scripted:
-            with pytest.raises(ModelMisconfiguredError, match="OPENAI_BASE_URL.*/v1"):
+            with pytest.raises(ModelMisconfiguredError, match=r"OPENAI_BASE_URL.*/v1"):
                 await scripted.ask()
             assert len(scripted.bodies) <= 4
 

@@ -14,11 +14,16 @@ from src.domain.errors import (
     ModelUnavailableError,
 )
 from src.llm.openrouter.errors import (
-    FormatRejectedError,
+    NotTheProtocolError,
+    RateLimitedError,
+    RefusedError,
+    ServerFailedError,
+    WrongAddressError,
     check_finish_reason,
-    error_for_status,
     translate_errors,
+    was_cut,
 )
+from src.llm.openrouter.server_errors import ServerError
 from tests.support.vendor_errors import build_errors, error_classes
 
 REQUEST = httpx2.Request("POST", "http://model.test/api/v1/chat/completions")
@@ -40,20 +45,20 @@ ERRORS = [*build_errors(openai, VALUES, OPENAI_ERRORS), *build_errors(httpx2, VA
 TIMEOUTS = (openai.APITimeoutError, httpx2.TimeoutException, TimeoutError)
 
 STATUSES: dict[int, type[ModelError]] = {
-    400: FormatRejectedError,
+    400: RefusedError,
     401: ModelMisconfiguredError,
     402: ModelMisconfiguredError,
     403: ModelDeclinedError,
-    404: ModelMisconfiguredError,
-    408: ModelUnavailableError,
-    413: ModelUnavailableError,
-    422: FormatRejectedError,
-    429: ModelUnavailableError,
-    500: FormatRejectedError,
-    502: ModelUnavailableError,
-    503: ModelUnavailableError,
-    504: ModelUnavailableError,
-    529: ModelUnavailableError,
+    404: WrongAddressError,
+    408: ServerFailedError,
+    413: RefusedError,
+    422: RefusedError,
+    429: RateLimitedError,
+    500: ServerFailedError,
+    502: ServerFailedError,
+    503: ServerFailedError,
+    504: ServerFailedError,
+    529: ServerFailedError,
 }
 
 
@@ -87,7 +92,7 @@ def test_every_error_becomes_a_model_error(error: Exception) -> None:
 def test_other_protocols_mean_an_unavailable_model(error: Exception) -> None:
     """The SDK trips over events that are no chunks."""
     result = translated(error)
-    assert type(result) is ModelUnavailableError
+    assert type(result) is NotTheProtocolError
     assert SECRET not in str(result)
 
 
@@ -102,12 +107,12 @@ def test_statuses(status: int, cls: type[ModelError]) -> None:
     response = httpx2.Response(status, request=REQUEST)
     assert type(translated(openai.APIStatusError(SECRET, response=response, body=None))) is cls
     assert type(translated(api_error({"code": status}))) is cls
-    assert type(error_for_status(status, {})) is cls
+    assert type(translated(api_error({"code": str(status)}))) is cls
 
 
 @pytest.mark.parametrize("body", [None, SECRET, {}, {"code": "server_error"}, {"code": None}])
 def test_error_without_a_status_means_an_unavailable_model(body: object) -> None:
-    assert type(translated(api_error(body))) is ModelUnavailableError
+    assert type(translated(api_error(body))) is ServerFailedError
 
 
 def test_retry_after_of_a_refusal_is_kept() -> None:
@@ -117,14 +122,27 @@ def test_retry_after_of_a_refusal_is_kept() -> None:
     assert error.retry_after == 7
 
 
+def test_what_the_server_said_is_heard_once() -> None:
+    """For the log, which redacts it; the error itself has none of it."""
+    heard: list[ServerError] = []
+    response = httpx2.Response(400, request=REQUEST)
+    error = openai.BadRequestError("x", response=response, body={"message": SECRET})
+    with pytest.raises(ModelError) as raised, translate_errors(heard.append):
+        raise error
+    assert [said.words for said in heard] == [SECRET]
+    assert SECRET not in str(raised.value)
+
+
 @pytest.mark.parametrize(
     ("reason", "has_text", "cls"),
     [
         ("content_filter", True, ModelDeclinedError),
+        ("safety", False, ModelDeclinedError),
         ("length", True, ModelOutputError),
+        ("max_tokens", True, ModelOutputError),
         ("error", True, ModelUnavailableError),
-        ("tool_calls", True, ModelUnavailableError),
-        (None, True, ModelUnavailableError),
+        ("tool_calls", False, ModelUnavailableError),
+        (None, False, ModelUnavailableError),
         ("stop", False, ModelUnavailableError),
     ],
 )
@@ -136,5 +154,8 @@ def test_streams_that_end_badly(
     assert type(raised.value) is cls
 
 
-def test_stream_that_ends_well() -> None:
-    check_finish_reason("stop", has_text=True)
+@pytest.mark.parametrize("reason", ["stop", "eos", "end_turn", "tool_calls", "done", None])
+def test_streams_that_end_well(reason: str | None) -> None:
+    """Servers have many words for a good end, so the text decides."""
+    check_finish_reason(reason, has_text=True)
+    assert not was_cut(reason)
