@@ -113,6 +113,11 @@ async def scripted_server(script: Script, at_once: int = 1_000) -> AsyncIterator
         await scripted.stop()
 
 
+def always(answer: Answer) -> Script:
+    """Return the script of a server that always answers the same."""
+    return lambda _: answer
+
+
 def event(data: object) -> bytes:
     """Return a server-sent event."""
     return f"data: {json.dumps(data)}\n\n".encode()

@@ -11,7 +11,7 @@ from src.domain.errors import ModelDeclinedError, ModelError, ModelUnavailableEr
 from src.llm.openrouter.chunks import Chunk, read_chunk, read_chunks
 from src.llm.openrouter.errors import NotTheProtocolError
 from src.llm.openrouter.usage import UsageMeter
-from tests.support.scripted_server import Answer, chunk, event, streamed
+from tests.support.scripted_server import Answer, always, chunk, event, streamed
 from tests.unit.llm.openrouter.conftest import Serve
 
 END = chunk(finish_reason="stop")
@@ -71,7 +71,7 @@ async def test_completion_that_is_not_streamed(serve: Serve) -> None:
     body = {"choices": [{"message": {"content": "AB"}, "finish_reason": "stop"}], "model": "m"}
     for text in (json.dumps(body), json.dumps(body, indent=1)):
         answer = Answer([text.encode()], headers={"content-type": "application/json"})
-        async with serve(lambda _, answer=answer: answer) as scripted:
+        async with serve(always(answer)) as scripted:
             assert await scripted.ask(shape=None) == "AB"
 
 

@@ -6,7 +6,7 @@ from src.domain.errors import ModelOutputError, ModelUnavailableError
 from src.domain.plan import ModelUsage
 from src.llm.openrouter.chunks import Chunk
 from src.llm.openrouter.usage import UsageMeter
-from tests.support.scripted_server import Answer, chunk, event, streamed, text_answer
+from tests.support.scripted_server import Answer, always, chunk, event, streamed, text_answer
 from tests.unit.llm.openrouter.conftest import SECRET_KEY, Serve
 
 
@@ -25,10 +25,10 @@ def test_calls_that_told_their_cost_are_counted() -> None:
     ):
         usage = {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7, **told}
         meter.record_chunk(call, Chunk(usage=usage))
-    usage = meter.usage()
-    assert (usage.calls, usage.priced_calls, usage.cost_dollars) == (5, 2, 0.75)
-    assert (usage.prompt_tokens, usage.completion_tokens) == (4 * 3, 4 * 4)
-    both = usage.plus(ModelUsage(model="m", calls=3, priced_calls=1))
+    total = meter.usage()
+    assert (total.calls, total.priced_calls, total.cost_dollars) == (5, 2, 0.75)
+    assert (total.prompt_tokens, total.completion_tokens) == (4 * 3, 4 * 4)
+    both = total.plus(ModelUsage(model="m", calls=3, priced_calls=1))
     assert (both.calls, both.priced_calls) == (8, 3)
 
 
@@ -40,7 +40,7 @@ async def test_variables_of_the_sdk_reach_no_server(
         monkeypatch.setenv(f"OPENAI_{name}", "from-the-shell")
     monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "X-Custom: from-the-shell")
     monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/from-the-shell")
-    async with serve(lambda _: text_answer("{}")) as scripted:
+    async with serve(always(text_answer("{}"))) as scripted:
         await scripted.ask()
         (request,) = scripted.server.requests
     assert "from-the-shell" not in str(request)
@@ -56,7 +56,7 @@ async def test_bad_end_comes_after_all_of_the_text(serve: Serve) -> None:
         "connection": Answer([event(chunk('{"a":1}'))], is_cut=True),
     }
     for name, answer in endings.items():
-        async with serve(lambda _, answer=answer: answer) as scripted:
+        async with serve(always(answer)) as scripted:
             pieces, failure = await scripted.pieces()
             assert "".join(pieces) == '{"a":1}', name
             assert isinstance(failure, ModelUnavailableError | ModelOutputError), name
@@ -66,7 +66,7 @@ async def test_thinking_in_the_text_is_no_answer(serve: Serve) -> None:
     """With and without its opening mark, in prose and beside JSON."""
     for thought in ("<think>Hm.</think>", "Hm.</think>"):
         answer = streamed(*map(chunk, (*thought, "{}")), chunk(finish_reason="stop"))
-        async with serve(lambda _, answer=answer: answer) as scripted:
+        async with serve(always(answer)) as scripted:
             assert await scripted.ask() == "{}"
             assert await scripted.ask(shape=None) == "{}"
             assert await scripted.ask(shape=None) == "{}"
@@ -75,7 +75,7 @@ async def test_thinking_in_the_text_is_no_answer(serve: Serve) -> None:
 async def test_prose_streams_once_its_thinking_is_known_to_be_marked(serve: Serve) -> None:
     """The first answer is held back until its end; the next ones arrive piece by piece."""
     answer = streamed(chunk("One. "), chunk("Two. "), chunk(finish_reason="stop"))
-    async with serve(lambda _: answer) as scripted:
+    async with serve(always(answer)) as scripted:
         counts = []
         for _ in range(2):
             pieces, _ = await scripted.pieces(shape=None)

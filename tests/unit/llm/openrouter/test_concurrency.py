@@ -11,7 +11,7 @@ from src.domain.errors import ModelTooSlowError
 from src.llm.openrouter import concurrency
 from src.llm.openrouter.concurrency import CallSlots, FirstTokenPatience
 from src.llm.openrouter.errors import PausedError
-from tests.support.scripted_server import Answer, chunk, error, event, streamed
+from tests.support.scripted_server import Answer, always, chunk, error, event, streamed
 from tests.unit.llm.openrouter.conftest import Serve
 
 
@@ -124,7 +124,7 @@ def test_first_token_may_take_long_once() -> None:
 async def test_cold_start_is_waited_for(serve: Serve) -> None:
     """One call, although the idle limit is far below the time to the first token."""
     cold = Answer([b": loading\n\n", event(chunk("{}", "stop"))], pause=0.4)
-    async with serve(lambda _: cold, idle_timeout=0.2) as scripted:
+    async with serve(always(cold), idle_timeout=0.2) as scripted:
         assert await scripted.ask() == "{}"
         with pytest.raises(ModelTooSlowError):
             await scripted.ask(retries=0)
@@ -137,7 +137,7 @@ async def test_server_that_does_one_call_at_a_time(serve: Serve) -> None:
     Each takes a quarter of the idle limit, as 8 s are of 30 s.
     """
     slow = streamed(chunk("{}"), chunk(finish_reason="stop"), pause=0.03)
-    async with serve(lambda _: slow, idle_timeout=0.36, at_once=1, retry_wait=0.05) as scripted:
+    async with serve(always(slow), idle_timeout=0.36, at_once=1, retry_wait=0.05) as scripted:
         await scripted.ask(shape=None)
         answers = await asyncio.gather(*(scripted.ask(retries=56) for _ in range(24)))
         assert answers == ["{}"] * 24
@@ -163,7 +163,7 @@ async def test_refused_calls_come_back_fewer_at_once(serve: Serve) -> None:
 
 async def test_waiting_for_a_slot_is_bounded(serve: Serve) -> None:
     slow = streamed(chunk("{}"), chunk(finish_reason="stop"), pause=0.5)
-    async with serve(lambda _: slow, max_calls=1) as scripted:
+    async with serve(always(slow), max_calls=1) as scripted:
         first = asyncio.create_task(scripted.ask(shape=None))
         await asyncio.sleep(0.1)
         with pytest.raises(ModelTooSlowError, match="no call"):

@@ -17,6 +17,7 @@ from src.domain.errors import (
 )
 from tests.support.scripted_server import (
     Answer,
+    always,
     chunk,
     error,
     streamed,
@@ -354,7 +355,7 @@ async def test_server_that_refuses_with_a_500_is_found_out(serve: Serve) -> None
         assert len(scripted.bodies) == 4
 
 
-LASTING: dict[str, tuple[int, Body, type[ModelError], str]] = {
+LASTING: dict[str, tuple[int, Body | list[Body], type[ModelError], str]] = {
     # https://github.com/ollama/ollama: the server's own words for a model that is not there.
     "ollama: no such model": (
         404,
@@ -401,7 +402,7 @@ LASTING: dict[str, tuple[int, Body, type[ModelError], str]] = {
     "key": (401, openai_error("Incorrect API key"), ModelMisconfiguredError, "OPENAI_API_KEY"),
     "google: key": (
         400,
-        [{"error": {"code": 400, "message": "API key not valid.", "status": "INVALID_ARGUMENT"}}],  # type: ignore[dict-item]
+        [{"error": {"code": 400, "message": "API key not valid.", "status": "INVALID_ARGUMENT"}}],
         ModelMisconfiguredError,
         "OPENAI_API_KEY",
     ),
@@ -455,14 +456,14 @@ async def test_lasting_fault_is_named_after_few_calls(
 ) -> None:
     """In at most four calls, and the log quotes neither the key nor the learner."""
     status, body, cls, named = LASTING[name]
-    inner = body.get("error", body) if isinstance(body, dict) else body[0]["error"]
+    inner: Any = body[0]["error"] if isinstance(body, list) else body.get("error", body)
     inner = inner if isinstance(inner, dict) else {"message": inner}
     answer = (
         streamed({"error": {"code": status} | inner | {"status_code": status}})
         if inside_200
         else error(status, body)
     )
-    async with serve(lambda _: answer) as scripted:
+    async with serve(always(answer)) as scripted:
         with pytest.raises(cls, match=named):
             await scripted.ask()
         assert 1 <= len(scripted.bodies) <= 4
@@ -490,7 +491,7 @@ async def test_missing_version_in_the_base_url_is_named(serve: Serve) -> None:
         Answer([b"<!doctype html><html></html>"], 200, {"content-type": "text/html"}),
     ]
     for answer in answers:
-        async with serve(lambda _, answer=answer: answer, path="") as scripted:
+        async with serve(always(answer), path="") as scripted:
             with pytest.raises(ModelMisconfiguredError, match=r"OPENAI_BASE_URL.*/v1"):
                 await scripted.ask()
             assert len(scripted.bodies) <= 4
