@@ -25,6 +25,7 @@ from src.llm.openrouter.concurrency import CallSlots, FirstTokenPatience
 from src.llm.openrouter.dialect import Messages, Question
 from src.llm.openrouter.errors import (
     CutWhileThinkingError,
+    EmptyCompletionError,
     RateLimitedError,
     RefusedError,
     ServerFailedError,
@@ -148,6 +149,9 @@ class OpenRouterClient:
             raise
         except ServerFailedError as error:
             self._memory.note_failure(error.said)
+            raise
+        except EmptyCompletionError:
+            self._memory.note_failure(None)
             raise
 
     async def _read(self, call: Call, negotiation: Negotiation) -> AsyncGenerator[str, None]:

@@ -12,7 +12,8 @@ PROBE_SECONDS = 60.0
 """How often one call may find out whether a pause that nobody can wait for is over already."""
 
 MIN_OVERLOADS = 2
-"""How many signs of overload in a row it takes to halve the calls: a single one may be chance."""
+"""How many signs of overload it takes to halve the calls if no call was quick in between: a single
+one may be chance."""
 
 QUICK_SHARE = 0.5
 """The share of the idle limit in which the first token has to come before there are more calls."""
@@ -82,11 +83,11 @@ class CallSlots:
             self._halved_at, self._overloads = time.monotonic(), 0
 
     def report_success(self, started_at: float, *, was_quick: bool) -> None:
-        """Note that a call has ended well; quick ones make room for more."""
-        self._overloads = 0
+        """Note that a call has ended well; a quick one shows that there is room for more."""
         if started_at >= self._paused_at:
             self._paused_until = -math.inf
         if was_quick:
+            self._overloads = 0
             self._limit = min(self._limit + 1 / self._limit, self._most)
             self._changed.set()
 

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from openai.types.chat import ChatCompletionMessageParam
 
-from src.llm.openrouter.errors import ContextTooSmallError
+from src.llm.openrouter.errors import CONTEXT_SIGNS, ContextTooSmallError
 from src.llm.openrouter.formats import FORMAT_SIGNS, AnswerFormat, next_format, response_format
 from src.llm.openrouter.schemas import AnswerShape
 from src.llm.openrouter.server_errors import ServerError
@@ -148,9 +148,9 @@ _CONTEXT = re.compile(
     re.IGNORECASE,
 )
 _PROMPT = re.compile(
-    # vLLM, OpenAI: "(568 in the messages", "your request has 568 input tokens"; llama.cpp.
+    # vLLM, OpenAI: "(568 in the messages", "has 568 input tokens"; llama.cpp; LM Studio.
     r"n_prompt_tokens=(\d+)|(\d+) (?:in the messages|input tokens|of text input|tokens from the in)"
-    r"|Requested tokens \((\d+)\)",
+    r"|Requested tokens \((\d+)\)|first (\d+) tokens when context",
     re.IGNORECASE,
 )
 
@@ -227,10 +227,6 @@ def _leave_out_named(dialect: Dialect, question: Question, said: ServerError) ->
     return replace(dialect, left_out=dialect.left_out | named) if named else None
 
 
-_CONTEXT_SIGNS = (
-    r"context_length_exceeded|exceed_context|context (?:length|window|size)|too many tokens"
-    r"|prompt is too long|request too large|input is too long|reduce the length"
-)
 _LARGE_LIMIT_SIGNS = (
     r"max_(?:completion_)?tokens.{0,200}(?:at most|less than or equal|too large|<=|range"
     r"|maximum value)|can only afford"
@@ -241,7 +237,7 @@ _SYSTEM_SIGNS = (
 )
 
 _CHANGES: tuple[tuple[str, Change], ...] = (
-    (_CONTEXT_SIGNS, _fit_context),
+    (CONTEXT_SIGNS, _fit_context),
     (r"max_tokens.{0,200}max_completion_tokens.{0,30}instead", _rename_token_limit),
     (_LARGE_LIMIT_SIGNS, _lower_token_limit),
     (r"max_(?:completion_)?tokens", _rename_token_limit),

@@ -68,6 +68,10 @@ class NotTheProtocolError(ModelUnavailableError):
     """What arrived is not OpenAI's protocol, for example an HTML page."""
 
 
+class EmptyCompletionError(ModelUnavailableError):
+    """The completion has no text. That may pass, or be how the server refuses a request."""
+
+
 class CutWhileThinkingError(ModelOutputError):
     """The model used up its token limit with thinking, before any text."""
 
@@ -90,6 +94,12 @@ class _Meaning:
         )
 
 
+CONTEXT_SIGNS = (
+    r"context_length_exceeded|exceed_context|context (?:length|window|size)|too many tokens"
+    r"|prompt is too long|request too large|input is too long|reduce the length"
+)
+"""What an error says that is about the model's context."""
+
 _CLIENT_ERRORS = frozenset(range(400, 500))
 
 _MEANINGS = (
@@ -102,10 +112,20 @@ _MEANINGS = (
     ),
     _Meaning(
         lambda _: ModelMisconfiguredError("OPENAI_MODEL is unknown to the model's server"),
-        frozenset({400, 404, 422, *range(500, 504)}),
+        frozenset({400, 403, 404, 422, *range(500, 504)}),
         # OpenRouter; OpenAI and vLLM; Ollama; DeepSeek; Azure.
         r"not a valid model|model_not_found|model\b.{0,120}\b(not found|does not exist)"
         r"|no such model|model not exist|DeploymentNotFound|unknown[_ ]model|invalid[_ ]model",
+    ),
+    _Meaning(
+        lambda _: ModelMisconfiguredError("the provider does not serve this region"),
+        frozenset({400, 403}),
+        r"unsupported_country|(?:country|region|location)\b.{0,40}\bnot supported",
+    ),
+    _Meaning(
+        lambda said: RefusedError(f"{said.status}: the context is too small", said),
+        _CLIENT_ERRORS - {429} | frozenset(range(500, 600)),
+        CONTEXT_SIGNS,  # some servers report it as their own failure
     ),
     _Meaning(
         lambda _: ModelMisconfiguredError("OPENAI_API_KEY is not accepted"),
@@ -221,4 +241,4 @@ def check_finish_reason(finish_reason: str | None, *, has_text: bool) -> None:
     if finish_reason == "error":
         raise ModelUnavailableError("the stream ended with finish_reason error")
     if not has_text:
-        raise ModelUnavailableError("an empty completion")
+        raise EmptyCompletionError("an empty completion")

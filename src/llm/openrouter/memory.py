@@ -67,7 +67,7 @@ class DialectMemory:
         """The kinds of question that the server has accepted, and when that expires."""
         self._contacts: dict[str, asyncio.Event] = {}
         self.failures = 0
-        """How often in a row the server has failed (5xx)."""
+        """How often in a row the server has failed (5xx), or has given an empty completion."""
         self.last_failure: ServerError | None = None
 
     def dialect(self) -> Dialect:
@@ -95,8 +95,8 @@ class DialectMemory:
                     shown = sorted(value) if isinstance(value, frozenset) else value
                     logger.warning("the model's server: %s is %s from now on", name, shown)
 
-    def note_failure(self, said: ServerError) -> None:
-        """Note that the server has failed (5xx). That may pass, so it is no fact."""
+    def note_failure(self, said: ServerError | None) -> None:
+        """Note that the server has failed (5xx), or said nothing. That may pass: it is no fact."""
         self.failures += 1
         self.last_failure = said
 

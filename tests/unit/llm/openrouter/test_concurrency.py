@@ -47,6 +47,15 @@ async def test_calls_halve_on_overload_and_grow_on_success() -> None:
     await asyncio.gather(*running)
 
 
+async def test_slow_successes_show_no_room() -> None:
+    """On a server with a queue, timeouts and calls that waited long alternate."""
+    slots = CallSlots(8)
+    for _ in range(40):
+        slots.report_overload(time.monotonic())
+        slots.report_success(time.monotonic(), was_quick=False)
+    assert slots.limit == 1
+
+
 async def test_a_success_between_two_overloads_shows_that_there_is_room() -> None:
     slots = CallSlots(8)
     for _ in range(20):

@@ -355,6 +355,21 @@ async def test_server_that_refuses_with_a_500_is_found_out(serve: Serve) -> None
         assert len(scripted.bodies) == 4
 
 
+async def test_server_that_refuses_with_an_empty_completion_is_found_out(serve: Serve) -> None:
+    """ModelScope, as https://github.com/modelscope/modelscope/issues/1801 reports it."""
+
+    def script(asked: Body) -> Answer:
+        if "response_format" in asked:
+            return error(200, {"id": "", "choices": None, "object": "", "usage": {}})
+        return text_answer("{}")
+
+    async with serve(script) as scripted:
+        await scripted.ask()
+        assert len(scripted.bodies) == 3
+        await scripted.ask()
+        assert len(scripted.bodies) == 4
+
+
 LASTING: dict[str, tuple[int, Body | list[Body], type[ModelError], str]] = {
     # https://github.com/ollama/ollama: the server's own words for a model that is not there.
     "ollama: no such model": (
@@ -433,6 +448,41 @@ LASTING: dict[str, tuple[int, Body | list[Body], type[ModelError], str]] = {
         },
         ModelMisconfiguredError,
         "256",
+    ),
+    # https://github.com/n4ze3m/page-assist/issues/356
+    "lm studio: context, without a code": (
+        500,
+        {
+            "error": {
+                "message": "Trying to keep the first 6547 tokens when context overflows. However,"
+                " the model is loaded with a context length of only 4096 tokens"
+            }
+        },
+        ModelMisconfiguredError,
+        "4096",
+    ),
+    # https://github.com/gpustack/gpustack/issues/5036
+    "gpustack: model": (
+        403,
+        {"error": {"message": "Model not found", "code": 403, "type": "Forbidden"}},
+        ModelMisconfiguredError,
+        "OPENAI_MODEL",
+    ),
+    # https://github.com/crmne/ruby_llm/pull/431
+    "openrouter: region": (
+        403,
+        openrouter_error(
+            {
+                "error": {
+                    "code": "unsupported_country_region_territory",
+                    "message": "Country, region, or territory not supported",
+                }
+            },
+            "OpenAI",
+            403,
+        ),
+        ModelMisconfiguredError,
+        "region",
     ),
     "never saying why": (
         400,
