@@ -216,7 +216,7 @@ class OpenRouterClient:
     def _note_success(self, call: Call) -> None:
         call.meter.lasting_failures = 0
         wait = (call.first_token_at or math.inf) - call.started_at
-        self._slots.report_success(call.started_at, was_quick=self._patience.is_quick(wait))
+        self._slots.report_success(call.started_at, self._patience.waited_share(wait))
 
 
 def _after_text(failure: ModelError) -> ModelError:

@@ -12,11 +12,11 @@ PROBE_SECONDS = 60.0
 """How often one call may find out whether a pause that nobody can wait for is over already."""
 
 MIN_OVERLOADS = 2
-"""How many signs of overload it takes to halve the calls if no call was quick in between: a single
+"""How many signs of overload it takes to halve the calls if no call had room in between: a single
 one may be chance."""
 
-QUICK_SHARE = 0.5
-"""The share of the idle limit in which the first token has to come before there are more calls."""
+MAX_EXPECTED_SHARE = 0.9
+"""The share of the idle limit that a first token may be expected to take with one more call."""
 
 FIRST_TOKEN_SECONDS = 120.0
 """What a server may take to load its model into memory. Ollama and LM Studio load it on demand."""
@@ -28,8 +28,8 @@ UNLOADED_AFTER_SECONDS = 240.0
 class CallSlots:
     """Bounds the calls that run at once: halves the bound on overload, and raises it on success.
 
-    The same rule (additive increase, multiplicative decrease) that TCP uses. Further calls wait in
-    the order of their arrival.
+    TCP avoids congestion by the same rule: additive increase, multiplicative decrease. Further
+    calls wait in the order of their arrival.
     """
 
     def __init__(self, most: int) -> None:
@@ -82,11 +82,17 @@ class CallSlots:
             self._limit = max(min(self._limit, self._running) / 2, 1.0)
             self._halved_at, self._overloads = time.monotonic(), 0
 
-    def report_success(self, started_at: float, *, was_quick: bool) -> None:
-        """Note that a call has ended well; a quick one shows that there is room for more."""
+    def report_success(self, started_at: float, waited_share: float) -> None:
+        """Note that a call has ended well.
+
+        Its first token took `waited_share` of the idle limit. If the server does one call at a
+        time, that grows with every further call, so there is room only if one more still fits.
+        """
+        running = max(self._running, 1)
+        has_room = waited_share * (running + 1) / running <= MAX_EXPECTED_SHARE
         if started_at >= self._paused_at:
             self._paused_until = -math.inf
-        if was_quick:
+        if has_room:
             self._overloads = 0
             self._limit = min(self._limit + 1 / self._limit, self._most)
             self._changed.set()
@@ -121,9 +127,9 @@ class FirstTokenPatience:
             return max(FIRST_TOKEN_SECONDS, self._idle_timeout)
         return self._idle_timeout
 
-    def is_quick(self, seconds: float) -> bool:
-        """Return whether a first token came so soon that the server can take more calls."""
-        return seconds <= self._idle_timeout * QUICK_SHARE
+    def waited_share(self, seconds: float) -> float:
+        """Return what share of the idle limit a first token took."""
+        return seconds / self._idle_timeout
 
     def note_token(self) -> None:
         """Note that the server has sent a token."""

@@ -37,22 +37,22 @@ async def test_calls_halve_on_overload_and_grow_on_success() -> None:
         slots.report_overload(time.monotonic())
     assert slots.limit == 6
     for _ in range(20):
-        slots.report_success(time.monotonic(), was_quick=True)
+        slots.report_success(time.monotonic(), 0.1)
     assert 7 <= slots.limit <= 9
     grown = slots.limit
     for _ in range(50):
-        slots.report_success(time.monotonic(), was_quick=False)
+        slots.report_success(time.monotonic(), 0.9)
     assert slots.limit == grown
     until.set()
     await asyncio.gather(*running)
 
 
 async def test_slow_successes_show_no_room() -> None:
-    """On a server with a queue, timeouts and calls that waited long alternate."""
+    """On a server that does one call at a time, timeouts and calls that waited long alternate."""
     slots = CallSlots(8)
     for _ in range(40):
         slots.report_overload(time.monotonic())
-        slots.report_success(time.monotonic(), was_quick=False)
+        slots.report_success(time.monotonic(), 0.9)
     assert slots.limit == 1
 
 
@@ -60,7 +60,7 @@ async def test_a_success_between_two_overloads_shows_that_there_is_room() -> Non
     slots = CallSlots(8)
     for _ in range(20):
         slots.report_overload(time.monotonic())
-        slots.report_success(time.monotonic(), was_quick=True)
+        slots.report_success(time.monotonic(), 0.1)
     assert slots.limit == 8
 
 
@@ -112,7 +112,7 @@ async def test_pause_keeps_calls_back_until_a_probe_shows_that_it_is_over(
         with pytest.raises(PausedError):
             async with slots.slot(time.monotonic() + 10):
                 pytest.fail("one probe is enough")
-    slots.report_success(probed_at, was_quick=True)
+    slots.report_success(probed_at, 0.1)
     async with slots.slot(time.monotonic() + 10):
         pass
 
