@@ -554,7 +554,7 @@ async def test_room_for_thinking_is_found_out(serve: Serve) -> None:
         limit = asked["max_tokens"]
         details = {"completion_tokens_details": {"reasoning_tokens": min(limit, 5_000)}}
         usage = {"choices": [], "usage": {"completion_tokens": limit, **details}}
-        if limit < 6_000:
+        if limit < 9_000:
             return streamed(chunk("", finish_reason="length"), usage)
         return streamed(chunk("{}"), chunk(finish_reason="stop"), usage)
 
@@ -564,4 +564,4 @@ async def test_room_for_thinking_is_found_out(serve: Serve) -> None:
         limits = [body["max_tokens"] for body in scripted.bodies]
         assert limits[0] == 2_000
         assert len(limits) == 3
-        assert all(limit > 6_000 for limit in limits[1:])
+        assert all(limit > 9_000 for limit in limits[1:])
