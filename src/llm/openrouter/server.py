@@ -5,7 +5,7 @@ import os
 import re
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, aclosing, contextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, contextmanager
 from typing import Any
 
 import httpx2
@@ -69,19 +69,11 @@ class ModelServer:
         """
         deadline = time.monotonic() + self._call_timeout
         progress_by = min(time.monotonic() + first_token_timeout, deadline)
-        rest = dict(parameters)
-        is_streamed = bool(rest.pop("stream", False))
         async with AsyncExitStack() as stack:
             with self._translate(hear):
                 async with asyncio.timeout(progress_by - time.monotonic()):
-                    response = await stack.enter_async_context(
-                        self._client.chat.completions.with_streaming_response.create(
-                            model=model,
-                            messages=list(messages),
-                            stream=is_streamed,
-                            extra_body=rest,
-                        )
-                    )
+                    request = self._request(model, messages, parameters)
+                    response = await stack.enter_async_context(request)
             chunks = await stack.enter_async_context(aclosing(read_chunks(response.iter_bytes())))
             while True:
                 with self._translate(hear):
@@ -94,6 +86,16 @@ class ModelServer:
                     if chunk.error is not None:
                         self._raise_error(chunk.error, response.headers, hear)
                 progress_by = min(time.monotonic() + self._idle_timeout, deadline)
+
+    def _request(
+        self, model: str, messages: Sequence[Any], parameters: Mapping[str, Any]
+    ) -> AbstractAsyncContextManager[Any]:
+        """Return the request, whose response is the context's value."""
+        others = dict(parameters)
+        is_streamed = bool(others.pop("stream", False))
+        return self._client.chat.completions.with_streaming_response.create(
+            model=model, messages=list(messages), stream=is_streamed, extra_body=others
+        )
 
     async def close(self) -> None:
         """Close the connections."""
