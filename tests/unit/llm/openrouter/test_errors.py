@@ -14,6 +14,7 @@ from src.domain.errors import (
     ModelUnavailableError,
 )
 from src.llm.openrouter.errors import (
+    EmptyCompletionError,
     NotTheProtocolError,
     RateLimitedError,
     RefusedError,
@@ -141,9 +142,9 @@ def test_what_the_server_said_is_heard_once() -> None:
         ("length", True, ModelOutputError),
         ("max_tokens", True, ModelOutputError),
         ("error", True, ModelUnavailableError),
-        ("tool_calls", False, ModelUnavailableError),
-        (None, False, ModelUnavailableError),
-        ("stop", False, ModelUnavailableError),
+        ("tool_calls", False, EmptyCompletionError),
+        (None, False, EmptyCompletionError),
+        ("stop", False, EmptyCompletionError),
     ],
 )
 def test_streams_that_end_badly(
