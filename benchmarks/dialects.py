@@ -37,12 +37,12 @@ async def try_all(directory: Path) -> tuple[int, list[Trial]]:
 
 def show(trial: Trial, plain_calls: int, faults: list[str]) -> None:
     """Print a dialect's line, and what is wrong with it."""
-    dialect, first, second = trial.dialect, trial.first, trial.second
+    dialect = trial.dialect
     by_hand = trial.calls_by_hand(plain_calls)
-    further = "" if dialect.problem else f"{first.calls - by_hand:+d}"
+    further = "" if dialect.problem else f"{trial.further_calls(plain_calls):+d}"
     expected, _ = dialect.expected
     print(
-        f"{dialect.name:<30}{expected:<21}{first.calls:>6}{second.calls:>7}"
+        f"{dialect.name:<30}{expected:<21}{trial.first.calls:>6}{trial.last.calls:>7}"
         f"{'' if dialect.problem else by_hand:>8}{further:>5}  {dialect.by_hand:<50}"
         f"{'replayed' if dialect.quoted else 'described':<11}{dialect.source}"
     )

@@ -29,6 +29,7 @@ from src.llm.openrouter.errors import (
     RateLimitedError,
     RefusedError,
     ServerFailedError,
+    TooManyAtOnceError,
     was_cut,
 )
 from src.llm.openrouter.memory import DialectMemory
@@ -142,7 +143,10 @@ class OpenRouterClient:
         except ModelTooSlowError:
             if call.first_token_at is None:
                 self._patience.note_timeout()
-                self._slots.report_overload(call.started_at)
+                self._slots.report_overload(call.started_at, has_timed_out=True)
+            raise
+        except TooManyAtOnceError:
+            self._slots.report_too_many(call.started_at)
             raise
         except RateLimitedError:
             self._slots.report_overload(call.started_at)

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from src.llm.openrouter.errors import PausedError
+from src.llm.openrouter.memory import FACT_SECONDS
 
 PROBE_SECONDS = 60.0
 """How often one call may find out whether a pause that nobody can wait for is over already."""
@@ -28,8 +29,8 @@ UNLOADED_AFTER_SECONDS = 240.0
 class CallSlots:
     """Bounds the calls that run at once: halves the bound on overload, and raises it on success.
 
-    TCP avoids congestion by the same rule: additive increase, multiplicative decrease. Further
-    calls wait in the order of their arrival.
+    TCP avoids congestion by the same rules (RFC 5681): additive increase, multiplicative decrease,
+    and after a timeout a new start from one. Further calls wait in the order of their arrival.
     """
 
     def __init__(self, most: int) -> None:
@@ -40,7 +41,11 @@ class CallSlots:
         self._changed = asyncio.Event()
         self._paused_at = self._paused_until = self._probe_at = -math.inf
         self._overloads = 0
-        self._halved_at = -math.inf
+        self._lowered_at = -math.inf
+        self._fast_until = 0.0
+        """Up to this bound, every success raises it by one."""
+        self._ceiling = self._most
+        self._ceiling_until = -math.inf
 
     @property
     def limit(self) -> int:
@@ -72,15 +77,27 @@ class CallSlots:
         self._paused_until = max(self._paused_until, self._paused_at + seconds)
         self._probe_at = self._paused_at + PROBE_SECONDS
 
-    def report_overload(self, started_at: float) -> None:
+    def report_overload(self, started_at: float, *, has_timed_out: bool = False) -> None:
         """Note that a call started at that time was refused (429), or got no token in time."""
-        if started_at < self._halved_at:
+        if started_at < self._lowered_at:
             return  # it ran under the earlier bound
         self._overloads += 1
         if self._overloads >= MIN_OVERLOADS:
-            # The bound may be far above what actually ran.
-            self._limit = max(min(self._limit, self._running) / 2, 1.0)
-            self._halved_at, self._overloads = time.monotonic(), 0
+            self._lower()
+            if has_timed_out:
+                self._limit = 1.0  # it took all the time that there is to find out
+
+    def report_too_many(self, started_at: float) -> None:
+        """Note that the server says that it takes no so many calls at once."""
+        self._ceiling = max(self._running - 1.0, 1.0)
+        self._ceiling_until = time.monotonic() + FACT_SECONDS
+        if started_at >= self._lowered_at:
+            self._lower()
+
+    def _lower(self) -> None:
+        # The bound may be far above what actually ran.
+        self._limit = self._fast_until = max(min(self._limit, self._running) / 2, 1.0)
+        self._lowered_at, self._overloads = time.monotonic(), 0
 
     def report_success(self, started_at: float, waited_share: float) -> None:
         """Note that a call has ended well.
@@ -94,7 +111,9 @@ class CallSlots:
             self._paused_until = -math.inf
         if has_room:
             self._overloads = 0
-            self._limit = min(self._limit + 1 / self._limit, self._most)
+            step = 1.0 if self._limit < self._fast_until else 1 / self._limit
+            ceiling = self._ceiling if time.monotonic() < self._ceiling_until else self._most
+            self._limit = min(self._limit + step, ceiling)
             self._changed.set()
 
     async def _wait_for_room(self, deadline: float) -> None:

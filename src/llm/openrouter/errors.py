@@ -48,6 +48,10 @@ class RateLimitedError(ModelUnavailableError):
     """The server wants fewer calls."""
 
 
+class TooManyAtOnceError(RateLimitedError):
+    """The server says that it takes fewer calls at once."""
+
+
 class PausedError(ModelUnavailableError):
     """The server wants no calls for longer than the caller has time. Nothing was sent."""
 
@@ -177,6 +181,11 @@ _MEANINGS = (
     _Meaning(
         lambda said: RefusedError(f"{said.status}: the server refused the request", said),
         frozenset({400, 413, 422}),
+    ),
+    _Meaning(
+        lambda said: TooManyAtOnceError(f"{said.status}: too many at once", requested_wait(said)),
+        frozenset({429, 503}),
+        r"concurren|pending requests|requests? (?:in parallel|at once|at the same time)",
     ),
     _Meaning(
         lambda said: RateLimitedError("429: too many calls", requested_wait(said)), frozenset({429})

@@ -135,8 +135,8 @@ class Dialect:
     roadmap_problem: str | None = None
     """The code of a roadmap's problem, where it is another than a question's."""
     limits_calls_at_once: bool = False
-    """Whether calls fail for how many there are. A client that tries more from time to time meets
-    that again."""
+    """Whether calls fail for how many there are. The first roadmap asks for each kind of thing once
+    before it asks for more, so that the second one may be the first to meet that."""
     base_path: str = "/api/v1"
     """Where the operator points the service to; the server itself stands at `/api/v1`."""
     not_found: str = "404 page not found"

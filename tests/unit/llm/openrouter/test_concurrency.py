@@ -47,6 +47,41 @@ async def test_calls_halve_on_overload_and_grow_on_success() -> None:
     await asyncio.gather(*running)
 
 
+async def test_a_timeout_starts_anew_from_one() -> None:
+    """A server that does one call at a time is not given two to find that out again."""
+    slots, until = CallSlots(64), asyncio.Event()
+    running = [asyncio.create_task(hold(slots, until)) for _ in range(8)]
+    await asyncio.sleep(0)
+    for _ in range(2):
+        slots.report_overload(time.monotonic(), has_timed_out=True)
+    assert slots.limit == 1
+    for expected in (2, 3, 4, 4):
+        slots.report_success(time.monotonic(), 0.1)
+        assert slots.limit == expected
+    until.set()
+    await asyncio.gather(*running)
+
+
+async def test_a_number_that_the_server_refused_is_not_tried_again_soon(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    slots, until = CallSlots(64), asyncio.Event()
+    running = [asyncio.create_task(hold(slots, until)) for _ in range(4)]
+    await asyncio.sleep(0)
+    slots.report_too_many(time.monotonic())
+    assert slots.limit == 2
+    for _ in range(50):
+        slots.report_success(time.monotonic(), 0.1)
+    assert slots.limit == 3
+    monkeypatch.setattr(concurrency, "FACT_SECONDS", -1)
+    slots.report_too_many(time.monotonic())
+    for _ in range(50):
+        slots.report_success(time.monotonic(), 0.1)
+    assert slots.limit > 3
+    until.set()
+    await asyncio.gather(*running)
+
+
 async def test_slow_successes_show_no_room() -> None:
     """On a server that does one call at a time, timeouts and calls that waited long alternate."""
     slots = CallSlots(8)
