@@ -19,6 +19,7 @@ from tests.support.injection_trial import running_trial
 from tests.support.injections import ATTEMPTS
 from tests.support.leak_trial import FEW, run_leak_trial
 from tests.support.row_security import measured_matrix
+from tests.support.service import Server
 from tests.support.standin.misbehaviours import MISBEHAVIOURS
 from tests.support.verdict import conclude
 
@@ -65,7 +66,7 @@ def check_row_security(plane: DataPlane, _directory: Path) -> Iterator[str]:
 
 def check_leaks(plane: DataPlane, directory: Path) -> Iterator[str]:
     """Search all logs and errors for canaries, for every endpoint and every failure."""
-    trials: tuple[tuple[str, DataPlane | None, Iterable[str]], ...] = (
+    trials: tuple[tuple[Server, DataPlane | None, Iterable[str]], ...] = (
         ("uvicorn", None, MISBEHAVIOURS),
         ("gunicorn", None, FEW),
         ("uvicorn", plane, FEW),

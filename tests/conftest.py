@@ -17,13 +17,16 @@ from tests.support.data_plane import (
     running_data_plane,
     running_postgres,
 )
-from tests.support.fault_proxy import FaultProxy, running_proxy
+from tests.support.fault_proxy import FaultProxy
 from tests.support.standin import OpenRouterStandIn, Pace
 from tests.support.tokens import AuthServer, SigningKey, new_rsa_key
 
+SHARED_SERVICES = {"crowded", "deploy", "project", "trial"}
+"""Fixtures that a whole module shares: its tests that use one run in the same process."""
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave coverage to the tests that reach each line of `src` soonest: it takes its time.
+    """Say which tests coverage leaves out, which stay together, and start the longest first.
 
     What starts processes is measured in the wrong one, and the API over Supabase runs the lines
     that it runs over SQLite, but for the store's, which the contract tests reach.
@@ -32,6 +35,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         path = item.path.as_posix()
         if "/tests/system/" in path or ("/tests/api/" in path and "supabase" in item.name):
             item.add_marker(pytest.mark.no_cover)
+        if SHARED_SERVICES.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+    items.sort(key=_seconds, reverse=True)
+
+
+def _seconds(item: pytest.Item) -> float:
+    marker = item.get_closest_marker("long")
+    return float(marker.args[0]) if marker else 0
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -115,7 +126,7 @@ def new_project(postgres: Postgres) -> Iterator[DataPlane]:
 @pytest.fixture
 def fault_proxy(data_plane: DataPlane) -> Iterator[FaultProxy]:
     """Offer a second way to `data_plane`, for faults that other readers do not see."""
-    with running_proxy(data_plane.rest_url) as proxy:
+    with FaultProxy(data_plane.rest_url) as proxy:
         yield proxy
 
 

@@ -16,14 +16,8 @@ from secrets import token_hex
 
 from tests.support.backends import Backend, SqliteBackend, SupabaseBackend
 from tests.support.data_plane import DataPlane
-from tests.support.fault_proxy import running_proxy
-from tests.support.service import (
-    Service,
-    free_port,
-    gunicorn_command,
-    running_process,
-    uvicorn_command,
-)
+from tests.support.fault_proxy import FaultProxy
+from tests.support.service import Service, running_service
 from tests.support.tokens import JWKS_PATH, TokenMint
 
 
@@ -46,19 +40,16 @@ def running_project(plane: DataPlane, directory: Path) -> Iterator[Project]:
     """Run both services; the one that requires tokens alone knows the project's secret."""
     with ExitStack() as stack:
         # A way of its own: what other tests do to theirs, and forget of it, is nothing to us.
-        proxy = stack.enter_context(running_proxy(plane.rest_url))
+        proxy = stack.enter_context(FaultProxy(plane.rest_url))
         mint = TokenMint(proxy.url, token_hex(32))
         proxy.documents[JWKS_PATH] = json.dumps(mint.jwks()).encode()
-        variables = {
-            "SUPABASE_URL": proxy.url,
-            "SUPABASE_SERVICE_ROLE_KEY": plane.service_key,
-        }
+        variables = plane.variables | {"SUPABASE_URL": proxy.url}
 
         def started(mode: str, **more: str) -> Service:
-            home, port = directory / mode, free_port()
+            home = directory / mode
             home.mkdir()
             environment = variables | more | {"AUTH_MODE": mode, "WEB_CONCURRENCY": "2"}
-            return stack.enter_context(running_process(gunicorn_command(), port, home, environment))
+            return stack.enter_context(running_service("gunicorn", home, environment))
 
         optional = started("optional")
         required = started("required", SUPABASE_JWT_SECRET=mint.secret)
@@ -79,6 +70,5 @@ def running_alone(mode: str, directory: Path) -> Iterator[Alone]:
     """Run such a service in a mode."""
     mint = TokenMint("https://project.supabase.co", token_hex(32))
     variables = {"AUTH_MODE": mode, "SUPABASE_JWT_SECRET": mint.secret}
-    port = free_port()
-    with running_process(uvicorn_command(port), port, directory, variables) as service:
+    with running_service("uvicorn", directory, variables) as service:
         yield Alone(SqliteBackend(directory / "momentum.db"), mint, service)

@@ -19,7 +19,7 @@ from uuid import UUID
 import httpx
 
 from tests.support.data_plane import DataPlane
-from tests.support.service import free_port, gunicorn_command, running_process
+from tests.support.service import model_variables, running_service
 from tests.support.standin import OpenRouterStandIn
 from tests.support.standin.answers import Json, Wanted
 from tests.support.standin.completion import Completion
@@ -27,6 +27,15 @@ from tests.support.standin.script import Script
 
 AT_ONCE = 60
 PATIENCE_SECONDS = 90.0
+
+VARIABLES = {
+    "WEB_CONCURRENCY": "2",
+    "TRUSTED_PROXY_HEADER": "X-Real-IP",
+    "MODEL_RETRY_WAIT_SECONDS": "0.1",
+    # Long enough for a busy machine.
+    "STORE_TIMEOUT_SECONDS": "60",
+    "GENERATION_LEASE_SECONDS": "120",
+}
 
 PRICE = 2.0**-10
 """Dollars of a call. Sums of it are exact."""
@@ -221,28 +230,19 @@ class _Trial:
 
     @contextmanager
     def _service(self) -> Iterator[tuple[str, PricedStandIn]]:
-        port = free_port()
         self._add_roadmaps()
         with (
             PricedStandIn(self._phase.cuts) as standin,
             tempfile.TemporaryDirectory() as directory,
-            running_process(
-                gunicorn_command(),
-                port,
+            running_service(
+                "gunicorn",
                 Path(directory),
                 {
-                    "WEB_CONCURRENCY": "2",
-                    "SUPABASE_URL": self._plane.url,
-                    "SUPABASE_SERVICE_ROLE_KEY": self._plane.service_key,
-                    "OPENAI_API_KEY": standin.api_key,
-                    "OPENAI_BASE_URL": standin.base_url,
-                    "TRUSTED_PROXY_HEADER": "X-Real-IP",
-                    # How busy the machine is is not what is tried here.
-                    "STORE_TIMEOUT_SECONDS": "60",
-                    "GENERATION_LEASE_SECONDS": "120",
-                    "MODEL_RETRY_WAIT_SECONDS": "0.1",
-                }
-                | self._phase.variables,
+                    **self._plane.variables,
+                    **model_variables(standin),
+                    **VARIABLES,
+                    **self._phase.variables,
+                },
             ) as service,
         ):
             yield service.url, standin

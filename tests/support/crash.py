@@ -23,13 +23,7 @@ from tests.support.data_plane import DataPlane, Postgres, running_data_plane, ru
 from tests.support.keyed_load import KeyedLoad, beside, under_load
 from tests.support.lossy_proxy import LossyProxy
 from tests.support.onlookers import DatabaseLook, Readers, until_swept
-from tests.support.service import (
-    Service,
-    free_port,
-    gunicorn_command,
-    running_process,
-    running_standin,
-)
+from tests.support.service import Service, running_service, running_standin
 from tests.support.workers import ChosenKills, Point, Workers
 
 SETTINGS = {
@@ -64,8 +58,7 @@ async def crash(plan: CrashPlan, say: Callable[[str], object]) -> CrashReport:
     """Let everything happen that is planned, and return what came of it."""
     with _production() as (postgres, plane, model_url, service):
         workers = Workers(service.process.pid, urlsplit(model_url).port or 0)
-        line = LossyProxy(urlsplit(service.url).port or 0, lost_share=LOST_SHARE)
-        async with line.running():
+        with LossyProxy(service.port, lost_share=LOST_SHARE) as line:
             load = KeyedLoad(line.url, plan.learners)
             readers, look = Readers(service.url, load), DatabaseLook(plane.database)
             report = CrashReport(plan, load, readers, look)
@@ -176,7 +169,6 @@ class _Run:
 @contextmanager
 def _production() -> Iterator[tuple[Postgres, DataPlane, str, Service]]:
     """Run everything that there is in production, and the stand-in."""
-    port = free_port()
     with (
         running_postgres() as postgres,
         postgres.database() as database,
@@ -186,16 +178,9 @@ def _production() -> Iterator[tuple[Postgres, DataPlane, str, Service]]:
     ):
         plane.apply_schema()
         Records.note_handovers(database)
-        variables = (
-            SETTINGS
-            | UNBOUNDED
-            | {
-                "SUPABASE_URL": plane.url,
-                "SUPABASE_SERVICE_ROLE_KEY": plane.service_key,
-                "OPENAI_BASE_URL": f"{model_url}/api/v1",
-            }
-        )
-        with running_process(gunicorn_command(), port, Path(directory), variables) as service:
+        variables = SETTINGS | UNBOUNDED | plane.variables
+        variables["OPENAI_BASE_URL"] = f"{model_url}/api/v1"
+        with running_service("gunicorn", Path(directory), variables) as service:
             yield postgres, plane, model_url, service
 
 

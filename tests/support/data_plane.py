@@ -17,7 +17,7 @@ import jwt
 import psycopg
 import pytest
 
-from tests.support.fault_proxy import FaultProxy, running_proxy
+from tests.support.fault_proxy import FaultProxy
 from tests.support.service import START_SECONDS, answers, free_port
 from tests.support.waiting import wait_until
 
@@ -239,6 +239,11 @@ class DataPlane:
         return self.key("service_role")
 
     @property
+    def variables(self) -> dict[str, str]:
+        """The variables of a service whose project this is."""
+        return {"SUPABASE_URL": self.url, "SUPABASE_SERVICE_ROLE_KEY": self.service_key}
+
+    @property
     def anon_key(self) -> str:
         return self.key("anon")
 
@@ -287,7 +292,7 @@ def running_data_plane(database: Database) -> Iterator[DataPlane]:
     postgrest = Postgrest(database, secret)
     try:
         postgrest.start()
-        with running_proxy(postgrest.url) as proxy:
+        with FaultProxy(postgrest.url) as proxy:
             yield DataPlane(database, postgrest, proxy, secret)
     finally:
         postgrest.kill()

@@ -22,7 +22,7 @@ from src.domain.plan import PlanRequest
 from src.domain.vocabulary import MAX_TASK_LENGTH, MAX_WEEKLY_GOAL_LENGTH
 from tests.support.injections import Attempt
 from tests.support.plans import roadmap_violations
-from tests.support.service import free_port, running_process, uvicorn_command
+from tests.support.service import model_variables, running_service
 from tests.support.standin import OpenRouterStandIn, Pace
 
 HELD = "held"
@@ -205,15 +205,10 @@ class Trial:
 @contextmanager
 def running_trial(directory: Path) -> Iterator[Trial]:
     """Run the service in a process, its database in a directory, and the stand-in beside it."""
-    port = free_port()
     with OpenRouterStandIn() as standin:
-        variables = {
-            "OPENAI_API_KEY": standin.api_key,
-            "OPENAI_BASE_URL": standin.base_url,
-            "MODEL_RETRY_WAIT_SECONDS": "0.01",
-        }
+        variables = {**model_variables(standin), "MODEL_RETRY_WAIT_SECONDS": "0.01"}
         with (
-            running_process(uvicorn_command(port), port, directory, variables) as service,
+            running_service("uvicorn", directory, variables) as service,
             httpx.Client(base_url=service.url, timeout=60) as client,
         ):
             trial = Trial(client, standin, directory / "momentum.db")

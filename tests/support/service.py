@@ -8,16 +8,17 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 import uvicorn
 from fastapi import FastAPI
 
 from src.settings import Settings
+from tests.support.standin import OpenRouterStandIn
 from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -51,6 +52,10 @@ class Service:
     log_path: Path
 
     @property
+    def port(self) -> int:
+        return int(self.url.rpartition(":")[2])
+
+    @property
     def log(self) -> str:
         """What it has printed so far."""
         return self.log_path.read_text()
@@ -81,6 +86,27 @@ def gunicorn_command() -> list[str]:
     assert name == "web"
     program, *arguments = command.split()
     return [str(Path(sys.executable).with_name(program)), *arguments]
+
+
+def model_variables(standin: OpenRouterStandIn) -> dict[str, str]:
+    """Return the variables of a service whose model is the stand-in."""
+    return {"OPENAI_API_KEY": standin.api_key, "OPENAI_BASE_URL": standin.base_url}
+
+
+Server = Literal["uvicorn", "gunicorn"]
+
+
+def server_command(server: Server, port: int) -> list[str]:
+    """Return the command of developers or of the platform; Gunicorn reads its port from `PORT`."""
+    return uvicorn_command(port) if server == "uvicorn" else gunicorn_command()
+
+
+def running_service(
+    server: Server, directory: Path, variables: Mapping[str, str] | None = None
+) -> AbstractContextManager[Service]:
+    """Start a service on a free port; see `running_process`."""
+    port = free_port()
+    return running_process(server_command(server, port), port, directory, variables or {})
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from tests.support.authorization import Findings, try_every_cell
 from tests.support.authorization_cells import ANA, senders_of
 from tests.support.authorized_services import Project, running_alone, running_project
 from tests.support.data_plane import DataPlane
-from tests.support.service import free_port, running_process, uvicorn_command
+from tests.support.service import running_service
 
 OPEN_DOOR = "anyone who knows a user_id can act for that user"
 
@@ -78,8 +78,7 @@ def test_open_door_is_told_once(project: Project) -> None:
 
 def test_open_door_is_told_without_gunicorn_too(project: Project, tmp_path: Path) -> None:
     """A service of one process, as in development, tells it by itself."""
-    port = free_port()
-    with running_process(uvicorn_command(port), port, tmp_path, project.variables) as service:
+    with running_service("uvicorn", tmp_path, project.variables) as service:
         assert service.log.count(OPEN_DOOR) == 1
 
 

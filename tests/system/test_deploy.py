@@ -8,7 +8,6 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import UUID
 
 import httpx
@@ -18,7 +17,7 @@ from tests.support.crash import UNBOUNDED
 from tests.support.data_plane import DataPlane
 from tests.support.keyed_load import beside
 from tests.support.lossy_proxy import LossyProxy
-from tests.support.service import Service, free_port, gunicorn_command, running_process
+from tests.support.service import Service, model_variables, running_service
 from tests.support.standin import OpenRouterStandIn, Pace
 
 DRAIN_SECONDS = 3
@@ -134,16 +133,14 @@ def deployment(
     """Start the service as the Procfile does, with a drain that long generations outlast."""
     directory.mkdir()
     variables = {
-        "SUPABASE_URL": plane.url,
-        "SUPABASE_SERVICE_ROLE_KEY": plane.service_key,
-        "OPENAI_API_KEY": standin.api_key,
-        "OPENAI_BASE_URL": standin.base_url,
+        **plane.variables,
+        **model_variables(standin),
         "WEB_CONCURRENCY": "2",
         "DRAIN_SECONDS": str(DRAIN_SECONDS),
         "SWEEP_INTERVAL_SECONDS": str(SWEEP_SECONDS),
         **UNBOUNDED,
     }
-    return running_process(gunicorn_command(), free_port(), directory, variables)
+    return running_service("gunicorn", directory, variables)
 
 
 async def resumed(url: str, location: str) -> dict[str, Any]:
@@ -157,7 +154,7 @@ async def resumed(url: str, location: str) -> dict[str, Any]:
             await asyncio.sleep(0.2)
 
 
-@pytest.mark.alone
+@pytest.mark.long(30)
 @pytest.mark.timeout(180)
 async def test_deploy_drops_nothing(data_plane: DataPlane, tmp_path: Path) -> None:
     """SIGTERM to the old master under load: no request is dropped, every generation is finished.
@@ -168,8 +165,7 @@ async def test_deploy_drops_nothing(data_plane: DataPlane, tmp_path: Path) -> No
     with ExitStack() as stack:
         standin = stack.enter_context(OpenRouterStandIn(pace=PACE))
         old = stack.enter_context(deployment(tmp_path / "old", data_plane, standin))
-        edge = LossyProxy(_port(old))
-        async with edge.running():
+        with LossyProxy(old.port) as edge:
             clients = Clients(edge.url)
             async with beside(
                 clients.read(),
@@ -184,7 +180,7 @@ async def test_deploy_drops_nothing(data_plane: DataPlane, tmp_path: Path) -> No
                 began = time.monotonic()
                 old.process.terminate()
                 await asyncio.sleep(OVERLAP_SECONDS)
-                edge.target_port = _port(new)
+                edge.target_port = new.port
                 status = await asyncio.to_thread(old.process.wait, PLATFORM_SECONDS)
                 took = time.monotonic() - began
                 await asyncio.sleep(2)
@@ -205,7 +201,3 @@ async def test_deploy_drops_nothing(data_plane: DataPlane, tmp_path: Path) -> No
     assert sorted(goal for (goal,) in rows) == sorted(goals)
     for log in (old.log, new.log):
         assert "Traceback" not in log
-
-
-def _port(service: Service) -> int:
-    return urlsplit(service.url).port or 0

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.leak_trial import FEW, run_leak_trial
-from tests.support.service import free_port, running_process, uvicorn_command
+from tests.support.service import Server, running_service
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ def test_no_canary_is_printed_or_sent_back(
     request: pytest.FixtureRequest,
     tmp_path: Path,
     *,
-    server: str,
+    server: Server,
     level: str,
     data_plane_name: str | None,
     misbehaviours: Iterable[str],
@@ -46,10 +46,9 @@ def test_no_canary_is_printed_or_sent_back(
 def test_failed_start_tells_why_and_quotes_nothing(tmp_path: Path) -> None:
     """An error of ours says what is wrong; what caused it is told by kind and place."""
     (tmp_path / "momentum.db").write_text("no database, but a canary" * 99)
-    port = free_port()
     with (
         pytest.raises(RuntimeError, match="ended at start") as failed,
-        running_process(uvicorn_command(port), port, tmp_path, {}),
+        running_service("uvicorn", tmp_path),
     ):
         pass
     told = str(failed.value)

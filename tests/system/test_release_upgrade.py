@@ -18,11 +18,14 @@ from tests.support.data_plane import Database, DataPlane, Postgres, running_data
 from tests.support.plans import roadmap_violations
 from tests.support.service import (
     ROOT,
+    Server,
     Service,
     clean_environment,
     free_port,
-    gunicorn_command,
+    model_variables,
     running_process,
+    running_service,
+    server_command,
     uvicorn_command,
 )
 from tests.support.standin import OpenRouterStandIn
@@ -101,10 +104,8 @@ def old_project(postgres: Postgres, release: Path) -> Iterator[DataPlane]:
 
 def variables_of(plane: DataPlane, standin: OpenRouterStandIn) -> dict[str, str]:
     return {
-        "SUPABASE_URL": plane.url,
-        "SUPABASE_SERVICE_ROLE_KEY": plane.service_key,
-        "OPENAI_API_KEY": standin.api_key,
-        "OPENAI_BASE_URL": standin.base_url,
+        **plane.variables,
+        **model_variables(standin),
         **SETTINGS,
     }
 
@@ -192,16 +193,15 @@ def deploy(
         dollars = dollars_of(old_project.database, ANA)
         old_project.apply_schema()
         after = write_everything(old.url, standin, BEN)
-        port = free_port()
         new = stack.enter_context(
-            running_process(uvicorn_command(port), port, tmp_path_factory.mktemp("new"), variables)
+            running_service("uvicorn", tmp_path_factory.mktemp("new"), variables)
         )
         yield Deploy(old_project.database, standin, old, new, [before, after], dollars)
 
 
 @pytest.mark.parametrize("server", ["uvicorn", "gunicorn"])
 def test_this_release_refuses_the_old_schema(
-    server: str, new_project: DataPlane, release: Path, tmp_path: Path
+    server: Server, new_project: DataPlane, release: Path, tmp_path: Path
 ) -> None:
     """It ends with one line that says what to do, and no traceback."""
     new_project.database.run_file(release / "src" / "dao" / "schema.sql")
@@ -215,7 +215,7 @@ def test_this_release_refuses_the_old_schema(
             WEB_CONCURRENCY="1",  # each worker says it
         )
         ended = subprocess.run(
-            uvicorn_command(port) if server == "uvicorn" else gunicorn_command(),
+            server_command(server, port),
             cwd=ROOT,
             env=environment,
             capture_output=True,

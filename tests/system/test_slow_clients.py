@@ -15,7 +15,7 @@ import uvicorn
 from api import create_app
 from src.server.slow_clients import BoundedH11Protocol
 from tests.support.learners import ANA
-from tests.support.service import free_port, gunicorn_command, running_process
+from tests.support.service import free_port, running_service
 from tests.support.settings import isolated_settings
 from tests.support.waiting import wait_until
 
@@ -231,9 +231,8 @@ def test_what_is_no_http(
 
 def test_production_has_these_limits(tmp_path: Path) -> None:
     """Gunicorn's workers speak by the same protocol."""
-    port = free_port()
-    with running_process(gunicorn_command(), port, tmp_path, {"WEB_CONCURRENCY": "1"}) as service:
-        with closing(socket.create_connection(("127.0.0.1", port))) as client:
+    with running_service("gunicorn", tmp_path, {"WEB_CONCURRENCY": "1"}) as service:
+        with closing(socket.create_connection(("127.0.0.1", service.port))) as client:
             client.settimeout(5)
             client.sendall(b"no http\r\n\r\n")
             head = answer_of(client).lower()

@@ -17,13 +17,7 @@ from typing import Any
 from src.routers.dependencies import EXAMPLE_USER
 from tests.support.conformance.hooks import CALLER
 from tests.support.data_plane import DataPlane
-from tests.support.service import (
-    ROOT,
-    clean_environment,
-    free_port,
-    running_process,
-    uvicorn_command,
-)
+from tests.support.service import ROOT, clean_environment, running_service
 from tests.support.tokens import TokenMint
 
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
@@ -55,13 +49,7 @@ def explore_all(
     mint = TokenMint("", secret=secrets.token_hex(32))
     services: dict[str, tuple[dict[str, str], str | None]] = {
         "sqlite": ({}, None),
-        "supabase": (
-            {
-                "SUPABASE_URL": data_plane.url,
-                "SUPABASE_SERVICE_ROLE_KEY": data_plane.service_key,
-            },
-            None,
-        ),
+        "supabase": (data_plane.variables, None),
         "token required": (
             {"AUTH_MODE": "required", "SUPABASE_JWT_SECRET": mint.secret},
             mint.hs256(EXAMPLE_USER),
@@ -88,9 +76,7 @@ def explore(
 
     With a token, every request carries it and is its user's, who is the example's.
     """
-    port = free_port()
-    quiet = {"LOG_LEVEL": "WARNING", **variables}
-    with running_process(uvicorn_command(port), port, directory, quiet) as service:
+    with running_service("uvicorn", directory, {"LOG_LEVEL": "WARNING", **variables}) as service:
         report, told = _run(service.url, directory, token, max_examples)
         logged = (line for line in service.log.splitlines() if " ERROR " in line)
     failures = (
