@@ -50,6 +50,20 @@ create function auth.uid() returns uuid language sql stable as $$
 $$;
 grant usage on schema public, auth to anon, authenticated, service_role;
 """
+EMPTY = """
+do $$ declare name text; begin
+    set local session_replication_role = replica;  -- no triggers, no order of the tables
+    for name in select format('%I.%I', schemaname, tablename) from pg_tables
+    where schemaname = 'public' loop
+        execute 'delete from ' || name;
+    end loop;
+    for name in select format('%I.%I', schemaname, sequencename) from pg_sequences
+    where schemaname = 'public' and last_value is not null loop
+        execute 'alter sequence ' || name || ' restart';
+    end loop;
+end $$
+"""
+"""Most tables are empty: this takes a fifth of the time of `truncate`."""
 
 
 @dataclass(frozen=True)
@@ -84,12 +98,7 @@ class Database:
 
     def empty(self) -> None:
         """Delete every row of every table in public, and count from 1 again."""
-        tables = self.query(
-            "select string_agg(format('%I.%I', schemaname, tablename), ', ')"
-            " from pg_tables where schemaname = 'public'"
-        )[0][0]
-        if tables:
-            self.execute(f"truncate {tables} restart identity cascade")
+        self.execute(EMPTY)
 
 
 class Postgres:

@@ -8,7 +8,9 @@ from tests.support.crash import crash
 from tests.support.crash_report import CrashPlan
 from tests.support.sqlite_crash import crash_on_sqlite
 
-PLAN = CrashPlan(random_kills=5, chosen_kills=8, postgres_stops=2, postgrest_kills=2, patience=90)
+PLAN = CrashPlan(
+    random_kills=5, chosen_kills=8, postgres_stops=2, postgrest_kills=2, learners=4, patience=90
+)
 """The chosen kills are one before and one after each of the four requests that store a roadmap."""
 
 SQLITE_KILLS = 15

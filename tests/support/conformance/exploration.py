@@ -22,6 +22,9 @@ from tests.support.tokens import TokenMint
 
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 LIMIT_SECONDS = 400.0
+SEQUENCES = 200
+"""Sequences of requests in a full exploration: they are cheap, and near to what clients do."""
+FEW_SEQUENCES = 40
 
 
 @dataclass(frozen=True)
@@ -29,13 +32,13 @@ class Explored:
     """What one exploration came to.
 
     `failures` has a line for each kind of failure, and for each error that the service logged.
-    `told` is all that Schemathesis printed, with a command that repeats each failure.
+    `output` is all that Schemathesis printed, with a command that repeats each failure.
     """
 
     cases: int
     seconds: float
     failures: tuple[str, ...]
-    told: str
+    output: str
 
 
 def explore_all(
@@ -43,8 +46,8 @@ def explore_all(
 ) -> dict[str, Explored]:
     """Explore the service side by side on SQLite, on Supabase, and where a token is required.
 
-    `max_examples` bounds the requests that are made up for each operation; None leaves it to the
-    configuration.
+    `max_examples` bounds the requests that are made up for each operation, for a short exploration;
+    None leaves it to the configuration.
     """
     mint = TokenMint("", secret=secrets.token_hex(32))
     services: dict[str, tuple[dict[str, str], str | None]] = {
@@ -77,7 +80,7 @@ def explore(
     With a token, every request carries it and is its user's, who is the example's.
     """
     with running_service("uvicorn", directory, {"LOG_LEVEL": "WARNING", **variables}) as service:
-        report, told = _run(service.url, directory, token, max_examples)
+        report, output = _run(service.url, directory, token, max_examples)
         logged = (line for line in service.log.splitlines() if " ERROR " in line)
     failures = (
         *(f"{found['title']}: {', '.join(found['operations'])}" for found in report["failures"]),
@@ -85,7 +88,9 @@ def explore(
         *(() if report["complete"] else ("it did not come to its end",)),
         *logged,
     )
-    return Explored(report["test_cases"]["generated"], report["running_time"] or 0, failures, told)
+    return Explored(
+        report["test_cases"]["generated"], report["running_time"] or 0, failures, output
+    )
 
 
 def _run(
@@ -93,8 +98,13 @@ def _run(
 ) -> tuple[dict[str, Any], str]:
     """Run Schemathesis, and return its report and what it printed."""
     path = directory / "schemathesis.json"
+    configuration = directory / "schemathesis.toml"
+    sequences = FEW_SEQUENCES if max_examples else SEQUENCES
+    configuration.write_text(
+        f"{CONFIGURATION.read_text()}[phases.stateful.generation]\nmax-examples = {sequences}\n"
+    )
     program = str(Path(sys.executable).with_name("schemathesis"))
-    command = [program, "--config-file", str(CONFIGURATION), "run", f"{url}/openapi.json"]
+    command = [program, "--config-file", str(configuration), "run", f"{url}/openapi.json"]
     command += ["--report", "json", "--report-json-path", str(path)]
     variables = {"PYTHONPATH": str(ROOT)}
     if token:
