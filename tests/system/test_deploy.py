@@ -5,7 +5,6 @@ import itertools
 import time
 from collections.abc import Coroutine
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -24,9 +23,9 @@ DRAIN_SECONDS = 3
 SWEEP_SECONDS = 2
 PLATFORM_SECONDS = 30
 OVERLAP_SECONDS = 0.7
-"""For how long requests still come to a deployment that was told to end."""
+"""For how long requests still reach a deployment after its SIGTERM."""
 
-MADE = ": generated roadmap "
+GENERATED = ": generated roadmap "
 SHORT = {"duration_weeks": 1, "daily_hours": 0.5, "level": "beginner"}
 SHORT_PAUSE = 0.6
 LONG = {"duration_weeks": 3, "daily_hours": 8, "level": "advanced"}
@@ -34,31 +33,22 @@ LONG_PAUSE = 1.5
 PACE = Pace(first_token=0.3, tokens_per_second=200)
 """At which a short plan takes 2.5 s, and a long one 5.7 s.
 
-So the latest long one, begun at most `LONG_PAUSE` before SIGTERM, always outlasts the drain, and
+So the latest long one, which starts at most `LONG_PAUSE` before SIGTERM, outlasts the drain, and
 every short one ends within it.
 """
 
 
-@dataclass
-class Traffic:
-    """What clients met. A client opens a connection per request, so each is a request of its own.
-
-    Keys of generations are collected by what became of them.
-    """
-
-    dropped: list[str] = field(default_factory=list)
-    reads: int = 0
-    made: set[str] = field(default_factory=set)
-    handed_over: dict[str, str] = field(default_factory=dict)
-    """With the address at which the generation is told of."""
-    refused: int = 0
-
-
 class Clients:
-    """A steady load of reads and generations through the edge."""
+    """A steady load of reads and generations through the edge, each on a connection of its own."""
 
     def __init__(self, edge: str) -> None:
-        self.traffic = Traffic()
+        self.dropped: list[str] = []
+        """What went wrong for a client, a sentence each."""
+        self.reads = 0
+        self.saved: set[str] = set()
+        """The keys of the roadmaps that a client got at once."""
+        self.handed_over: dict[str, str] = {}
+        """The address of each generation that another deployment has to finish, by its key."""
         self._numbers = itertools.count(1)
         self._asking: set[asyncio.Task[None]] = set()
         self._client = httpx.AsyncClient(
@@ -68,13 +58,13 @@ class Clients:
     async def read(self) -> None:
         """Read at a steady pace, without end."""
         while True:
-            self._begin(self._read_once())
+            self._start(self._read_once())
             await asyncio.sleep(0.05)
 
     async def generate(self, shape: dict[str, Any], pause: float) -> None:
         """Ask for roadmaps at a steady pace, without end."""
         while True:
-            self._begin(self._generate_once(next(self._numbers), shape))
+            self._start(self._generate_once(next(self._numbers), shape))
             await asyncio.sleep(pause)
 
     async def settle(self) -> None:
@@ -82,7 +72,7 @@ class Clients:
         await asyncio.gather(*self._asking)
         await self._client.aclose()
 
-    def _begin(self, request: Coroutine[Any, Any, None]) -> None:
+    def _start(self, request: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(request)
         self._asking.add(task)
         task.add_done_callback(self._asking.discard)
@@ -90,8 +80,8 @@ class Clients:
     async def _read_once(self) -> None:
         answer = await self._send("GET", "/roadmaps", params={"user_id": str(UUID(int=1))})
         if answer is not None and answer.status_code != httpx.codes.OK:
-            self.traffic.dropped.append(f"read answered {answer.status_code}")
-        self.traffic.reads += 1
+            self.dropped.append(f"read answered {answer.status_code}")
+        self.reads += 1
 
     async def _generate_once(self, number: int, shape: dict[str, Any]) -> None:
         key = f"key-{number}"
@@ -103,15 +93,14 @@ class Clients:
             if answer is None:
                 return
             if answer.status_code == httpx.codes.OK:
-                self.traffic.made.add(key)
+                self.saved.add(key)
                 return
             if answer.status_code != 503 or "Retry-After" not in answer.headers:
-                self.traffic.dropped.append(f"{key} answered {answer.status_code} {answer.text}")
+                self.dropped.append(f"{key} answered {answer.status_code} {answer.text}")
                 return
             if location := answer.headers.get("Location"):
-                self.traffic.handed_over[key] = location
+                self.handed_over[key] = location
                 return
-            self.traffic.refused += 1
             await asyncio.sleep(0.3)
 
     async def _send(
@@ -123,7 +112,7 @@ class Clients:
         try:
             return await self._client.request(method, path, **options)
         except httpx.TransportError as error:
-            self.traffic.dropped.append(f"{method} {path}: {error!r}")
+            self.dropped.append(f"{method} {path}: {error!r}")
             return None
 
 
@@ -143,14 +132,14 @@ def deployment(
     return running_service("gunicorn", directory, variables)
 
 
-async def resumed(url: str, location: str) -> dict[str, Any]:
-    """Wait until a generation that was handed over has ended, and return what is told of it."""
+async def final_state(url: str, location: str) -> str:
+    """Return how a generation that was handed over has ended, or `running` after a while."""
     deadline = time.monotonic() + PLATFORM_SECONDS
     async with httpx.AsyncClient(base_url=url, timeout=PLATFORM_SECONDS) as client:
         while True:
-            told: dict[str, Any] = (await client.get(location)).raise_for_status().json()
-            if told["state"] != "running" or time.monotonic() > deadline:
-                return told
+            state: str = (await client.get(location)).raise_for_status().json()["state"]
+            if state != "running" or time.monotonic() > deadline:
+                return state
             await asyncio.sleep(0.2)
 
 
@@ -159,8 +148,8 @@ async def resumed(url: str, location: str) -> dict[str, Any]:
 async def test_deploy_drops_nothing(data_plane: DataPlane, tmp_path: Path) -> None:
     """SIGTERM to the old master under load: no request is dropped, every generation is finished.
 
-    Those that end within the drain are answered by the old deployment; the others are told where
-    to look, and are resumed by the new one.
+    The old deployment answers those that end within the drain. For the others it answers where to
+    look, and the new one resumes them.
     """
     with ExitStack() as stack:
         standin = stack.enter_context(OpenRouterStandIn(pace=PACE))
@@ -176,7 +165,7 @@ async def test_deploy_drops_nothing(data_plane: DataPlane, tmp_path: Path) -> No
                 new = await asyncio.to_thread(
                     stack.enter_context, deployment(tmp_path / "new", data_plane, standin)
                 )
-                made_before = old.log.count(MADE)
+                before = old.log.count(GENERATED)
                 began = time.monotonic()
                 old.process.terminate()
                 await asyncio.sleep(OVERLAP_SECONDS)
@@ -185,19 +174,18 @@ async def test_deploy_drops_nothing(data_plane: DataPlane, tmp_path: Path) -> No
                 took = time.monotonic() - began
                 await asyncio.sleep(2)
             await clients.settle()
-            traffic = clients.traffic
-            ends = [await resumed(new.url, location) for location in traffic.handed_over.values()]
+            states = [await final_state(new.url, at) for at in clients.handed_over.values()]
 
-    assert traffic.dropped == []
-    assert traffic.reads > 100
+    assert clients.dropped == []
+    assert clients.reads > 100
     assert status == 0
     assert took < PLATFORM_SECONDS
     assert old.log.count("Application shutdown complete") == 2, old.log
-    assert old.log.count(MADE) > made_before  # within the drain
-    assert traffic.handed_over
-    assert [end["state"] for end in ends] == ["succeeded"] * len(ends)
+    assert old.log.count(GENERATED) > before  # within the drain
+    assert clients.handed_over
+    assert set(states) == {"succeeded"}
     rows = data_plane.query("select description from roadmaps where published_at is not null")
-    goals = {f"Goal {key.removeprefix('key-')}" for key in traffic.made | set(traffic.handed_over)}
+    goals = {f"Goal {key.removeprefix('key-')}" for key in clients.saved | set(clients.handed_over)}
     assert sorted(goal for (goal,) in rows) == sorted(goals)
     for log in (old.log, new.log):
         assert "Traceback" not in log

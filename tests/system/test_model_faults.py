@@ -14,7 +14,7 @@ from api import create_app
 from src.domain.plan import PlanRequest
 from tests.support.learners import ANA, roadmap_request
 from tests.support.plans import roadmap_violations
-from tests.support.settings import isolated_settings
+from tests.support.settings import isolated_settings, model_settings
 from tests.support.standin import OpenRouterStandIn
 
 REQUEST = roadmap_request(duration_weeks=2)
@@ -32,8 +32,7 @@ def start(standin: OpenRouterStandIn, monkeypatch: pytest.MonkeyPatch, tmp_path:
     async def start(**changes: object) -> AsyncIterator[httpx.AsyncClient]:
         settings = isolated_settings(
             monkeypatch,
-            openai_api_key=standin.api_key,
-            openai_base_url=standin.base_url,
+            **model_settings(standin),
             sqlite_path=tmp_path / "momentum.db",
             model_retry_wait_seconds=0.02,
             **changes,

@@ -25,6 +25,11 @@ LIMIT_SECONDS = 400.0
 SEQUENCES = 200
 """Sequences of requests in a full exploration: they are cheap, and near to what clients do."""
 FEW_SEQUENCES = 40
+FEW_PHASES = {
+    "supabase": "examples,fuzzing,stateful",
+    "token required": "examples,stateful",
+}
+"""In a short exploration: what is refused for its shape is the same for every store and user."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +68,13 @@ def explore_all(
         place.mkdir()
     with ThreadPoolExecutor() as pool:
         running = {
-            name: pool.submit(explore, places[name], *service, max_examples)
+            name: pool.submit(
+                explore,
+                places[name],
+                *service,
+                max_examples,
+                FEW_PHASES.get(name) if max_examples else None,
+            )
             for name, service in services.items()
         }
         return {name: found.result() for name, found in running.items()}
@@ -74,13 +85,15 @@ def explore(
     variables: Mapping[str, str],
     token: str | None = None,
     max_examples: int | None = None,
+    phases: str | None = None,
 ) -> Explored:
     """Start the service with these variables, and try all that its description says and forbids.
 
-    With a token, every request carries it and is its user's, who is the example's.
+    With a token, every request carries it and is its user's, who is the example's. Without phases,
+    all of them run.
     """
     with running_service("uvicorn", directory, {"LOG_LEVEL": "WARNING", **variables}) as service:
-        report, output = _run(service.url, directory, token, max_examples)
+        report, output = _run(service.url, directory, token, max_examples, phases)
         logged = (line for line in service.log.splitlines() if " ERROR " in line)
     failures = (
         *(f"{found['title']}: {', '.join(found['operations'])}" for found in report["failures"]),
@@ -94,7 +107,7 @@ def explore(
 
 
 def _run(
-    url: str, directory: Path, token: str | None, max_examples: int | None
+    url: str, directory: Path, token: str | None, max_examples: int | None, phases: str | None
 ) -> tuple[dict[str, Any], str]:
     """Run Schemathesis, and return its report and what it printed."""
     path = directory / "schemathesis.json"
@@ -110,6 +123,8 @@ def _run(
     if token:
         command += ["--header", f"Authorization: Bearer {token}"]
         variables[CALLER] = EXAMPLE_USER
+    if phases:
+        command += ["--phases", phases]
     if token or max_examples:  # the stores are explored at length without a token
         command += ["--max-examples", str(max_examples or 10)]
     run = subprocess.run(
