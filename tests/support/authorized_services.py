@@ -25,7 +25,7 @@ from tests.support.tokens import JWKS_PATH, TokenMint
 class Project:
     """A Supabase project with its Auth, and a service on it in each mode, with two workers.
 
-    `variables` tell a further service of the project.
+    `variables` connect a further service to the project.
     """
 
     variables: dict[str, str]

@@ -24,6 +24,7 @@ from tests.support.standin import OpenRouterStandIn
 from tests.support.standin.answers import Json, Wanted
 from tests.support.standin.completion import Completion
 from tests.support.standin.script import Script
+from tests.support.waiting import until
 
 AT_ONCE = 60
 PATIENCE_SECONDS = 90.0
@@ -48,9 +49,9 @@ CALLS_PER_QUESTION = 1
 
 @dataclass(frozen=True)
 class Phase:
-    """Requests that are sent, half of them wishes and half questions, and what may come of them.
+    """Requests to send, half for roadmaps and half with questions, and how many may succeed.
 
-    Users and addresses take turns. What is None is not known beforehand.
+    Users and addresses take turns. None: not known beforehand.
     """
 
     name: str
@@ -64,7 +65,7 @@ class Phase:
     questions: int | None = None
     calls: int | None = None
     cuts: int = 0
-    """How many of a generation's calls are cut off, and made again; nobody tells what they cost."""
+    """How many of a generation's calls are cut off and repeated; their cost stays unknown."""
 
     @property
     def calls_per_generation(self) -> int:
@@ -176,7 +177,7 @@ class _PricedCompletion(Completion):
 
 
 class _CutOutlines(Script):
-    """Cuts off the first outlines of each wish, half-way."""
+    """Cuts off the first outlines of each generation, half-way."""
 
     def __init__(self, times: int) -> None:
         super().__init__()
@@ -221,12 +222,12 @@ class _Trial:
                 base_url=url, limits=limits, timeout=PATIENCE_SECONDS
             ) as client:
                 await asyncio.gather(*(self._ask_on(client) for _ in range(AT_ONCE)))
-            await self._until_all_has_ended()
+            await until(self._all_have_ended)
             counts.seconds = time.monotonic() - began
             counts.calls = len(standin.calls.all())
         counts.dollars = counts.calls * PRICE
         counts.entered_dollars = self._number("select coalesce(sum(dollars), 0) from ledger")
-        return counts, self._judged()
+        return counts, self._find_faults()
 
     @contextmanager
     def _service(self) -> Iterator[tuple[str, PricedStandIn]]:
@@ -248,7 +249,7 @@ class _Trial:
             yield service.url, standin
 
     def _add_roadmaps(self) -> None:
-        """Let each user have a roadmap to ask about, which nobody paid for; its id is theirs."""
+        """Give each user a roadmap to ask about, with the user's number as its id."""
         users = f"from generate_series(1, {self._phase.users}) as n"
         self._plane.execute(
             "insert into roadmaps (user_id, description, duration_weeks, daily_hours, level)"
@@ -266,11 +267,11 @@ class _Trial:
             if number >= self._phase.requests:
                 return
             self._counts.requests += 1
-            # Pairs of a wish and a question of the same user, from the same address.
+            # Pairs of a generation and a question of the same user, from the same address.
             pair, is_question = divmod(number, 2)
             user_number = pair % self._phase.users + 1
             address = f"198.51.100.{pair % self._phase.addresses + 1}"
-            send = self._ask if is_question else self._wish
+            send = self._ask if is_question else self._generate
             try:
                 answer = await send(client, user_number, {"X-Real-IP": address})
             except httpx.TransportError as error:
@@ -278,7 +279,7 @@ class _Trial:
             else:
                 self._take(answer, is_question=bool(is_question))
 
-    async def _wish(
+    async def _generate(
         self, client: httpx.AsyncClient, user: int, headers: dict[str, str]
     ) -> httpx.Response:
         body = {
@@ -320,25 +321,23 @@ class _Trial:
             self._faults[f"refused by {policy or 'nobody'}"] += 1
         if not wait.isdigit() or parameters != f"r=0;t={wait}":
             self._faults["refused without saying until when"] += 1
-        told = answer.headers.get("RateLimit-Policy", "")
-        if policy != "budget-per-day" and not told.startswith(f'"{policy}";q='):
+        quota = answer.headers.get("RateLimit-Policy", "")
+        if policy != "budget-per-day" and not quota.startswith(f'"{policy}";q='):
             self._faults["refused without the policy"] += 1
         if answer.headers["content-type"] != "application/problem+json":
             self._faults["refused without a problem document"] += 1
 
-    async def _until_all_has_ended(self) -> None:
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while self._number("select count(*) from ledger where finished_at is null"):
-            if time.monotonic() > deadline:
-                self._faults["some did not end"] += 1
-                return
-            await asyncio.sleep(0.1)
+    async def _all_have_ended(self) -> bool:
+        return not self._number("select count(*) from ledger where finished_at is null")
 
     def _number(self, sql: str) -> float:
         number: float = self._plane.query(sql)[0][0]
         return number
 
-    def _judged(self) -> list[str]:
+    def _rows(self, table: str) -> float:
+        return self._number(f"select count(*) from {table}")  # noqa: S608  our own names
+
+    def _find_faults(self) -> list[str]:
         phase, counts = self._phase, self._counts
         bought = counts.generations * phase.calls_per_generation
         bought += counts.questions * CALLS_PER_QUESTION
@@ -349,16 +348,10 @@ class _Trial:
             "calls": (counts.calls, phase.calls),
             "calls, by what was admitted": (counts.calls, bought),
             "answers": (admitted + counts.refused, phase.requests),
-            "generations recorded": (
-                self._number("select count(*) from generations"),
-                counts.generations,
-            ),
-            "questions recorded": (
-                self._number("select count(*) from questions"),
-                counts.questions,
-            ),
+            "generations recorded": (self._rows("generations"), counts.generations),
+            "questions recorded": (self._rows("questions"), counts.questions),
             "roadmaps": (
-                self._number("select count(*) from roadmaps where published_at is not null"),
+                self._rows("roadmaps where published_at is not null"),
                 counts.generations + phase.users,
             ),
             "dollars entered": (counts.entered_dollars, counts.dollars),

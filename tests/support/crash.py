@@ -75,7 +75,7 @@ async def crash(plan: CrashPlan, say: Callable[[str], object]) -> CrashReport:
         await readers.read_everything()
         await asyncio.to_thread(look.look, EVER)
         report.answers, report.lost_answers = line.relayed, line.lost
-        report.roadmaps_per_wish = _roadmaps_per_wish(plane, load)
+        report.roadmaps_per_key = _roadmaps_per_key(plane, load)
         async with httpx.AsyncClient(base_url=model_url, timeout=60) as control:
             summaries = (await control.get("/_control/summaries")).json()
         interruptions = [*workers.deaths, *run.outages]
@@ -151,18 +151,18 @@ class _Run:
         return [time.monotonic() - began] if recovered else []
 
     async def _until_it_reads(self, deadline: float) -> bool:
-        wish = self._report.load.wishes[0]
+        request = self._report.load.requests[0]
         async with httpx.AsyncClient(base_url=self._url) as client:
             while time.monotonic() < deadline:
                 with contextlib.suppress(httpx.TransportError):
-                    answer = await client.get("/roadmaps", params={"user_id": wish.user_id})
+                    answer = await client.get("/roadmaps", params={"user_id": request.user_id})
                     if answer.is_success:
                         return True
                 await asyncio.sleep(0.1)
         return False
 
     def _say(self, news: str) -> None:
-        resolved = f"{self._report.load.resolved} of {len(self._report.load.wishes)} resolved"
+        resolved = f"{self._report.load.resolved} of {len(self._report.load.requests)} resolved"
         self._tell(f"{time.monotonic() - self.began:>5.0f} s  {news}, {resolved}")
 
 
@@ -201,9 +201,9 @@ async def _looked_on(readers: Readers, look: DatabaseLook) -> AsyncIterator[None
         yield
 
 
-def _roadmaps_per_wish(plane: DataPlane, load: KeyedLoad) -> Counter[int]:
+def _roadmaps_per_key(plane: DataPlane, load: KeyedLoad) -> Counter[int]:
     rows = plane.query(
         "select description, count(*) from roadmaps where published_at is not null group by 1"
     )
     roadmaps = dict(rows)
-    return Counter(roadmaps.get(wish.goal, 0) for wish in load.wishes)
+    return Counter(roadmaps.get(request.goal, 0) for request in load.requests)

@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,7 +11,8 @@ from typing import TypeAlias
 import h11
 import httpx
 
-from tests.support.loopback import PATIENCE_SECONDS, LoopbackServer, reset_on_close
+from tests.support.loopback import LoopbackServer, reset_on_close
+from tests.support.waiting import PATIENCE_SECONDS, until_true
 
 PREFIX = "/rest/v1"
 
@@ -152,11 +152,7 @@ class FaultProxy(LoopbackServer):
 
     async def settled(self) -> None:
         """Wait until everything that was held has landed."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while self._in_flight:
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"{self._in_flight} requests are still in flight")
-            await asyncio.sleep(0.005)
+        await until_true(lambda: not self._in_flight)
 
     async def clean_up(self) -> None:
         await self._client.aclose()

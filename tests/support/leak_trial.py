@@ -178,12 +178,12 @@ def use_every_endpoint(it: Subject) -> None:
         it.client.get(url, headers={"X-Request-ID": "a-sane.id_1"}).raise_for_status()
     done = {"task_id": tasks[0]["id"], "completed": True, "user_id": ANA}
     it.client.post("/task/update", json=done).raise_for_status()
-    begun = it.client.post(
+    accepted = it.client.post(
         "/generate_roadmap",
         json=REQUEST | {"goal": "Begin the goal-canary"},
         headers={"Prefer": "respond-async", "Idempotency-Key": "key-canary of its own"},
     ).raise_for_status()
-    generation = begun.headers["location"]
+    generation = accepted.headers["location"]
     assert "event: saved" in it.client.get(f"{generation}/events").text
     assert it.client.get(generation).json()["state"] == "succeeded"
     assert it.client.delete(generation).status_code == 409

@@ -8,7 +8,8 @@ from concurrent.futures import Future
 from contextlib import suppress
 from typing import Self
 
-PATIENCE_SECONDS = 30.0
+from tests.support.waiting import PATIENCE_SECONDS
+
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 """`SO_LINGER` with no time to linger: closing sends RST and not FIN."""
 

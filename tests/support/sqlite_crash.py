@@ -52,8 +52,8 @@ class SqliteCrash:
         errors = [line for line in self.log.splitlines() if " ERROR " in line]
         checks = {
             "a sound file": integrity == [("ok",)] and not dangling,
-            "one roadmap per key": roadmaps == {wish.goal: 1 for wish in load.wishes},
-            "a definite answer per key": load.resolved == len(load.wishes),
+            "one roadmap per key": roadmaps == {request.goal: 1 for request in load.requests},
+            "a definite answer per key": load.resolved == len(load.requests),
             f"load beside the kills: {load.resolved}": load.resolved > self.kills / 2,
             f"no fault: {load.faults}": not +load.faults,
             f"no server error: {load.statuses}": not any(s[0] == "5" for s in load.statuses),
@@ -94,7 +94,7 @@ async def _complete_tasks(url: str, load: KeyedLoad, statuses: Counter[int]) -> 
     chance = random.Random(5)
     async with httpx.AsyncClient(base_url=url, timeout=30) as client:
         while True:
-            roadmaps = [wish.answer for wish in load.wishes[-20:] if wish.answer]
+            roadmaps = [request.answer for request in load.requests[-20:] if request.answer]
             try:
                 if roadmaps:
                     path = f"/roadmap/{chance.choice(roadmaps)['roadmap_id']}"

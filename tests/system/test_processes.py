@@ -34,6 +34,7 @@ from tests.support.standin import OpenRouterStandIn, Pace
 from tests.support.waiting import wait_until
 
 ORIGIN = "http://localhost:3000"
+ONE_WORKER = {"WEB_CONCURRENCY": "1"}
 REQUEST = roadmap_request(goal="Learn the cello-canary by heart", duration_weeks=12)
 
 
@@ -77,7 +78,7 @@ def example_variables() -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    ("server", "variables"), [("uvicorn", example_variables()), ("gunicorn", {})]
+    ("server", "variables"), [("uvicorn", example_variables()), ("gunicorn", ONE_WORKER)]
 )
 def test_whole_contract_on_the_embedded_store(
     server: Server, variables: dict[str, str], tmp_path: Path
@@ -128,7 +129,7 @@ def test_sigterm_lets_a_generation_finish(tmp_path: Path) -> None:
     """
     with (
         OpenRouterStandIn(pace=Pace(first_token=3 * LAME_DUCK_SECONDS)) as standin,
-        running_service("gunicorn", tmp_path, model_variables(standin)) as service,
+        running_service("gunicorn", tmp_path, model_variables(standin) | ONE_WORKER) as service,
         asking(service.url) as request,
     ):
         wait_until(lambda: standin.calls.active)
@@ -160,7 +161,7 @@ def test_sigterm_ends_what_cannot_be_answered_in_time(tmp_path: Path) -> None:
     with (
         OpenRouterStandIn(pace=Pace(first_token=30)) as standin,
         running_service(
-            "gunicorn", tmp_path, {**model_variables(standin), "DRAIN_SECONDS": "5"}
+            "gunicorn", tmp_path, model_variables(standin) | ONE_WORKER | {"DRAIN_SECONDS": "5"}
         ) as service,
         ThreadPoolExecutor() as threads,
     ):
@@ -211,7 +212,7 @@ def test_sigterm_while_the_database_hangs(data_plane: DataPlane, tmp_path: Path)
 def test_idle_connection_does_not_hold_up_the_end(tmp_path: Path) -> None:
     """A browser's kept-alive connection is closed at SIGTERM, not waited for."""
     with (
-        running_service("gunicorn", tmp_path) as service,
+        running_service("gunicorn", tmp_path, ONE_WORKER) as service,
         httpx.Client(base_url=service.url) as client,
     ):
         client.get("/health")

@@ -1,4 +1,4 @@
-"""Clients that take their time, or send what nobody asked for, over raw sockets."""
+"""Clients that are slow or send what is no request, over raw sockets."""
 
 import logging
 import socket
@@ -113,7 +113,7 @@ def seconds_until_closed(client: socket.socket, drip: bytes = b"") -> float:
 
 
 def test_silent_connection_is_closed(api: Api) -> None:
-    """Who connects and says nothing does not stay."""
+    """A connection without a request does not stay."""
     with closing(api.connect()) as client:
         assert seconds_until_closed(client) > LIMIT / 2
 
@@ -147,7 +147,7 @@ def test_dripped_body_is_refused(api: Api) -> None:
 
 
 def test_announced_size_is_refused_before_a_byte_of_it(api: Api) -> None:
-    """A client that asks whether it may send 64 KiB and one byte is told no."""
+    """A client that asks whether it may send 64 KiB and one byte gets a 413."""
     with closing(api.connect()) as client:
         client.sendall(HEAD + b"Content-Length: 65537\r\nExpect: 100-continue\r\n\r\n")
         assert answer_of(client).startswith(b"HTTP/1.1 413")
@@ -196,7 +196,7 @@ def test_silence_after_a_thrown_away_body_is_closed(api: Api) -> None:
 
 
 def test_unread_answer_is_given_up(api: Api) -> None:
-    """Who asks for megabytes and reads none of them does not stay either."""
+    """A client that reads nothing of the megabytes that it asked for does not stay either."""
     with closing(api.connect(receive_buffer=4096)) as client:
         client.sendall(BIG_FILE * 20)
         wait_until(lambda: len(api.server.server_state.connections) == 1)
