@@ -127,6 +127,7 @@ def deployment(
         "WEB_CONCURRENCY": "2",
         "DRAIN_SECONDS": str(DRAIN_SECONDS),
         "SWEEP_INTERVAL_SECONDS": str(SWEEP_SECONDS),
+        "STORE_TIMEOUT_SECONDS": "30",  # however busy the machine is
         **UNBOUNDED,
     }
     return running_service("gunicorn", directory, variables)

@@ -126,6 +126,7 @@ def test_saved_accounts_for_the_generation(
 
 def test_weeks_are_planned_side_by_side(url: str, standin: OpenRouterStandIn) -> None:
     """Several calls run at once, the first week's before the outline is complete."""
+    standin.pace = Pace(first_token=0.05, tokens_per_second=100)  # outlasts a busy machine's pauses
     watch(f"{url}/generate_roadmap", REQUEST)
     assert standin.calls.concurrent_peak >= 4
     calls = standin.calls.all()
