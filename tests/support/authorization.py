@@ -1,8 +1,4 @@
-"""The authorization matrix: every route, from every sender, whomever the request names.
-
-findings = await try_every_cell(url, backend, senders_of(mint, "ES256"), token_required=True)
-print(findings.cells, findings.statuses, findings.wrong)
-"""
+"""The authorization matrix: every route, from every sender, with every user that it may name."""
 
 from collections import Counter
 from collections.abc import Iterator

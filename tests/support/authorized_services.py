@@ -1,11 +1,4 @@
-"""The services on which the authorization matrix is tried: either database, either mode.
-
-with running_project(plane, directory) as project:
-    findings = await try_every_cell(
-        project.required.url, project.backend, senders_of(project.mint, "ES256"),
-        token_required=True,
-    )
-"""
+"""The services on which the authorization matrix is tried: either database, either mode."""
 
 import json
 from collections.abc import Iterator

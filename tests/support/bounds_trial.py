@@ -8,7 +8,6 @@ import asyncio
 import itertools
 import random
 import tempfile
-import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -149,26 +148,17 @@ class Counts:
     """What the calls cost, by their price."""
     entered_dollars: float = 0.0
     """What they cost by the ledger."""
-    seconds: float = 0.0
-
-
-@dataclass
-class BoundsReport:
-    """What came of all phases, and what of it must not be; nothing where every bound held."""
-
-    counts: list[Counts] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
+    """Bounds that did not hold, a sentence each."""
 
 
-def try_bounds(plane: DataPlane, phases: tuple[Phase, ...] = PHASES) -> BoundsReport:
+def try_bounds(plane: DataPlane, phases: tuple[Phase, ...] = PHASES) -> list[Counts]:
     """Run the phases on a data plane, which is emptied before each."""
-    report = BoundsReport()
+    counts = []
     for phase in phases:
         plane.reset()
-        counts, faults = asyncio.run(_Trial(phase, plane).run())
-        report.counts.append(counts)
-        report.faults += [f"{phase.name}: {fault}" for fault in faults]
-    return report
+        counts.append(asyncio.run(_Trial(phase, plane).run()))
+    return counts
 
 
 class _PricedCompletion(Completion):
@@ -213,21 +203,20 @@ class _Trial:
         self._numbers = itertools.count()
         self._chance = random.Random(5)
 
-    async def run(self) -> tuple[Counts, list[str]]:
+    async def run(self) -> Counts:
         counts = self._counts
         with self._service() as (url, standin):
-            began = time.monotonic()
             limits = httpx.Limits(max_connections=AT_ONCE)
             async with httpx.AsyncClient(
                 base_url=url, limits=limits, timeout=PATIENCE_SECONDS
             ) as client:
                 await asyncio.gather(*(self._ask_on(client) for _ in range(AT_ONCE)))
             await until(self._all_have_ended)
-            counts.seconds = time.monotonic() - began
             counts.calls = len(standin.calls.all())
         counts.dollars = counts.calls * PRICE
         counts.entered_dollars = self._number("select coalesce(sum(dollars), 0) from ledger")
-        return counts, self._find_faults()
+        counts.faults = [f"{self._phase.name}: {fault}" for fault in self._find_faults()]
+        return counts
 
     @contextmanager
     def _service(self) -> Iterator[tuple[str, PricedStandIn]]:

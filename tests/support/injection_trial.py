@@ -1,9 +1,4 @@
-"""Tries injections on the running service, whose model obeys them.
-
-with running_trial(directory) as trial:
-    for attempt in ATTEMPTS:
-        print(attempt.name, trial.run(attempt))  # "held", or a sentence on what broke
-"""
+"""Tries injections on the running service, whose model obeys them."""
 
 import json
 import re

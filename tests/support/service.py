@@ -109,6 +109,30 @@ def running_service(
     return running_process(server_command(server, port), port, directory, variables or {})
 
 
+def failed_start(server: Server, directory: Path, variables: Mapping[str, str]) -> str:
+    """Start a service that refuses to, and return all that it printed.
+
+    Raises:
+        AssertionError: it ended as if all were well.
+        subprocess.TimeoutExpired: it did not end.
+    """
+    port = free_port()
+    ended = subprocess.run(
+        server_command(server, port),
+        cwd=ROOT,
+        env=clean_environment(
+            PORT=str(port), SQLITE_PATH=str(directory / "momentum.db"), **variables
+        ),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=START_SECONDS,
+        check=False,
+    )
+    assert ended.returncode, ended.stdout
+    return ended.stdout
+
+
 @contextmanager
 def running_process(
     command: list[str], port: int, directory: Path, variables: Mapping[str, str]
@@ -180,17 +204,24 @@ def running_standin(*options: str) -> Iterator[str]:
 
 
 @contextmanager
-def serving(app: FastAPI) -> Iterator[str]:
-    """Serve an application on a port of this process, from a thread, and yield its URL."""
-    port = free_port()
-    server = uvicorn.Server(
-        uvicorn.Config(app, port=port, log_config=None, timeout_graceful_shutdown=1)
+def running_server(app: FastAPI, **options: Any) -> Iterator[uvicorn.Server]:  # noqa: ANN401  uvicorn's
+    """Serve an application on a port of this process, from a thread."""
+    config = uvicorn.Config(
+        app, port=free_port(), log_config=None, timeout_graceful_shutdown=1, **options
     )
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
         wait_until(lambda: server.started)
-        yield f"http://127.0.0.1:{port}"
+        yield server
     finally:
         server.should_exit = True
         thread.join(STOP_SECONDS)
+
+
+@contextmanager
+def serving(app: FastAPI) -> Iterator[str]:
+    """Serve an application as `running_server` does, and yield its URL."""
+    with running_server(app) as server:
+        yield f"http://127.0.0.1:{server.config.port}"

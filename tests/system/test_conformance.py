@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.conformance.exploration import explore_all
-from tests.support.conformance.report import figures, shortfalls
+from tests.support.conformance.exploration import explore_all, figures, shortfalls
 from tests.support.data_plane import DataPlane
 
 EXAMPLES = 5

@@ -9,7 +9,7 @@ from tests.support.crash_report import CrashPlan
 from tests.support.sqlite_crash import crash_on_sqlite
 
 PLAN = CrashPlan(
-    random_kills=5, chosen_kills=8, postgres_stops=2, postgrest_kills=2, learners=4, patience=180
+    random_kills=5, chosen_kills=8, postgres_stops=2, postgrest_kills=2, learners=4, patience=240
 )
 """The chosen kills are one before and one after each of the four requests that store a roadmap."""
 
@@ -17,7 +17,7 @@ SQLITE_KILLS = 15
 
 
 @pytest.mark.long(60)
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 async def test_kills_and_stops_under_load() -> None:
     """Kills of workers, PostgreSQL and PostgREST leave one whole roadmap per key, bought once."""
     report = await crash(PLAN, lambda _: None)

@@ -16,6 +16,8 @@ from tests.support.leak_trial import FEW, run_leak_trial
 from tests.support.service import Server, running_service
 
 
+@pytest.mark.long(20)
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     ("server", "level", "data_plane_name", "misbehaviours"),
     [

@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -24,11 +23,9 @@ from tests.support.service import (
     ROOT,
     STOP_SECONDS,
     Server,
-    clean_environment,
-    free_port,
+    failed_start,
     model_variables,
     running_service,
-    server_command,
 )
 from tests.support.standin import OpenRouterStandIn, Pace
 from tests.support.waiting import wait_until
@@ -242,21 +239,7 @@ def test_start_is_refused_with_one_line(
     server: Server, variables: dict[str, str], reason: str, tmp_path: Path
 ) -> None:
     """What is missing or malformed stops the start, and one line names the variable."""
-    port = free_port()
-    environment = clean_environment(
-        PORT=str(port), SQLITE_PATH=str(tmp_path / "momentum.db"), **variables
-    )
-    ended = subprocess.run(
-        server_command(server, port),
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
-    assert ended.returncode not in {0, None}
-    lines = (ended.stdout + ended.stderr).strip().splitlines()
+    lines = failed_start(server, tmp_path, variables).strip().splitlines()
     assert len(lines) == 1, lines
     assert lines[0].startswith("Momentum-AI cannot start: ")
     assert reason in lines[0]

@@ -20,12 +20,11 @@ from tests.support.service import (
     ROOT,
     Server,
     Service,
-    clean_environment,
+    failed_start,
     free_port,
     model_variables,
     running_process,
     running_service,
-    server_command,
     uvicorn_command,
 )
 from tests.support.standin import OpenRouterStandIn
@@ -190,30 +189,17 @@ def deploy(
 
 @pytest.mark.parametrize("server", ["uvicorn", "gunicorn"])
 def test_this_release_refuses_the_old_schema(
-    server: Server, new_project: DataPlane, release: Path, tmp_path: Path
+    server: Server,
+    new_project: DataPlane,
+    standin: OpenRouterStandIn,
+    release: Path,
+    tmp_path: Path,
 ) -> None:
     """It ends with one line that says what to do, and no traceback."""
     new_project.database.run_file(release / "src" / "dao" / "schema.sql")
     new_project.reload_schema()
-    port = free_port()
-    with OpenRouterStandIn() as standin:
-        environment = clean_environment(
-            **variables_of(new_project, standin),
-            PORT=str(port),
-            SQLITE_PATH=str(tmp_path / "db"),
-            WEB_CONCURRENCY="1",  # each worker says it
-        )
-        ended = subprocess.run(
-            server_command(server, port),
-            cwd=ROOT,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE_SECONDS,
-            check=False,
-        )
-    log = ended.stdout + ended.stderr
-    assert ended.returncode not in {0, None}, log
+    variables = variables_of(new_project, standin) | {"WEB_CONCURRENCY": "1"}  # each worker says it
+    log = failed_start(server, tmp_path, variables)
     refusals = [line for line in log.splitlines() if "cannot start" in line]
     assert len(refusals) == 1, log
     assert "src/dao/schema.sql" in refusals[0]

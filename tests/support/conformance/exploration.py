@@ -1,8 +1,4 @@
-"""The running service against its own description, as Schemathesis explores it.
-
-found = explore_all(data_plane, directory)
-print({name: (each.cases, each.failures) for name, each in found.items()})
-"""
+"""The running service against its own description, as Schemathesis explores it."""
 
 import json
 import secrets
@@ -22,6 +18,8 @@ from tests.support.tokens import TokenMint
 
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 LIMIT_SECONDS = 400.0
+LEAST_CASES = 2_000
+"""In a full exploration, on both stores together."""
 SEQUENCES = 200
 """Sequences of requests in a full exploration: they are cheap, and near to what clients do."""
 FEW_SEQUENCES = 20
@@ -75,6 +73,23 @@ def explore_all(
             for name, service in services.items()
         }
         return {name: found.result() for name, found in running.items()}
+
+
+def figures(found: dict[str, Explored]) -> list[str]:
+    """Return a line for each exploration."""
+    return [
+        f"{name:>15} {each.cases:6} cases {len(each.failures):4} failures {each.seconds:5.0f} s"
+        for name, each in found.items()
+    ]
+
+
+def shortfalls(found: dict[str, Explored], least_cases: int = LEAST_CASES) -> list[str]:
+    """Return what the explorations fall short of, in a sentence each."""
+    faults = [f"{name}: {failure}" for name, each in found.items() for failure in each.failures]
+    cases = found["sqlite"].cases + found["supabase"].cases
+    if cases < least_cases:
+        faults.append(f"{cases} cases on both stores, fewer than {least_cases}")
+    return faults
 
 
 def explore(
