@@ -25,6 +25,7 @@ SHARED_SERVICES = {"crowded", "deploy", "project", "trial"}
 """Fixtures that a whole module shares: its tests that use one run in the same process."""
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Say which tests coverage leaves out, which stay together, and start the longest first.
 
