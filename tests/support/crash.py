@@ -31,7 +31,7 @@ SETTINGS = {
     # Short, so that little time goes by in waiting; long enough for a busy machine to renew it.
     "GENERATION_LEASE_SECONDS": "5",
     "SWEEP_INTERVAL_SECONDS": "1",
-    "STORE_TIMEOUT_SECONDS": "5",
+    "STORE_TIMEOUT_SECONDS": "10",
     "OPENAI_API_KEY": "stand-in",
 }
 UNBOUNDED = {

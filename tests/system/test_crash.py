@@ -9,7 +9,7 @@ from tests.support.crash_report import CrashPlan
 from tests.support.sqlite_crash import crash_on_sqlite
 
 PLAN = CrashPlan(
-    random_kills=5, chosen_kills=8, postgres_stops=2, postgrest_kills=2, learners=4, patience=240
+    random_kills=5, chosen_kills=8, postgres_stops=2, postgrest_kills=2, learners=6, patience=240
 )
 """The chosen kills are one before and one after each of the four requests that store a roadmap."""
 

@@ -3,8 +3,9 @@
 import asyncio
 import itertools
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import AbstractContextManager, ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -25,6 +26,8 @@ PLATFORM_SECONDS = 30
 OVERLAP_SECONDS = 0.7
 """For how long requests still reach a deployment after its SIGTERM."""
 
+AT_ONCE = 8
+READ_PAUSE = 0.05
 GENERATED = ": generated roadmap "
 SHORT = {"duration_weeks": 1, "daily_hours": 0.5, "level": "beginner"}
 SHORT_PAUSE = 0.6
@@ -55,16 +58,15 @@ class Clients:
             base_url=edge, timeout=60, limits=httpx.Limits(max_keepalive_connections=0)
         )
 
-    async def read(self) -> None:
-        """Read at a steady pace, without end."""
+    async def repeat(self, ask: Callable[[], Coroutine[Any, Any, None]], pause: float) -> None:
+        """Ask at a steady pace, without end; on a busy machine only so many at once."""
+        places = asyncio.Semaphore(AT_ONCE)
         while True:
-            self._start(self._read_once())
-            await asyncio.sleep(0.05)
-
-    async def generate(self, shape: dict[str, Any], pause: float) -> None:
-        """Ask for roadmaps at a steady pace, without end."""
-        while True:
-            self._start(self._generate_once(next(self._numbers), shape))
+            await places.acquire()
+            task = asyncio.create_task(ask())
+            self._asking.add(task)
+            task.add_done_callback(self._asking.discard)
+            task.add_done_callback(lambda _: places.release())
             await asyncio.sleep(pause)
 
     async def settle(self) -> None:
@@ -72,18 +74,14 @@ class Clients:
         await asyncio.gather(*self._asking)
         await self._client.aclose()
 
-    def _start(self, request: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(request)
-        self._asking.add(task)
-        task.add_done_callback(self._asking.discard)
-
-    async def _read_once(self) -> None:
+    async def read(self) -> None:
         answer = await self._send("GET", "/roadmaps", params={"user_id": str(UUID(int=1))})
         if answer is not None and answer.status_code != httpx.codes.OK:
             self.dropped.append(f"read answered {answer.status_code}")
         self.reads += 1
 
-    async def _generate_once(self, number: int, shape: dict[str, Any]) -> None:
+    async def generate(self, shape: dict[str, Any]) -> None:
+        number = next(self._numbers)
         key = f"key-{number}"
         body = {"user_id": str(UUID(int=number)), "goal": f"Goal {number}", **shape}
         while True:
@@ -158,9 +156,9 @@ async def test_deploy_drops_nothing(data_plane: DataPlane, tmp_path: Path) -> No
         with LossyProxy(old.port) as edge:
             clients = Clients(edge.url)
             async with beside(
-                clients.read(),
-                clients.generate(SHORT, SHORT_PAUSE),
-                clients.generate(LONG, LONG_PAUSE),
+                clients.repeat(clients.read, READ_PAUSE),
+                clients.repeat(partial(clients.generate, SHORT), SHORT_PAUSE),
+                clients.repeat(partial(clients.generate, LONG), LONG_PAUSE),
             ):
                 await asyncio.sleep(4)
                 new = await asyncio.to_thread(
