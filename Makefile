@@ -37,10 +37,9 @@ types: $(VENV)/.test-ready
 quick-tests: $(VENV)/.test-ready
 	$(VENV)/bin/pytest tests/unit tests/contract tests/api -k "not supabase" -q -n 4
 
-# More at once than there are cores, because most of the long tests wait for something. They start
-# first, and tests that share a service stay in one process.
+# More at once than there are cores, because most of the long tests wait for something.
 pytest: $(VENV)/.test-ready tests/support/node_modules/.ready
-	$(VENV)/bin/pytest -n 4 --dist loadgroup --no-loadscope-reorder --cov --cov-report=term
+	$(VENV)/bin/pytest -n 4 --dist worksteal --cov --cov-report=term
 
 # How long modules and functions are.
 sizes: $(VENV)/.test-ready

@@ -3,6 +3,7 @@
 import functools
 import socket
 import ssl
+from collections import Counter
 from collections.abc import Iterator
 from ipaddress import ip_address
 from pathlib import Path
@@ -21,29 +22,22 @@ from tests.support.fault_proxy import FaultProxy
 from tests.support.standin import OpenRouterStandIn, Pace
 from tests.support.tokens import AuthServer, SigningKey, new_rsa_key
 
-SHARED_SERVICES = {"crowded", "deploy", "project", "trial"}
-"""Fixtures that a whole module shares: its tests that use one run in the same process."""
 
-
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Say which tests coverage leaves out, which stay together, and start the longest first.
+    """Start the modules with the longest tests first, and say which tests coverage leaves out.
 
     What starts processes is measured in the wrong one, and the API over Supabase runs the lines
     that it runs over SQLite, but for the store's, which the contract tests reach.
     """
+    seconds: Counter[Path] = Counter()
     for item in items:
         path = item.path.as_posix()
         if "/tests/system/" in path or ("/tests/api/" in path and "supabase" in item.name):
             item.add_marker(pytest.mark.no_cover)
-        if SHARED_SERVICES.intersection(getattr(item, "fixturenames", ())):
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
-    items.sort(key=_seconds, reverse=True)
-
-
-def _seconds(item: pytest.Item) -> float:
-    marker = item.get_closest_marker("long")
-    return float(marker.args[0]) if marker else 0
+        if marker := item.get_closest_marker("long"):
+            seconds[item.path] += marker.args[0]
+    # A module's tests stay together, because some of them share a service.
+    items.sort(key=lambda item: seconds[item.path], reverse=True)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from src.routers.dependencies import EXAMPLE_USER
-from tests.support.conformance.hooks import CALLER
+from tests.support.conformance import CALLER
 from tests.support.data_plane import DataPlane
 from tests.support.service import ROOT, clean_environment, running_service
 from tests.support.tokens import TokenMint

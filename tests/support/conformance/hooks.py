@@ -10,11 +10,9 @@ import schemathesis
 from schemathesis import Case, GenerationMode, HookContext, Response
 
 from src.domain.vocabulary import MAX_ID
+from tests.support.conformance import CALLER
 
 AnyCase: TypeAlias = Case[Any]
-
-CALLER = "CONFORMANCE_CALLER"
-"""The variable that names the user whose token all requests carry, if they carry one."""
 
 STREAMED = {"/generate_roadmap", "/ask-assistant"}
 """Where a client chooses by `Accept` whether the answer is an event stream."""
