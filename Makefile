@@ -23,7 +23,8 @@ check: $(VENV)/.test-ready
 	$(MAKE) --no-print-directory --output-sync -j 3 lint types quick-tests
 
 # Everything, with branch coverage.
-test: lint types pytest
+test: $(VENV)/.test-ready tests/support/node_modules/.ready
+	$(MAKE) --no-print-directory -j 3 lint types pytest
 
 lint: $(VENV)/.test-ready
 	$(VENV)/bin/ruff check
@@ -36,10 +37,9 @@ types: $(VENV)/.test-ready
 quick-tests: $(VENV)/.test-ready
 	$(VENV)/bin/pytest tests/unit tests/contract tests/api -k "not supabase" -q -n 4
 
-# More at once than there are cores: most of the long ones wait for something.
+# More at once than there are cores, because most of the long tests wait for something.
 pytest: $(VENV)/.test-ready tests/support/node_modules/.ready
-	$(VENV)/bin/pytest -m "not alone" -n 4 --dist worksteal --cov --cov-report=term
-	$(VENV)/bin/pytest -m alone
+	$(VENV)/bin/pytest -n 4 --dist worksteal --cov --cov-report=term
 
 # How long modules and functions are.
 sizes: $(VENV)/.test-ready

@@ -12,13 +12,13 @@ from tests.support.authorization import try_every_cell
 from tests.support.authorization_cells import senders_of
 from tests.support.authorized_services import running_alone, running_project
 from tests.support.bounds_trial import try_bounds
-from tests.support.conformance.exploration import explore_all
-from tests.support.conformance.report import figures, shortfalls
+from tests.support.conformance.exploration import explore_all, figures, shortfalls
 from tests.support.data_plane import DataPlane, running_data_plane, running_postgres
 from tests.support.injection_trial import running_trial
 from tests.support.injections import ATTEMPTS
 from tests.support.leak_trial import FEW, run_leak_trial
 from tests.support.row_security import measured_matrix
+from tests.support.service import Server
 from tests.support.standin.misbehaviours import MISBEHAVIOURS
 from tests.support.verdict import conclude
 
@@ -65,7 +65,7 @@ def check_row_security(plane: DataPlane, _directory: Path) -> Iterator[str]:
 
 def check_leaks(plane: DataPlane, directory: Path) -> Iterator[str]:
     """Search all logs and errors for canaries, for every endpoint and every failure."""
-    trials: tuple[tuple[str, DataPlane | None, Iterable[str]], ...] = (
+    trials: tuple[tuple[Server, DataPlane | None, Iterable[str]], ...] = (
         ("uvicorn", None, MISBEHAVIOURS),
         ("gunicorn", None, FEW),
         ("uvicorn", plane, FEW),
@@ -98,14 +98,13 @@ def check_injections(_plane: DataPlane, directory: Path) -> Iterator[str]:
 
 def check_bounds(plane: DataPlane, _directory: Path) -> Iterator[str]:
     """Send more requests than the limits allow, from many users and addresses, to two workers."""
-    report = try_bounds(plane)
-    for each in report.counts:
+    for each in try_bounds(plane):
         print(
             f"bounds         {each.phase}: {each.requests} requests, admitted {each.generations}"
             f" roadmaps and {each.questions} questions, refused {each.refused};"
             f" {each.calls} model calls, ${each.dollars:.4f}"
         )
-    yield from report.faults
+        yield from each.faults
 
 
 def check_conformance(plane: DataPlane, directory: Path) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """Kills processes under load: no roadmap is seen half-written, and no call is paid for twice.
 
-`make chaos-crash` runs it.
+`make chaos-crash` runs it, over Supabase and then on an SQLite file.
 """
 
 import asyncio
@@ -9,11 +9,13 @@ from pathlib import Path
 
 from tests.support.crash import crash
 from tests.support.crash_report import CrashPlan
+from tests.support.sqlite_crash import crash_on_sqlite
 from tests.support.verdict import conclude
 
 PLAN = CrashPlan(
     random_kills=300, chosen_kills=100, postgres_stops=20, postgrest_kills=20, patience=1_200
 )
+SQLITE_KILLS = 100
 LOG = Path(tempfile.gettempdir()) / "chaos-crash.log"
 
 
@@ -21,10 +23,14 @@ async def main() -> int:
     """Print the report, then the verdict, which is also the exit status."""
     report = await crash(PLAN, lambda news: print(news, flush=True))
     print(*report.lines(), sep="\n")
-    faults = list(report.faults())
+    with tempfile.TemporaryDirectory() as directory:
+        outcome = await crash_on_sqlite(Path(directory), SQLITE_KILLS)
+        faults = [*report.faults(), *(f"on SQLite: {fault}" for fault in outcome.faults())]
+    print(f"{'workers killed on one SQLite file':<46}{SQLITE_KILLS}")
+    print(f"{'  keyed requests resolved':<46}{outcome.load.resolved}")
     if faults:
-        LOG.write_text(report.log)
-        print(f"the service's log is in {LOG}")
+        LOG.write_text(report.log + outcome.log)
+        print(f"the service's logs are in {LOG}")
     return conclude(faults)
 
 

@@ -3,6 +3,7 @@
 import functools
 import socket
 import ssl
+from collections import Counter
 from collections.abc import Iterator
 from ipaddress import ip_address
 from pathlib import Path
@@ -17,21 +18,26 @@ from tests.support.data_plane import (
     running_data_plane,
     running_postgres,
 )
-from tests.support.fault_proxy import FaultProxy, running_proxy
+from tests.support.fault_proxy import FaultProxy
 from tests.support.standin import OpenRouterStandIn, Pace
 from tests.support.tokens import AuthServer, SigningKey, new_rsa_key
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave coverage to the tests that reach each line of `src` soonest: it takes its time.
+    """Start the modules with the longest tests first, and say which tests coverage leaves out.
 
     What starts processes is measured in the wrong one, and the API over Supabase runs the lines
     that it runs over SQLite, but for the store's, which the contract tests reach.
     """
+    seconds: Counter[Path] = Counter()
     for item in items:
         path = item.path.as_posix()
         if "/tests/system/" in path or ("/tests/api/" in path and "supabase" in item.name):
             item.add_marker(pytest.mark.no_cover)
+        if marker := item.get_closest_marker("long"):
+            seconds[item.path] += marker.args[0]
+    # A module's tests stay together, because some of them share a service.
+    items.sort(key=lambda item: seconds[item.path], reverse=True)
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -115,7 +121,7 @@ def new_project(postgres: Postgres) -> Iterator[DataPlane]:
 @pytest.fixture
 def fault_proxy(data_plane: DataPlane) -> Iterator[FaultProxy]:
     """Offer a second way to `data_plane`, for faults that other readers do not see."""
-    with running_proxy(data_plane.rest_url) as proxy:
+    with FaultProxy(data_plane.rest_url) as proxy:
         yield proxy
 
 

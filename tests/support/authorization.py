@@ -1,10 +1,5 @@
-"""The authorization matrix: every route, from every sender, whomever the request names.
+"""The authorization matrix: every route, from every sender, with every user that it may name."""
 
-findings = await try_every_cell(url, backend, senders_of(mint, "ES256"), token_required=True)
-print(findings.cells, findings.statuses, findings.wrong)
-"""
-
-import asyncio
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -27,10 +22,10 @@ from tests.support.authorization_cells import (
 )
 from tests.support.backends import Backend
 from tests.support.plans import UNBOUNDED, asked_for, begun, roadmap_of, roadmap_of_texts
+from tests.support.waiting import until
 
 ORIGIN = "http://localhost:3000"
 PROBLEM = "urn:momentum-ai:problem:"
-WAIT_SECONDS = 30
 
 _ROWS = f"""
 select 'roadmap', cast(roadmap_id as text), description, cast(is_active as text)
@@ -109,12 +104,12 @@ class _Trial:
 
     async def _until_finished(self, location: str, cell: Cell) -> None:
         """Wait for a generation, so that it leaves no trace beside the cells that follow."""
-        async with asyncio.timeout(WAIT_SECONDS):
-            while True:
-                answer = await self.client.get(location, headers=cell.sender.headers)
-                if answer.json()["state"] != "running":
-                    return
-                await asyncio.sleep(0.02)
+
+        async def is_finished() -> bool:
+            answer = await self.client.get(location, headers=cell.sender.headers)
+            return bool(answer.json()["state"] != "running")
+
+        await until(is_finished)
 
 
 async def _new_possessions(store: Store) -> Owned:
@@ -153,9 +148,9 @@ def _faults(answer: httpx.Response, wanted: Expected, owned: Owned) -> Iterator[
     """Yield what is wrong with an answer, the worst first."""
     if answer.status_code != wanted.status:
         yield f"{answer.status_code} in place of {wanted.status}: {answer.text[:120]}"
-    told = f"{answer.headers}{answer.text}"
-    if wanted.shows is not None and (owned.canary in told) is not wanted.shows:
-        yield "it does not tell what it should" if wanted.shows else "it tells what is Ana's"
+    text = f"{answer.headers}{answer.text}"
+    if wanted.shows is not None and (owned.canary in text) is not wanted.shows:
+        yield "it lacks what is Ana's" if wanted.shows else "it shows what is Ana's"
     if answer.headers.get("Access-Control-Allow-Origin") != ORIGIN:
         yield "a browser does not let its page read it"
     if answer.headers.get("WWW-Authenticate") != wanted.challenge:
@@ -167,4 +162,4 @@ def _faults(answer: httpx.Response, wanted: Expected, owned: Owned) -> Iterator[
     elif answer.json()["type"] != f"{PROBLEM}{wanted.problem}":
         yield f"it is {answer.json()['type']}"
     if "Location" in answer.headers:
-        yield "it tells of a generation"
+        yield "it names a generation"

@@ -25,7 +25,7 @@ Learner: TypeAlias = Literal["ana", "ben"]
 
 @dataclass(frozen=True)
 class Sender:
-    """Who sends a request: what stands in it, and whom that proves. A bad one proves nobody."""
+    """A request's credentials, and the learner whom they prove; bad ones prove nobody."""
 
     headers: Headers
     proves: Learner | None = None
@@ -218,7 +218,7 @@ class Cell:
 
     @property
     def users(self) -> set[Learner]:
-        """For whom it would act if it was let; for more than one is for nobody."""
+        """The learners for whom it would act; a request for more than one acts for nobody."""
         return {user for user in (self.sender.proves, self.in_query, self.in_body) if user}
 
 
@@ -259,7 +259,7 @@ def all_cells(senders: dict[str, Sender]) -> Iterator[Cell]:
 
 
 def _namings(route: Route) -> Iterator[tuple[Learner | None, Learner | None]]:
-    """Yield whom a route may name in its query and in its body."""
+    """Yield the users that a request may name in its query and in its body."""
     anybody: tuple[Learner | None, ...] = ("ana", "ben", None)
     for in_query in anybody if route.naming else (None,):
         for in_body in anybody if route.naming == "body" else (None,):

@@ -1,11 +1,4 @@
-"""The services on which the authorization matrix is tried: either database, either mode.
-
-with running_project(plane, directory) as project:
-    findings = await try_every_cell(
-        project.required.url, project.backend, senders_of(project.mint, "ES256"),
-        token_required=True,
-    )
-"""
+"""The services on which the authorization matrix is tried: either database, either mode."""
 
 import json
 from collections.abc import Iterator
@@ -16,14 +9,8 @@ from secrets import token_hex
 
 from tests.support.backends import Backend, SqliteBackend, SupabaseBackend
 from tests.support.data_plane import DataPlane
-from tests.support.fault_proxy import running_proxy
-from tests.support.service import (
-    Service,
-    free_port,
-    gunicorn_command,
-    running_process,
-    uvicorn_command,
-)
+from tests.support.fault_proxy import FaultProxy
+from tests.support.service import Service, running_service
 from tests.support.tokens import JWKS_PATH, TokenMint
 
 
@@ -31,7 +18,7 @@ from tests.support.tokens import JWKS_PATH, TokenMint
 class Project:
     """A Supabase project with its Auth, and a service on it in each mode, with two workers.
 
-    `variables` tell a further service of the project.
+    `variables` connect a further service to the project.
     """
 
     variables: dict[str, str]
@@ -46,19 +33,16 @@ def running_project(plane: DataPlane, directory: Path) -> Iterator[Project]:
     """Run both services; the one that requires tokens alone knows the project's secret."""
     with ExitStack() as stack:
         # A way of its own: what other tests do to theirs, and forget of it, is nothing to us.
-        proxy = stack.enter_context(running_proxy(plane.rest_url))
+        proxy = stack.enter_context(FaultProxy(plane.rest_url))
         mint = TokenMint(proxy.url, token_hex(32))
         proxy.documents[JWKS_PATH] = json.dumps(mint.jwks()).encode()
-        variables = {
-            "SUPABASE_URL": proxy.url,
-            "SUPABASE_SERVICE_ROLE_KEY": plane.service_key,
-        }
+        variables = plane.variables | {"SUPABASE_URL": proxy.url}
 
         def started(mode: str, **more: str) -> Service:
-            home, port = directory / mode, free_port()
+            home = directory / mode
             home.mkdir()
             environment = variables | more | {"AUTH_MODE": mode, "WEB_CONCURRENCY": "2"}
-            return stack.enter_context(running_process(gunicorn_command(), port, home, environment))
+            return stack.enter_context(running_service("gunicorn", home, environment))
 
         optional = started("optional")
         required = started("required", SUPABASE_JWT_SECRET=mint.secret)
@@ -79,6 +63,5 @@ def running_alone(mode: str, directory: Path) -> Iterator[Alone]:
     """Run such a service in a mode."""
     mint = TokenMint("https://project.supabase.co", token_hex(32))
     variables = {"AUTH_MODE": mode, "SUPABASE_JWT_SECRET": mint.secret}
-    port = free_port()
-    with running_process(uvicorn_command(port), port, directory, variables) as service:
+    with running_service("uvicorn", directory, variables) as service:
         yield Alone(SqliteBackend(directory / "momentum.db"), mint, service)

@@ -109,12 +109,12 @@ class Bought:
     kept_already: int = 0
     """Calls for something that was on record when the generation's lease last changed hands.
 
-    Who got the lease has read it there, and who had it has written it.
+    The new holder of the lease has read it there, and the old one has written it.
     """
     interruptions: int = 0
     """Interruptions that found a call in flight."""
-    begun_anew: int = 0
-    """Generations of a wish that had one before, which failed."""
+    repeated_generations: int = 0
+    """Generations for a request whose first generation failed."""
 
 
 @dataclass
@@ -153,7 +153,7 @@ def account(
     bought = Bought(calls=len(summaries))
     found: set[int] = set()
     for generations in _by_goal(records, summaries).values():
-        bought.begun_anew += len(generations) - 1
+        bought.repeated_generations += len(generations) - 1
         for generation in generations:
             asked: dict[Part, _Call] = {}
             for call in generation.calls:
@@ -216,11 +216,11 @@ def _by_goal(records: Records, summaries: Sequence[dict[str, Any]]) -> dict[str,
 
 
 def _calls(summaries: Sequence[dict[str, Any]]) -> Iterator[tuple[str, _Call]]:
-    for told in sorted(summaries, key=lambda summary: float(summary["started_at"])):
-        if told["kind"] == "outline":
+    for summary in sorted(summaries, key=lambda each: float(each["started_at"])):
+        if summary["kind"] == "outline":
             parts: tuple[Part, ...] = (OUTLINE,)
         else:
             # Without days: tasks in place of repeated ones, which no good answer makes necessary.
-            days = told["days"] or range(1, DAYS_PER_WEEK + 1)
-            parts = tuple((told["week_number"], day) for day in days)
-        yield told["goal"], _Call(told["started_at"], told["client_port"], parts)
+            days = summary["days"] or range(1, DAYS_PER_WEEK + 1)
+            parts = tuple((summary["week_number"], day) for day in days)
+        yield summary["goal"], _Call(summary["started_at"], summary["client_port"], parts)

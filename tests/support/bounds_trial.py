@@ -8,7 +8,6 @@ import asyncio
 import itertools
 import random
 import tempfile
-import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,14 +18,24 @@ from uuid import UUID
 import httpx
 
 from tests.support.data_plane import DataPlane
-from tests.support.service import free_port, gunicorn_command, running_process
+from tests.support.service import model_variables, running_service
 from tests.support.standin import OpenRouterStandIn
 from tests.support.standin.answers import Json, Wanted
 from tests.support.standin.completion import Completion
 from tests.support.standin.script import Script
+from tests.support.waiting import until
 
 AT_ONCE = 60
 PATIENCE_SECONDS = 90.0
+
+VARIABLES = {
+    "WEB_CONCURRENCY": "2",
+    "TRUSTED_PROXY_HEADER": "X-Real-IP",
+    "MODEL_RETRY_WAIT_SECONDS": "0.1",
+    # Long enough for a busy machine.
+    "STORE_TIMEOUT_SECONDS": "60",
+    "GENERATION_LEASE_SECONDS": "120",
+}
 
 PRICE = 2.0**-10
 """Dollars of a call. Sums of it are exact."""
@@ -39,9 +48,9 @@ CALLS_PER_QUESTION = 1
 
 @dataclass(frozen=True)
 class Phase:
-    """Requests that are sent, half of them wishes and half questions, and what may come of them.
+    """Requests to send, half for roadmaps and half with questions, and how many may succeed.
 
-    Users and addresses take turns. What is None is not known beforehand.
+    Users and addresses take turns. None: not known beforehand.
     """
 
     name: str
@@ -55,7 +64,7 @@ class Phase:
     questions: int | None = None
     calls: int | None = None
     cuts: int = 0
-    """How many of a generation's calls are cut off, and made again; nobody tells what they cost."""
+    """How many of a generation's calls are cut off and repeated; their cost stays unknown."""
 
     @property
     def calls_per_generation(self) -> int:
@@ -139,26 +148,17 @@ class Counts:
     """What the calls cost, by their price."""
     entered_dollars: float = 0.0
     """What they cost by the ledger."""
-    seconds: float = 0.0
-
-
-@dataclass
-class BoundsReport:
-    """What came of all phases, and what of it must not be; nothing where every bound held."""
-
-    counts: list[Counts] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
+    """Bounds that did not hold, a sentence each."""
 
 
-def try_bounds(plane: DataPlane, phases: tuple[Phase, ...] = PHASES) -> BoundsReport:
+def try_bounds(plane: DataPlane, phases: tuple[Phase, ...] = PHASES) -> list[Counts]:
     """Run the phases on a data plane, which is emptied before each."""
-    report = BoundsReport()
+    counts = []
     for phase in phases:
         plane.reset()
-        counts, faults = asyncio.run(_Trial(phase, plane).run())
-        report.counts.append(counts)
-        report.faults += [f"{phase.name}: {fault}" for fault in faults]
-    return report
+        counts.append(asyncio.run(_Trial(phase, plane).run()))
+    return counts
 
 
 class _PricedCompletion(Completion):
@@ -167,7 +167,7 @@ class _PricedCompletion(Completion):
 
 
 class _CutOutlines(Script):
-    """Cuts off the first outlines of each wish, half-way."""
+    """Cuts off the first outlines of each generation, half-way."""
 
     def __init__(self, times: int) -> None:
         super().__init__()
@@ -203,52 +203,42 @@ class _Trial:
         self._numbers = itertools.count()
         self._chance = random.Random(5)
 
-    async def run(self) -> tuple[Counts, list[str]]:
+    async def run(self) -> Counts:
         counts = self._counts
         with self._service() as (url, standin):
-            began = time.monotonic()
             limits = httpx.Limits(max_connections=AT_ONCE)
             async with httpx.AsyncClient(
                 base_url=url, limits=limits, timeout=PATIENCE_SECONDS
             ) as client:
                 await asyncio.gather(*(self._ask_on(client) for _ in range(AT_ONCE)))
-            await self._until_all_has_ended()
-            counts.seconds = time.monotonic() - began
+            await until(self._all_have_ended)
             counts.calls = len(standin.calls.all())
         counts.dollars = counts.calls * PRICE
         counts.entered_dollars = self._number("select coalesce(sum(dollars), 0) from ledger")
-        return counts, self._judged()
+        counts.faults = [f"{self._phase.name}: {fault}" for fault in self._find_faults()]
+        return counts
 
     @contextmanager
     def _service(self) -> Iterator[tuple[str, PricedStandIn]]:
-        port = free_port()
         self._add_roadmaps()
         with (
             PricedStandIn(self._phase.cuts) as standin,
             tempfile.TemporaryDirectory() as directory,
-            running_process(
-                gunicorn_command(),
-                port,
+            running_service(
+                "gunicorn",
                 Path(directory),
                 {
-                    "WEB_CONCURRENCY": "2",
-                    "SUPABASE_URL": self._plane.url,
-                    "SUPABASE_SERVICE_ROLE_KEY": self._plane.service_key,
-                    "OPENAI_API_KEY": standin.api_key,
-                    "OPENAI_BASE_URL": standin.base_url,
-                    "TRUSTED_PROXY_HEADER": "X-Real-IP",
-                    # How busy the machine is is not what is tried here.
-                    "STORE_TIMEOUT_SECONDS": "60",
-                    "GENERATION_LEASE_SECONDS": "120",
-                    "MODEL_RETRY_WAIT_SECONDS": "0.1",
-                }
-                | self._phase.variables,
+                    **self._plane.variables,
+                    **model_variables(standin),
+                    **VARIABLES,
+                    **self._phase.variables,
+                },
             ) as service,
         ):
             yield service.url, standin
 
     def _add_roadmaps(self) -> None:
-        """Let each user have a roadmap to ask about, which nobody paid for; its id is theirs."""
+        """Give each user a roadmap to ask about, with the user's number as its id."""
         users = f"from generate_series(1, {self._phase.users}) as n"
         self._plane.execute(
             "insert into roadmaps (user_id, description, duration_weeks, daily_hours, level)"
@@ -266,11 +256,11 @@ class _Trial:
             if number >= self._phase.requests:
                 return
             self._counts.requests += 1
-            # Pairs of a wish and a question of the same user, from the same address.
+            # Pairs of a generation and a question of the same user, from the same address.
             pair, is_question = divmod(number, 2)
             user_number = pair % self._phase.users + 1
             address = f"198.51.100.{pair % self._phase.addresses + 1}"
-            send = self._ask if is_question else self._wish
+            send = self._ask if is_question else self._generate
             try:
                 answer = await send(client, user_number, {"X-Real-IP": address})
             except httpx.TransportError as error:
@@ -278,7 +268,7 @@ class _Trial:
             else:
                 self._take(answer, is_question=bool(is_question))
 
-    async def _wish(
+    async def _generate(
         self, client: httpx.AsyncClient, user: int, headers: dict[str, str]
     ) -> httpx.Response:
         body = {
@@ -320,25 +310,23 @@ class _Trial:
             self._faults[f"refused by {policy or 'nobody'}"] += 1
         if not wait.isdigit() or parameters != f"r=0;t={wait}":
             self._faults["refused without saying until when"] += 1
-        told = answer.headers.get("RateLimit-Policy", "")
-        if policy != "budget-per-day" and not told.startswith(f'"{policy}";q='):
+        quota = answer.headers.get("RateLimit-Policy", "")
+        if policy != "budget-per-day" and not quota.startswith(f'"{policy}";q='):
             self._faults["refused without the policy"] += 1
         if answer.headers["content-type"] != "application/problem+json":
             self._faults["refused without a problem document"] += 1
 
-    async def _until_all_has_ended(self) -> None:
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while self._number("select count(*) from ledger where finished_at is null"):
-            if time.monotonic() > deadline:
-                self._faults["some did not end"] += 1
-                return
-            await asyncio.sleep(0.1)
+    async def _all_have_ended(self) -> bool:
+        return not self._number("select count(*) from ledger where finished_at is null")
 
     def _number(self, sql: str) -> float:
         number: float = self._plane.query(sql)[0][0]
         return number
 
-    def _judged(self) -> list[str]:
+    def _rows(self, table: str) -> float:
+        return self._number(f"select count(*) from {table}")  # noqa: S608  our own names
+
+    def _find_faults(self) -> list[str]:
         phase, counts = self._phase, self._counts
         bought = counts.generations * phase.calls_per_generation
         bought += counts.questions * CALLS_PER_QUESTION
@@ -349,16 +337,10 @@ class _Trial:
             "calls": (counts.calls, phase.calls),
             "calls, by what was admitted": (counts.calls, bought),
             "answers": (admitted + counts.refused, phase.requests),
-            "generations recorded": (
-                self._number("select count(*) from generations"),
-                counts.generations,
-            ),
-            "questions recorded": (
-                self._number("select count(*) from questions"),
-                counts.questions,
-            ),
+            "generations recorded": (self._rows("generations"), counts.generations),
+            "questions recorded": (self._rows("questions"), counts.questions),
             "roadmaps": (
-                self._number("select count(*) from roadmaps where published_at is not null"),
+                self._rows("roadmaps where published_at is not null"),
                 counts.generations + phase.users,
             ),
             "dollars entered": (counts.entered_dollars, counts.dollars),

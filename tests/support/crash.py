@@ -23,13 +23,7 @@ from tests.support.data_plane import DataPlane, Postgres, running_data_plane, ru
 from tests.support.keyed_load import KeyedLoad, beside, under_load
 from tests.support.lossy_proxy import LossyProxy
 from tests.support.onlookers import DatabaseLook, Readers, until_swept
-from tests.support.service import (
-    Service,
-    free_port,
-    gunicorn_command,
-    running_process,
-    running_standin,
-)
+from tests.support.service import Service, running_service, running_standin
 from tests.support.workers import ChosenKills, Point, Workers
 
 SETTINGS = {
@@ -37,7 +31,7 @@ SETTINGS = {
     # Short, so that little time goes by in waiting; long enough for a busy machine to renew it.
     "GENERATION_LEASE_SECONDS": "5",
     "SWEEP_INTERVAL_SECONDS": "1",
-    "STORE_TIMEOUT_SECONDS": "5",
+    "STORE_TIMEOUT_SECONDS": "10",
     "OPENAI_API_KEY": "stand-in",
 }
 UNBOUNDED = {
@@ -55,7 +49,7 @@ LATE_SECONDS = 1.0
 LOST_SHARE = 0.5
 READERS = 2
 EVER = 1_000_000.0
-LARGE_SHARE = 0.3
+LARGE_SHARE = 0.5
 OUTAGE_SECONDS = 1.0
 RECOVERY_SECONDS = 45.0
 
@@ -64,8 +58,7 @@ async def crash(plan: CrashPlan, say: Callable[[str], object]) -> CrashReport:
     """Let everything happen that is planned, and return what came of it."""
     with _production() as (postgres, plane, model_url, service):
         workers = Workers(service.process.pid, urlsplit(model_url).port or 0)
-        line = LossyProxy(urlsplit(service.url).port or 0, lost_share=LOST_SHARE)
-        async with line.running():
+        with LossyProxy(service.port, lost_share=LOST_SHARE) as line:
             load = KeyedLoad(line.url, plan.learners)
             readers, look = Readers(service.url, load), DatabaseLook(plane.database)
             report = CrashReport(plan, load, readers, look)
@@ -82,7 +75,7 @@ async def crash(plan: CrashPlan, say: Callable[[str], object]) -> CrashReport:
         await readers.read_everything()
         await asyncio.to_thread(look.look, EVER)
         report.answers, report.lost_answers = line.relayed, line.lost
-        report.roadmaps_per_wish = _roadmaps_per_wish(plane, load)
+        report.roadmaps_per_key = _roadmaps_per_key(plane, load)
         async with httpx.AsyncClient(base_url=model_url, timeout=60) as control:
             summaries = (await control.get("/_control/summaries")).json()
         interruptions = [*workers.deaths, *run.outages]
@@ -158,25 +151,24 @@ class _Run:
         return [time.monotonic() - began] if recovered else []
 
     async def _until_it_reads(self, deadline: float) -> bool:
-        wish = self._report.load.wishes[0]
+        request = self._report.load.requests[0]
         async with httpx.AsyncClient(base_url=self._url) as client:
             while time.monotonic() < deadline:
                 with contextlib.suppress(httpx.TransportError):
-                    answer = await client.get("/roadmaps", params={"user_id": wish.user_id})
+                    answer = await client.get("/roadmaps", params={"user_id": request.user_id})
                     if answer.is_success:
                         return True
                 await asyncio.sleep(0.1)
         return False
 
     def _say(self, news: str) -> None:
-        resolved = f"{self._report.load.resolved} of {len(self._report.load.wishes)} resolved"
+        resolved = f"{self._report.load.resolved} of {len(self._report.load.requests)} resolved"
         self._tell(f"{time.monotonic() - self.began:>5.0f} s  {news}, {resolved}")
 
 
 @contextmanager
 def _production() -> Iterator[tuple[Postgres, DataPlane, str, Service]]:
     """Run everything that there is in production, and the stand-in."""
-    port = free_port()
     with (
         running_postgres() as postgres,
         postgres.database() as database,
@@ -186,16 +178,9 @@ def _production() -> Iterator[tuple[Postgres, DataPlane, str, Service]]:
     ):
         plane.apply_schema()
         Records.note_handovers(database)
-        variables = (
-            SETTINGS
-            | UNBOUNDED
-            | {
-                "SUPABASE_URL": plane.url,
-                "SUPABASE_SERVICE_ROLE_KEY": plane.service_key,
-                "OPENAI_BASE_URL": f"{model_url}/api/v1",
-            }
-        )
-        with running_process(gunicorn_command(), port, Path(directory), variables) as service:
+        variables = SETTINGS | UNBOUNDED | plane.variables
+        variables["OPENAI_BASE_URL"] = f"{model_url}/api/v1"
+        with running_service("gunicorn", Path(directory), variables) as service:
             yield postgres, plane, model_url, service
 
 
@@ -216,9 +201,9 @@ async def _looked_on(readers: Readers, look: DatabaseLook) -> AsyncIterator[None
         yield
 
 
-def _roadmaps_per_wish(plane: DataPlane, load: KeyedLoad) -> Counter[int]:
+def _roadmaps_per_key(plane: DataPlane, load: KeyedLoad) -> Counter[int]:
     rows = plane.query(
         "select description, count(*) from roadmaps where published_at is not null group by 1"
     )
     roadmaps = dict(rows)
-    return Counter(roadmaps.get(wish.goal, 0) for wish in load.wishes)
+    return Counter(roadmaps.get(request.goal, 0) for request in load.requests)

@@ -47,7 +47,7 @@ class CrashReport:
     answers: int = 0
     lost_answers: int = 0
     swept_after: float | None = None
-    roadmaps_per_wish: Counter[int] = field(default_factory=Counter)
+    roadmaps_per_key: Counter[int] = field(default_factory=Counter)
     bought: Bought = field(default_factory=Bought)
     log: str = ""
     seconds: float = 0.0
@@ -74,10 +74,10 @@ class CrashReport:
                 ("kills of PostgREST", len(self.postgrest_recoveries)),
                 ("longest recovery after one of those", f"{worst:.1f} s"),
                 ("answers lost on the way back", f"{self.lost_answers} of {self.answers}"),
-                ("keyed requests", len(load.wishes)),
+                ("keyed requests", len(load.requests)),
                 ("keyed requests resolved", f"{load.resolved} ({self.resolved_share:.1%})"),
                 ("longest wait for a definite answer", f"{load.longest_seconds:.1f} s"),
-                ("roadmaps per key (roadmaps: keys)", dict(self.roadmaps_per_wish)),
+                ("roadmaps per key (roadmaps: keys)", dict(self.roadmaps_per_key)),
                 ("checks through the API, in the database", f"{readers.checks}, {look.checks}"),
                 ("partial roadmaps seen", len(self.partial)),
                 ("roadmaps seen and later gone", len(readers.gone)),
@@ -90,7 +90,7 @@ class CrashReport:
                 ("  repeated for workers that lived", bought.of_the_living),
                 ("  for days that were kept already", bought.kept_already),
                 ("leases lost by workers that lived", self.lost_leases),
-                ("generations begun anew after a failure", bought.begun_anew),
+                ("generations repeated after a failure", bought.repeated_generations),
                 ("tries", _counts(load.statuses)),
                 ("reads without an answer", _counts(readers.unread)),
             )
@@ -103,7 +103,7 @@ class CrashReport:
         promises = (
             (len(self.partial), 0, "partial roadmaps seen"),
             (len(self.readers.gone), 0, "roadmaps seen and later gone"),
-            (len(self.load.wishes) - self.load.resolved, 0, "keyed requests not resolved"),
+            (len(self.load.requests) - self.load.resolved, 0, "keyed requests not resolved"),
             (bought.kept_already, 0, "calls for days that were kept already"),
             (bought.repeated, bought.in_flight, "calls repeated, more than were in flight"),
             (bought.of_the_living, self._side_by_side, "calls repeated for workers that lived"),
@@ -111,9 +111,9 @@ class CrashReport:
         )
         yield from (f"{count} {name}" for count, most, name in promises if count > most)
         yield from (f"{count} {name}" for name, count in self.load.faults.items() if count)
-        for roadmaps, wishes in self.roadmaps_per_wish.items():
+        for roadmaps, requests in self.roadmaps_per_key.items():
             if roadmaps != 1:
-                yield f"{wishes} keys with {roadmaps} roadmaps"
+                yield f"{requests} keys with {roadmaps} roadmaps"
         if self.look.oldest_unpublished > SWEPT_SECONDS:
             yield f"rows unpublished for {self.look.oldest_unpublished:.0f} s"
         if self.swept_after is None:
@@ -142,12 +142,12 @@ class CrashReport:
     @property
     def _side_by_side(self) -> int:
         """How many calls two at most make twice who each plan one roadmap, per lost lease."""
-        weeks = max((wish.body["duration_weeks"] for wish in self.load.wishes), default=0)
+        weeks = max((request.body["duration_weeks"] for request in self.load.requests), default=0)
         return self.lost_leases * (1 + int(weeks) * len(WEEK_PARTS))
 
     @property
     def resolved_share(self) -> float:
-        return self.load.resolved / max(len(self.load.wishes), 1)
+        return self.load.resolved / max(len(self.load.requests), 1)
 
     @property
     def partial(self) -> set[int]:

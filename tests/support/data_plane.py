@@ -17,7 +17,7 @@ import jwt
 import psycopg
 import pytest
 
-from tests.support.fault_proxy import FaultProxy, running_proxy
+from tests.support.fault_proxy import FaultProxy
 from tests.support.service import START_SECONDS, answers, free_port
 from tests.support.waiting import wait_until
 
@@ -50,6 +50,20 @@ create function auth.uid() returns uuid language sql stable as $$
 $$;
 grant usage on schema public, auth to anon, authenticated, service_role;
 """
+EMPTY = """
+do $$ declare name text; begin
+    set local session_replication_role = replica;  -- no triggers, no order of the tables
+    for name in select format('%I.%I', schemaname, tablename) from pg_tables
+    where schemaname = 'public' loop
+        execute 'delete from ' || name;
+    end loop;
+    for name in select format('%I.%I', schemaname, sequencename) from pg_sequences
+    where schemaname = 'public' and last_value is not null loop
+        execute 'alter sequence ' || name || ' restart';
+    end loop;
+end $$
+"""
+"""Most tables are empty: this takes a fifth of the time of `truncate`."""
 
 
 @dataclass(frozen=True)
@@ -84,12 +98,7 @@ class Database:
 
     def empty(self) -> None:
         """Delete every row of every table in public, and count from 1 again."""
-        tables = self.query(
-            "select string_agg(format('%I.%I', schemaname, tablename), ', ')"
-            " from pg_tables where schemaname = 'public'"
-        )[0][0]
-        if tables:
-            self.execute(f"truncate {tables} restart identity cascade")
+        self.execute(EMPTY)
 
 
 class Postgres:
@@ -239,6 +248,11 @@ class DataPlane:
         return self.key("service_role")
 
     @property
+    def variables(self) -> dict[str, str]:
+        """The variables of a service whose project this is."""
+        return {"SUPABASE_URL": self.url, "SUPABASE_SERVICE_ROLE_KEY": self.service_key}
+
+    @property
     def anon_key(self) -> str:
         return self.key("anon")
 
@@ -287,7 +301,7 @@ def running_data_plane(database: Database) -> Iterator[DataPlane]:
     postgrest = Postgrest(database, secret)
     try:
         postgrest.start()
-        with running_proxy(postgrest.url) as proxy:
+        with FaultProxy(postgrest.url) as proxy:
             yield DataPlane(database, postgrest, proxy, secret)
     finally:
         postgrest.kill()

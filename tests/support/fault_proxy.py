@@ -1,15 +1,9 @@
-"""A reverse proxy on loopback that misbehaves on demand, between a store and PostgREST.
-
-It runs in a thread of its own, so that it serves whatever the test's event loop is doing.
-"""
+"""A reverse proxy that misbehaves on demand, between a store and PostgREST."""
 
 import asyncio
-import socket
-import struct
 import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
@@ -17,10 +11,10 @@ from typing import TypeAlias
 import h11
 import httpx
 
+from tests.support.loopback import LoopbackServer, reset_on_close
+from tests.support.waiting import PATIENCE_SECONDS, until_true
+
 PREFIX = "/rest/v1"
-PATIENCE_SECONDS = 30.0
-RESET_ON_CLOSE = struct.pack("ii", 1, 0)
-"""`SO_LINGER` with no time to linger: closing sends RST and not FIN."""
 
 UNAVAILABLE = (
     b'{"code":"PGRST001","message":"Database client error. Retrying the connection.",'
@@ -82,7 +76,7 @@ class Moment(StrEnum):
 
 
 Watcher: TypeAlias = Callable[[Exchange, bytes, Moment], None]
-"""Is told of an exchange, its request's body and its moment, in the proxy's thread."""
+"""Gets an exchange, its request's body and its moment, in the proxy's thread."""
 
 
 @dataclass(frozen=True)
@@ -99,19 +93,19 @@ class _Answer:
     body: bytes
 
 
-class FaultProxy:
-    """Forwards `/rest/v1/…` to PostgREST, except where a rule says otherwise."""
+class FaultProxy(LoopbackServer):
+    """Forwards `/rest/v1/…` to PostgREST, except where a rule says otherwise.
+
+    Its `url` is what a Supabase client gets as its project's address.
+    """
 
     def __init__(self, upstream: str) -> None:
-        self._upstream = upstream
-        self._loop = asyncio.new_event_loop()
-        self._connections: set[asyncio.Task[None]] = set()
-        self._thread = threading.Thread(target=self._serve, name="fault-proxy", daemon=True)
-        self._listening = threading.Event()
+        super().__init__()
+        self._client = httpx.AsyncClient(base_url=upstream, timeout=60)
+        self._released = asyncio.Event()
         self._in_flight = 0
         self._rules: list[_Rule] = []
         self._watcher: Watcher | None = None
-        self._port = 0
         self.held = threading.Event()
         """Set once a request is being held."""
         self.on_hold: Callable[[], object] | None = None
@@ -120,11 +114,6 @@ class FaultProxy:
         """The requests since the last reset, in the order in which they came."""
         self.documents: dict[str, bytes] = {}
         """What the project publishes as JSON beside its data, by path; rules hold for it, too."""
-
-    @property
-    def url(self) -> str:
-        """Return what a Supabase client is given as its project's address."""
-        return f"http://127.0.0.1:{self._port}"
 
     def inject(
         self, fault: Fault, when: Callable[[Exchange], bool], *, seconds: float = 60.0
@@ -141,10 +130,10 @@ class FaultProxy:
 
     def release(self) -> None:
         """Let go what is held, and hold nothing more until the next reset."""
-        self._loop.call_soon_threadsafe(self._released.set)
+        self.loop.call_soon_threadsafe(self._released.set)
 
     def watch(self, watcher: Watcher | None) -> None:
-        """Have every forwarded request told to `watcher`, at each moment; None ends that."""
+        """Call `watcher` with every forwarded request, at each moment; None ends that."""
         self._watcher = watcher
 
     def reset(self) -> None:
@@ -154,7 +143,7 @@ class FaultProxy:
         self.exchanges = []
         self.held.clear()
         self.on_hold = None
-        self._loop.call_soon_threadsafe(self._released.clear)
+        self.loop.call_soon_threadsafe(self._released.clear)
 
     async def until_held(self) -> None:
         """Wait until a request is being held."""
@@ -163,55 +152,16 @@ class FaultProxy:
 
     async def settled(self) -> None:
         """Wait until everything that was held has landed."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while self._in_flight:
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"{self._in_flight} requests are still in flight")
-            await asyncio.sleep(0.005)
+        await until_true(lambda: not self._in_flight)
 
-    def start(self) -> None:
-        self._thread.start()
-        if not self._listening.wait(PATIENCE_SECONDS):
-            raise RuntimeError("the proxy does not listen")
+    async def clean_up(self) -> None:
+        await self._client.aclose()
 
-    def stop(self) -> None:
-        self._loop.call_soon_threadsafe(self._stopping.set)
-        self._thread.join(PATIENCE_SECONDS)
-        if self._thread.is_alive():
-            raise RuntimeError("the proxy does not stop")
-
-    def _serve(self) -> None:
-        try:
-            self._loop.run_until_complete(self._run())
-        finally:
-            self._loop.close()
-
-    async def _run(self) -> None:
-        self._stopping, self._released = asyncio.Event(), asyncio.Event()
-        self._client = httpx.AsyncClient(base_url=self._upstream, timeout=60)
-        async with self._client:
-            server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
-            self._port = server.sockets[0].getsockname()[1]
-            self._listening.set()
-            await self._stopping.wait()
-            server.close()
-            for task in self._connections:
-                task.cancel()
-            await asyncio.gather(*self._connections, return_exceptions=True)
-
-    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.ensure_future(self._converse(reader, writer))
-        self._connections.add(task)
-        task.add_done_callback(self._connections.discard)
-
-    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         http = h11.Connection(h11.SERVER)
-        try:
-            with suppress(ConnectionError, h11.RemoteProtocolError):
-                while await self._exchange(http, reader, writer):
-                    http.start_next_cycle()
-        finally:
-            writer.close()
+        with suppress(h11.RemoteProtocolError):
+            while await self._exchange(http, reader, writer):
+                http.start_next_cycle()
 
     async def _exchange(
         self, http: h11.Connection, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -239,7 +189,7 @@ class FaultProxy:
             self.exchanges.append(exchange)
             rule = next((rule for rule in self._rules if rule.when(exchange)), None)
             answer = await self._answer(exchange, request, body, rule)
-            self._tell(exchange, body, Moment.ANSWERED)
+            self._notify(exchange, body, Moment.ANSWERED)
         finally:
             self._in_flight -= 1
         if answer is None:
@@ -248,12 +198,11 @@ class FaultProxy:
         if rule is not None and rule.fault is Fault.CUT:
             writer.write(sent[: len(sent) // 2])
             await writer.drain()
-            connection: socket.socket = writer.get_extra_info("socket")
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
+            reset_on_close(writer)
             return False
         writer.write(sent)
         await writer.drain()
-        self._tell(exchange, body, Moment.DELIVERED)
+        self._notify(exchange, body, Moment.DELIVERED)
         return http.our_state is h11.DONE and http.their_state is h11.DONE
 
     async def _answer(
@@ -274,7 +223,7 @@ class FaultProxy:
             await self._hold(rule.seconds)
         return None if fault in {Fault.WITHHOLD, Fault.LOSE} else answer
 
-    def _tell(self, exchange: Exchange, body: bytes, moment: Moment) -> None:
+    def _notify(self, exchange: Exchange, body: bytes, moment: Moment) -> None:
         if self._watcher is not None:
             self._watcher(exchange, body, moment)
 
@@ -304,17 +253,6 @@ class FaultProxy:
         framing = {b"connection", b"content-length", b"transfer-encoding"}
         headers = [pair for pair in response.headers.raw if pair[0].lower() not in framing]
         return _Answer(response.status_code, headers, response.content)
-
-
-@contextmanager
-def running_proxy(upstream: str) -> Iterator[FaultProxy]:
-    """Run a proxy in front of a PostgREST."""
-    proxy = FaultProxy(upstream)
-    proxy.start()
-    try:
-        yield proxy
-    finally:
-        proxy.stop()
 
 
 async def _next_event(http: h11.Connection, reader: asyncio.StreamReader) -> object:

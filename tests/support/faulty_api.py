@@ -16,7 +16,7 @@ __all__ = ["app"]
 
 
 class Clumsy:
-    """An object that tells all in its `repr`, as most do."""
+    """An object whose `repr` shows all, as most do."""
 
     def __init__(self, words: str) -> None:
         self.words = words

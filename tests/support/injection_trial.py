@@ -1,9 +1,4 @@
-"""Tries injections on the running service, whose model obeys them.
-
-with running_trial(directory) as trial:
-    for attempt in ATTEMPTS:
-        print(attempt.name, trial.run(attempt))  # "held", or a sentence on what broke
-"""
+"""Tries injections on the running service, whose model obeys them."""
 
 import json
 import re
@@ -21,8 +16,9 @@ import httpx
 from src.domain.plan import PlanRequest
 from src.domain.vocabulary import MAX_TASK_LENGTH, MAX_WEEKLY_GOAL_LENGTH
 from tests.support.injections import Attempt
+from tests.support.learners import roadmap_request
 from tests.support.plans import roadmap_violations
-from tests.support.service import free_port, running_process, uvicorn_command
+from tests.support.service import model_variables, running_service
 from tests.support.standin import OpenRouterStandIn, Pace
 
 HELD = "held"
@@ -31,7 +27,7 @@ LONGEST_ANSWER = 8_000
 LONGEST_PROMPT = 30_000
 
 SEEN_BEFORE = 400
-"""How much of what was told is looked at again with each piece; the whole is at the end."""
+"""How many characters before a piece are checked with it; the whole is checked at the end."""
 
 LINK = re.compile(r"[a-z][a-z0-9+.-]*://\w|(?<![a-z0-9])www\.\w", re.IGNORECASE)
 """What clients that show plain text turn into links. Other text is only text, whatever it says."""
@@ -90,7 +86,7 @@ class Trial:
 
     def _plan(self, attempt: Attempt, canary: str) -> None:
         user_id = str(uuid4())
-        body = _wish(user_id, f"{attempt.whole_text} {canary}")
+        body = _request(user_id, f"{attempt.whole_text} {canary}")
         answer = self.client.post("/generate_roadmap", json=body)
         listed = self.client.get("/roadmaps", params={"user_id": user_id}).json()
         if not answer.is_success:
@@ -104,8 +100,8 @@ class Trial:
     def _check_stored(self, roadmap: dict[str, Any]) -> None:
         tasks = self.client.get(f"/roadmap/{roadmap['roadmap_id']}").json()["tasks"]
         names = ("duration_weeks", "daily_hours", "level")
-        wish = {name: roadmap[name] for name in names}
-        violations = roadmap_violations(PlanRequest(goal="-", **wish), tasks)
+        shape = {name: roadmap[name] for name in names}
+        violations = roadmap_violations(PlanRequest(goal="-", **shape), tasks)
         expect(not violations, f"the roadmap breaks its rules: {violations[:3]}")
         for task in tasks:
             for text in (task["task_text"], task["weekly_goal"]):
@@ -140,15 +136,15 @@ class Trial:
         else:
             self._check_problem(answer)
         headers = {"Accept": "text/event-stream"}
-        told, response = "", None
+        streamed, response = "", None
         with self.client.stream("POST", "/ask-assistant", json=body, headers=headers) as stream:
             for name, data in _events(stream):
                 if name == "token":
-                    told += data
-                    self._check_text(told[-len(data) - SEEN_BEFORE :])
+                    streamed += data
+                    self._check_text(streamed[-len(data) - SEEN_BEFORE :])
                 elif name == "answer":
                     response = data["response"]
-        expect(response in {None, told}, "the tokens are not the answer")
+        expect(response in {None, streamed}, "the tokens are not the answer")
         if response is not None:
             self._check_answer(response)
 
@@ -158,10 +154,10 @@ class Trial:
         self._check_text(text)
 
     def _check_problem(self, answer: httpx.Response) -> None:
-        told = f"{answer.status_code}: {answer.text[:200]}"
+        summary = f"{answer.status_code}: {answer.text[:200]}"
         media_type = answer.headers["content-type"]
-        expect(answer.status_code in {502, 503, 504}, f"the service answered {told}")
-        expect(media_type == "application/problem+json", f"no problem document: {told}")
+        expect(answer.status_code in {502, 503, 504}, f"the service answered {summary}")
+        expect(media_type == "application/problem+json", f"no problem document: {summary}")
         self._check_text(answer.json()["detail"])
 
     def _check_text(self, text: str) -> None:
@@ -187,7 +183,7 @@ class Trial:
             expect(len(system + data) <= LONGEST_PROMPT, f"a prompt of {len(data)} characters")
 
     def _make_roadmap(self, user_id: str, goal: str) -> int:
-        answer = self.client.post("/generate_roadmap", json=_wish(user_id, goal))
+        answer = self.client.post("/generate_roadmap", json=_request(user_id, goal))
         expect(answer.is_success, f"no roadmap to ask about: {answer.status_code} {answer.text}")
         roadmap_id: int = answer.json()["roadmap_id"]
         return roadmap_id
@@ -196,15 +192,10 @@ class Trial:
 @contextmanager
 def running_trial(directory: Path) -> Iterator[Trial]:
     """Run the service in a process, its database in a directory, and the stand-in beside it."""
-    port = free_port()
     with OpenRouterStandIn() as standin:
-        variables = {
-            "OPENAI_API_KEY": standin.api_key,
-            "OPENAI_BASE_URL": standin.base_url,
-            "MODEL_RETRY_WAIT_SECONDS": "0.01",
-        }
+        variables = {**model_variables(standin), "MODEL_RETRY_WAIT_SECONDS": "0.01"}
         with (
-            running_process(uvicorn_command(port), port, directory, variables) as service,
+            running_service("uvicorn", directory, variables) as service,
             httpx.Client(base_url=service.url, timeout=60) as client,
         ):
             trial = Trial(client, standin, directory / "momentum.db")
@@ -212,9 +203,8 @@ def running_trial(directory: Path) -> Iterator[Trial]:
             yield trial
 
 
-def _wish(user_id: str, goal: str) -> dict[str, Any]:
-    wish = {"duration_weeks": 2, "daily_hours": 1, "level": "beginner"}
-    return wish | {"user_id": user_id, "goal": goal}
+def _request(user_id: str, goal: str) -> dict[str, Any]:
+    return roadmap_request(user_id=user_id, goal=goal, daily_hours=1, level="beginner")
 
 
 def _events(stream: httpx.Response) -> Iterator[tuple[str, Any]]:

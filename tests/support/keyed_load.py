@@ -19,11 +19,11 @@ LONGEST_WAIT = 0.4
 """Seconds before the next try: `Retry-After` counts only where it says less."""
 PATIENCE = 900.0
 """Seconds until a learner gives up."""
-WISHES_PER_LEARNER = 4
+REQUESTS_PER_LEARNER = 4
 REPLAYED_SHARE = 0.25
 MISUSED_SHARE = 0.1
 WATCHED_SHARE = 0.25
-"""The share of wishes that are asked for with `Prefer: respond-async`, and then watched."""
+"""The share of requests with `Prefer: respond-async`, whose generation is then watched."""
 
 TRY_AGAIN = frozenset({409, 502, 503, 504})
 LARGE = {"duration_weeks": 25, "daily_hours": 8, "level": "advanced"}
@@ -31,7 +31,7 @@ LARGE = {"duration_weeks": 25, "daily_hours": 8, "level": "advanced"}
 
 
 @dataclass
-class Wish:
+class KeyedRequest:
     """One roadmap that a learner wants; no other has its goal."""
 
     key: str
@@ -51,7 +51,7 @@ class Wish:
 
 
 def plan_request(source: dict[str, Any], goal: str) -> PlanRequest:
-    """Return what a planner was asked for, from a wish's body or from a roadmap."""
+    """Return what a planner was asked for, from a request's body or from a roadmap."""
     names = ("duration_weeks", "daily_hours", "level")
     return PlanRequest.model_validate({name: source[name] for name in names} | {"goal": goal})
 
@@ -60,7 +60,7 @@ class KeyedLoad:
     """So many learners at once, each asking until it has a definite answer, then anew."""
 
     def __init__(self, url: str, learners: int, seed: int = 1) -> None:
-        self.wishes: list[Wish] = []
+        self.requests: list[KeyedRequest] = []
         self.statuses: Counter[str] = Counter()
         """What every try came to."""
         self.faults: Counter[str] = Counter()
@@ -75,14 +75,14 @@ class KeyedLoad:
 
     @property
     def resolved(self) -> int:
-        return sum(wish.answer is not None for wish in self.wishes)
+        return sum(request.answer is not None for request in self.requests)
 
     def end(self) -> None:
-        """Let no learner begin another wish; those begun are brought to their end."""
+        """Let every learner stop after the current request."""
         self._ending.set()
 
     async def run(self) -> None:
-        """Ask until told to end and every wish is resolved or given up."""
+        """Ask until `end` is called and every request is resolved or given up."""
         # A connection per request: an answer that is lost takes no other one along.
         limits = httpx.Limits(max_keepalive_connections=0, max_connections=None)
         async with httpx.AsyncClient(base_url=self._url, timeout=60, limits=limits) as client:
@@ -90,19 +90,19 @@ class KeyedLoad:
 
     async def _learn(self, client: httpx.AsyncClient) -> None:
         while not self._ending.is_set():
-            wish = self._next_wish()
-            self.wishes.append(wish)
+            request = self._next_request()
+            self.requests.append(request)
             began = time.monotonic()
-            wish.answer = await self._resolve(client, wish)
+            request.answer = await self._resolve(client, request)
             self.longest_seconds = max(self.longest_seconds, time.monotonic() - began)
-            if wish.answer is None:
-                self.faults["wishes given up"] += 1
-            elif wish.answer["description"] != wish.goal:
-                self.faults["another wish's roadmap"] += 1
+            if request.answer is None:
+                self.faults["requests given up"] += 1
+            elif request.answer["description"] != request.goal:
+                self.faults["another request's roadmap"] += 1
             elif self._chance.random() < REPLAYED_SHARE:
-                await self._replay(client, wish)
+                await self._replay(client, request)
 
-    def _next_wish(self) -> Wish:
+    def _next_request(self) -> KeyedRequest:
         number, chance = next(self._numbers), self._chance
         large = chance.random() < self.large_share
         shape = {
@@ -111,18 +111,20 @@ class KeyedLoad:
             "level": chance.choice(["beginner", "intermediate", "advanced"]),
         }
         body = {
-            "user_id": str(UUID(int=1 + number // WISHES_PER_LEARNER, version=4)),
+            "user_id": str(UUID(int=1 + number // REQUESTS_PER_LEARNER, version=4)),
             "goal": f"Learn thing number {number}",
             **(LARGE if large else shape),
         }
-        return Wish(f"key-{number}", body)
+        return KeyedRequest(f"key-{number}", body)
 
-    async def _resolve(self, client: httpx.AsyncClient, wish: Wish) -> dict[str, Any] | None:
+    async def _resolve(
+        self, client: httpx.AsyncClient, request: KeyedRequest
+    ) -> dict[str, Any] | None:
         """Ask until there is a definite answer; None when patience ends."""
         watch = self._chance.random() < WATCHED_SHARE
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
-            answer = await self._ask(client, wish, "respond-async" if watch else None)
+            answer = await self._ask(client, request, "respond-async" if watch else None)
             if answer is None:
                 await asyncio.sleep(self._chance.uniform(0.02, 0.1))
             elif answer.status_code == httpx.codes.OK:
@@ -140,11 +142,11 @@ class KeyedLoad:
         return None
 
     async def _ask(
-        self, client: httpx.AsyncClient, wish: Wish, prefer: str | None
+        self, client: httpx.AsyncClient, request: KeyedRequest, prefer: str | None
     ) -> httpx.Response | None:
         """Ask once and check the answer's headers; None where no answer came."""
-        headers = {"Idempotency-Key": wish.key} | ({"Prefer": prefer} if prefer else {})
-        answer = await self._send(client, "POST", "/generate_roadmap", wish.body, headers)
+        headers = {"Idempotency-Key": request.key} | ({"Prefer": prefer} if prefer else {})
+        answer = await self._send(client, "POST", "/generate_roadmap", request.body, headers)
         if answer is None:
             return None
         needed = {
@@ -165,11 +167,11 @@ class KeyedLoad:
         while time.monotonic() < deadline:
             answer = await self._send(client, "GET", location)
             if answer is not None and answer.status_code == httpx.codes.OK:
-                told = answer.json()
-                if told["state"] == "succeeded":
-                    roadmap: dict[str, Any] = told["roadmap"]
+                status = answer.json()
+                if status["state"] == "succeeded":
+                    roadmap: dict[str, Any] = status["roadmap"]
                     return roadmap
-                if told["state"] != "running":
+                if status["state"] != "running":
                     return None
             elif answer is not None and answer.status_code not in TRY_AGAIN:
                 self.faults[f"status {answer.status_code} of a generation"] += 1
@@ -177,11 +179,11 @@ class KeyedLoad:
             await asyncio.sleep(0.2)
         return None
 
-    async def _replay(self, client: httpx.AsyncClient, wish: Wish) -> None:
-        """Use the key once more: for the same wish, or for another."""
+    async def _replay(self, client: httpx.AsyncClient, request: KeyedRequest) -> None:
+        """Use the key once more: for the same request, or for another."""
         misused = self._chance.random() < MISUSED_SHARE
-        body = wish.body | ({"goal": f"{wish.goal}, and another"} if misused else {})
-        again = Wish(wish.key, body)
+        body = request.body | ({"goal": f"{request.goal}, and another"} if misused else {})
+        again = KeyedRequest(request.key, body)
         for _ in range(100):
             answer = await self._ask(client, again, None)
             if answer is None or answer.status_code in TRY_AGAIN - {409}:
@@ -189,11 +191,11 @@ class KeyedLoad:
                 continue
             if misused:
                 right = answer.status_code == httpx.codes.UNPROCESSABLE_ENTITY
-                self.faults["key reused for another wish without a 422"] += not right
+                self.faults["key reused for another request without a 422"] += not right
             else:
                 replayed = answer.headers.get("Idempotency-Replayed") == "true"
                 right = answer.status_code == httpx.codes.OK and replayed
-                right = right and _eight(answer.json()) == _eight(wish.answer or {})
+                right = right and _eight(answer.json()) == _eight(request.answer or {})
                 self.faults["a repeated key that was not replayed"] += not right
             return
 
@@ -213,8 +215,8 @@ class KeyedLoad:
         name = answer.status_code
         if answer.is_server_error:
             kind = answer.headers.get("content-type", "")
-            told = answer.json()["type"] if "problem+json" in kind else "no problem document"
-            self.statuses[f"{name} {told.rpartition(':')[2]}"] += 1
+            problem = answer.json()["type"] if "problem+json" in kind else "no problem document"
+            self.statuses[f"{name} {problem.rpartition(':')[2]}"] += 1
         else:
             self.statuses[str(name)] += 1
         return answer
@@ -228,7 +230,7 @@ def _eight(roadmap: dict[str, Any]) -> dict[str, Any]:
 
 @asynccontextmanager
 async def under_load(load: KeyedLoad) -> AsyncIterator[None]:
-    """Load the service while in the context; afterwards every wish is resolved or given up."""
+    """Load the service inside the context; afterwards every request is resolved or given up."""
     loading = asyncio.create_task(load.run())
     try:
         yield

@@ -21,11 +21,12 @@ from tests.support.data_plane import DataPlane
 from tests.support.fault_proxy import Fault
 from tests.support.learners import roadmap_request
 from tests.support.service import (
+    Server,
     Service,
     free_port,
-    gunicorn_command,
+    model_variables,
     running_process,
-    uvicorn_command,
+    server_command,
 )
 from tests.support.standin import OpenRouterStandIn, Pace
 
@@ -91,22 +92,20 @@ class Subject:
 
 @contextmanager
 def _subject(
-    server: str,
+    server: Server,
     level: str,
     standin: OpenRouterStandIn,
     directory: Path,
     data_plane: DataPlane | None,
 ) -> Iterator[Subject]:
     port = free_port()
-    command = (
-        [FAULTY if part == "api:app" else part for part in uvicorn_command(port)]
-        if server == "uvicorn"
-        else [*gunicorn_command(), FAULTY]
-    )
-    variables = QUICK | {
+    command = [FAULTY if part == "api:app" else part for part in server_command(server, port)]
+    if server == "gunicorn":
+        command.append(FAULTY)
+    variables = {
+        **QUICK,
+        **model_variables(standin),
         "LOG_LEVEL": level,
-        "OPENAI_API_KEY": standin.api_key,
-        "OPENAI_BASE_URL": standin.base_url,
         "SUPABASE_JWT_SECRET": JWT_SECRET,
         "WEB_CONCURRENCY": "1",
     }
@@ -115,11 +114,7 @@ def _subject(
     if data_plane is not None:
         backend = SupabaseBackend(data_plane)
         suspicion.canaries.add(data_plane.service_key)
-        variables |= {
-            "SUPABASE_URL": data_plane.url,
-            "SUPABASE_SERVICE_ROLE_KEY": data_plane.service_key,
-            "RAILWAY_ENVIRONMENT": "production",
-        }
+        variables |= {**data_plane.variables, "RAILWAY_ENVIRONMENT": "production"}
     with running_process(command, port, directory, variables) as service:
         hooks = {"response": [suspicion.look_into]}
         with httpx.Client(
@@ -138,7 +133,7 @@ class LeakTrial:
 
 
 def run_leak_trial(
-    server: str,
+    server: Server,
     level: str,
     directory: Path,
     data_plane: DataPlane | None,
@@ -183,12 +178,12 @@ def use_every_endpoint(it: Subject) -> None:
         it.client.get(url, headers={"X-Request-ID": "a-sane.id_1"}).raise_for_status()
     done = {"task_id": tasks[0]["id"], "completed": True, "user_id": ANA}
     it.client.post("/task/update", json=done).raise_for_status()
-    begun = it.client.post(
+    accepted = it.client.post(
         "/generate_roadmap",
         json=REQUEST | {"goal": "Begin the goal-canary"},
         headers={"Prefer": "respond-async", "Idempotency-Key": "key-canary of its own"},
     ).raise_for_status()
-    generation = begun.headers["location"]
+    generation = accepted.headers["location"]
     assert "event: saved" in it.client.get(f"{generation}/events").text
     assert it.client.get(generation).json()["state"] == "succeeded"
     assert it.client.delete(generation).status_code == 409

@@ -15,8 +15,8 @@ from tests.support.data_plane import Database
 from tests.support.keyed_load import KeyedLoad, plan_request
 from tests.support.plans import roadmap_violations
 
-RECENT_WISHES = 40
-"""Readers look mostly where something happens: at the learners of the latest wishes."""
+RECENT_REQUESTS = 40
+"""Readers look mostly where something happens: at the learners of the latest requests."""
 
 VISIBLE = """
 select r.roadmap_id, r.duration_weeks, r.daily_hours, r.level, count(t.id),
@@ -53,7 +53,7 @@ class Readers:
         """Read, until cancelled."""
         async with httpx.AsyncClient(base_url=self._url, timeout=30) as client:
             while True:
-                recent = self._load.wishes[-RECENT_WISHES:]
+                recent = self._load.requests[-RECENT_REQUESTS:]
                 if recent:
                     await self._read(client, self._chance.choice(recent).user_id)
                 await asyncio.sleep(0.02)
@@ -62,7 +62,7 @@ class Readers:
         """Read every learner's roadmaps, once."""
         self._whole.clear()
         async with httpx.AsyncClient(base_url=self._url, timeout=30) as client:
-            for user_id in {wish.user_id for wish in self._load.wishes}:
+            for user_id in {request.user_id for request in self._load.requests}:
                 await self._read(client, user_id)
 
     async def _read(self, client: httpx.AsyncClient, user_id: str) -> None:

@@ -33,7 +33,7 @@ def new_roadmap(
     daily_hours: float = 2,
     level: Level = "intermediate",
 ) -> NewRoadmap:
-    """Build a complete plan, of a new user where none is named."""
+    """Build a complete plan, of a new user by default."""
     return NewRoadmap(
         lease_id=uuid4(),
         user_id=user_id or uuid4(),
@@ -49,7 +49,7 @@ UNBOUNDED = QuotaPolicies(limits=(), budget_dollars=1e9, address_budget_dollars=
 def asked_for(
     request: PlanRequest, user_id: UUID | None = None, key: str | None = None
 ) -> NewGeneration:
-    """Build the wish of a user, of a new one where none is named, from an address of no account."""
+    """Build a request for a generation, of a new user by default."""
     requester = Requester(user_id=user_id or uuid4(), client_key="somewhere")
     return NewGeneration(requester=requester, request=request, idempotency_key=key)
 
@@ -161,7 +161,7 @@ def week_violations(
 
 
 def roadmap_violations(request: PlanRequest, tasks: list[dict[str, Any]]) -> list[str]:
-    """Return what is wrong with a roadmap's tasks as the API tells them, by every plan's rules."""
+    """Return what is wrong with a roadmap's tasks in the API's answer, by every plan's rules."""
     found: list[str] = []
     taken: set[str] = set()
     by_week = {

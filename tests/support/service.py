@@ -8,16 +8,17 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 import uvicorn
 from fastapi import FastAPI
 
 from src.settings import Settings
+from tests.support.standin import OpenRouterStandIn
 from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -51,6 +52,10 @@ class Service:
     log_path: Path
 
     @property
+    def port(self) -> int:
+        return int(self.url.rpartition(":")[2])
+
+    @property
     def log(self) -> str:
         """What it has printed so far."""
         return self.log_path.read_text()
@@ -81,6 +86,51 @@ def gunicorn_command() -> list[str]:
     assert name == "web"
     program, *arguments = command.split()
     return [str(Path(sys.executable).with_name(program)), *arguments]
+
+
+def model_variables(standin: OpenRouterStandIn) -> dict[str, str]:
+    """Return the variables of a service whose model is the stand-in."""
+    return {"OPENAI_API_KEY": standin.api_key, "OPENAI_BASE_URL": standin.base_url}
+
+
+Server = Literal["uvicorn", "gunicorn"]
+
+
+def server_command(server: Server, port: int) -> list[str]:
+    """Return the command of developers or of the platform; Gunicorn reads its port from `PORT`."""
+    return uvicorn_command(port) if server == "uvicorn" else gunicorn_command()
+
+
+def running_service(
+    server: Server, directory: Path, variables: Mapping[str, str] | None = None
+) -> AbstractContextManager[Service]:
+    """Start a service on a free port; see `running_process`."""
+    port = free_port()
+    return running_process(server_command(server, port), port, directory, variables or {})
+
+
+def failed_start(server: Server, directory: Path, variables: Mapping[str, str]) -> str:
+    """Start a service that refuses to, and return all that it printed.
+
+    Raises:
+        AssertionError: it ended as if all were well.
+        subprocess.TimeoutExpired: it did not end.
+    """
+    port = free_port()
+    ended = subprocess.run(
+        server_command(server, port),
+        cwd=ROOT,
+        env=clean_environment(
+            PORT=str(port), SQLITE_PATH=str(directory / "momentum.db"), **variables
+        ),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=START_SECONDS,
+        check=False,
+    )
+    assert ended.returncode, ended.stdout
+    return ended.stdout
 
 
 @contextmanager
@@ -154,17 +204,24 @@ def running_standin(*options: str) -> Iterator[str]:
 
 
 @contextmanager
-def serving(app: FastAPI) -> Iterator[str]:
-    """Serve an application on a port of this process, from a thread, and yield its URL."""
-    port = free_port()
-    server = uvicorn.Server(
-        uvicorn.Config(app, port=port, log_config=None, timeout_graceful_shutdown=1)
+def running_server(app: FastAPI, **options: Any) -> Iterator[uvicorn.Server]:  # noqa: ANN401  uvicorn's
+    """Serve an application on a port of this process, from a thread."""
+    config = uvicorn.Config(
+        app, port=free_port(), log_config=None, timeout_graceful_shutdown=1, **options
     )
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
         wait_until(lambda: server.started)
-        yield f"http://127.0.0.1:{port}"
+        yield server
     finally:
         server.should_exit = True
         thread.join(STOP_SECONDS)
+
+
+@contextmanager
+def serving(app: FastAPI) -> Iterator[str]:
+    """Serve an application as `running_server` does, and yield its URL."""
+    with running_server(app) as server:
+        yield f"http://127.0.0.1:{server.config.port}"

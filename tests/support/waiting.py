@@ -1,11 +1,11 @@
-"""Waiting for what is sure to come, however busy the machine is."""
+"""Waits for what is sure to come, with a bound that a busy machine does not reach."""
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 60.0
 
 T = TypeVar("T")
 

@@ -18,14 +18,14 @@ from tests.support.fault_proxy import PREFIX, Exchange, Moment
 class Workers:
     """The children of a Gunicorn master, which it starts again when they die."""
 
-    def __init__(self, master_pid: int, model_port: int) -> None:
+    def __init__(self, master_pid: int, model_port: int = 0) -> None:
         self.deaths: list[Interruption] = []
         self._master: Any = psutil.Process(master_pid)  # type: ignore[no-untyped-call]
         self._model_port = model_port
         self._lock = threading.Lock()
 
     def serving(self) -> list[Any]:
-        """Return those that have begun to work: they have opened a connection."""
+        """Return those that have started: they have opened a connection."""
         return [worker for worker in self._master.children() if _connections(worker)]
 
     def kill_any(self, chance: random.Random) -> bool:

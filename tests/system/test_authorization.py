@@ -7,13 +7,13 @@ from typing import Literal
 import httpx
 import pytest
 
-from tests.support.authorization import Findings, try_every_cell
+from tests.support.authorization import try_every_cell
 from tests.support.authorization_cells import ANA, senders_of
 from tests.support.authorized_services import Project, running_alone, running_project
 from tests.support.data_plane import DataPlane
-from tests.support.service import free_port, running_process, uvicorn_command
+from tests.support.service import running_service
 
-OPEN_DOOR = "anyone who knows a user_id can act for that user"
+OPEN_ACCESS = "anyone who knows a user_id can act for that user"
 
 
 @pytest.fixture(scope="module")
@@ -25,36 +25,32 @@ def project(
         yield project
 
 
-def assert_right(findings: Findings) -> None:
+@pytest.mark.long(60)
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("mode", ["optional", "required"])
+async def test_every_cell_of_the_matrix(project: Project, mode: str) -> None:
+    """Optional: the service accepts or refuses a token, and never ignores it.
+
+    Required: only liveness, the docs and preflights answer without a token.
+    """
+    service = project.required if mode == "required" else project.optional
+    findings = await try_every_cell(
+        service.url,
+        project.backend,
+        senders_of(project.mint, "ES256"),
+        token_required=mode == "required",
+    )
     assert findings.wrong == []
     assert findings.cells > 1_200
     assert {200, 401, 404, 422} <= findings.statuses.keys()
-
-
-@pytest.mark.timeout(300)
-async def test_without_a_token_as_before_and_with_one_as_its_subject(project: Project) -> None:
-    """Optional: a token is believed or refused, and never ignored."""
-    senders = senders_of(project.mint, "ES256")
-    url = project.optional.url
-    findings = await try_every_cell(url, project.backend, senders, token_required=False)
-    assert_right(findings)
-    assert findings.statuses[403] > 0
-
-
-@pytest.mark.timeout(300)
-async def test_nothing_without_a_token(project: Project) -> None:
-    """Required: only liveness, the docs and preflights answer to nobody in particular."""
-    senders = senders_of(project.mint, "ES256")
-    url = project.required.url
-    findings = await try_every_cell(url, project.backend, senders, token_required=True)
-    assert_right(findings)
+    assert mode == "required" or findings.statuses[403] > 0
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "HS256"])
 async def test_the_same_however_tokens_are_signed(
     project: Project, algorithm: Literal["RS256", "HS256"]
 ) -> None:
-    """The other published key, and the secret where the service knows it."""
+    """Also with the other published key, and with the secret that the service knows."""
     senders = senders_of(project.mint, algorithm)
     few = {name: senders[name] for name in ("owner", "other", "wrong key")}
     url = project.required.url
@@ -63,36 +59,35 @@ async def test_the_same_however_tokens_are_signed(
     assert findings.statuses[200] > 30
 
 
-def test_nobody_is_warned_of_their_own_file(tmp_path: Path) -> None:
-    """On the embedded file `optional` opens nothing to others; `make audit` has the matrix."""
+def test_no_warning_on_the_embedded_file(tmp_path: Path) -> None:
+    """There `optional` opens nothing to others; `make audit` tries the matrix on it."""
     with running_alone("optional", tmp_path) as alone:
-        assert OPEN_DOOR not in alone.service.log
+        assert OPEN_ACCESS not in alone.service.log
 
 
-def test_open_door_is_told_once(project: Project) -> None:
-    """The operator reads it once, not once per worker, and only where the door is open."""
-    assert project.optional.log.count(OPEN_DOOR) == 1
+def test_open_access_is_logged_once(project: Project) -> None:
+    """The warning stands once in the log, not once per worker, and only where access is open."""
+    assert project.optional.log.count(OPEN_ACCESS) == 1
     assert "AUTH_MODE=required" in project.optional.log
-    assert OPEN_DOOR not in project.required.log
+    assert OPEN_ACCESS not in project.required.log
 
 
-def test_open_door_is_told_without_gunicorn_too(project: Project, tmp_path: Path) -> None:
-    """A service of one process, as in development, tells it by itself."""
-    port = free_port()
-    with running_process(uvicorn_command(port), port, tmp_path, project.variables) as service:
-        assert service.log.count(OPEN_DOOR) == 1
+def test_open_access_is_logged_without_gunicorn_too(project: Project, tmp_path: Path) -> None:
+    """A service of one process, as in development, warns, too."""
+    with running_service("uvicorn", tmp_path, project.variables) as service:
+        assert service.log.count(OPEN_ACCESS) == 1
 
 
 @pytest.mark.parametrize("size", [60_000, 5_000_000])
 def test_refusal_arrives_beside_a_body(project: Project, size: int) -> None:
-    """A client that is still sending reads the 401 all the same, not a broken connection."""
+    """A client that is still sending reads the 401, and no broken connection."""
     for _ in range(20):
         with httpx.Client(base_url=project.required.url) as client:
             answer = client.post("/generate_roadmap", json={"goal": "x" * size})
             assert answer.status_code == 401
 
 
-def test_secret_is_believed_only_where_it_is_set(project: Project) -> None:
+def test_secret_counts_only_where_it_is_set(project: Project) -> None:
     """Without the setting nobody becomes anonymous by a token of that kind, either."""
     headers = {"Authorization": f"Bearer {project.mint.hs256(ANA)}"}
     params = {"user_id": str(ANA)}

@@ -1,17 +1,32 @@
 """Whatever dies, nobody sees half a roadmap and nobody pays twice; `make chaos-crash` does more."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.support.crash import crash
 from tests.support.crash_report import CrashPlan
+from tests.support.sqlite_crash import crash_on_sqlite
+
+PLAN = CrashPlan(
+    random_kills=5, chosen_kills=8, postgres_stops=2, postgrest_kills=2, learners=6, patience=240
+)
+"""The chosen kills are one before and one after each of the four requests that store a roadmap."""
+
+SQLITE_KILLS = 15
 
 
-@pytest.mark.alone
-@pytest.mark.timeout(240)
+@pytest.mark.long(60)
+@pytest.mark.timeout(900)
 async def test_kills_and_stops_under_load() -> None:
     """Kills of workers, PostgreSQL and PostgREST leave one whole roadmap per key, bought once."""
-    plan = CrashPlan(
-        random_kills=12, chosen_kills=8, postgres_stops=2, postgrest_kills=2, patience=90
-    )
-    report = await crash(plan, lambda _: None)
+    report = await crash(PLAN, lambda _: None)
     assert not list(report.faults()), "\n".join((*report.lines(), report.troubles[-5_000:]))
+
+
+@pytest.mark.long(30)
+@pytest.mark.timeout(300)
+async def test_four_writers_are_killed_on_one_file(tmp_path: Path) -> None:
+    """The kills leave a sound file with one whole roadmap per key, and no client meets a lock."""
+    outcome = await crash_on_sqlite(tmp_path, SQLITE_KILLS)
+    assert not list(outcome.faults()), outcome.log[-5_000:]

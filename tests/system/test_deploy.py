@@ -3,12 +3,11 @@
 import asyncio
 import itertools
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import UUID
 
 import httpx
@@ -18,16 +17,18 @@ from tests.support.crash import UNBOUNDED
 from tests.support.data_plane import DataPlane
 from tests.support.keyed_load import beside
 from tests.support.lossy_proxy import LossyProxy
-from tests.support.service import Service, free_port, gunicorn_command, running_process
+from tests.support.service import Service, model_variables, running_service
 from tests.support.standin import OpenRouterStandIn, Pace
 
 DRAIN_SECONDS = 3
 SWEEP_SECONDS = 2
 PLATFORM_SECONDS = 30
 OVERLAP_SECONDS = 0.7
-"""For how long requests still come to a deployment that was told to end."""
+"""For how long requests still reach a deployment after its SIGTERM."""
 
-MADE = ": generated roadmap "
+AT_ONCE = 8
+READ_PAUSE = 0.05
+GENERATED = ": generated roadmap "
 SHORT = {"duration_weeks": 1, "daily_hours": 0.5, "level": "beginner"}
 SHORT_PAUSE = 0.6
 LONG = {"duration_weeks": 3, "daily_hours": 8, "level": "advanced"}
@@ -35,47 +36,37 @@ LONG_PAUSE = 1.5
 PACE = Pace(first_token=0.3, tokens_per_second=200)
 """At which a short plan takes 2.5 s, and a long one 5.7 s.
 
-So the latest long one, begun at most `LONG_PAUSE` before SIGTERM, always outlasts the drain, and
+So the latest long one, which starts at most `LONG_PAUSE` before SIGTERM, outlasts the drain, and
 every short one ends within it.
 """
 
 
-@dataclass
-class Traffic:
-    """What clients met. A client opens a connection per request, so each is a request of its own.
-
-    Keys of generations are collected by what became of them.
-    """
-
-    dropped: list[str] = field(default_factory=list)
-    reads: int = 0
-    made: set[str] = field(default_factory=set)
-    handed_over: dict[str, str] = field(default_factory=dict)
-    """With the address at which the generation is told of."""
-    refused: int = 0
-
-
 class Clients:
-    """A steady load of reads and generations through the edge."""
+    """A steady load of reads and generations through the edge, each on a connection of its own."""
 
     def __init__(self, edge: str) -> None:
-        self.traffic = Traffic()
+        self.dropped: list[str] = []
+        """What went wrong for a client, a sentence each."""
+        self.reads = 0
+        self.saved: set[str] = set()
+        """The keys of the roadmaps that a client got at once."""
+        self.handed_over: dict[str, str] = {}
+        """The address of each generation that another deployment has to finish, by its key."""
         self._numbers = itertools.count(1)
         self._asking: set[asyncio.Task[None]] = set()
         self._client = httpx.AsyncClient(
             base_url=edge, timeout=60, limits=httpx.Limits(max_keepalive_connections=0)
         )
 
-    async def read(self) -> None:
-        """Read at a steady pace, without end."""
+    async def repeat(self, ask: Callable[[], Coroutine[Any, Any, None]], pause: float) -> None:
+        """Ask at a steady pace, without end; on a busy machine only so many at once."""
+        places = asyncio.Semaphore(AT_ONCE)
         while True:
-            self._begin(self._read_once())
-            await asyncio.sleep(0.05)
-
-    async def generate(self, shape: dict[str, Any], pause: float) -> None:
-        """Ask for roadmaps at a steady pace, without end."""
-        while True:
-            self._begin(self._generate_once(next(self._numbers), shape))
+            await places.acquire()
+            task = asyncio.create_task(ask())
+            self._asking.add(task)
+            task.add_done_callback(self._asking.discard)
+            task.add_done_callback(lambda _: places.release())
             await asyncio.sleep(pause)
 
     async def settle(self) -> None:
@@ -83,18 +74,14 @@ class Clients:
         await asyncio.gather(*self._asking)
         await self._client.aclose()
 
-    def _begin(self, request: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(request)
-        self._asking.add(task)
-        task.add_done_callback(self._asking.discard)
-
-    async def _read_once(self) -> None:
+    async def read(self) -> None:
         answer = await self._send("GET", "/roadmaps", params={"user_id": str(UUID(int=1))})
         if answer is not None and answer.status_code != httpx.codes.OK:
-            self.traffic.dropped.append(f"read answered {answer.status_code}")
-        self.traffic.reads += 1
+            self.dropped.append(f"read answered {answer.status_code}")
+        self.reads += 1
 
-    async def _generate_once(self, number: int, shape: dict[str, Any]) -> None:
+    async def generate(self, shape: dict[str, Any]) -> None:
+        number = next(self._numbers)
         key = f"key-{number}"
         body = {"user_id": str(UUID(int=number)), "goal": f"Goal {number}", **shape}
         while True:
@@ -104,15 +91,14 @@ class Clients:
             if answer is None:
                 return
             if answer.status_code == httpx.codes.OK:
-                self.traffic.made.add(key)
+                self.saved.add(key)
                 return
             if answer.status_code != 503 or "Retry-After" not in answer.headers:
-                self.traffic.dropped.append(f"{key} answered {answer.status_code} {answer.text}")
+                self.dropped.append(f"{key} answered {answer.status_code} {answer.text}")
                 return
             if location := answer.headers.get("Location"):
-                self.traffic.handed_over[key] = location
+                self.handed_over[key] = location
                 return
-            self.traffic.refused += 1
             await asyncio.sleep(0.3)
 
     async def _send(
@@ -124,7 +110,7 @@ class Clients:
         try:
             return await self._client.request(method, path, **options)
         except httpx.TransportError as error:
-            self.traffic.dropped.append(f"{method} {path}: {error!r}")
+            self.dropped.append(f"{method} {path}: {error!r}")
             return None
 
 
@@ -134,78 +120,71 @@ def deployment(
     """Start the service as the Procfile does, with a drain that long generations outlast."""
     directory.mkdir()
     variables = {
-        "SUPABASE_URL": plane.url,
-        "SUPABASE_SERVICE_ROLE_KEY": plane.service_key,
-        "OPENAI_API_KEY": standin.api_key,
-        "OPENAI_BASE_URL": standin.base_url,
+        **plane.variables,
+        **model_variables(standin),
         "WEB_CONCURRENCY": "2",
         "DRAIN_SECONDS": str(DRAIN_SECONDS),
         "SWEEP_INTERVAL_SECONDS": str(SWEEP_SECONDS),
+        "STORE_TIMEOUT_SECONDS": "30",  # however busy the machine is
         **UNBOUNDED,
     }
-    return running_process(gunicorn_command(), free_port(), directory, variables)
+    return running_service("gunicorn", directory, variables)
 
 
-async def resumed(url: str, location: str) -> dict[str, Any]:
-    """Wait until a generation that was handed over has ended, and return what is told of it."""
+async def final_state(url: str, location: str) -> str:
+    """Return how a generation that was handed over has ended, or `running` after a while."""
     deadline = time.monotonic() + PLATFORM_SECONDS
     async with httpx.AsyncClient(base_url=url, timeout=PLATFORM_SECONDS) as client:
         while True:
-            told: dict[str, Any] = (await client.get(location)).raise_for_status().json()
-            if told["state"] != "running" or time.monotonic() > deadline:
-                return told
+            state: str = (await client.get(location)).raise_for_status().json()["state"]
+            if state != "running" or time.monotonic() > deadline:
+                return state
             await asyncio.sleep(0.2)
 
 
-@pytest.mark.alone
+@pytest.mark.long(30)
 @pytest.mark.timeout(180)
 async def test_deploy_drops_nothing(data_plane: DataPlane, tmp_path: Path) -> None:
     """SIGTERM to the old master under load: no request is dropped, every generation is finished.
 
-    Those that end within the drain are answered by the old deployment; the others are told where
-    to look, and are resumed by the new one.
+    The old deployment answers those that end within the drain. For the others it answers where to
+    look, and the new one resumes them.
     """
     with ExitStack() as stack:
         standin = stack.enter_context(OpenRouterStandIn(pace=PACE))
         old = stack.enter_context(deployment(tmp_path / "old", data_plane, standin))
-        edge = LossyProxy(_port(old))
-        async with edge.running():
+        with LossyProxy(old.port) as edge:
             clients = Clients(edge.url)
             async with beside(
-                clients.read(),
-                clients.generate(SHORT, SHORT_PAUSE),
-                clients.generate(LONG, LONG_PAUSE),
+                clients.repeat(clients.read, READ_PAUSE),
+                clients.repeat(partial(clients.generate, SHORT), SHORT_PAUSE),
+                clients.repeat(partial(clients.generate, LONG), LONG_PAUSE),
             ):
                 await asyncio.sleep(4)
                 new = await asyncio.to_thread(
                     stack.enter_context, deployment(tmp_path / "new", data_plane, standin)
                 )
-                made_before = old.log.count(MADE)
+                before = old.log.count(GENERATED)
                 began = time.monotonic()
                 old.process.terminate()
                 await asyncio.sleep(OVERLAP_SECONDS)
-                edge.target_port = _port(new)
+                edge.target_port = new.port
                 status = await asyncio.to_thread(old.process.wait, PLATFORM_SECONDS)
                 took = time.monotonic() - began
                 await asyncio.sleep(2)
             await clients.settle()
-            traffic = clients.traffic
-            ends = [await resumed(new.url, location) for location in traffic.handed_over.values()]
+            states = [await final_state(new.url, at) for at in clients.handed_over.values()]
 
-    assert traffic.dropped == []
-    assert traffic.reads > 100
+    assert clients.dropped == []
+    assert clients.reads > 100
     assert status == 0
     assert took < PLATFORM_SECONDS
     assert old.log.count("Application shutdown complete") == 2, old.log
-    assert old.log.count(MADE) > made_before  # within the drain
-    assert traffic.handed_over
-    assert [end["state"] for end in ends] == ["succeeded"] * len(ends)
+    assert old.log.count(GENERATED) > before  # within the drain
+    assert clients.handed_over
+    assert set(states) == {"succeeded"}
     rows = data_plane.query("select description from roadmaps where published_at is not null")
-    goals = {f"Goal {key.removeprefix('key-')}" for key in traffic.made | set(traffic.handed_over)}
+    goals = {f"Goal {key.removeprefix('key-')}" for key in clients.saved | set(clients.handed_over)}
     assert sorted(goal for (goal,) in rows) == sorted(goals)
     for log in (old.log, new.log):
         assert "Traceback" not in log
-
-
-def _port(service: Service) -> int:
-    return urlsplit(service.url).port or 0

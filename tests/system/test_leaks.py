@@ -13,9 +13,11 @@ from pathlib import Path
 import pytest
 
 from tests.support.leak_trial import FEW, run_leak_trial
-from tests.support.service import free_port, running_process, uvicorn_command
+from tests.support.service import Server, running_service
 
 
+@pytest.mark.long(20)
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     ("server", "level", "data_plane_name", "misbehaviours"),
     [
@@ -29,7 +31,7 @@ def test_no_canary_is_printed_or_sent_back(
     request: pytest.FixtureRequest,
     tmp_path: Path,
     *,
-    server: str,
+    server: Server,
     level: str,
     data_plane_name: str | None,
     misbehaviours: Iterable[str],
@@ -43,24 +45,23 @@ def test_no_canary_is_printed_or_sent_back(
     assert statuses >= {400, 404, 405, 413, 415, 422, 500, 502, 503, 504}
 
 
-def test_failed_start_tells_why_and_quotes_nothing(tmp_path: Path) -> None:
-    """An error of ours says what is wrong; what caused it is told by kind and place."""
+def test_failed_start_says_why_and_quotes_nothing(tmp_path: Path) -> None:
+    """The log has our error's message, and of its cause only the class and the place."""
     (tmp_path / "momentum.db").write_text("no database, but a canary" * 99)
-    port = free_port()
     with (
         pytest.raises(RuntimeError, match="ended at start") as failed,
-        running_process(uvicorn_command(port), port, tmp_path, {}),
+        running_service("uvicorn", tmp_path),
     ):
         pass
-    told = str(failed.value)
-    assert "src.domain.errors.StoreUnavailableError: file is not a database" in told
-    assert "sqlite3.DatabaseError\n" in told
-    assert told.count("StoreUnavailableError: ") == 1
-    assert "canary" not in told
+    message = str(failed.value)
+    assert "src.domain.errors.StoreUnavailableError: file is not a database" in message
+    assert "sqlite3.DatabaseError\n" in message
+    assert message.count("StoreUnavailableError: ") == 1
+    assert "canary" not in message
 
 
 def assert_log_is_of_use(log: str, *, as_json: bool) -> None:
-    """Check that it tells routes by template, with id, status and duration, and where a bug is."""
+    """Check that it has routes by template, with status and duration, and the place of a bug."""
     lines = [json.loads(line) for line in log.splitlines()] if as_json else None
     for route in (
         "POST /generate_roadmap 200",

@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -23,16 +22,16 @@ from tests.support.plans import new_roadmap, stored
 from tests.support.service import (
     ROOT,
     STOP_SECONDS,
-    clean_environment,
-    free_port,
-    gunicorn_command,
-    running_process,
-    uvicorn_command,
+    Server,
+    failed_start,
+    model_variables,
+    running_service,
 )
 from tests.support.standin import OpenRouterStandIn, Pace
 from tests.support.waiting import wait_until
 
 ORIGIN = "http://localhost:3000"
+ONE_WORKER = {"WEB_CONCURRENCY": "1"}
 REQUEST = roadmap_request(goal="Learn the cello-canary by heart", duration_weeks=12)
 
 
@@ -59,7 +58,7 @@ def drive_every_endpoint(url: str) -> None:
 
 
 def assert_clean_log(log: str) -> None:
-    """Check that a log tells no error and names nobody, neither by id nor by their words."""
+    """Check that a log has no error and nothing of a learner: no id and no words."""
     assert "Traceback" not in log
     assert "ERROR" not in log
     assert "/generate_roadmap 200" in log
@@ -67,41 +66,45 @@ def assert_clean_log(log: str) -> None:
         assert canary not in log
 
 
-@pytest.mark.parametrize("command", ["uvicorn", "gunicorn"])
-def test_whole_contract_on_the_embedded_store(command: str, tmp_path: Path) -> None:
+def example_variables() -> dict[str, str]:
+    """Return what a copy of `.env.example` sets, which are placeholders."""
+    lines = (ROOT / ".env.example").read_text().splitlines()
+    example = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+    assert set(example) == {"SUPABASE_URL", "SUPABASE_SERVICE_ROLE_KEY", "OPENAI_API_KEY"}
+    return example
+
+
+@pytest.mark.parametrize(
+    ("server", "variables"), [("uvicorn", example_variables()), ("gunicorn", ONE_WORKER)]
+)
+def test_whole_contract_on_the_embedded_store(
+    server: Server, variables: dict[str, str], tmp_path: Path
+) -> None:
     """With nothing configured every endpoint works, and what was written survives a restart."""
-    port = free_port()
-    arguments = uvicorn_command(port) if command == "uvicorn" else gunicorn_command()
-    with running_process(arguments, port, tmp_path, {}) as service:
+    with running_service(server, tmp_path, variables) as service:
         drive_every_endpoint(service.url)
         made = httpx.post(f"{service.url}/generate_roadmap", json=REQUEST, timeout=30).json()
         assert service.stop() in {0, -signal.SIGTERM}  # uvicorn passes the signal on at its end
         assert_clean_log(service.log)
-    with running_process(arguments, port, tmp_path, {}) as service:
+    with running_service(server, tmp_path, variables) as service:
         listed = httpx.get(f"{service.url}/roadmaps", params={"user_id": ANA}).json()
         assert listed == [made]
 
 
-def test_whole_contract_on_supabase(data_plane: DataPlane, tmp_path: Path) -> None:
+def test_whole_contract_on_supabase(
+    data_plane: DataPlane, standin: OpenRouterStandIn, tmp_path: Path
+) -> None:
     """In production, with two workers, Supabase and a model, every endpoint works."""
-    port = free_port()
-    with OpenRouterStandIn() as standin:
-        variables = {
-            "SUPABASE_URL": data_plane.url,
-            "SUPABASE_SERVICE_ROLE_KEY": data_plane.service_key,
-            "OPENAI_API_KEY": standin.api_key,
-            "OPENAI_BASE_URL": standin.base_url,
-            "RAILWAY_ENVIRONMENT": "production",
-            "WEB_CONCURRENCY": "2",
-        }
-        with running_process(gunicorn_command(), port, tmp_path, variables) as service:
-            drive_every_endpoint(service.url)
-            assert service.stop() == 0
-            assert_clean_log(service.log)
-            assert data_plane.service_key not in service.log
-            assert standin.api_key not in service.log
-            lines = service.log.splitlines()
-            assert all(line.startswith('{"message": ') for line in lines), lines
+    production = {"RAILWAY_ENVIRONMENT": "production", "WEB_CONCURRENCY": "2"}
+    variables = data_plane.variables | model_variables(standin) | production
+    with running_service("gunicorn", tmp_path, variables) as service:
+        drive_every_endpoint(service.url)
+        assert service.stop() == 0
+        assert_clean_log(service.log)
+        assert data_plane.service_key not in service.log
+        assert standin.api_key not in service.log
+        lines = service.log.splitlines()
+        assert all(line.startswith('{"message": ') for line in lines), lines
     assert data_plane.query("select count(*) from roadmaps") == [(0,)]
 
 
@@ -121,27 +124,26 @@ def test_sigterm_lets_a_generation_finish(tmp_path: Path) -> None:
 
     Until then it goes on reading, and says of new work when to come back.
     """
-    with OpenRouterStandIn(pace=Pace(first_token=3 * LAME_DUCK_SECONDS)) as standin:
-        variables = {"OPENAI_API_KEY": standin.api_key, "OPENAI_BASE_URL": standin.base_url}
-        with (
-            running_process(gunicorn_command(), free_port(), tmp_path, variables) as service,
-            asking(service.url) as request,
-        ):
-            wait_until(lambda: standin.calls.active)
-            # As some platforms do it: to the workers, who then get it from the master, too.
-            os.killpg(service.process.pid, signal.SIGTERM)
-            time.sleep(1.5 * LAME_DUCK_SECONDS)
-            other = REQUEST | {"goal": "Learn the viola"}
-            refused = httpx.post(f"{service.url}/generate_roadmap", json=other)
-            assert (refused.status_code, refused.headers["retry-after"]) == (503, "2")
-            assert httpx.get(f"{service.url}/roadmaps", params={"user_id": ANA}).json() == []
-            assert request.result().status_code == 200
-            assert service.process.wait(STOP_SECONDS) == 0
-            assert "Application shutdown complete" in service.log
+    with (
+        OpenRouterStandIn(pace=Pace(first_token=3 * LAME_DUCK_SECONDS)) as standin,
+        running_service("gunicorn", tmp_path, model_variables(standin) | ONE_WORKER) as service,
+        asking(service.url) as request,
+    ):
+        wait_until(lambda: standin.calls.active)
+        # As some platforms do it: to the workers, who then get it from the master, too.
+        os.killpg(service.process.pid, signal.SIGTERM)
+        time.sleep(1.5 * LAME_DUCK_SECONDS)
+        other = REQUEST | {"goal": "Learn the viola"}
+        refused = httpx.post(f"{service.url}/generate_roadmap", json=other)
+        assert (refused.status_code, refused.headers["retry-after"]) == (503, "2")
+        assert httpx.get(f"{service.url}/roadmaps", params={"user_id": ANA}).json() == []
+        assert request.result().status_code == 200
+        assert service.process.wait(STOP_SECONDS) == 0
+        assert "Application shutdown complete" in service.log
 
 
 def test_sigterm_ends_what_cannot_be_answered_in_time(tmp_path: Path) -> None:
-    """A question that takes too long is refused in our own words, be it asked plainly or watched.
+    """A question that takes too long gets our own problem document, streamed or not.
 
     Until then requests are accepted.
     """
@@ -155,15 +157,8 @@ def test_sigterm_ends_what_cannot_be_answered_in_time(tmp_path: Path) -> None:
     roadmap_id = asyncio.run(add_roadmap())
     with (
         OpenRouterStandIn(pace=Pace(first_token=30)) as standin,
-        running_process(
-            gunicorn_command(),
-            free_port(),
-            tmp_path,
-            {
-                "OPENAI_API_KEY": standin.api_key,
-                "OPENAI_BASE_URL": standin.base_url,
-                "DRAIN_SECONDS": "5",
-            },
+        running_service(
+            "gunicorn", tmp_path, model_variables(standin) | ONE_WORKER | {"DRAIN_SECONDS": "5"}
         ) as service,
         ThreadPoolExecutor() as threads,
     ):
@@ -192,17 +187,11 @@ def test_sigterm_ends_what_cannot_be_answered_in_time(tmp_path: Path) -> None:
 
 
 def test_sigterm_while_the_database_hangs(data_plane: DataPlane, tmp_path: Path) -> None:
-    """Who waits is told where to look, and the lifespan ends in time."""
+    """A waiting client learns where to look, and the lifespan ends in time."""
     with OpenRouterStandIn(pace=Pace(first_token=30)) as standin:
-        variables = {
-            "SUPABASE_URL": data_plane.url,
-            "SUPABASE_SERVICE_ROLE_KEY": data_plane.service_key,
-            "OPENAI_API_KEY": standin.api_key,
-            "OPENAI_BASE_URL": standin.base_url,
-            "DRAIN_SECONDS": "1",
-        }
+        variables = data_plane.variables | model_variables(standin) | {"DRAIN_SECONDS": "1"}
         with (
-            running_process(gunicorn_command(), free_port(), tmp_path, variables) as service,
+            running_service("gunicorn", tmp_path, variables) as service,
             asking(service.url) as request,
         ):
             wait_until(lambda: standin.calls.active)
@@ -219,9 +208,8 @@ def test_sigterm_while_the_database_hangs(data_plane: DataPlane, tmp_path: Path)
 
 def test_idle_connection_does_not_hold_up_the_end(tmp_path: Path) -> None:
     """A browser's kept-alive connection is closed at SIGTERM, not waited for."""
-    port = free_port()
     with (
-        running_process(gunicorn_command(), port, tmp_path, {}) as service,
+        running_service("gunicorn", tmp_path, ONE_WORKER) as service,
         httpx.Client(base_url=service.url) as client,
     ):
         client.get("/health")
@@ -230,58 +218,32 @@ def test_idle_connection_does_not_hold_up_the_end(tmp_path: Path) -> None:
         assert time.monotonic() - began < 10
 
 
-REFUSALS = [
-    ({"RAILWAY_ENVIRONMENT": "production"}, "SUPABASE_URL is missing"),
-    ({"SUPABASE_URL": "https://x.example"}, "SUPABASE_SERVICE_ROLE_KEY is missing"),
-    ({"SUPABASE_SERVICE_ROLE_KEY": "key-canary"}, "SUPABASE_URL is missing"),
-    (
-        {"SUPABASE_URL": "x.example", "SUPABASE_SERVICE_ROLE_KEY": "key-canary"},
-        "SUPABASE_URL: ",
-    ),
-    ({"STORE_TIMEOUT_SECONDS": "soon"}, "STORE_TIMEOUT_SECONDS: "),
-    ({"LOG_LEVEL": "loud"}, "LOG_LEVEL: "),
-]
+PRODUCTION = {"RAILWAY_ENVIRONMENT": "production"}
 
 
-@pytest.mark.parametrize("command", ["uvicorn", "gunicorn"])
-@pytest.mark.parametrize(("variables", "told"), REFUSALS)
+@pytest.mark.parametrize(
+    ("server", "variables", "reason"),
+    [
+        ("uvicorn", PRODUCTION, "SUPABASE_URL is missing"),
+        ("gunicorn", PRODUCTION, "SUPABASE_URL is missing"),
+        (
+            "gunicorn",
+            {"SUPABASE_URL": "https://x.example"},
+            "SUPABASE_SERVICE_ROLE_KEY is missing",
+        ),
+        ("gunicorn", {"SUPABASE_SERVICE_ROLE_KEY": "key-canary"}, "SUPABASE_URL is missing"),
+        ("uvicorn", {"STORE_TIMEOUT_SECONDS": "key-canary"}, "STORE_TIMEOUT_SECONDS: "),
+    ],
+)
 def test_start_is_refused_with_one_line(
-    command: str, variables: dict[str, str], told: str, tmp_path: Path
+    server: Server, variables: dict[str, str], reason: str, tmp_path: Path
 ) -> None:
     """What is missing or malformed stops the start, and one line names the variable."""
-    port = free_port()
-    arguments = uvicorn_command(port) if command == "uvicorn" else gunicorn_command()
-    environment = clean_environment(
-        PORT=str(port), SQLITE_PATH=str(tmp_path / "momentum.db"), **variables
-    )
-    ended = subprocess.run(
-        arguments,
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
-    assert ended.returncode not in {0, None}
-    lines = (ended.stdout + ended.stderr).strip().splitlines()
+    lines = failed_start(server, tmp_path, variables).strip().splitlines()
     assert len(lines) == 1, lines
     assert lines[0].startswith("Momentum-AI cannot start: ")
-    assert told in lines[0]
+    assert reason in lines[0]
     assert "key-canary" not in lines[0]
-
-
-def test_placeholders_count_as_not_set(tmp_path: Path) -> None:
-    """The example environment as it stands starts the service on the embedded store."""
-    port = free_port()
-    example = dict(
-        line.split("=", 1)
-        for line in (ROOT / ".env.example").read_text().splitlines()
-        if line and not line.startswith("#")
-    )
-    assert set(example) == {"SUPABASE_URL", "SUPABASE_SERVICE_ROLE_KEY", "OPENAI_API_KEY"}
-    with running_process(uvicorn_command(port), port, tmp_path, example) as service:
-        drive_every_endpoint(service.url)
 
 
 def test_procfile_and_railway_start_the_same() -> None:

@@ -3,7 +3,6 @@
 import io
 import subprocess
 import tarfile
-import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
@@ -15,17 +14,21 @@ import pytest
 
 from src.domain.plan import PlanRequest
 from tests.support.data_plane import Database, DataPlane, Postgres, running_data_plane
+from tests.support.learners import ANA, BEN
 from tests.support.plans import roadmap_violations
 from tests.support.service import (
     ROOT,
+    Server,
     Service,
-    clean_environment,
+    failed_start,
     free_port,
-    gunicorn_command,
+    model_variables,
     running_process,
+    running_service,
     uvicorn_command,
 )
 from tests.support.standin import OpenRouterStandIn
+from tests.support.waiting import wait_until
 
 RELEASE_0_1 = "bd3bcbc"
 """The last commit of release 0.1."""
@@ -33,8 +36,6 @@ RELEASE_0_1 = "bd3bcbc"
 PROTOCOL = "src.server.slow_clients:BoundedH11Protocol"
 PROTOCOL_OF_0_1 = "src.http_protocol:BoundedH11Protocol"
 
-ANA = "550e8400-e29b-41d4-a716-446655440000"
-BEN = "7f8c1c1e-3b7e-4b5e-9d56-1f2a3b4c5d6e"
 CEM = "11111111-1111-4111-8111-111111111111"
 PATIENCE_SECONDS = 40
 RESERVED_DOLLARS = 0.5
@@ -100,13 +101,7 @@ def old_project(postgres: Postgres, release: Path) -> Iterator[DataPlane]:
 
 
 def variables_of(plane: DataPlane, standin: OpenRouterStandIn) -> dict[str, str]:
-    return {
-        "SUPABASE_URL": plane.url,
-        "SUPABASE_SERVICE_ROLE_KEY": plane.service_key,
-        "OPENAI_API_KEY": standin.api_key,
-        "OPENAI_BASE_URL": standin.base_url,
-        **SETTINGS,
-    }
+    return plane.variables | model_variables(standin) | SETTINGS
 
 
 def running_release_0_1(
@@ -135,27 +130,21 @@ def request_of(user_id: str, goal: str, weeks: int = 1) -> dict[str, Any]:
 
 def finished(client: httpx.Client, path: str) -> dict[str, Any]:
     """Wait until a generation has ended, and return its status."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while True:
+
+    def find() -> dict[str, Any] | None:
         status: dict[str, Any] = client.get(path).raise_for_status().json()
-        if status["state"] != "running":
-            return status
-        assert time.monotonic() < deadline, status
-        time.sleep(0.1)
+        return status if status["state"] != "running" else None
 
-
-def await_calls(standin: OpenRouterStandIn) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not standin.calls.active:
-        assert time.monotonic() < deadline, "the model is not asked"
-        time.sleep(0.01)
+    status = wait_until(find)
+    assert status is not None
+    return status
 
 
 def write_everything(url: str, standin: OpenRouterStandIn, user_id: str) -> Written:
     """Generate a keyed roadmap, ask about it, let one generation fail, and cancel another."""
     with httpx.Client(base_url=url, timeout=PATIENCE_SECONDS) as client:
-        made = client.post("/generate_roadmap", json=request_of(user_id, "Learn Go"), headers=KEY)
-        roadmap = made.raise_for_status().json()
+        answer = client.post("/generate_roadmap", json=request_of(user_id, "Learn Go"), headers=KEY)
+        roadmap = answer.raise_for_status().json()
         question = {"user_id": user_id, "roadmap_id": roadmap["roadmap_id"], "input_data": "Why?"}
         client.post("/ask-assistant", json=question).raise_for_status()
         standin.script.fail_always("malformed_json")
@@ -164,7 +153,7 @@ def write_everything(url: str, standin: OpenRouterStandIn, user_id: str) -> Writ
         standin.script.reset()
         standin.script.fail_always("silence")
         cancelled = begin(client, user_id, "Learn D")
-        await_calls(standin)
+        wait_until(lambda: standin.calls.active)
         client.delete(cancelled).raise_for_status()
         standin.script.reset()
     return Written(user_id, roadmap, failed, cancelled)
@@ -192,40 +181,26 @@ def deploy(
         dollars = dollars_of(old_project.database, ANA)
         old_project.apply_schema()
         after = write_everything(old.url, standin, BEN)
-        port = free_port()
         new = stack.enter_context(
-            running_process(uvicorn_command(port), port, tmp_path_factory.mktemp("new"), variables)
+            running_service("uvicorn", tmp_path_factory.mktemp("new"), variables)
         )
         yield Deploy(old_project.database, standin, old, new, [before, after], dollars)
 
 
 @pytest.mark.parametrize("server", ["uvicorn", "gunicorn"])
 def test_this_release_refuses_the_old_schema(
-    server: str, new_project: DataPlane, release: Path, tmp_path: Path
+    server: Server,
+    new_project: DataPlane,
+    standin: OpenRouterStandIn,
+    release: Path,
+    tmp_path: Path,
 ) -> None:
     """It ends with one line that says what to do, and no traceback."""
     new_project.database.run_file(release / "src" / "dao" / "schema.sql")
     new_project.reload_schema()
-    port = free_port()
-    with OpenRouterStandIn() as standin:
-        environment = clean_environment(
-            **variables_of(new_project, standin),
-            PORT=str(port),
-            SQLITE_PATH=str(tmp_path / "db"),
-            # Gunicorn's master says it for all workers, Uvicorn's workers each for themselves.
-            WEB_CONCURRENCY="2" if server == "gunicorn" else "1",
-        )
-        ended = subprocess.run(
-            uvicorn_command(port) if server == "uvicorn" else gunicorn_command(),
-            cwd=ROOT,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE_SECONDS,
-            check=False,
-        )
-    log = ended.stdout + ended.stderr
-    assert ended.returncode not in {0, None}, log
+    # Gunicorn's master says it for all workers, uvicorn's workers each for themselves.
+    workers = {"WEB_CONCURRENCY": "2" if server == "gunicorn" else "1"}
+    log = failed_start(server, tmp_path, variables_of(new_project, standin) | workers)
     refusals = [line for line in log.splitlines() if "cannot start" in line]
     assert len(refusals) == 1, log
     assert "src/dao/schema.sql" in refusals[0]
@@ -264,14 +239,14 @@ def test_this_release_reads_what_release_0_1_stored(deploy: Deploy, number: int)
 def test_release_0_1_serves_what_this_release_stored(deploy: Deploy) -> None:
     """A retry that an old worker answers gets the roadmap of a new one."""
     request = request_of(CEM, "Learn Zig")
-    made = httpx.post(
-        f"{deploy.new.url}/generate_roadmap", json=request, headers=KEY, timeout=PATIENCE_SECONDS
-    ).raise_for_status()
-    replayed = httpx.post(
-        f"{deploy.old.url}/generate_roadmap", json=request, headers=KEY, timeout=PATIENCE_SECONDS
-    ).raise_for_status()
+    first, replayed = (
+        httpx.post(
+            f"{service.url}/generate_roadmap", json=request, headers=KEY, timeout=PATIENCE_SECONDS
+        ).raise_for_status()
+        for service in (deploy.new, deploy.old)
+    )
     assert replayed.headers["Idempotency-Replayed"] == "true"
-    assert replayed.json() == made.json()
+    assert replayed.json() == first.json()
 
 
 def test_this_release_continues_what_an_old_worker_left(deploy: Deploy) -> None:
@@ -282,10 +257,7 @@ def test_this_release_continues_what_an_old_worker_left(deploy: Deploy) -> None:
         standin.script.fail_when("silence", kind="week", week=2)
         with httpx.Client(base_url=deploy.old.url) as old_client:
             left = begin(old_client, CEM, "Learn Rust", weeks=2)
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while client.get(left).json()["weeks_done"] < 1:
-            assert time.monotonic() < deadline, "no week is on record"
-            time.sleep(0.1)
+        wait_until(lambda: client.get(left).json()["weeks_done"])
         deploy.old.process.kill()
         deploy.old.process.wait()
         standin.reset()

@@ -1,4 +1,4 @@
-"""Watching a generation and an answer as they come about, over a real socket."""
+"""Generations and answers as event streams, over a real socket."""
 
 import json
 import logging
@@ -16,7 +16,7 @@ import pytest
 from api import create_app
 from tests.support.learners import ANA, roadmap_request
 from tests.support.service import serving
-from tests.support.settings import isolated_settings
+from tests.support.settings import isolated_settings, model_settings
 from tests.support.standin import OpenRouterStandIn, Pace
 from tests.support.waiting import wait_until
 
@@ -36,11 +36,10 @@ def standin() -> Iterator[OpenRouterStandIn]:
 def url(
     standin: OpenRouterStandIn, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Iterator[str]:
-    """Serve the service, which plans through the stand-in."""
+    """Serve the API, with the stand-in as its model."""
     settings = isolated_settings(
         monkeypatch,
-        openai_api_key=standin.api_key,
-        openai_base_url=standin.base_url,
+        **model_settings(standin),
         sqlite_path=tmp_path / "momentum.db",
         model_retry_wait_seconds=0.02,
     )
@@ -73,7 +72,7 @@ def watch(url: str, body: dict[str, Any]) -> tuple[httpx.Response, list[Event]]:
         return response, list(read_events(response)) if response.is_success else []
 
 
-def test_generation_is_told_as_it_comes_about(url: str) -> None:
+def test_days_arrive_while_the_plan_is_made(url: str) -> None:
     """Days come before the plan is complete, the saved roadmap last, under growing ids."""
     response, events = watch(f"{url}/generate_roadmap", REQUEST)
     assert response.headers["content-type"].startswith("text/event-stream")
@@ -95,12 +94,12 @@ def test_generation_is_told_as_it_comes_about(url: str) -> None:
     }
     saved = events[-1][1]
     stored = httpx.get(f"{url}/roadmap/{saved['roadmap_id']}").json()["tasks"]
-    told = sorted(
+    streamed = sorted(
         (day["week_number"], day["day"]["day_number"], position, task["text"])
         for day in days
         for position, task in enumerate(day["day"]["tasks"])
     )
-    assert [task["task_text"] for task in stored] == [text for *_, text in told]
+    assert [task["task_text"] for task in stored] == [text for *_, text in streamed]
 
 
 def test_saved_accounts_for_the_generation(
@@ -127,6 +126,7 @@ def test_saved_accounts_for_the_generation(
 
 def test_weeks_are_planned_side_by_side(url: str, standin: OpenRouterStandIn) -> None:
     """Several calls run at once, the first week's before the outline is complete."""
+    standin.pace = Pace(first_token=0.05, tokens_per_second=100)  # outlasts a busy machine's pauses
     watch(f"{url}/generate_roadmap", REQUEST)
     assert standin.calls.concurrent_peak >= 4
     calls = standin.calls.all()
@@ -137,7 +137,7 @@ def test_weeks_are_planned_side_by_side(url: str, standin: OpenRouterStandIn) ->
 
 
 def test_problem_is_an_event(url: str, standin: OpenRouterStandIn) -> None:
-    """What fails after the stream began is told in it, as the same document as elsewhere."""
+    """A failure after the stream began is an event with the usual problem document."""
     standin.script.fail_always("status_402")
     response, events = watch(f"{url}/generate_roadmap", REQUEST)
     assert response.status_code == 200
@@ -148,16 +148,8 @@ def test_problem_is_an_event(url: str, standin: OpenRouterStandIn) -> None:
     assert httpx.get(f"{url}/roadmaps", params={"user_id": ANA}).json() == []
 
 
-@pytest.mark.parametrize("change", [{"duration_weeks": 53}, {"goal": " "}])
-def test_bad_requests_are_answered_as_usual(url: str, change: dict[str, Any]) -> None:
-    """Before the stream begins, a problem document has its own status."""
-    response, _ = watch(f"{url}/generate_roadmap", REQUEST | change)
-    assert response.status_code == 422
-    assert response.headers["content-type"] == "application/problem+json"
-
-
-def test_client_that_leaves_keeps_its_roadmap(url: str) -> None:
-    """The work goes on, and the roadmap is listed when it is done."""
+def test_roadmap_is_saved_after_a_disconnect(url: str) -> None:
+    """If the client disconnects, generation continues and the roadmap is listed."""
     with httpx.stream("POST", f"{url}/generate_roadmap", json=REQUEST, headers=STREAM) as response:
         next(read_events(response))
     listed = wait_until(lambda: httpx.get(f"{url}/roadmaps", params={"user_id": ANA}).json())
@@ -165,16 +157,13 @@ def test_client_that_leaves_keeps_its_roadmap(url: str) -> None:
     assert len({(task["week_number"], task["day_number"]) for task in tasks}) == 21
 
 
-def test_shutdown_stores_nothing_half(
+def test_shutdown_cancels_what_runs(
     standin: OpenRouterStandIn, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """What runs when the service closes is cancelled, and its calls to the model end."""
+    """A generation that runs when the service stops is cancelled, and so are its model calls."""
     standin.script.fail_when("silence", kind="week")
     settings = isolated_settings(
-        monkeypatch,
-        openai_api_key=standin.api_key,
-        openai_base_url=standin.base_url,
-        sqlite_path=tmp_path / "momentum.db",
+        monkeypatch, **model_settings(standin), sqlite_path=tmp_path / "momentum.db"
     )
     with serving(create_app(settings)) as url:
         watcher = threading.Thread(target=_ignore_errors, args=(f"{url}/generate_roadmap",))
@@ -191,7 +180,7 @@ def _ignore_errors(url: str) -> None:
         watch(url, REQUEST)
 
 
-def test_answer_is_told_as_it_is_written(url: str) -> None:
+def test_answer_arrives_token_by_token(url: str) -> None:
     """The tokens joined are the answer, which comes last."""
     roadmap = httpx.post(f"{url}/generate_roadmap", json=REQUEST, timeout=60).json()
     question = {"user_id": ANA, "roadmap_id": roadmap["roadmap_id"], "input_data": "What now?"}

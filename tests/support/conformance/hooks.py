@@ -10,14 +10,12 @@ import schemathesis
 from schemathesis import Case, GenerationMode, HookContext, Response
 
 from src.domain.vocabulary import MAX_ID
+from tests.support.conformance import CALLER
 
 AnyCase: TypeAlias = Case[Any]
 
-CALLER = "CONFORMANCE_CALLER"
-"""The variable that names the user whose token all requests carry, if they carry one."""
-
 STREAMED = {"/generate_roadmap", "/ask-assistant"}
-"""Where a client chooses by `Accept` whether the answer is told as an event stream."""
+"""Where a client chooses by `Accept` whether the answer is an event stream."""
 
 
 _generations: list[str] = []
@@ -52,11 +50,11 @@ def before_call(_context: HookContext, case: AnyCase, _kwargs: dict[str, Any]) -
     for name in ("goal", "input_data"):
         if isinstance(text := body.get(name), str):
             body[name] = re.sub("[\u20f1-\u20ff]", "\u20f0", text)
-    # It reads the bound as a float, which cannot tell 2^63 - 1 from what follows it.
+    # It reads the bound as a float, in which 2^63 - 1 and the next number are the same.
     roadmap_id = body.get("roadmap_id")
     if isinstance(roadmap_id, int | float) and roadmap_id > MAX_ID:
         body["roadmap_id"] = MAX_ID
-    # A key that has stood for another wish is refused, however valid each of the two requests is.
+    # A key that belongs to another request is refused, although both requests are valid.
     if key := case.headers.get("idempotency-key"):
         case.headers["idempotency-key"] = f"{digest[:16]}-{key}"[:255].strip()
     if case.path in STREAMED and int(digest[0], 16) % 4 == 0:
