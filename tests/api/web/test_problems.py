@@ -2,12 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
 from uuid import UUID
 
 import httpx
 import pytest
-from fastapi import FastAPI
 
 from api import create_app
 from src.app_state import state_of
@@ -43,13 +41,8 @@ def error() -> Exception:
 
 
 @pytest.fixture
-async def app(
-    settings: Settings, backend: SqliteBackend, error: Exception
-) -> AsyncIterator[FastAPI]:
-    store: Store = BrokenStore(await backend.open(), error)  # type: ignore[assignment]  # by name
-    app = create_app(settings, store=store)
-    async with app.router.lifespan_context(app):
-        yield app
+async def store(backend: SqliteBackend, error: Exception) -> BrokenStore:
+    return BrokenStore(await backend.open(), error)
 
 
 async def test_unexpected_error_tells_nothing_and_carries_cors(
