@@ -387,37 +387,6 @@ READS = {
 """The statements of the store and of its functions."""
 
 
-@pytest.fixture(scope="module")
-def crowded(postgres: Postgres) -> Any:  # noqa: ANN401  a generator
-    """Offer a database of 2,000 roadmaps of 1,000 users with 84,000 tasks, as generated."""
-    with postgres.database() as database:
-        apply(database)
-        database.execute(
-            """
-            insert into roadmaps (user_id, description, duration_weeks, daily_hours, level)
-            select lpad((n % 1000)::text, 32, '0')::uuid, 'Learn', 2, 1, 'beginner'
-            from generate_series(1, 2000) as n;
-            insert into roadmap_tasks
-                (roadmap_id, week_number, weekly_goal, day_number, position, task_text)
-            select roadmap_id, week, 'Goal', day, place, 'Do'
-            from roadmaps, generate_series(1, 2) as week, generate_series(1, 7) as day,
-                generate_series(1, 3) as place;
-            insert into generations (
-                generation_id, user_id, client, reserved_dollars, fingerprint, weeks_total,
-                lease_id, lease_until, finished_at, roadmap_id
-            )
-            select gen_random_uuid(), user_id, 'somewhere', 1, 'f', 2, gen_random_uuid(), now(),
-                now(), roadmap_id
-            from roadmaps;
-            insert into generation_events (generation_id, number, kind, part)
-            select generation_id, number, 'day', '{}' from generations,
-                generate_series(1, 15) as number;
-            """
-        )
-        database.execute("analyze")
-        yield database
-
-
 @pytest.mark.parametrize("read", READS)
 def test_reads_use_an_index(crowded: Database, read: str) -> None:
     """In a large database no request of the service reads a whole table."""

@@ -1,4 +1,4 @@
-"""Which requests are the same, and when a generation's cost is known."""
+"""The fingerprint of a request, and when a generation's cost is known."""
 
 from uuid import uuid4
 
@@ -44,9 +44,7 @@ def fingerprint(request: PlanRequest) -> str:
     requester = Requester(user_id=uuid4(), client_key="somewhere")
     # A new user and a new key each time: neither counts.
     key = str(uuid4())
-    return NewGeneration(
-        requester=requester, request=request, idempotency_key=key
-    ).fingerprint
+    return NewGeneration(requester=requester, request=request, idempotency_key=key).fingerprint
 
 
 @pytest.mark.parametrize(("stored", "request_"), PRINTS_OF_0_1.items())
