@@ -19,6 +19,7 @@ from src.domain.plan import ModelUsage, PlanRequest
 from src.llm import PlanPart
 from src.llm.offline.planner import OfflinePlanner
 from src.settings import Settings
+from tests.support.learners import REQUEST
 from tests.support.waiting import PATIENCE_SECONDS, until, until_true
 
 
@@ -119,6 +120,16 @@ class Replica:
         assert listed.status_code == httpx.codes.OK, listed.text
         roadmaps: list[dict[str, Any]] = listed.json()
         return roadmaps
+
+
+async def request_to_gate(
+    on: Replica, planner: GatedPlanner, headers: dict[str, str] | None = None
+) -> asyncio.Task[httpx.Response]:
+    """Request Ana's roadmap, and wait until the planner has reached its gate."""
+    request = on.client.post("/generate_roadmap", json=REQUEST, headers=headers)
+    waiting = asyncio.create_task(request)
+    await planner.at_the_gate()
+    return waiting
 
 
 def events_in(text: str) -> list[dict[str, Any]]:

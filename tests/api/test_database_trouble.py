@@ -17,7 +17,7 @@ from src.dao.sqlite import file as sqlite_file
 from src.dao.sqlite.store import SqliteStore
 from src.services.generation import run as generation_run
 from src.settings import Settings
-from tests.api.replicas import GatedPlanner, Replica, replica
+from tests.api.replicas import GatedPlanner, Replica, replica, request_to_gate
 from tests.support.learners import ANA, REQUEST
 from tests.support.settings import isolated_settings
 from tests.support.waiting import PATIENCE_SECONDS, until, until_true
@@ -134,18 +134,18 @@ async def generate_at_last(on: Replica, body: dict[str, Any]) -> httpx.Response:
         answer = await on.client.post(PATH, json=body, headers=KEY)
         return None if answer.status_code == httpx.codes.CONFLICT else answer
 
-    made = await until(ask)
-    assert made is not None
-    assert made.status_code == httpx.codes.OK, made.text
-    return made
+    created = await until(ask)
+    assert created is not None
+    assert created.status_code == httpx.codes.OK, created.text
+    return created
 
 
 async def assert_serves_again(on: Replica, content: list[Any]) -> None:
     """Assert that nothing was lost, and that the failed request now works, once."""
     assert await content_of(on) == content
-    made = await on.client.post(PATH, json=REQUEST | {"goal": "Go"}, headers=KEY)
-    assert made.status_code == 200, made.text
-    assert await on.roadmaps(ANA) == [made.json(), *content[0]]
+    created = await on.client.post(PATH, json=REQUEST | {"goal": "Go"}, headers=KEY)
+    assert created.status_code == 200, created.text
+    assert await on.roadmaps(ANA) == [created.json(), *content[0]]
 
 
 async def test_locked_file(settings: Settings, directory: Path) -> None:
@@ -198,8 +198,8 @@ async def test_full_disk(settings: Settings, directory: Path) -> None:
         with full(directory):
             assert_unavailable(await on.client.post(PATH, json=body, headers=KEY))
             assert await content_of(on) == content
-        made = await generate_at_last(on, body)
-        assert await on.roadmaps(ANA) == [made.json(), *content[0]]
+        created = await generate_at_last(on, body)
+        assert await on.roadmaps(ANA) == [created.json(), *content[0]]
     with closing(sqlite3.connect(directory / "momentum.db")) as database:
         assert database.execute("pragma integrity_check").fetchall() == [("ok",)]
 
@@ -208,8 +208,7 @@ async def test_trouble_in_mid_generation(settings: Settings, directory: Path) ->
     """The planned parts are kept, and the retry plans only the rest."""
     planner = GatedPlanner(12)
     async with running(settings, directory, planner) as on:
-        waiting = asyncio.create_task(on.client.post(PATH, json=REQUEST, headers=KEY))
-        await planner.at_the_gate()
+        waiting = await request_to_gate(on, planner, headers=KEY)
         location = (await on.client.post(PATH, json=REQUEST, headers=KEY)).headers["location"]
         await on.until(location, weeks_done=1)
         with locked(directory):
@@ -220,9 +219,9 @@ async def test_trouble_in_mid_generation(settings: Settings, directory: Path) ->
             assert "may still be finished" in answer.json()["detail"]
             assert await on.roadmaps(ANA) == []
             assert (await on.status(location))["state"] == "running"
-        made = await generate_at_last(on, REQUEST)
+        created = await generate_at_last(on, REQUEST)
         assert len(planner.known[1]) >= 9
-        assert await on.roadmaps(ANA) == [made.json()]
+        assert await on.roadmaps(ANA) == [created.json()]
 
 
 async def test_trouble_that_passes_in_time(
@@ -233,8 +232,7 @@ async def test_trouble_that_passes_in_time(
     settings = settings.model_copy(update={"generation_lease_seconds": 20})
     planner = GatedPlanner(12)
     async with running(settings, directory, planner) as on:
-        waiting = asyncio.create_task(on.client.post(PATH, json=REQUEST, headers=KEY))
-        await planner.at_the_gate()
+        waiting = await request_to_gate(on, planner, headers=KEY)
         with locked(directory):
             planner.gate.set()
             await until_true(lambda: len(planner.made) == PARTS)
@@ -254,8 +252,7 @@ async def test_drain_keeps_the_last_parts(
     settings = settings.model_copy(update={"generation_lease_seconds": 60})
     planner, taking = GatedPlanner(4), GatedPlanner(PARTS)
     async with running(settings, directory, planner) as on:
-        waiting = asyncio.create_task(on.client.post(PATH, json=REQUEST, headers=KEY))
-        await planner.at_the_gate()
+        waiting = await request_to_gate(on, planner, headers=KEY)
         with locked(directory):
             planner.gate.set()
             await until_true(lambda: len(planner.made) == PARTS)
@@ -264,9 +261,9 @@ async def test_drain_keeps_the_last_parts(
         await leaving
         assert (await waiting).status_code == 503
     async with running(settings, directory, taking) as on:
-        made = await generate_at_last(on, REQUEST)
+        created = await generate_at_last(on, REQUEST)
         assert [list(known) for known in taking.known] == [planner.made]
-        assert await on.roadmaps(ANA) == [made.json()]
+        assert await on.roadmaps(ANA) == [created.json()]
 
 
 async def test_drain_does_not_wait_for_a_database_that_hangs(
@@ -276,8 +273,7 @@ async def test_drain_does_not_wait_for_a_database_that_hangs(
     monkeypatch.setattr(sqlite_file, "BUSY_TIMEOUT_SECONDS", 2 * PATIENCE_SECONDS)
     planner = GatedPlanner(4)
     async with running(settings, directory, planner) as on:
-        waiting = asyncio.create_task(on.client.post(PATH, json=REQUEST, headers=KEY))
-        await planner.at_the_gate()
+        waiting = await request_to_gate(on, planner, headers=KEY)
         with locked(directory):
             async with asyncio.timeout(PATIENCE_SECONDS):
                 await on.leave(0)
@@ -294,8 +290,7 @@ async def test_second_end_while_the_database_is_busy(
     monkeypatch.setattr(sqlite_file, "BUSY_TIMEOUT_SECONDS", 5)
     planner = GatedPlanner(4)
     async with running(settings, directory, planner) as on:
-        waiting = asyncio.create_task(on.client.post(PATH, json=REQUEST, headers=KEY))
-        await planner.at_the_gate()
+        waiting = await request_to_gate(on, planner, headers=KEY)
         location = (await on.client.post(PATH, json=REQUEST, headers=KEY)).headers["location"]
         followed = asyncio.create_task(on.events(location))
         with locked(directory):

@@ -30,7 +30,7 @@ from src.routers.bodies import GenerateRoadmap
 from src.services.generation import following
 from src.services.generation.following import POLL_SECONDS
 from src.settings import Settings
-from tests.api.replicas import GatedPlanner, Replica, replica
+from tests.api.replicas import GatedPlanner, Replica, replica, request_to_gate
 from tests.support.backends import Backend, expire_lease
 from tests.support.learners import ANA, BEN, REQUEST
 from tests.support.plans import UNBOUNDED, asked_for
@@ -263,8 +263,7 @@ async def test_generation_of_nobody_or_another_is_not_found(start: Start) -> Non
 async def test_cancelled_generation_ends(start: Start, place: str) -> None:
     """The waiting request gets a problem, the planner stops, nothing is stored, the key is free."""
     one, other = await start(planner := GatedPlanner(4)), await start()
-    waiting = asyncio.create_task(one.client.post(PATH, json=REQUEST, headers=KEY))
-    await planner.at_the_gate()
+    waiting = await request_to_gate(one, planner, headers=KEY)
     again = await other.client.post(PATH, json=REQUEST, headers=KEY)
     location = again.headers["location"]
     on = one if place == "here" else other
@@ -287,14 +286,14 @@ async def test_cancelled_generation_ends(start: Start, place: str) -> None:
 async def test_success_cannot_be_cancelled(start: Start, backend: Backend) -> None:
     """The roadmap stays; it is deleted like any other."""
     on = await start()
-    made = await on.client.post(PATH, json=REQUEST)
-    answer = await on.client.delete(made.headers["location"])
+    created = await on.client.post(PATH, json=REQUEST)
+    answer = await on.client.delete(created.headers["location"])
     assert (answer.status_code, problem_of(answer)) == (409, "generation-succeeded")
-    assert await on.roadmaps(ANA) == [made.json()]
+    assert await on.roadmaps(ANA) == [created.json()]
     # Even when the record no longer has the request and the roadmap.
     backend.execute("update generations set finished_at = '2026-01-01T00:00:00.000000+00:00'")
-    await on.until(made.headers["location"], roadmap=None)
-    answer = await on.client.delete(made.headers["location"])
+    await on.until(created.headers["location"], roadmap=None)
+    answer = await on.client.delete(created.headers["location"])
     assert (answer.status_code, problem_of(answer)) == (409, "generation-succeeded")
 
 
@@ -417,8 +416,7 @@ async def test_generation_that_no_process_survives_fails(start: Start, backend: 
 async def test_drain_lets_running_generations_finish(start: Start) -> None:
     """New requests get a 503 with `Retry-After`; earlier ones are answered as usual."""
     one, other = await start(planner := GatedPlanner(4)), await start()
-    waiting = asyncio.create_task(one.client.post(PATH, json=REQUEST))
-    await planner.at_the_gate()
+    waiting = await request_to_gate(one, planner)
     leaving = asyncio.create_task(one.leave(PATIENCE_SECONDS))
     await asyncio.sleep(0)  # it begins
     for headers in ({}, KEY, RESPOND_ASYNC, {"Accept": "text/event-stream"}):
@@ -454,8 +452,7 @@ async def test_followers_survive_a_passing_error(
 ) -> None:
     """A request or stream that follows another instance retries its reads."""
     one, other = await start(planner := GatedPlanner(4)), await start()
-    first = asyncio.create_task(one.client.post(PATH, json=REQUEST))
-    await planner.at_the_gate()
+    first = await request_to_gate(one, planner)
     second = asyncio.create_task(other.client.post(PATH, json=REQUEST))
     followed = asyncio.create_task(other.events(await begin(one)))
     await until_followed(other, 2)
@@ -479,8 +476,7 @@ async def test_deleted_record_ends_all_that_wait_for_it(
 ) -> None:
     """An operator may delete a user's data at any time: no request waits for ever."""
     one = await start(planner := GatedPlanner(4))
-    waiting = asyncio.create_task(one.client.post(PATH, json=REQUEST))
-    await planner.at_the_gate()
+    waiting = await request_to_gate(one, planner)
     location = await begin(one)
     # It may read only after the deletion: the answer is the same then.
     followed = asyncio.create_task(one.client.get(f"{location}/events"))
@@ -499,8 +495,7 @@ async def test_recorded_end_outweighs_the_error_that_revealed_it(
 ) -> None:
     """A cancellation elsewhere is the answer, although a write failed, too."""
     one, other = await start(planner := GatedPlanner(PARTS - 1)), await start()
-    waiting = asyncio.create_task(one.client.post(PATH, json=REQUEST))
-    await planner.at_the_gate()
+    waiting = await request_to_gate(one, planner)
     location = await begin(one)
     store = one.store
 
@@ -520,8 +515,7 @@ async def test_number_of_followers_is_bounded(
     """Each polls the database; one too many gets a 503, as a request or as a stream."""
     monkeypatch.setattr(following, "MAX_FOLLOWERS", 1)
     one, other = await start(planner := GatedPlanner(4)), await start()
-    first = asyncio.create_task(one.client.post(PATH, json=REQUEST))
-    await planner.at_the_gate()
+    first = await request_to_gate(one, planner)
     second = asyncio.create_task(other.client.post(PATH, json=REQUEST))
     await until_followed(other)
     refused = await other.client.post(PATH, json=REQUEST)
@@ -531,9 +525,9 @@ async def test_number_of_followers_is_bounded(
     (event,) = await other.events(location)
     assert event["data"]["type"].endswith(":overloaded")
     # A finished generation needs no follower.
-    made = await other.client.post(PATH, json=REQUEST | {"goal": "Learn Go"}, headers=KEY)
+    created = await other.client.post(PATH, json=REQUEST | {"goal": "Learn Go"}, headers=KEY)
     again = await other.client.post(PATH, json=REQUEST | {"goal": "Learn Go"}, headers=KEY)
-    assert (again.status_code, again.content) == (200, made.content)
+    assert (again.status_code, again.content) == (200, created.content)
     planner.gate.set()
     assert (await second).content == (await first).content
 
@@ -541,8 +535,7 @@ async def test_number_of_followers_is_bounded(
 async def test_drain_ends_a_read_that_hangs(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     """Followers get their answer with the location in time, whatever the database does."""
     one, other = await start(planner := GatedPlanner(4)), await start()
-    first = asyncio.create_task(one.client.post(PATH, json=REQUEST))
-    await planner.at_the_gate()
+    first = await request_to_gate(one, planner)
     location = await begin(one)
     generations = other.store.generations
     get, is_hanging, looks = generations.get, asyncio.Event(), []
@@ -646,8 +639,7 @@ async def test_drain_before_the_first_step(start: Start, monkeypatch: pytest.Mon
 async def test_drain_hands_over_what_does_not_finish(start: Start) -> None:
     """The answer has the location; another instance resumes, and no part is planned twice."""
     one = await start(ending := GatedPlanner(12))
-    waiting = asyncio.create_task(one.client.post(PATH, json=REQUEST, headers=KEY))
-    await ending.at_the_gate()
+    waiting = await request_to_gate(one, ending, headers=KEY)
     # It records the remaining parts before it releases the lease.
     handing_over = asyncio.create_task(one.leave(0.3))
     answer = await waiting

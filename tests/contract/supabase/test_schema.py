@@ -331,7 +331,7 @@ def test_every_table_has_row_level_security(postgres: Postgres, before: str) -> 
         definers = database.query(
             "select proname from pg_proc where pronamespace = 'public'::regnamespace and prosecdef"
         )
-        # A trigger's function, which runs for whoever deletes a roadmap.
+        # The function of a trigger, which runs for every user who deletes a roadmap.
         assert definers == [("forget_generation_events",)]
 
 
