@@ -123,7 +123,6 @@ async def test_week_maps_days_to_their_tasks(
 async def test_another_users_roadmap_does_not_exist(
     client: httpx.AsyncClient, roadmap: dict[str, Any]
 ) -> None:
-    """A request with a user finds only that user's roadmap."""
     for path in ("", "/weeks", "/week/1"):
         url = f"/roadmap/{roadmap['roadmap_id']}{path}"
         assert (await client.get(url, params={"user_id": ANA})).status_code == 200

@@ -215,7 +215,6 @@ async def test_concurrent_requests_are_one_generation(
 
 
 async def test_text_of_a_request_survives_unchanged(store: Store) -> None:
-    """Goals and keys come back character by character."""
     text = "\"quoted\" 'single' {braces} 100% \\n, تعلّم 🚀; --"
     plan = new_roadmap(goal=text)
     record = await begin(store, request_for(plan, key="a\"b'c\\d, (e).f:g%"))
@@ -383,7 +382,6 @@ async def test_parts_are_complete_from_any_number_on(store: Store, total: int) -
 
 
 async def test_parts_belong_to_their_owner(store: Store) -> None:
-    """Another user sees none of them."""
     plan = new_roadmap()
     parts = parts_of(plan)
     record = await begin(store, request_for(plan), lease := new_lease())
@@ -534,7 +532,6 @@ async def test_late_report_changes_no_figure(store: Store) -> None:
 
 
 async def test_unknown_lease_is_lost(store: Store) -> None:
-    """Nothing is written under a lease that nobody has."""
     lease, plan = new_lease(), new_roadmap()
     with pytest.raises(LeaseLostError):
         await store.generations.record_progress(lease, progress(parts_of(plan)))

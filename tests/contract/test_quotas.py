@@ -292,7 +292,6 @@ async def test_so_many_at_once(ledger: Ledger, bounds: QuotaPolicies, backend: B
 
 @pytest.mark.parametrize("end", ["publish", "fail", "cancel"])
 async def test_every_end_of_a_generation_makes_room(store: Store, end: str) -> None:
-    """Whether it succeeds, fails or is cancelled."""
     requester, bounds, plan = somebody(), per_user(1, None), new_roadmap()
     lease = Lease(lease_id=plan.lease_id, seconds=60)
     asked = request_of(requester, plan)
@@ -476,7 +475,6 @@ async def test_what_is_cut_off_counts_with_what_it_may_have_cost(
 async def test_what_changed_hands_counts_with_what_it_may_have_cost(
     store: Store, usage: ModelUsage | None, dollars: float
 ) -> None:
-    """The holder before may have made calls that nobody counted."""
     ledger = Ledger(store, "generation")
     entered = await ledger.enter(budget(RICH), dollars=2)
     await store.generations.release(entered.lease.lease_id)

@@ -445,7 +445,6 @@ async def test_reader_never_sees_a_part(store: Store, other_store: Store) -> Non
 async def test_cancelled_write_leaves_all_or_nothing(
     store: Store, other_store: Store, backend: Backend, milliseconds: int
 ) -> None:
-    """A cancelled writer leaves the whole roadmap or none."""
     plan = await begun(store, year_roadmap())
     writing = asyncio.create_task(store.add_roadmap(plan))
     await asyncio.sleep(milliseconds / 1_000)

@@ -69,7 +69,6 @@ async def test_blocked_writes_fail_soon(file: SqliteFile, path: Path) -> None:
 
 
 async def test_reads_do_not_wait_for_blocked_writes(file: SqliteFile, path: Path) -> None:
-    """Reads that come later are done before them."""
     with locked(path):
         writes = [asyncio.create_task(note(file)) for _ in range(MANY)]
         await asyncio.sleep(0)

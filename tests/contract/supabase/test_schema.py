@@ -174,7 +174,6 @@ def deployed(new_project: DataPlane) -> DataPlane:
 
 
 def test_empty_database_gets_every_table(postgres: Postgres) -> None:
-    """The first run creates them all."""
     with postgres.database() as database:
         apply(database)
         tables = database.query("select tablename from pg_tables where schemaname = 'public'")
@@ -303,7 +302,6 @@ async def test_a_null_hides_nothing(deployed: DataPlane) -> None:
 
 
 async def test_times_are_returned_in_utc(deployed: DataPlane) -> None:
-    """Whatever the time zone of the database."""
     deployed.execute("alter role authenticator set timezone to 'Pacific/Kiritimati'")
     deployed.apply_schema()
     deployed.execute("update roadmap_tasks set completed_at = '2026-01-01T23:30:00Z'")

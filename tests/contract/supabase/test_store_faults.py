@@ -359,7 +359,6 @@ async def test_sweep_gives_older_code_its_time(
 async def test_failed_write_touches_no_other_roadmap(
     store: SupabaseStore, reader: SupabaseStore, fault_proxy: FaultProxy
 ) -> None:
-    """The undo deletes the rows of this write alone."""
     plan = new_roadmap()
     kept = await stored(reader, plan)
     failing = await begun(reader, new_roadmap(plan.user_id, goal="Learn Go"))
@@ -559,7 +558,6 @@ async def test_read_survives_one_fault(
     roadmap: Roadmap,
     fault: Fault,
 ) -> None:
-    """The store retries a read that failed once."""
     key = roadmap.roadmap_id
     for read in ("get_roadmap", "list_tasks", "list_weeks"):
         fault_proxy.reset()
@@ -593,7 +591,6 @@ async def test_completion_survives_one_fault(
 async def test_unreachable_project_is_unavailable(
     data_plane: DataPlane, roadmap: Roadmap, task_id: str
 ) -> None:
-    """Every method says so."""
     async with opened("http://127.0.0.1:9", data_plane.service_key) as store:
         outcomes = await outcomes_of_all(store, roadmap, task_id)
     assert_each_is(outcomes, StoreUnavailableError)

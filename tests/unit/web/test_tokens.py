@@ -86,6 +86,16 @@ async def at_once(verification: Coroutine[None, None, UUID]) -> UUID:
     return task.result()
 
 
+def hang(auth: AuthServer) -> None:
+    """Let the next request for keys hang until `auth.open` is set."""
+    auth.open.clear()
+    auth.asked.clear()
+
+
+async def until_asked(auth: AuthServer) -> None:
+    assert await asyncio.to_thread(auth.asked.wait, 30)
+
+
 # Good tokens
 
 
@@ -131,7 +141,6 @@ async def test_secret_alone_verifies_where_there_is_no_project(auth: AuthServer)
 
 
 async def test_nothing_to_verify_with_refuses_every_token(auth: AuthServer) -> None:
-    """Without a project and a secret no token is trusted."""
     async with verifying(None) as verifier:
         for token in (auth.mint.hs256(ANA), auth.mint.es256(ANA), auth.mint.rs256(ANA), ""):
             with pytest.raises(UnauthenticatedError):
@@ -260,10 +269,10 @@ async def test_concurrent_verifications_share_one_fetch(
     auth: AuthServer, verifier: TokenVerifier
 ) -> None:
     """All wait for the same answer; one that is cancelled does not cancel it for the others."""
-    auth.open.clear()
+    hang(auth)
     tokens = [auth.mint.es256(ANA) for _ in range(50)]
     waiting = [asyncio.create_task(verifier.verify(token)) for token in tokens]
-    assert await asyncio.to_thread(auth.asked.wait, 30)
+    await until_asked(auth)
     waiting.pop(0).cancel()
     auth.open.set()
     assert await asyncio.gather(*waiting) == [ANA] * 49
@@ -295,10 +304,9 @@ async def test_revoked_key_is_forgotten_when_the_keys_are_no_longer_fresh(
     clock.now += FRESH_SECONDS - 1
     assert await verifier.verify(old) == ANA
     clock.now += 1
-    auth.open.clear()
-    auth.asked.clear()
+    hang(auth)
     first = asyncio.create_task(verifier.verify(old))
-    assert await asyncio.to_thread(auth.asked.wait, 30)
+    await until_asked(auth)
     second = asyncio.create_task(verifier.verify(old))
     await asyncio.sleep(0)
     auth.open.set()
@@ -358,7 +366,7 @@ async def test_cached_keys_outlive_an_outage_for_a_day(
 async def test_slow_auth_blocks_nobody_else(auth: AuthServer, fault: str) -> None:
     """The fetch has a total timeout, and other tokens are verified meanwhile."""
     if fault == "hang":
-        auth.open.clear()
+        hang(auth)
     auth.drip_seconds = 0.05
     async with verifying(auth.url, auth.mint.secret, fetch_timeout=0.5) as verifier:
         waiting = asyncio.create_task(verifier.verify(auth.mint.es256(ANA)))
@@ -379,11 +387,10 @@ async def test_known_key_does_not_wait_for_auth_that_hangs(auth: AuthServer, clo
         assert await verifier.verify(old) == ANA
         auth.mint.rotate()
         new = auth.mint.es256(ANA)
-        auth.open.clear()
-        auth.asked.clear()
+        hang(auth)
         clock.now += FRESH_SECONDS
         cancelled = asyncio.create_task(verifier.verify(old))
-        assert await asyncio.to_thread(auth.asked.wait, 30)
+        await until_asked(auth)
         cancelled.cancel()
         async with asyncio.timeout(30):
             assert await verifier.verify(old) == ANA
@@ -407,12 +414,11 @@ async def test_known_key_waits_for_nothing_after_a_fetch_that_failed(
         assert await verifier.verify(token) == ANA
         auth.answer = None
         auth.mint.rotate()
-        auth.open.clear()
-        auth.asked.clear()
+        hang(auth)
         clock.now += RETRY_SECONDS
         for _ in range(3):
             assert await at_once(verifier.verify(token)) == ANA
-        assert await asyncio.to_thread(auth.asked.wait, 30)
+        await until_asked(auth)
         clock.now += STALE_SECONDS
         waiting = asyncio.create_task(verifier.verify(token))
         auth.open.set()
@@ -434,7 +440,7 @@ async def test_fetch_that_fails_behind_the_requests_is_tried_again(
         auth.asked.clear()
         clock.now += RETRY_SECONDS
         assert await at_once(verifier.verify(token)) == ANA
-        assert await asyncio.to_thread(auth.asked.wait, 30)
+        await until_asked(auth)
         with pytest.raises(IdentityUnavailableError):  # waits for the fetch that runs
             await verifier.verify(signed(auth.mint.claims(ANA), new_ec_key()))
         assert auth.fetches == fetches
@@ -459,10 +465,10 @@ async def test_unreachable_auth_is_unavailable(auth: AuthServer) -> None:
 
 async def test_closing_ends_a_fetch_that_runs(auth: AuthServer) -> None:
     """Shutting down does not wait for Auth."""
-    auth.open.clear()
+    hang(auth)
     async with verifying(auth.url) as verifier:
         waiting = asyncio.create_task(verifier.verify(auth.mint.es256(ANA)))
-        assert await asyncio.to_thread(auth.asked.wait, 30)
+        await until_asked(auth)
     with pytest.raises(asyncio.CancelledError):
         await waiting
 
@@ -476,7 +482,7 @@ async def test_closing_ends_a_fetch_behind_the_requests(
     auth.answer = (500, b"{}")
     clock.now += FRESH_SECONDS
     assert await verifier.verify(token) == ANA
-    auth.open.clear()
+    hang(auth)
     before = asyncio.all_tasks()
     clock.now += RETRY_SECONDS
     assert await verifier.verify(token) == ANA

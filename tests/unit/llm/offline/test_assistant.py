@@ -134,7 +134,6 @@ async def test_a_hundred_percent_means_everything() -> None:
 
 
 async def test_a_question_about_progress_is_answered_with_progress_first() -> None:
-    """The answer to the question comes before everything else."""
     answer = await ask("What is my progress?", context_of(small_roadmap()))
     assert answer.startswith("Done in the whole roadmap")
 
@@ -157,7 +156,6 @@ async def test_a_finished_scope_points_beyond_itself() -> None:
 
 
 async def test_a_finished_roadmap_gets_no_next_task() -> None:
-    """With nothing left to do, nothing is invented."""
     answer = await ask("What next?", context_of([task(1, 1, "Bake", done=True)]))
     assert answer.startswith("Every task of the roadmap is done.")
 
