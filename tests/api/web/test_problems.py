@@ -153,18 +153,6 @@ async def test_health_touches_nothing(client: httpx.AsyncClient) -> None:
     assert (answer.status_code, answer.text) == (200, '{"status":"ok"}')
 
 
-async def test_log_lines_name_no_user(
-    client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
-) -> None:
-    """A request's line has the route's template in place of ids and queries."""
-    caplog.set_level(logging.INFO, logger="src")
-    await client.get("/roadmap/4711", params={"user_id": ANA})
-    lines = "".join(record.getMessage() for record in caplog.records if "src" in record.name)
-    assert "GET /roadmap/{roadmap_id} 404" in lines
-    assert ANA not in lines
-    assert "4711" not in lines
-
-
 class HangingStore(BrokenStore):
     """A store over a real one whose listing never ends."""
 
