@@ -23,7 +23,9 @@ def assert_problem(answer: httpx.Response, *statuses: int) -> None:
     assert answer.status_code in statuses, f"{request.method} {request.url}: {answer.text}"
     assert answer.headers["content-type"] == "application/problem+json"
     problem = answer.json()
-    assert set(problem) - {"errors"} == PROBLEM_FIELDS
+    is_assistant = request.url.path == "/ask-assistant"
+    expected = PROBLEM_FIELDS | {"response"} if is_assistant else PROBLEM_FIELDS
+    assert set(problem) - {"errors"} == expected
     assert problem["status"] == answer.status_code
     assert problem["request_id"] == answer.headers["x-request-id"]
     assert CANARY not in answer.text

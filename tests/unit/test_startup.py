@@ -23,7 +23,7 @@ IN_SUPABASE = "roadmaps are stored in Supabase at abc.supabase.example"
         (
             {
                 "openai_api_key": "s3cret",
-                "openai_base_url": "http://me:s3cret@127.0.0.1:11434/v1?key=s3cret",
+                "openai_base_url": "http://me:s3cret@127.0.0.1:11434/v1",
                 "openai_model": "llama3",
                 "openai_fallback_models": ("other/one",),
                 "sqlite_path": Path("some.db"),
