@@ -96,9 +96,11 @@ class Attempts:
         return failures < MAX_LASTING_FAILURES
 
     def _wait_as_requested(self, seconds: float) -> bool | float:
-        if time.monotonic() + seconds >= self._meter.deadline and self._count_lasting_failure():
+        # The work after the wait needs time, too.
+        is_too_long = seconds > (self._meter.deadline - time.monotonic()) / 2
+        if is_too_long and self._count_lasting_failure():
             return True  # Another provider may serve the next call.
         self._pause(seconds)
-        if time.monotonic() + seconds >= self._meter.deadline:
+        if is_too_long:
             return False  # The caller learns how long to wait.
         return seconds + random.uniform(0, JITTER_SHARE * seconds + self._retry_wait / 10)  # noqa: S311

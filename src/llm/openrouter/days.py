@@ -166,11 +166,11 @@ class DayPlanner:
             repeats = self.registry.find_repeats(_texts(tasks))
             return "A task still repeats another." if repeats else ""
 
-        def ask(_problems: Sequence[str]) -> Question:
+        def ask(problems: Sequence[str]) -> Question:
             repeats = self.registry.find_repeats(_texts(tasks))
             return Question(
                 prompts.replacement_messages(
-                    self.request, week, [tasks[index] for index in repeats]
+                    self.request, week, [tasks[index] for index in repeats], problems
                 ),
                 tasks_shape(self.request, len(repeats)),
                 (len(repeats) + 1) * TOKENS_PER_TASK,

@@ -117,13 +117,14 @@ def days_messages(
 
 
 def replacement_messages(
-    request: PlanRequest, week: WeekOutline, tasks: Sequence[PlannedTask]
+    request: PlanRequest, week: WeekOutline, tasks: Sequence[PlannedTask], problems: Sequence[str]
 ) -> list[ChatCompletionMessageParam]:
     """Return the question for tasks that replace the given ones."""
     facts = {
         "week_number": week.week_number,
         "week_goal": week.goal,
         "tasks": [task.model_dump() for task in tasks],
+        "problems": problems[:MAX_PROBLEMS],
     }
     return _planner_messages("replace", _REPLACEMENT_RULES, request, facts)
 

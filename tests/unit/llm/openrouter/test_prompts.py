@@ -37,7 +37,7 @@ def facts_of(messages: Messages) -> dict[str, Any]:
 ALL = {
     "outline": prompts.outline_messages(REQUEST, WEEKS[:1], []),
     "week": days_messages([1, 2, 3, 4]),
-    "replace": prompts.replacement_messages(REQUEST, WEEKS[1], [TASK]),
+    "replace": prompts.replacement_messages(REQUEST, WEEKS[1], [TASK], []),
     "question": prompts.question_messages({"question": GOAL}),
 }
 
