@@ -15,7 +15,7 @@ from uvicorn import Config, Server
 from uvicorn_worker import UvicornWorker
 
 from src.app_state import state_of
-from src.server.slow_clients import BoundedH11Protocol
+from src.server.bounded_http import BoundedHttpProtocol
 
 logger = logging.getLogger(__name__)
 
@@ -83,7 +83,7 @@ class Worker(UvicornWorker):
         "timeout_graceful_shutdown": math.ceil(MAX_DRAIN_SECONDS),
         "server_header": False,
         "proxy_headers": False,  # src.web.client_address reads the trusted one
-        "http": BoundedH11Protocol,
+        "http": BoundedHttpProtocol,
         "ws": "none",  # no route accepts them, and the refusal would have a banner
         "access_log": False,  # src.web.request_log logs each request
     }
