@@ -23,7 +23,7 @@ async def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
     writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
 
 
-async def close(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def close(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
     await reader.readuntil(b"\r\n\r\n")
 
 
@@ -33,7 +33,7 @@ async def cut(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Non
     await writer.drain()
 
 
-async def stay_silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def stay_silent(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
     await reader.readuntil(b"\r\n\r\n")
     await asyncio.sleep(2)
 
