@@ -6,7 +6,7 @@ PORT ?= 8000
 VENV := .venv
 # As production has it: no banner, no addresses from headers, limits for slow clients.
 SERVER_OPTIONS := --no-server-header --no-proxy-headers --no-access-log --ws none \
-	--http src.server.slow_clients:BoundedH11Protocol
+	--http src.server.bounded_http:BoundedHttpProtocol
 
 .PHONY: run standin check test lint types quick-tests pytest sizes bench-generate bench-dialects bench-model \
 	chaos-generate chaos-crash audit format clean

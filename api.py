@@ -7,7 +7,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
 from fastapi import Depends, FastAPI
-from fastapi.middleware.cors import CORSMiddleware
 from fastapi_offline import FastAPIOffline
 from pydantic import SecretStr
 
@@ -30,6 +29,8 @@ from src.settings import Settings, load_settings
 from src.startup import log_start
 from src.web.authentication import AuthenticationMiddleware
 from src.web.client_address import ClientKeys
+from src.web.cors import ProblemCORSMiddleware
+from src.web.http_semantics import HttpSemanticsMiddleware
 from src.web.openapi import build_openapi
 from src.web.problems import install_problem_handlers, internal_error_response, problem_response
 from src.web.request_context import REQUEST_ID_HEADER, RequestContextMiddleware
@@ -103,6 +104,7 @@ def create_app(
 
 def _add_middleware(app: FastAPI, settings: Settings, verifier: TokenVerifier) -> None:
     """Add the middleware, from the innermost to the outermost."""
+    app.add_middleware(HttpSemanticsMiddleware)
     app.add_middleware(
         AuthenticationMiddleware,
         verifier=verifier,
@@ -117,7 +119,7 @@ def _add_middleware(app: FastAPI, settings: Settings, verifier: TokenVerifier) -
     )
     # Outside the two above, so that their responses carry the CORS headers, too.
     app.add_middleware(
-        CORSMiddleware,
+        ProblemCORSMiddleware,
         allow_origins=settings.cors_origins or CORS_ORIGINS,
         allow_methods=["GET", "POST", "DELETE"],
         allow_headers=CORS_REQUEST_HEADERS,

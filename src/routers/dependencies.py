@@ -50,12 +50,15 @@ async def acting_user(request: Request) -> UUID | None:
     caller: UUID | None = request.state.caller
     users = {caller, *named} - {None}  # the route itself refuses values that are not UUIDs
     if len(in_query) > 1 or (len(users) > 1 and caller is None):
-        raise RequestValidationError(
-            [{"type": "repeated", "loc": ("query", "user_id"), "msg": "Given more than once"}]
-        )
+        raise _repeated("query", "user_id")
     if len(users) > 1:
         raise ForbiddenError
     return next(iter(users), None)
+
+
+def _repeated(*location: str) -> RequestValidationError:
+    error = {"type": "repeated", "loc": location, "msg": "Given more than once"}
+    return RequestValidationError([error])
 
 
 def _uuid_or_none(value: object) -> UUID | None:
@@ -102,7 +105,7 @@ def _unquote(key: str) -> str:
     return key[1:-1] if len(key) > 2 and key[0] == key[-1] == '"' else key  # noqa: PLR2004
 
 
-IdempotencyKey = Annotated[
+_OneIdempotencyKey = Annotated[
     Annotated[
         str,
         StringConstraints(min_length=1, max_length=255, pattern="^[!-~]([ -~]*[!-~])?$"),
@@ -114,6 +117,17 @@ IdempotencyKey = Annotated[
         " returns the same roadmap instead of generating a second one."
     ),
 ]
+
+
+async def _idempotency_key(
+    request: Request, idempotency_key: _OneIdempotencyKey = None
+) -> str | None:
+    if len(request.headers.getlist("idempotency-key")) > 1:
+        raise _repeated("header", "idempotency-key")
+    return idempotency_key
+
+
+IdempotencyKey = Annotated[str | None, Depends(_idempotency_key)]
 GenerationIdInPath = Annotated[
     UUID,
     Path(

@@ -87,7 +87,7 @@ class _GenerationRequest:
     ]
     client_key: ClientKey
     acting: ActingUser
-    idempotency_key: IdempotencyKey = None
+    idempotency_key: IdempotencyKey
 
     async def begin(self, state: AppState) -> tuple[GenerationRecord, dict[str, str]]:
         """Start a generation; return its record and the headers of the response."""

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import math
+import os
 import signal
 import sys
 import time
@@ -15,9 +16,12 @@ from uvicorn import Config, Server
 from uvicorn_worker import UvicornWorker
 
 from src.app_state import state_of
-from src.server.slow_clients import BoundedH11Protocol
+from src.server.bounded_http import BoundedHttpProtocol
 
 logger = logging.getLogger(__name__)
+
+TICKS_PER_CHECK = 10
+"""uvicorn ticks ten times a second: once a second, the worker checks that its master lives."""
 
 LAME_DUCK_SECONDS = 2.0
 """The shortest time to accept connections after SIGTERM: the edge may still send some."""
@@ -38,9 +42,11 @@ class DrainingServer(Server):
     question answered. Then it waits for the responses that are still being sent.
     """
 
-    def __init__(self, config: Config, app: FastAPI) -> None:
+    def __init__(self, config: Config, app: FastAPI, master: int) -> None:
+        """`master` is the id of the process that replaces this one if it ends."""
         super().__init__(config)
         self._app = app
+        self._master = master
         self._is_draining = False
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -52,6 +58,14 @@ class DrainingServer(Server):
             self._is_draining = True
             # Not in this signal handler, which may interrupt any code.
             asyncio.get_running_loop().call_soon_threadsafe(self._start_drain)
+
+    async def on_tick(self, counter: int) -> bool:
+        """Drain if the master is gone: nobody would replace this worker, and it holds the port."""
+        has_lost_master = counter % TICKS_PER_CHECK == 0 and os.getppid() != self._master
+        if has_lost_master and not self._is_draining:
+            logger.error("the master process has ended: this worker drains and stops")
+            self.handle_exit(signal.SIGTERM, None)
+        return await super().on_tick(counter)
 
     def _start_drain(self) -> None:
         self._drain_task = asyncio.create_task(self._drain())
@@ -83,7 +97,7 @@ class Worker(UvicornWorker):
         "timeout_graceful_shutdown": math.ceil(MAX_DRAIN_SECONDS),
         "server_header": False,
         "proxy_headers": False,  # src.web.client_address reads the trusted one
-        "http": BoundedH11Protocol,
+        "http": BoundedHttpProtocol,
         "ws": "none",  # no route accepts them, and the refusal would have a banner
         "access_log": False,  # src.web.request_log logs each request
     }
@@ -91,7 +105,7 @@ class Worker(UvicornWorker):
     async def _serve(self) -> None:
         # As in the base class, but with our server.
         self.config.app = self.wsgi
-        server = DrainingServer(self.config, self.wsgi)
+        server = DrainingServer(self.config, self.wsgi, self.ppid)
         self._install_sigquit_handler()
         await server.serve(sockets=self.sockets)
         if not server.started:

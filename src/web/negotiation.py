@@ -1,5 +1,6 @@
 """Routes that share a path and are chosen by the request's `Accept` or `Prefer` header."""
 
+import re
 from typing import ClassVar
 
 from starlette.datastructures import Headers
@@ -7,6 +8,9 @@ from starlette.routing import Match
 from starlette.types import Scope
 
 from src.web.json_bodies import StrictJSONRoute
+
+_ZERO_WEIGHT = re.compile(r"q=0(?:\.0{0,3})?")
+"""What is listed with it is not acceptable (RFC 9110, section 12.4.2)."""
 
 
 class _NegotiatedRoute(StrictJSONRoute):
@@ -17,12 +21,17 @@ class _NegotiatedRoute(StrictJSONRoute):
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Match as usual if the header lists the preference."""
-        requested = (
-            item.partition(";")[0].strip().lower()
+        is_requested = any(
+            self._is_preference(item)
             for value in Headers(scope=scope).getlist(self.header)
             for item in value.split(",")
         )
-        return super().matches(scope) if self.preference in requested else (Match.NONE, {})
+        return super().matches(scope) if is_requested else (Match.NONE, {})
+
+    def _is_preference(self, item: str) -> bool:
+        value, *parameters = (part.strip().lower() for part in item.split(";"))
+        is_excluded = any(_ZERO_WEIGHT.fullmatch(parameter) for parameter in parameters)
+        return value == self.preference and not is_excluded
 
 
 class EventStreamRoute(_NegotiatedRoute):

@@ -86,6 +86,11 @@ def install_problem_handlers(app: FastAPI) -> None:
         return _response(http_text(error.status_code), headers)
 
 
+def http_problem_response(status: int, headers: Mapping[str, str]) -> JSONResponse:
+    """Return the response to a request that HTTP itself refuses with this status."""
+    return _response(http_text(status), headers)
+
+
 def internal_error_response() -> JSONResponse:
     """Return the response to an unexpected error; it does not reveal the cause."""
     return _response(http_text(500))
@@ -128,6 +133,8 @@ def _allowed_methods(request: Request) -> str:
         if route.path == path
         for method in route.methods or ()
     }
+    if "GET" in methods:
+        methods.add("HEAD")
     return ", ".join(sorted(methods))
 
 

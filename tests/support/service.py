@@ -75,7 +75,7 @@ def clean_environment(**variables: str) -> dict[str, str]:
 def uvicorn_command(port: int) -> list[str]:
     """Return the development server's command, with the options of `make run`."""
     options = "--no-server-header --no-proxy-headers --no-access-log --ws none"
-    protocol = "src.server.slow_clients:BoundedH11Protocol"
+    protocol = "src.server.bounded_http:BoundedHttpProtocol"
     program = [sys.executable, "-m", "uvicorn", "api:app", "--port", str(port)]
     return [*program, *options.split(), "--http", protocol]
 

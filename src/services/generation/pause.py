@@ -12,7 +12,8 @@ def seconds_to_pause(
     The error ended a run after `elapsed` seconds, which may take `timeout` seconds. The model's
     client itself waits as the provider asks, if that takes at most half of the time that the run
     has left. So it has not waited for a longer pause, nor for one that is longer than the run until
-    now. A shorter pause has not helped. No pause is much longer than `MAX_WAITING_SECONDS`, which end the generation.
+    now. A shorter pause has not helped. No pause is much longer than `MAX_WAITING_SECONDS`, which
+    end the generation.
     """
     if not isinstance(error, errors.ModelUnavailableError) or error.retry_after is None:
         return None
