@@ -25,8 +25,8 @@ from src.services.generation.following import GenerationFollower
 from src.services.generation.recovery import GenerationRecovery
 from src.services.generation.registry import RunRegistry
 from src.services.roadmaps import RoadmapService
-from src.settings import Settings, load_settings
-from src.startup import log_start
+from src.settings import Settings
+from src.startup import load_or_keep_settings, log_start
 from src.web.authentication import AuthenticationMiddleware
 from src.web.client_address import ClientKeys
 from src.web.cors import ProblemCORSMiddleware
@@ -196,7 +196,7 @@ def __getattr__(name: str) -> FastAPI:
     if name != "app":
         raise AttributeError(name)
     try:
-        settings = load_settings()
+        settings = load_or_keep_settings()
     except SettingsError as error:
         raise SystemExit(f"Momentum-AI cannot start: {error}") from None
     configure_logging(settings.log_level, as_json=settings.in_production)

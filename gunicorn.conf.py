@@ -5,11 +5,10 @@ from typing import Any
 
 from src.domain.errors import SettingsError
 from src.server.logs import logging_config
-from src.settings import load_settings
-from src.startup import check_schema, log_start
+from src.startup import check_schema, load_or_keep_settings, log_start
 
 try:
-    _settings = load_settings()
+    _settings = load_or_keep_settings()
 except SettingsError as error:
     # In the master, because it would restart a worker that cannot start again and again.
     raise SystemExit(f"Momentum-AI cannot start: {error}") from None

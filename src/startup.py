@@ -1,13 +1,35 @@
-"""What the operator reads once at start: which model, which server and which store are used."""
+"""The start: valid settings, and which model, server and store the operator has chosen."""
 
 import asyncio
 import logging
 from urllib.parse import urlsplit
 
 from src.dao import open_store
-from src.settings import Settings
+from src.domain.errors import SettingsError
+from src.settings import Settings, load_settings
 
 logger = logging.getLogger(__name__)
+
+
+class _Valid:
+    """The last valid settings of this process, or of the master that it was forked from."""
+
+    settings: Settings | None = None
+
+
+def load_or_keep_settings() -> Settings:
+    """Load the settings, or keep those of before a reload if the new ones are not valid.
+
+    Raises:
+        SettingsError: they are not valid, and there were none before.
+    """
+    try:
+        _Valid.settings = load_settings()
+    except SettingsError as error:
+        if _Valid.settings is None:
+            raise
+        logger.error("the settings are not valid, so those of before are kept: %s", error)  # noqa: TRY400  the message says it all
+    return _Valid.settings
 
 
 def log_start(settings: Settings) -> None:

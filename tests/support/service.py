@@ -135,7 +135,11 @@ def failed_start(server: Server, directory: Path, variables: Mapping[str, str]) 
 
 @contextmanager
 def running_process(
-    command: list[str], port: int, directory: Path, variables: Mapping[str, str]
+    command: list[str],
+    port: int,
+    directory: Path,
+    variables: Mapping[str, str],
+    cwd: Path = ROOT,
 ) -> Iterator[Service]:
     """Start a service, wait until it is healthy, and leave nothing of it behind.
 
@@ -153,7 +157,7 @@ def running_process(
     with log_path.open("w") as log:
         process = subprocess.Popen(
             command,
-            cwd=ROOT,
+            cwd=cwd,
             env=environment,
             stdout=log,
             stderr=subprocess.STDOUT,

@@ -9,15 +9,19 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.support.service import Service, free_port, gunicorn_command, running_process
+from tests.support.service import ROOT, Service, free_port, gunicorn_command, running_process
 from tests.support.waiting import wait_until
 
 
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[Service]:
+    """Offer a service of two workers that reads the `.env` of its directory."""
+    (tmp_path / ".env").write_text("LOG_LEVEL=INFO\n")
+    program, *_ = gunicorn_command()
+    command = [program, "-c", str(ROOT / "gunicorn.conf.py")]
     port = free_port()
-    variables = {"WEB_CONCURRENCY": "2"}
-    with running_process(gunicorn_command(), port, tmp_path, variables) as service:
+    variables = {"WEB_CONCURRENCY": "2", "PYTHONPATH": str(ROOT)}
+    with running_process(command, port, tmp_path, variables, cwd=tmp_path) as service:
         yield service
         with suppress(ProcessLookupError):  # The workers of a master that is gone.
             os.killpg(service.process.pid, signal.SIGKILL)
@@ -35,3 +39,14 @@ def test_workers_leave_when_their_master_is_killed(service: Service) -> None:
     service.process.wait()
     wait_until(lambda: not is_up(service))
     assert service.log.count("the master process has ended") == 2
+
+
+def test_reload_with_invalid_settings_keeps_the_old_ones(service: Service, tmp_path: Path) -> None:
+    """The master and its new workers say so, and go on."""
+    wait_until(lambda: service.log.count("Application startup complete") == 2)
+    (tmp_path / ".env").write_text("LOG_LEVEL=LOUD\n")
+    service.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: service.log.count("those of before are kept") == 3)
+    wait_until(lambda: service.log.count("Application startup complete") == 4)
+    assert is_up(service)
+    assert service.stop() == 0

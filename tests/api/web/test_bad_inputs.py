@@ -217,4 +217,4 @@ async def test_allow_names_every_method_of_an_address(client: httpx.AsyncClient)
     for path in ("/roadmap/1", f"/generations/{ANA}"):
         answer = await client.put(path)
         assert_problem(answer, 405)
-        assert answer.headers["allow"] == "DELETE, GET"
+        assert answer.headers["allow"] == "DELETE, GET, HEAD"
