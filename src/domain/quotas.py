@@ -7,10 +7,10 @@ one network address together.
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from uuid import UUID, uuid4
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
 from src.domain.vocabulary import Value
 
@@ -39,6 +39,9 @@ class Quota:
     span: str
 
 
+MAX_PER_ADDRESS = 2**31 - 1
+"""The largest number that the ledger can hold, PostgreSQL's `int`."""
+
 _COUNT = Field(ge=1, le=1_000_000)
 
 
@@ -58,6 +61,15 @@ class QuotaSettings(BaseModel):
     # Above 0: an entry without a reservation is not checked against the budget.
     reserved_dollars_per_week: float = Field(default=0.002, gt=0, le=1_000)
     reserved_dollars_per_question: float = Field(default=0.005, gt=0, le=1_000)
+
+    @model_validator(mode="after")
+    def _check_products(self) -> Self:
+        for name, _ in _QUOTAS.values():
+            if getattr(self, name) * self.learners_per_address > MAX_PER_ADDRESS:
+                raise ValueError(
+                    f"{name.upper()} times LEARNERS_PER_ADDRESS must be at most {MAX_PER_ADDRESS:,}"
+                )
+        return self
 
 
 _QUOTAS = {

@@ -123,3 +123,13 @@ def test_example_file_names_every_setting() -> None:
     example = (Path(__file__).parents[2] / ".env.example").read_text()
     for name in Settings.model_fields.keys() - {"railway_environment"}:
         assert f"{name.upper()}=" in example
+
+
+def test_quotas_of_an_address_fit_the_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two numbers that are fine by themselves may be too much together."""
+    monkeypatch.setenv("QUESTIONS_PER_HOUR", "1000000")
+    monkeypatch.setenv("LEARNERS_PER_ADDRESS", "2147")
+    assert load_settings().questions_per_hour == 1_000_000
+    monkeypatch.setenv("LEARNERS_PER_ADDRESS", "2148")
+    with pytest.raises(SettingsError, match=r"^QUESTIONS_PER_HOUR times LEARNERS_PER_ADDRESS"):
+        load_settings()
