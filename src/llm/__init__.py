@@ -101,12 +101,16 @@ def open_models(settings: Settings) -> tuple[Planner, Assistant]:
             max_calls=settings.model_calls_per_process,
         )
         planner = OpenRouterPlanner(
-            client, settings.model_calls_per_roadmap, settings.generation_timeout_seconds
+            client,
+            settings.model_calls_per_roadmap,
+            settings.generation_timeout_seconds,
+            settings.reserved_dollars_per_week,
         )
         assistant = OpenRouterAssistant(
             client,
             web_search=settings.assistant_web_search,
             timeout=settings.answer_timeout_seconds,
+            reserved_dollars=settings.reserved_dollars_per_question,
         )
         return planner, assistant
     from src.llm.offline.assistant import OfflineAssistant  # noqa: PLC0415

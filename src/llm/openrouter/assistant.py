@@ -49,7 +49,12 @@ class OpenRouterAssistant:
     """Answers through OpenRouter."""
 
     def __init__(
-        self, client: OpenRouterClient, *, web_search: bool = False, timeout: float = math.inf
+        self,
+        client: OpenRouterClient,
+        *,
+        web_search: bool = False,
+        timeout: float = math.inf,
+        reserved_dollars: float = math.inf,
     ) -> None:
         """With `web_search`, OpenRouter searches the web, at extra cost, and cites its pages.
 
@@ -57,13 +62,14 @@ class OpenRouterAssistant:
         """
         self._client = client
         self._timeout = timeout
+        self._reserved_dollars = reserved_dollars
         self._extra_body = {"plugins": [{"id": "web"}]} if web_search else None
 
     async def answer(
         self, question: str, context: AssistantContext, report: Callable[[ModelUsage], None]
     ) -> AsyncGenerator[str | AssistantAnswer, None]:
         messages = prompts.question_messages(_question_facts(question, context))
-        meter = self._client.meter(MAX_RETRIES, self._timeout)
+        meter = self._client.meter(MAX_RETRIES, self._timeout, self._reserved_dollars)
         try:
             async for attempt in self._client.attempts(meter):
                 with attempt:

@@ -41,13 +41,14 @@ class RoadmapCalls:
         at_once: int,
         retries: int,
         timeout: float = math.inf,
+        reserved_dollars: float = math.inf,
         usage_wait: float = USAGE_WAIT_SECONDS,
     ) -> None:
         """Allow so many calls at once, retries in all, and seconds until the roadmap's end."""
         self._client = client
         self._slots = asyncio.Semaphore(at_once)
         self._usage_wait = usage_wait
-        self.meter = client.meter(retries, timeout)
+        self.meter = client.meter(retries, timeout, reserved_dollars)
         self.attempts = partial(client.attempts, self.meter)
 
     async def request_missing(

@@ -7,8 +7,11 @@ from typing import Any
 
 from src.llm.openrouter.errors import NotTheProtocolError
 
-MAX_EVENT_BYTES = 8 * 1024 * 1024
-"""More than any answer has; a server that sends more in one line or body is not read on."""
+MAX_EVENT_BYTES = 1024 * 1024
+"""More than any answer has; a server that sends more in one line or body is not read on. A JSON
+text of this size is parsed in some milliseconds."""
+
+MAX_NAME_LENGTH = 200
 
 _THINKING_KEYS = ("reasoning", "reasoning_content", "reasoning_details", "thinking")
 _THINKING_TYPES = {"thinking", "reasoning", "reasoning.text", "reasoning_content"}
@@ -126,7 +129,10 @@ def _find_error(data: Mapping[str, Any], choice: Mapping[str, Any]) -> object:
 
 
 def _name(value: object, *, lower: bool = False) -> str | None:
-    if not isinstance(value, str) or not value or len(value) > 200:  # noqa: PLR2004  no name is
+    # Names are stored and logged: one with a NUL or a line break would spoil a record or a line.
+    if not isinstance(value, str) or not value.isprintable():
+        return None
+    if not 0 < len(value) <= MAX_NAME_LENGTH:
         return None
     return value.lower() if lower else value
 

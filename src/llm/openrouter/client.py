@@ -39,7 +39,7 @@ from src.llm.openrouter.schemas import AnswerShape
 from src.llm.openrouter.server import ModelServer
 from src.llm.openrouter.server_errors import ServerError
 from src.llm.openrouter.thinking import ThinkingFilter
-from src.llm.openrouter.usage import UsageMeter
+from src.llm.openrouter.usage import MAX_RESERVATIONS, UsageMeter
 
 __all__ = ["Messages", "OpenRouterClient"]
 
@@ -78,9 +78,19 @@ class OpenRouterClient:
         self._patience = FirstTokenPatience(idle_timeout)
         self._memory = DialectMemory()
 
-    def meter(self, retries: int, timeout: float = math.inf) -> UsageMeter:
-        """Return a meter for a generation or answer with so many retries and seconds."""
-        return UsageMeter(self._model, retries, deadline=time.monotonic() + timeout)
+    def meter(
+        self, retries: int, timeout: float = math.inf, reserved_dollars: float = math.inf
+    ) -> UsageMeter:
+        """Return a meter for a generation or answer with so many retries and seconds.
+
+        `reserved_dollars` are what it counts for until its cost is known.
+        """
+        return UsageMeter(
+            self._model,
+            retries,
+            deadline=time.monotonic() + timeout,
+            max_dollars=MAX_RESERVATIONS * reserved_dollars,
+        )
 
     def attempts(self, meter: UsageMeter) -> AsyncIterator[stamina.Attempt]:
         """Return the attempts at one question, for `async for attempt: with attempt:`.

@@ -169,6 +169,12 @@ _MEANINGS = (
         frozenset({403}),
     ),
     _Meaning(
+        lambda said: WrongAddressError(
+            f"{said.status}: OPENAI_BASE_URL leads elsewhere, and redirects are not followed"
+        ),
+        frozenset(range(300, 400)),
+    ),
+    _Meaning(
         lambda _: WrongAddressError(
             "404: OPENAI_MODEL is unknown, or no provider serves it, or OPENAI_BASE_URL is wrong"
         ),

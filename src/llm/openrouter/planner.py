@@ -43,7 +43,11 @@ class OpenRouterPlanner:
     name = "openrouter"
 
     def __init__(
-        self, client: OpenRouterClient, calls_per_roadmap: int, timeout: float = math.inf
+        self,
+        client: OpenRouterClient,
+        calls_per_roadmap: int,
+        timeout: float = math.inf,
+        reserved_dollars_per_week: float = math.inf,
     ) -> None:
         """Plan with at most so many calls at once for one roadmap, which has so many seconds.
 
@@ -52,6 +56,7 @@ class OpenRouterPlanner:
         self._client = client
         self._calls_per_roadmap = calls_per_roadmap
         self._timeout = timeout
+        self._reserved_dollars_per_week = reserved_dollars_per_week
 
     def plan(
         self, request: PlanRequest, known: Sequence[PlannedPart] = ()
@@ -61,6 +66,7 @@ class OpenRouterPlanner:
             at_once=self._calls_per_roadmap,
             retries=RETRIES_PER_CALL * (1 + request.duration_weeks * len(WEEK_PARTS)) + 6,
             timeout=self._timeout,
+            reserved_dollars=self._reserved_dollars_per_week * request.duration_weeks,
         )
         return _Planning(calls, request, KnownParts(known)).parts()
 

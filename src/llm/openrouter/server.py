@@ -12,6 +12,7 @@ import httpx2
 import openai
 
 from src.domain.errors import ModelMisconfiguredError
+from src.llm.openrouter.bounded_responses import bound_response
 from src.llm.openrouter.chunks import Chunk, read_chunks
 from src.llm.openrouter.errors import (
     NotTheProtocolError,
@@ -46,9 +47,13 @@ class ModelServer:
             self._client = openai.AsyncOpenAI(
                 base_url=base_url,
                 api_key=api_key,
-                default_headers=APP_HEADERS,
+                default_headers=APP_HEADERS | {"Accept-Encoding": "identity"},
                 max_retries=0,  # ours are bounded in time, and know failures inside a 200
-                timeout=httpx2.Timeout(call_timeout, connect=min(10.0, call_timeout)),
+                http_client=openai.DefaultAsyncHttpx2Client(
+                    timeout=httpx2.Timeout(call_timeout, connect=min(10.0, call_timeout)),
+                    follow_redirects=False,  # another origin would get the learner's goal
+                    event_hooks={"response": [bound_response]},
+                ),
             )
 
     async def complete(

@@ -1,5 +1,6 @@
 """Counts what the calls of one generation or answer use, from what their streams report."""
 
+import logging
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,6 +8,11 @@ from functools import reduce
 
 from src.domain.plan import ModelUsage
 from src.llm.openrouter.chunks import Chunk
+
+logger = logging.getLogger(__name__)
+
+MAX_RESERVATIONS = 20
+"""How many times its reservation a generation or an answer may cost at most."""
 
 MAX_TOKENS_OF_CALL = 10_000_000
 """More than any context has; a larger number in a report is nonsense."""
@@ -20,6 +26,8 @@ class UsageMeter:
     retries_left: int
     deadline: float = math.inf
     """When the generation or answer ends, on the clock of `time.monotonic`."""
+    max_dollars: float = math.inf
+    """The most that counts as its cost: a wrong report must not use up the budget of everybody."""
     calls: int = 0
     retries: int = 0
     lasting_failures: int = 0
@@ -32,7 +40,15 @@ class UsageMeter:
     def usage(self) -> ModelUsage:
         """Return the sum over all calls."""
         counted = ModelUsage(model=self.model, calls=self.calls, retries=self.retries)
-        return reduce(ModelUsage.plus, (*self.usage_by_call.values(), counted))
+        usage = reduce(ModelUsage.plus, (*self.usage_by_call.values(), counted))
+        if usage.cost_dollars is None or usage.cost_dollars <= self.max_dollars:
+            return usage
+        logger.error(
+            "the model's server reports a cost of $%.2f; $%.2f of it count",
+            usage.cost_dollars,
+            self.max_dollars,
+        )
+        return usage.model_copy(update={"cost_dollars": self.max_dollars})
 
     def record_chunk(self, call: int, chunk: Chunk) -> None:
         """Record what a chunk reports beside its text; `call` counts from 1."""
