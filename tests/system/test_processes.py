@@ -125,7 +125,7 @@ def test_sigterm_lets_a_generation_finish(tmp_path: Path) -> None:
     Until then it goes on reading, and says of new work when to come back.
     """
     with (
-        OpenRouterStandIn(pace=Pace(first_token=3 * LAME_DUCK_SECONDS)) as standin,
+        OpenRouterStandIn(pace=Pace(first_token=2 * LAME_DUCK_SECONDS)) as standin,
         running_service("gunicorn", tmp_path, model_variables(standin) | ONE_WORKER) as service,
         asking(service.url) as request,
     ):

@@ -33,7 +33,7 @@ from tests.support.waiting import wait_until
 RELEASE_0_1 = "bd3bcbc"
 """The last commit of release 0.1."""
 
-PROTOCOL = "src.server.slow_clients:BoundedH11Protocol"
+PROTOCOL = "src.server.bounded_http:BoundedHttpProtocol"
 PROTOCOL_OF_0_1 = "src.http_protocol:BoundedH11Protocol"
 
 CEM = "11111111-1111-4111-8111-111111111111"
