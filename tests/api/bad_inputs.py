@@ -19,7 +19,8 @@ ROUTES: dict[str, dict[str, Any]] = {
 
 def assert_problem(answer: httpx.Response, *statuses: int) -> None:
     """Assert that an answer is a problem document that does not repeat what was sent."""
-    assert answer.status_code in statuses, answer.text
+    request = answer.request
+    assert answer.status_code in statuses, f"{request.method} {request.url}: {answer.text}"
     assert answer.headers["content-type"] == "application/problem+json"
     problem = answer.json()
     assert set(problem) - {"errors"} == PROBLEM_FIELDS
@@ -30,3 +31,9 @@ def assert_problem(answer: httpx.Response, *statuses: int) -> None:
     if answer.status_code == 422:
         assert problem["errors"]
         assert all(set(error) == {"field", "message"} for error in problem["errors"])
+
+
+def assert_invalid(answer: httpx.Response, *fields: str) -> None:
+    """Assert that an answer is a 422 that names these fields, in this order, and no other."""
+    assert_problem(answer, 422)
+    assert [error["field"] for error in answer.json()["errors"]] == list(fields), answer.text

@@ -1,4 +1,4 @@
-"""Several instances of the application on one database, and a planner that stops where told."""
+"""Several instances of the application on one database, and a planner that stops at a gate."""
 
 import asyncio
 import json
@@ -19,13 +19,14 @@ from src.domain.plan import ModelUsage, PlanRequest
 from src.llm import PlanPart
 from src.llm.offline.planner import OfflinePlanner
 from src.settings import Settings
+from tests.support.learners import REQUEST
 from tests.support.waiting import PATIENCE_SECONDS, until, until_true
 
 
 class GatedPlanner:
-    """The offline planner, which waits at a gate before it yields one part more than so many.
+    """The offline planner, which waits at a gate once it has yielded `free_parts` parts.
 
-    With an error, that is what comes after the gate.
+    It raises `error`, if there is one, after the gate.
     """
 
     name = "offline"
@@ -36,9 +37,9 @@ class GatedPlanner:
         self.gate = asyncio.Event()
         self._reached = asyncio.Event()
         self.known: list[Sequence[PlannedPart]] = []
-        """What each planning was told to be known."""
+        """The known parts of each call."""
         self.made: list[PlannedPart] = []
-        """What all plannings yielded."""
+        """The parts that all calls yielded."""
         self.running = 0
 
     async def plan(
@@ -61,7 +62,7 @@ class GatedPlanner:
             self.running -= 1
 
     async def at_the_gate(self) -> None:
-        """Wait until a planning has come so far."""
+        """Wait until a call has reached the gate."""
         async with asyncio.timeout(PATIENCE_SECONDS):
             await self._reached.wait()
 
@@ -83,7 +84,7 @@ class Replica:
         return state_of(self.app)
 
     async def status(self, location: str) -> dict[str, Any]:
-        """Return how a generation goes."""
+        """Return the status of a generation."""
         answer = await self.client.get(location)
         assert answer.status_code == httpx.codes.OK, answer.text
         status: dict[str, Any] = answer.json()
@@ -108,17 +109,27 @@ class Replica:
         return events_in(answer.text)
 
     async def leave(self, drain_seconds: float) -> None:
-        """Tell it to end, as its server does, and wait until nothing is made there."""
+        """Begin the drain, as the server does, and wait until no generation runs there."""
         runs = self.state.runs
         runs.begin_drain(drain_seconds)
         await until_true(lambda: not runs.is_busy)
 
     async def roadmaps(self, user_id: str) -> list[dict[str, Any]]:
-        """Return what a user sees."""
+        """Return the list of a user's roadmaps."""
         listed = await self.client.get("/roadmaps", params={"user_id": user_id})
         assert listed.status_code == httpx.codes.OK, listed.text
         roadmaps: list[dict[str, Any]] = listed.json()
         return roadmaps
+
+
+async def request_to_gate(
+    on: Replica, planner: GatedPlanner, headers: dict[str, str] | None = None
+) -> asyncio.Task[httpx.Response]:
+    """Request Ana's roadmap, and wait until the planner has reached its gate."""
+    request = on.client.post("/generate_roadmap", json=REQUEST, headers=headers)
+    waiting = asyncio.create_task(request)
+    await planner.at_the_gate()
+    return waiting
 
 
 def events_in(text: str) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""An SQLite file that is locked, read-only or full: a clear 503, and nothing is lost."""
+"""An SQLite file that is locked, read-only or full: a 503, and nothing is lost."""
 
 import asyncio
 import os
@@ -17,7 +17,7 @@ from src.dao.sqlite import file as sqlite_file
 from src.dao.sqlite.store import SqliteStore
 from src.services.generation import run as generation_run
 from src.settings import Settings
-from tests.api.replicas import GatedPlanner, Replica, replica
+from tests.api.replicas import GatedPlanner, Replica, replica, request_to_gate
 from tests.support.learners import ANA, REQUEST
 from tests.support.settings import isolated_settings
 from tests.support.waiting import PATIENCE_SECONDS, until, until_true
@@ -31,7 +31,7 @@ PARTS = 1 + 2 * 8
 
 @pytest.fixture
 def directory() -> Iterator[Path]:
-    """Offer a directory in which everybody may write."""
+    """Offer a directory that every user may write to."""
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         directory.chmod(0o777)
@@ -40,7 +40,7 @@ def directory() -> Iterator[Path]:
 
 @pytest.fixture
 def settings(monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """Offer settings under which a lease ends soon, and nobody waits long for a lock."""
+    """Offer settings with a short lease and a short wait for locks."""
     monkeypatch.setattr(sqlite_file, "BUSY_TIMEOUT_SECONDS", 0.1)
     return isolated_settings(
         monkeypatch, generation_lease_seconds=1, sweep_interval_seconds=3600, drain_seconds=0
@@ -58,7 +58,7 @@ async def running(
 
 @contextmanager
 def locked(directory: Path) -> Iterator[None]:
-    """Hold the file's lock, as another process may that hangs."""
+    """Hold the file's lock, like another process that hangs."""
     with closing(sqlite3.connect(directory / "momentum.db", isolation_level=None)) as other:
         other.execute("begin exclusive")
         yield
@@ -67,8 +67,8 @@ def locked(directory: Path) -> Iterator[None]:
 
 @contextmanager
 def full(directory: Path) -> Iterator[None]:
-    """Let no file of this process grow beyond what the database's have already."""
-    # Beyond what the log may hold already, so that a transaction fails in its midst.
+    """Let no file of this process grow beyond the size of the database."""
+    # A little more than the log has now, so that a transaction fails in the middle.
     limit = max(path.stat().st_size for path in directory.iterdir()) + 8 * 1024
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
@@ -80,7 +80,7 @@ def full(directory: Path) -> Iterator[None]:
 
 @contextmanager
 def read_only(directory: Path) -> Iterator[None]:
-    """Take the right to write the file, also from root."""
+    """Make the files read-only, even for root."""
     files = list(directory.iterdir())
     user = os.geteuid()
     for path in files:
@@ -97,7 +97,7 @@ def read_only(directory: Path) -> Iterator[None]:
 
 
 def assert_unavailable(answer: httpx.Response) -> None:
-    """Assert that an answer is a clear 503 which tells nothing of the file."""
+    """Assert that an answer is a 503 that reveals nothing about the file."""
     assert answer.status_code == 503, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     problem = answer.json()
@@ -108,14 +108,14 @@ def assert_unavailable(answer: httpx.Response) -> None:
 
 
 async def content_of(on: Replica) -> list[Any]:
-    """Return all that Ana has, every task included."""
+    """Return Ana's roadmaps, and the tasks of each."""
     roadmaps = await on.roadmaps(ANA)
     paths = [f"/roadmap/{roadmap['roadmap_id']}" for roadmap in roadmaps]
     return [roadmaps, *[(await on.client.get(path)).json() for path in paths]]
 
 
 async def assert_writes_fail_and_reads_do_not(on: Replica, content: list[Any]) -> None:
-    """Assert that every write is a clear 503, and that everything is there all the same."""
+    """Assert that every write is a 503, and that every read still works."""
     roadmap = content[0][0]
     task = content[1]["tasks"][0]
     update = {"task_id": task["id"], "completed": True}
@@ -127,29 +127,29 @@ async def assert_writes_fail_and_reads_do_not(on: Replica, content: list[Any]) -
     assert await content_of(on) == content
 
 
-async def made_at_last(on: Replica, wish: dict[str, Any]) -> httpx.Response:
-    """Repeat a request until the lease has ended that could not be given back."""
+async def generate_at_last(on: Replica, body: dict[str, Any]) -> httpx.Response:
+    """Repeat a request until the lease has expired that could not be released."""
 
     async def ask() -> httpx.Response | None:
-        answer = await on.client.post(PATH, json=wish, headers=KEY)
+        answer = await on.client.post(PATH, json=body, headers=KEY)
         return None if answer.status_code == httpx.codes.CONFLICT else answer
 
-    made = await until(ask)
-    assert made is not None
-    assert made.status_code == httpx.codes.OK, made.text
-    return made
+    created = await until(ask)
+    assert created is not None
+    assert created.status_code == httpx.codes.OK, created.text
+    return created
 
 
 async def assert_serves_again(on: Replica, content: list[Any]) -> None:
-    """Assert that nothing was lost, and that what failed can be done now, once."""
+    """Assert that nothing was lost, and that the failed request now works, once."""
     assert await content_of(on) == content
-    made = await on.client.post(PATH, json=REQUEST | {"goal": "Go"}, headers=KEY)
-    assert made.status_code == 200, made.text
-    assert await on.roadmaps(ANA) == [made.json(), *content[0]]
+    created = await on.client.post(PATH, json=REQUEST | {"goal": "Go"}, headers=KEY)
+    assert created.status_code == 200, created.text
+    assert await on.roadmaps(ANA) == [created.json(), *content[0]]
 
 
 async def test_locked_file(settings: Settings, directory: Path) -> None:
-    """Another process that holds the lock for too long costs writes alone, until it lets go."""
+    """While another process holds the lock, only writes fail."""
     async with running(settings, directory) as on:
         await on.client.post(PATH, json=REQUEST)
         content = await content_of(on)
@@ -161,24 +161,24 @@ async def test_locked_file(settings: Settings, directory: Path) -> None:
 async def test_crowd_on_a_locked_file(
     settings: Settings, directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """All who want to write are told soon, and who only reads is served before that."""
+    """All writes fail soon, and reads are served before them."""
     monkeypatch.setattr(sqlite_file, "BUSY_TIMEOUT_SECONDS", 2)
     async with running(settings, directory) as on:
         await on.client.post(PATH, json=REQUEST)
         content = await content_of(on)
         with locked(directory):
-            wishes = (REQUEST | {"goal": f"Learn {number}"} for number in range(24))
-            asked = [asyncio.create_task(on.client.post(PATH, json=wish)) for wish in wishes]
-            await asyncio.wait(asked, timeout=0.2)
+            bodies = (REQUEST | {"goal": f"Learn {number}"} for number in range(24))
+            waiting = [asyncio.create_task(on.client.post(PATH, json=body)) for body in bodies]
+            await asyncio.wait(waiting, timeout=0.2)
             assert await content_of(on) == content
-            assert not all(one.done() for one in asked)
-            for one in asked:
+            assert not all(one.done() for one in waiting)
+            for one in waiting:
                 assert_unavailable(await one)
         await assert_serves_again(on, content)
 
 
 async def test_read_only_file(settings: Settings, directory: Path) -> None:
-    """A service that may only read starts, and serves what is there."""
+    """The service starts, and serves reads."""
     async with running(settings, directory) as on:
         await on.client.post(PATH, json=REQUEST)
         content = await content_of(on)
@@ -190,26 +190,25 @@ async def test_read_only_file(settings: Settings, directory: Path) -> None:
 
 
 async def test_full_disk(settings: Settings, directory: Path) -> None:
-    """Where a roadmap does not fit, none of it is stored; it can be made once there is room."""
-    wish = REQUEST | {"goal": "Go", "duration_weeks": 52, "daily_hours": 8, "level": "advanced"}
+    """A roadmap that does not fit is not stored at all; it works once there is room."""
+    body = REQUEST | {"goal": "Go", "duration_weeks": 52, "daily_hours": 8, "level": "advanced"}
     async with running(settings, directory) as on:
         await on.client.post(PATH, json=REQUEST)
         content = await content_of(on)
         with full(directory):
-            assert_unavailable(await on.client.post(PATH, json=wish, headers=KEY))
+            assert_unavailable(await on.client.post(PATH, json=body, headers=KEY))
             assert await content_of(on) == content
-        made = await made_at_last(on, wish)
-        assert await on.roadmaps(ANA) == [made.json(), *content[0]]
+        created = await generate_at_last(on, body)
+        assert await on.roadmaps(ANA) == [created.json(), *content[0]]
     with closing(sqlite3.connect(directory / "momentum.db")) as database:
         assert database.execute("pragma integrity_check").fetchall() == [("ok",)]
 
 
 async def test_trouble_in_mid_generation(settings: Settings, directory: Path) -> None:
-    """What was planned before is kept, and the retry asks for the rest alone."""
+    """The planned parts are kept, and the retry plans only the rest."""
     planner = GatedPlanner(12)
     async with running(settings, directory, planner) as on:
-        waiting = asyncio.create_task(on.client.post(PATH, json=REQUEST, headers=KEY))
-        await planner.at_the_gate()
+        waiting = await request_to_gate(on, planner, headers=KEY)
         location = (await on.client.post(PATH, json=REQUEST, headers=KEY)).headers["location"]
         await on.until(location, weeks_done=1)
         with locked(directory):
@@ -220,21 +219,20 @@ async def test_trouble_in_mid_generation(settings: Settings, directory: Path) ->
             assert "may still be finished" in answer.json()["detail"]
             assert await on.roadmaps(ANA) == []
             assert (await on.status(location))["state"] == "running"
-        made = await made_at_last(on, REQUEST)
+        created = await generate_at_last(on, REQUEST)
         assert len(planner.known[1]) >= 9
-        assert await on.roadmaps(ANA) == [made.json()]
+        assert await on.roadmaps(ANA) == [created.json()]
 
 
 async def test_trouble_that_passes_in_time(
     settings: Settings, directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """For as long as a lease lasts, what was planned waits; nobody notices, nothing is lost."""
+    """While the lease lasts the parts wait for the database, and the client notices nothing."""
     monkeypatch.setattr(generation_run, "TRIES_PER_RENEWAL", 50)
     settings = settings.model_copy(update={"generation_lease_seconds": 20})
     planner = GatedPlanner(12)
     async with running(settings, directory, planner) as on:
-        waiting = asyncio.create_task(on.client.post(PATH, json=REQUEST, headers=KEY))
-        await planner.at_the_gate()
+        waiting = await request_to_gate(on, planner, headers=KEY)
         with locked(directory):
             planner.gate.set()
             await until_true(lambda: len(planner.made) == PARTS)
@@ -246,16 +244,15 @@ async def test_trouble_that_passes_in_time(
         assert await on.roadmaps(ANA) == [answer.json()]
 
 
-async def test_leaving_keeps_what_was_planned_last(
+async def test_drain_keeps_the_last_parts(
     settings: Settings, directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What could not be kept before the server was told to end is kept before it does."""
+    """Parts that could not be written before the drain are written in it."""
     monkeypatch.setattr(generation_run, "RELEASE_SECONDS", PATIENCE_SECONDS)
     settings = settings.model_copy(update={"generation_lease_seconds": 60})
     planner, taking = GatedPlanner(4), GatedPlanner(PARTS)
     async with running(settings, directory, planner) as on:
-        waiting = asyncio.create_task(on.client.post(PATH, json=REQUEST, headers=KEY))
-        await planner.at_the_gate()
+        waiting = await request_to_gate(on, planner, headers=KEY)
         with locked(directory):
             planner.gate.set()
             await until_true(lambda: len(planner.made) == PARTS)
@@ -264,20 +261,19 @@ async def test_leaving_keeps_what_was_planned_last(
         await leaving
         assert (await waiting).status_code == 503
     async with running(settings, directory, taking) as on:
-        made = await made_at_last(on, REQUEST)
+        created = await generate_at_last(on, REQUEST)
         assert [list(known) for known in taking.known] == [planner.made]
-        assert await on.roadmaps(ANA) == [made.json()]
+        assert await on.roadmaps(ANA) == [created.json()]
 
 
-async def test_leaving_does_not_wait_for_a_database_that_hangs(
+async def test_drain_does_not_wait_for_a_database_that_hangs(
     settings: Settings, directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who waits is told where to look while the lock is still held."""
+    """The client gets its answer while the lock is still held."""
     monkeypatch.setattr(sqlite_file, "BUSY_TIMEOUT_SECONDS", 2 * PATIENCE_SECONDS)
     planner = GatedPlanner(4)
     async with running(settings, directory, planner) as on:
-        waiting = asyncio.create_task(on.client.post(PATH, json=REQUEST, headers=KEY))
-        await planner.at_the_gate()
+        waiting = await request_to_gate(on, planner, headers=KEY)
         with locked(directory):
             async with asyncio.timeout(PATIENCE_SECONDS):
                 await on.leave(0)
@@ -286,23 +282,22 @@ async def test_leaving_does_not_wait_for_a_database_that_hangs(
         assert answer.json()["type"].endswith(":generation-handed-over")
 
 
-@pytest.mark.parametrize("end", ["hand over", "cancel"])
-async def test_leaving_while_the_database_is_busy(
+@pytest.mark.parametrize("end", ["release", "cancel"])
+async def test_second_end_while_the_database_is_busy(
     settings: Settings, directory: Path, end: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who is told to end twice, before the lease could be given back, still answers who waits."""
+    """A second end, before the lease could be released, still answers the client."""
     monkeypatch.setattr(sqlite_file, "BUSY_TIMEOUT_SECONDS", 5)
     planner = GatedPlanner(4)
     async with running(settings, directory, planner) as on:
-        waiting = asyncio.create_task(on.client.post(PATH, json=REQUEST, headers=KEY))
-        await planner.at_the_gate()
+        waiting = await request_to_gate(on, planner, headers=KEY)
         location = (await on.client.post(PATH, json=REQUEST, headers=KEY)).headers["location"]
         followed = asyncio.create_task(on.events(location))
         with locked(directory):
             leaving = asyncio.create_task(on.leave(0))
             await asyncio.sleep(0.2)
             assert not waiting.done()
-            if end == "hand over":
+            if end == "release":
                 ending: asyncio.Task[object] = asyncio.create_task(on.state.runs.close())
             else:
                 ending = asyncio.create_task(on.client.delete(location))

@@ -1,4 +1,4 @@
-"""A new generation asks the store for nothing that it already knows."""
+"""A new generation does not read from the store what it already knows."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
@@ -16,11 +16,11 @@ from tests.support.settings import isolated_settings
 Calls = list[tuple[str, Any]]
 
 BACKGROUND = {"sweep", "claim"}
-"""What a process calls as it starts, whatever is requested."""
+"""The calls of every process at its start."""
 
 
 class Recorded:
-    """Passes every call on to a store or its records, and notes its name and its arguments."""
+    """Passes every call on to a store or its records, and keeps its name and arguments."""
 
     def __init__(self, target: Store | Generations, calls: Calls) -> None:
         self._target = target
@@ -42,7 +42,7 @@ class Recorded:
 
 @pytest.fixture
 def settings(monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """Offer settings under which no sweep and no renewal of a lease comes in between."""
+    """Offer settings that keep sweeps and renewals of leases out of the calls."""
     return isolated_settings(
         monkeypatch, sweep_interval_seconds=86_400, generation_lease_seconds=600
     )

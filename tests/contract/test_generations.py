@@ -44,8 +44,8 @@ USAGE = ModelUsage(
 )
 
 
-def wish_for(plan: NewRoadmap, *, key: str | None = None) -> NewGeneration:
-    """Return the wish that a plan fulfils."""
+def request_for(plan: NewRoadmap, *, key: str | None = None) -> NewGeneration:
+    """Return the request that a plan fulfils."""
     return asked_for(plan.request, plan.user_id, key)
 
 
@@ -65,33 +65,33 @@ def under(plan: NewRoadmap, lease: Lease) -> NewRoadmap:
     return plan.model_copy(update={"lease_id": lease.lease_id})
 
 
-async def begun(
-    store: Store, wish: NewGeneration | None = None, lease: Lease | None = None
+async def begin(
+    store: Store, request: NewGeneration | None = None, lease: Lease | None = None
 ) -> GenerationRecord:
-    """Begin a generation that is new, or is taken over here."""
+    """Begin a generation: it must be a new one, or one that this lease takes over."""
     lease = lease or new_lease()
-    record = await store.generations.begin(wish or wish_for(new_roadmap()), lease, UNBOUNDED)
+    record = await store.generations.begin(request or request_for(new_roadmap()), lease, UNBOUNDED)
     assert record.lease_id == lease.lease_id
     return record
 
 
-async def joined(store: Store, wish: NewGeneration) -> GenerationRecord:
-    """Ask for a generation that stands already."""
+async def join(store: Store, request: NewGeneration) -> GenerationRecord:
+    """Begin a generation that is on record already."""
     lease = new_lease()
-    record = await store.generations.begin(wish, lease, UNBOUNDED)
+    record = await store.generations.begin(request, lease, UNBOUNDED)
     assert record.lease_id != lease.lease_id
     return record
 
 
-async def succeeded(store: Store, plan: NewRoadmap, *, key: str | None = None) -> GenerationRecord:
+async def succeed(store: Store, plan: NewRoadmap, *, key: str | None = None) -> GenerationRecord:
     """Begin a generation and store its plan."""
     lease = new_lease()
-    await begun(store, wish_for(plan, key=key), lease)
+    await begin(store, request_for(plan, key=key), lease)
     return await store.add_roadmap(under(plan, lease))
 
 
 def age(backend: Backend, *columns: str, days: int = 2) -> None:
-    """Let everything have happened some days ago."""
+    """Set these times of every generation some days back."""
     moment = (datetime.now(UTC) - timedelta(days=days)).isoformat(timespec="microseconds")
     values = ", ".join(f"{column} = '{moment}'" for column in columns)
     backend.execute(f"update generations set {values}")  # noqa: S608  own values
@@ -101,95 +101,82 @@ def age(backend: Backend, *columns: str, days: int = 2) -> None:
 
 
 async def test_new_generation_is_recorded_as_asked(store: Store, other_store: Store) -> None:
-    """Everybody sees who asked for what, and that nothing of it is done."""
+    """Every process sees who asked for what, and that nothing is done yet."""
     plan = new_roadmap(weeks=3)
-    wish, lease = wish_for(plan, key="k"), new_lease()
-    record = await store.generations.begin(wish, lease, UNBOUNDED)
-    assert record.generation_id == wish.generation_id
+    request, lease = request_for(plan, key="k"), new_lease()
+    record = await store.generations.begin(request, lease, UNBOUNDED)
+    assert record.generation_id == request.generation_id
     assert record.user_id == plan.user_id
     assert record.request == plan.request
-    assert (record.idempotency_key, record.fingerprint) == ("k", wish.fingerprint)
+    assert (record.idempotency_key, record.fingerprint) == ("k", request.fingerprint)
     assert record.lease_id == lease.lease_id
     assert (record.weeks_done, record.weeks_total) == (0, 3)
     assert (record.finished_at, record.roadmap, record.problem, record.saved_roadmap) == (None,) * 4
     assert record.usage == NO_USAGE
-    assert await other_store.generations.get(wish.generation_id) == record
-    assert await other_store.generations.list_parts(wish.generation_id) == []
-
-
-async def test_fingerprint_is_of_what_is_wanted() -> None:
-    """It differs with every field of the request, and with nothing else."""
-    plan = new_roadmap(weeks=2, level="advanced")
-    same = wish_for(plan.model_copy(update={"user_id": uuid4()}), key="k")
-    assert wish_for(plan).fingerprint == same.fingerprint
-    changes = ({"goal": "x"}, {"duration_weeks": 3}, {"daily_hours": 8.0}, {"level": "beginner"})
-    wishes = [
-        plan.model_copy(update={"request": plan.request.model_copy(update=change)})
-        for change in changes
-    ]
-    assert len({wish_for(wish).fingerprint for wish in (plan, *wishes)}) == 5
+    assert await other_store.generations.get(request.generation_id) == record
+    assert await other_store.generations.list_parts(request.generation_id) == []
 
 
 async def test_same_key_is_the_same_generation(store: Store, other_store: Store) -> None:
-    """Whether it runs or has succeeded, and whatever is asked for under the key."""
+    """Whether it runs or has succeeded, and whatever the request under the key."""
     plan = new_roadmap()
     other = new_roadmap(plan.user_id, goal="Learn Go")
-    record = await begun(store, wish_for(plan, key="k"), lease := new_lease())
-    assert await joined(other_store, wish_for(plan, key="k")) == record
-    # The fingerprint tells the requester that the key stands for something else.
-    assert (await joined(store, wish_for(other, key="k"))).fingerprint == record.fingerprint
+    record = await begin(store, request_for(plan, key="k"), lease := new_lease())
+    assert await join(other_store, request_for(plan, key="k")) == record
+    # The fingerprint shows the requester that the key stands for another request.
+    assert (await join(store, request_for(other, key="k"))).fingerprint == record.fingerprint
     done = await store.add_roadmap(under(plan, lease))
-    assert await joined(other_store, wish_for(plan, key="k")) == done
-    assert await joined(store, wish_for(other, key="k")) == done
+    assert await join(other_store, request_for(plan, key="k")) == done
+    assert await join(store, request_for(other, key="k")) == done
 
 
-async def test_lapsed_generation_is_not_taken_over_for_another_wish(
+async def test_other_request_does_not_take_over_a_lapsed_generation(
     store: Store, backend: Backend
 ) -> None:
-    """Who reuses its key for something else does not get to make it."""
+    """Not even under its key."""
     plan = new_roadmap()
-    record = await begun(store, wish_for(plan, key="k"))
+    record = await begin(store, request_for(plan, key="k"))
     expire_lease(backend, record.lease_id)
     other = new_roadmap(plan.user_id, goal="Learn Go")
-    assert (await joined(store, wish_for(other, key="k"))).lease_id == record.lease_id
+    assert (await join(store, request_for(other, key="k"))).lease_id == record.lease_id
 
 
 async def test_twin_without_a_key_joins_what_runs(store: Store, other_store: Store) -> None:
     """A double click is one generation, also beside one with a key; a later click is a new one."""
     for key in (None, "k"):
         plan = new_roadmap()
-        record = await begun(store, wish_for(plan, key=key), lease := new_lease())
-        assert await joined(other_store, wish_for(plan)) == record
+        record = await begin(store, request_for(plan, key=key), lease := new_lease())
+        assert await join(other_store, request_for(plan)) == record
         await store.add_roadmap(under(plan, lease))
-        assert (await begun(store, wish_for(plan))).generation_id != record.generation_id
+        assert (await begin(store, request_for(plan))).generation_id != record.generation_id
 
 
-async def test_different_wishes_are_different_generations(store: Store) -> None:
+async def test_different_requests_are_different_generations(store: Store) -> None:
     """Another key, another request without one, and another user each begin one of their own."""
     plan = new_roadmap()
-    wishes = [
-        wish_for(plan),
-        wish_for(plan, key="one"),
-        wish_for(plan, key="two"),
-        wish_for(new_roadmap(plan.user_id, goal="Learn Go")),
-        wish_for(new_roadmap(), key="one"),
-        wish_for(new_roadmap()),
+    requests = [
+        request_for(plan),
+        request_for(plan, key="one"),
+        request_for(plan, key="two"),
+        request_for(new_roadmap(plan.user_id, goal="Learn Go")),
+        request_for(new_roadmap(), key="one"),
+        request_for(new_roadmap()),
     ]
-    records = [await begun(store, wish) for wish in wishes]
-    assert len({record.generation_id for record in records}) == len(wishes)
+    records = [await begin(store, request) for request in requests]
+    assert len({record.generation_id for record in records}) == len(requests)
 
 
 @pytest.mark.parametrize("end", ["fail", "cancel"])
 async def test_failure_frees_the_key(store: Store, end: str) -> None:
-    """After an error or a cancellation the same request is made anew."""
-    wish = wish_for(new_roadmap(), key="k")
-    first = await begun(store, wish)
+    """After an error or a cancellation the same request begins a new generation."""
+    request = request_for(new_roadmap(), key="k")
+    first = await begin(store, request)
     if end == "fail":
         await store.generations.fail(first.lease_id, Failure(problem="model-output-unusable"))
     else:
         await store.generations.cancel(first.generation_id, Failure(problem="generation-cancelled"))
-    again = wish.model_copy(update={"generation_id": uuid4()})
-    assert (await begun(store, again)).generation_id == again.generation_id
+    again = request.model_copy(update={"generation_id": uuid4()})
+    assert (await begin(store, again)).generation_id == again.generation_id
     assert (await store.generations.get(first.generation_id)).finished_at is not None
 
 
@@ -197,26 +184,26 @@ async def test_key_is_free_after_a_day(store: Store, backend: Backend) -> None:
     """It is kept for 24 hours from when the generation began, and for as long as it runs."""
     plan = new_roadmap()
     running = new_roadmap(plan.user_id)
-    done = await succeeded(store, plan, key="k")
-    await begun(store, wish_for(running, key="running"))
-    assert await joined(store, wish_for(plan, key="k")) == done
+    done = await succeed(store, plan, key="k")
+    await begin(store, request_for(running, key="running"))
+    assert await join(store, request_for(plan, key="k")) == done
     age(backend, "started_at")
-    await begun(store, wish_for(plan, key="k"))
-    await joined(store, wish_for(running, key="running"))
+    await begin(store, request_for(plan, key="k"))
+    await join(store, request_for(running, key="running"))
     assert (await store.generations.get(done.generation_id)).roadmap == done.roadmap
 
 
 @pytest.mark.parametrize("key", ["k", None])
-async def test_concurrent_wishes_are_one_generation(
+async def test_concurrent_requests_are_one_generation(
     store: Store, other_store: Store, backend: Backend, key: str | None
 ) -> None:
-    """Of twenty at once from two processes, one makes the roadmap and all get the same one."""
+    """Of twenty at once from two processes one gets the lease, and all get the same record."""
     plan = new_roadmap()
     leases = [new_lease() for _ in range(20)]
     records = await asyncio.gather(
         *(
             (store, other_store)[number % 2].generations.begin(
-                wish_for(plan, key=key), lease, UNBOUNDED
+                request_for(plan, key=key), lease, UNBOUNDED
             )
             for number, lease in enumerate(leases)
         )
@@ -227,36 +214,35 @@ async def test_concurrent_wishes_are_one_generation(
     assert count(backend, "generations") == 1
 
 
-async def test_text_of_a_wish_survives_unchanged(store: Store) -> None:
-    """Goals and keys come back character by character."""
+async def test_text_of_a_request_survives_unchanged(store: Store) -> None:
     text = "\"quoted\" 'single' {braces} 100% \\n, تعلّم 🚀; --"
     plan = new_roadmap(goal=text)
-    record = await begun(store, wish_for(plan, key="a\"b'c\\d, (e).f:g%"))
+    record = await begin(store, request_for(plan, key="a\"b'c\\d, (e).f:g%"))
     assert record.request == plan.request
-    assert await joined(store, wish_for(plan, key="a\"b'c\\d, (e).f:g%")) == record
+    assert await join(store, request_for(plan, key="a\"b'c\\d, (e).f:g%")) == record
 
 
 # --- Leases -----------------------------------------------------------------------------------
 
 
-async def test_live_lease_is_nobody_elses(store: Store, other_store: Store) -> None:
-    """While its holder shows signs of life, nobody takes a generation over."""
-    await begun(store)
+async def test_live_lease_cannot_be_claimed(store: Store, other_store: Store) -> None:
+    """While its holder reports, nobody takes a generation over."""
+    await begin(store)
     assert await other_store.generations.claim(new_lease()) is None
 
 
-async def test_lease_runs_out_by_itself(store: Store, other_store: Store) -> None:
-    """After so many seconds without a sign of life anybody may go on."""
-    record = await begun(store, lease=Lease(seconds=0.1))
+async def test_lease_expires_by_itself(store: Store, other_store: Store) -> None:
+    """After so many seconds without a report any process may take the generation over."""
+    record = await begin(store, lease=Lease(seconds=0.1))
     lease = new_lease()
     claimed = await until(lambda: other_store.generations.claim(lease))
     assert claimed is not None
     assert (claimed.generation_id, claimed.lease_id) == (record.generation_id, lease.lease_id)
 
 
-async def test_each_sign_of_life_prolongs_a_lease(store: Store, backend: Backend) -> None:
+async def test_each_report_extends_a_lease(store: Store, backend: Backend) -> None:
     """Its seconds count from the last report on."""
-    await begun(store, lease=(held := new_lease()))
+    await begin(store, lease=(held := new_lease()))
     ends = [backend.query("select lease_until from generations")]
     for _ in range(2):
         await asyncio.sleep(0.002)  # for clocks that count milliseconds
@@ -266,21 +252,21 @@ async def test_each_sign_of_life_prolongs_a_lease(store: Store, backend: Backend
 
 
 @pytest.mark.parametrize("key", ["k", None])
-async def test_same_wish_takes_a_lapsed_generation_over(
+async def test_same_request_takes_a_lapsed_generation_over(
     store: Store, other_store: Store, backend: Backend, key: str | None
 ) -> None:
     """A learner who asks again need not wait for a sweep."""
     plan = new_roadmap()
-    record = await begun(store, wish_for(plan, key=key))
+    record = await begin(store, request_for(plan, key=key))
     expire_lease(backend, record.lease_id)
-    again = await begun(other_store, wish_for(plan, key=key))
+    again = await begin(other_store, request_for(plan, key=key))
     assert again.generation_id == record.generation_id
-    await joined(store, wish_for(plan, key=key))
+    await join(store, request_for(plan, key=key))
 
 
 async def test_released_generation_can_be_claimed_at_once(store: Store, other_store: Store) -> None:
-    """Who leaves in order does not make the next one wait."""
-    record = await begun(store)
+    """After an orderly end the next process need not wait."""
+    record = await begin(store)
     await store.generations.release(record.lease_id)
     claimed = await other_store.generations.claim(new_lease())
     assert claimed is not None
@@ -290,13 +276,13 @@ async def test_released_generation_can_be_claimed_at_once(store: Store, other_st
     assert await store.generations.claim(new_lease()) is None
 
 
-async def test_former_holder_can_do_nothing(store: Store, other_store: Store) -> None:
-    """However late it writes, what another has taken over stays as that other makes it."""
+async def test_former_holder_can_change_nothing(store: Store, other_store: Store) -> None:
+    """However late it writes, its successor's generation stays as it is."""
     plan = new_roadmap()
     parts = parts_of(plan)
-    await begun(store, wish_for(plan), old := new_lease())
+    await begin(store, request_for(plan), old := new_lease())
     await store.generations.release(old.lease_id)
-    with pytest.raises(LeaseLostError):  # nor does it take back what it gave up
+    with pytest.raises(LeaseLostError):  # it does not get back what it released
         await store.generations.record_progress(old, progress(parts))
     claimed = await other_store.generations.claim(new := new_lease())
     assert claimed is not None
@@ -318,20 +304,20 @@ async def test_former_holder_can_do_nothing(store: Store, other_store: Store) ->
 
 
 async def test_lapsed_lease_counts_until_it_is_claimed(store: Store, backend: Backend) -> None:
-    """A holder that was slow, and missed by nobody, goes on."""
+    """A slow holder continues if nobody has taken over."""
     plan = new_roadmap()
-    record = await begun(store, wish_for(plan), lease := new_lease())
+    record = await begin(store, request_for(plan), lease := new_lease())
     expire_lease(backend, record.lease_id)
     await store.generations.record_progress(lease, progress(parts_of(plan)))
-    assert await store.generations.claim(new_lease()) is None  # that was a sign of life
+    assert await store.generations.claim(new_lease()) is None  # the report extended the lease
     expire_lease(backend, record.lease_id)
     done = await store.add_roadmap(under(plan, lease))
     assert await store.list_roadmaps(plan.user_id) == [done.roadmap]
 
 
-async def test_who_waits_longest_is_claimed_first(store: Store) -> None:
+async def test_generation_that_waits_longest_is_claimed_first(store: Store) -> None:
     """The order is that in which the leases ended, not that in which they began."""
-    records = [await begun(store) for _ in range(4)]
+    records = [await begin(store) for _ in range(4)]
     order = [records[number] for number in (2, 0, 3, 1)]
     for record in order:
         await store.generations.release(record.lease_id)
@@ -341,14 +327,14 @@ async def test_who_waits_longest_is_claimed_first(store: Store) -> None:
 
 async def test_each_generation_is_claimed_once(store: Store, other_store: Store) -> None:
     """Of many claimers at once from two processes, no two get the same generation."""
-    records = [await begun(store) for _ in range(8)]
+    records = [await begin(store) for _ in range(8)]
     for record in records:
         await store.generations.release(record.lease_id)
     claimed = await asyncio.gather(
         *((store, other_store)[number % 2].generations.claim(new_lease()) for number in range(16))
     )
     found = Counter(each and each.generation_id for each in claimed)
-    # Who comes while all that is left is being claimed may get none; the next sweep finds it.
+    # A claim during the last other claims may find none; the next sweep finds the generation.
     del found[None]
     while (late := await store.generations.claim(new_lease())) is not None:
         found[late.generation_id] += 1
@@ -359,10 +345,10 @@ async def test_each_generation_is_claimed_once(store: Store, other_store: Store)
 
 
 async def test_progress_is_kept(store: Store, other_store: Store) -> None:
-    """The weeks done, the parts and what they cost are on record, for every process."""
+    """The weeks done, the parts and their cost are on record, for every process."""
     plan = new_roadmap()
     parts = parts_of(plan)
-    record = await begun(store, wish_for(plan), lease := new_lease())
+    record = await begin(store, request_for(plan), lease := new_lease())
     done = ProgressReport(
         parts=tuple(parts[:9]), first_number=1, weeks_done=1, usage=USAGE, first_day_seconds=1.5
     )
@@ -373,10 +359,10 @@ async def test_progress_is_kept(store: Store, other_store: Store) -> None:
     assert await other_store.generations.list_parts(record.generation_id) == parts[:9]
 
 
-async def test_progress_may_be_told_twice(store: Store, backend: Backend) -> None:
-    """What is repeated, because an answer was lost, is kept once."""
+async def test_progress_may_be_reported_twice(store: Store, backend: Backend) -> None:
+    """A report that is repeated after a lost answer is kept once."""
     parts = parts_of(new_roadmap())
-    record = await begun(store, lease=(lease := new_lease()))
+    record = await begin(store, lease=(lease := new_lease()))
     for _ in range(2):
         await store.generations.record_progress(lease, progress(parts[:5]))
     await store.generations.record_progress(lease, progress(parts[3:8], first=4))
@@ -389,26 +375,25 @@ async def test_parts_are_complete_from_any_number_on(store: Store, total: int) -
     """All of them come back in order, though a hosted project cuts at 1,000."""
     days = parts_of(new_roadmap(weeks=1, tasks_per_day=1))[1:8]
     parts = [days[number % 7] for number in range(total)]
-    record = await begun(store, lease=(lease := new_lease()))
+    record = await begin(store, lease=(lease := new_lease()))
     await store.generations.record_progress(lease, progress(parts))
     for after in {0, 1, 98, 99, 100, 101, 999, 1_000, 1_001, total - 1, total, total + 1}:
         assert await store.generations.list_parts(record.generation_id, after) == parts[after:]
 
 
-async def test_parts_are_their_owners(store: Store) -> None:
-    """Of somebody else's generation there are none."""
+async def test_parts_belong_to_their_owner(store: Store) -> None:
     plan = new_roadmap()
     parts = parts_of(plan)
-    record = await begun(store, wish_for(plan), lease := new_lease())
+    record = await begin(store, request_for(plan), lease := new_lease())
     await store.generations.record_progress(lease, progress(parts))
     assert await store.generations.list_parts(record.generation_id, 2, plan.user_id) == parts[2:]
     assert await store.generations.list_parts(record.generation_id, user_id=uuid4()) == []
 
 
 async def test_progress_of_what_has_ended_is_refused(store: Store) -> None:
-    """Its maker learns that there is nothing left to make."""
+    """So that the holder stops planning."""
     plan = new_roadmap()
-    record = await begun(store, wish_for(plan), lease := new_lease())
+    record = await begin(store, request_for(plan), lease := new_lease())
     await store.generations.cancel(record.generation_id, Failure(problem="generation-cancelled"))
     with pytest.raises(LeaseLostError):
         await store.generations.record_progress(lease, progress(parts_of(plan)))
@@ -422,9 +407,9 @@ async def test_progress_of_what_has_ended_is_refused(store: Store) -> None:
 
 
 async def test_stored_roadmap_finishes_its_generation(store: Store, other_store: Store) -> None:
-    """In one step: the record has the roadmap as it is stored, and what it took."""
+    """In one step: the record has the roadmap as stored, and its usage."""
     plan = new_roadmap(daily_hours=1.5)
-    record = await begun(store, wish_for(plan, key="k"), lease := new_lease())
+    record = await begin(store, request_for(plan, key="k"), lease := new_lease())
     done = ProgressReport(first_number=1, weeks_done=2, usage=USAGE, first_day_seconds=0.25)
     await store.generations.record_progress(lease, done)
     finished = await store.add_roadmap(under(plan, lease))
@@ -442,12 +427,12 @@ async def test_stored_roadmap_finishes_its_generation(store: Store, other_store:
     assert 0 < figures.total_seconds < 30
 
 
-async def test_failure_is_recorded_by_its_name(store: Store) -> None:
-    """The first end stays; what was planned and what it cost are kept."""
+async def test_failure_is_recorded_by_its_code(store: Store) -> None:
+    """The first end stays; the parts and their cost are kept."""
     parts = parts_of(new_roadmap())
-    record = await begun(store, lease=(lease := new_lease()))
-    told = ProgressReport(parts=tuple(parts[:1]), first_number=1, weeks_done=0, usage=USAGE)
-    await store.generations.record_progress(lease, told)
+    record = await begin(store, lease=(lease := new_lease()))
+    report = ProgressReport(parts=tuple(parts[:1]), first_number=1, weeks_done=0, usage=USAGE)
+    await store.generations.record_progress(lease, report)
     for problem in ("model-output-unusable", "ModelTooSlowError"):
         await store.generations.fail(lease.lease_id, Failure(problem=problem))
     failed = await store.generations.get(record.generation_id)
@@ -459,8 +444,8 @@ async def test_failure_is_recorded_by_its_name(store: Store) -> None:
 
 
 async def test_cancelled_generation_has_ended(store: Store, other_store: Store) -> None:
-    """Whoever works on it; cancelling it again changes nothing."""
-    record = await begun(store)
+    """Any process can cancel it; cancelling it again changes nothing."""
+    record = await begin(store)
     cancelled = await other_store.generations.cancel(
         record.generation_id, Failure(problem="Cancelled")
     )
@@ -475,7 +460,7 @@ async def test_cancelled_generation_has_ended(store: Store, other_store: Store) 
 async def test_success_cannot_be_cancelled(store: Store) -> None:
     """The record stays as it is, and the roadmap where it is."""
     plan = new_roadmap()
-    done = await succeeded(store, plan)
+    done = await succeed(store, plan)
     assert await store.generations.cancel(done.generation_id, Failure(problem="Cancelled")) == done
     assert await store.list_roadmaps(plan.user_id) == [done.roadmap]
 
@@ -486,7 +471,7 @@ async def test_cancelling_and_storing_at_once_have_one_winner(
     """Either the roadmap is there and the record says so, or it is cancelled and nothing is."""
     for _ in range(6):
         plan = new_roadmap()
-        record = await begun(store, wish_for(plan), lease := new_lease())
+        record = await begin(store, request_for(plan), lease := new_lease())
         added, cancelled = await asyncio.gather(
             store.add_roadmap(under(plan, lease)),
             other_store.generations.cancel(record.generation_id, Failure(problem="Cancelled")),
@@ -504,8 +489,8 @@ async def test_cancelling_and_storing_at_once_have_one_winner(
 
 
 async def test_generation_of_another_user_is_not_found(store: Store) -> None:
-    """Nor is one that nobody began; asking and cancelling change nothing."""
-    record = await begun(store)
+    """Nor is an unknown one; reading and cancelling change nothing."""
+    record = await begin(store)
     for generation_id, user_id in ((record.generation_id, uuid4()), (uuid4(), None)):
         with pytest.raises(GenerationNotFoundError):
             await store.generations.get(generation_id, user_id)
@@ -515,11 +500,11 @@ async def test_generation_of_another_user_is_not_found(store: Store) -> None:
     assert await store.generations.get(record.generation_id, record.user_id) == record
 
 
-async def test_late_report_takes_nothing_back(store: Store) -> None:
-    """One that was given up for lost, and comes after a later one, leaves what it cost as it is."""
+async def test_late_report_changes_no_figure(store: Store) -> None:
+    """One that arrives after a later one leaves the cost as it is."""
     plan = new_roadmap()
     parts = parts_of(plan)
-    record = await begun(store, wish_for(plan), lease := new_lease())
+    record = await begin(store, request_for(plan), lease := new_lease())
     late, last = (
         progress(parts[:count]).model_copy(
             update={
@@ -547,7 +532,6 @@ async def test_late_report_takes_nothing_back(store: Store) -> None:
 
 
 async def test_unknown_lease_is_lost(store: Store) -> None:
-    """Nothing is written under a lease that nobody was given."""
     lease, plan = new_lease(), new_roadmap()
     with pytest.raises(LeaseLostError):
         await store.generations.record_progress(lease, progress(parts_of(plan)))
@@ -559,23 +543,23 @@ async def test_unknown_lease_is_lost(store: Store) -> None:
 # --- Sweeping ---------------------------------------------------------------------------------
 
 
-async def resumed_in_vain(store: Store, record: GenerationRecord, times: int) -> None:
-    """Take a generation over so many times; at last nobody holds it."""
+async def resume_without_progress(store: Store, record: GenerationRecord, times: int) -> None:
+    """Take a generation over so many times; nobody holds it at the end."""
     await store.generations.release(record.lease_id)
     for _ in range(times):
         claimed = await store.generations.claim(lease := new_lease())
         assert claimed is not None
-        await store.generations.record_progress(lease, progress())  # a sign of life, no part
+        await store.generations.record_progress(lease, progress())  # without a part
         await store.generations.release(lease.lease_id)
 
 
-async def test_resumed_in_vain_is_given_up(store: Store, other_store: Store) -> None:
-    """After so many resumptions without a new part nobody tries again, and the sweep ends it."""
+async def test_generation_without_progress_is_given_up(store: Store, other_store: Store) -> None:
+    """After so many resumptions without a new part nobody claims it, and the sweep ends it."""
     plan = new_roadmap()
-    record = await begun(store, wish_for(plan, key="k"))
-    await resumed_in_vain(store, record, MAX_RESUMPTIONS)
+    record = await begin(store, request_for(plan, key="k"))
+    await resume_without_progress(store, record, MAX_RESUMPTIONS)
     assert await other_store.generations.claim(new_lease()) is None
-    assert (await joined(store, wish_for(plan, key="k"))).finished_at is None
+    assert (await join(store, request_for(plan, key="k"))).finished_at is None
     assert await other_store.generations.sweep(Failure(problem="Abandoned")) == SweepResult(
         roadmaps=0, generations=1
     )
@@ -585,14 +569,14 @@ async def test_resumed_in_vain_is_given_up(store: Store, other_store: Store) -> 
     assert await store.generations.sweep(Failure(problem="Abandoned")) == SweepResult(
         roadmaps=0, generations=0
     )
-    await begun(store, wish_for(plan, key="k"))
+    await begin(store, request_for(plan, key="k"))
 
 
-async def test_last_resumption_is_not_given_up_while_it_lives(store: Store) -> None:
-    """Who holds the last lease may still succeed."""
+async def test_last_resumption_is_not_given_up_while_it_runs(store: Store) -> None:
+    """Its holder may still succeed."""
     plan = new_roadmap()
-    record = await begun(store, wish_for(plan))
-    await resumed_in_vain(store, record, MAX_RESUMPTIONS - 1)
+    record = await begin(store, request_for(plan))
+    await resume_without_progress(store, record, MAX_RESUMPTIONS - 1)
     lease = new_lease()
     assert await store.generations.claim(lease) is not None
     assert (await store.generations.sweep(Failure(problem="Abandoned"))).generations == 0
@@ -601,11 +585,11 @@ async def test_last_resumption_is_not_given_up_while_it_lives(store: Store) -> N
 
 
 async def test_progress_counts_resumptions_anew(store: Store) -> None:
-    """What gets on, however slowly, is never given up."""
+    """A generation with progress, however slow, is never given up."""
     plan = new_roadmap()
-    record = await begun(store, wish_for(plan))
+    record = await begin(store, request_for(plan))
     for number, part in enumerate(parts_of(plan)[:3], start=1):
-        await resumed_in_vain(store, record, MAX_RESUMPTIONS - 1)
+        await resume_without_progress(store, record, MAX_RESUMPTIONS - 1)
         lease = new_lease()
         assert await store.generations.claim(lease) is not None
         await store.generations.record_progress(lease, progress([part], first=number))
@@ -616,8 +600,8 @@ async def test_progress_counts_resumptions_anew(store: Store) -> None:
 
 async def test_figures_are_kept_for_a_month(store: Store, backend: Backend) -> None:
     """Then the whole record goes, but never of what still runs."""
-    done = await succeeded(store, new_roadmap())
-    running = await begun(store, wish_for(new_roadmap()), new_lease())
+    done = await succeed(store, new_roadmap())
+    running = await begin(store, request_for(new_roadmap()), new_lease())
     age(backend, "started_at", days=30)
     await store.generations.sweep(Failure(problem="Abandoned"))
     assert (await store.generations.get(done.generation_id)).usage == done.usage
@@ -628,17 +612,17 @@ async def test_figures_are_kept_for_a_month(store: Store, backend: Backend) -> N
     assert (await store.generations.get(running.generation_id)).finished_at is None
 
 
-async def test_wishes_are_forgotten_after_a_day(store: Store, backend: Backend) -> None:
+async def test_requests_are_forgotten_after_a_day(store: Store, backend: Backend) -> None:
     """The goal, the key, the roadmap and the parts go; the figures stay. What runs is kept."""
     plan, running = new_roadmap(), new_roadmap()
-    await begun(store, wish_for(plan, key="k"), lease := new_lease())
-    told = ProgressReport(parts=tuple(parts_of(plan)), first_number=1, weeks_done=2, usage=USAGE)
-    await store.generations.record_progress(lease, told)
+    await begin(store, request_for(plan, key="k"), lease := new_lease())
+    report = ProgressReport(parts=tuple(parts_of(plan)), first_number=1, weeks_done=2, usage=USAGE)
+    await store.generations.record_progress(lease, report)
     done = await store.add_roadmap(under(plan, lease))
     age(backend, "started_at", "finished_at")
     backend.execute("update generations set finished_at = null where roadmap_id is null")
-    fresh = await succeeded(store, new_roadmap(), key="k")
-    record = await begun(store, wish_for(running, key="k"), kept := new_lease())
+    fresh = await succeed(store, new_roadmap(), key="k")
+    record = await begin(store, request_for(running, key="k"), kept := new_lease())
     await store.generations.record_progress(kept, progress(parts_of(running)[:2]))
 
     await store.generations.sweep(Failure(problem="Abandoned"))
@@ -653,14 +637,14 @@ async def test_wishes_are_forgotten_after_a_day(store: Store, backend: Backend) 
 
 
 async def test_deleted_roadmap_takes_its_parts_along(store: Store, backend: Backend) -> None:
-    """The texts are gone with the roadmap; that it was made, and its cost, stays on record."""
+    """The texts go with the roadmap; the record of the generation and its cost stay."""
     plan, kept = new_roadmap(), new_roadmap()
     for each in (kept, plan):
-        await begun(store, wish_for(each), lease := new_lease())
-        told = ProgressReport(
+        await begin(store, request_for(each), lease := new_lease())
+        report = ProgressReport(
             parts=tuple(parts_of(each)), first_number=1, weeks_done=2, usage=USAGE
         )
-        await store.generations.record_progress(lease, told)
+        await store.generations.record_progress(lease, report)
         done = await store.add_roadmap(under(each, lease))
     await store.delete_roadmap(roadmap_of(done).roadmap_id, plan.user_id)
     assert await store.generations.list_parts(done.generation_id) == []

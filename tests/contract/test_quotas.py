@@ -1,4 +1,4 @@
-"""What the ledger promises: nobody goes beyond a limit or the budget, whichever database it is."""
+"""The ledger on either database: no requester exceeds a limit or the budget."""
 
 import asyncio
 import time
@@ -48,22 +48,22 @@ RICH = 1e9
 HERE, THERE = "a" * 32, "b" * 32
 TABLES: dict[EntryKind, str] = {"generation": "generations", "question": "questions"}
 CALLED = ModelUsage(model="m", calls=3)
-"""A model was asked, and its provider tells no costs."""
+"""The provider reports no costs of these calls."""
 
 
 def priced(dollars: float) -> ModelUsage:
-    """Return what a call took whose cost was told."""
+    """Return the usage of one call with a reported cost."""
     return ModelUsage(model="m", calls=1, priced_calls=1, cost_dollars=dollars)
 
 
 def partly_priced(dollars: float) -> ModelUsage:
-    """Return what ten calls took of which five told their cost: the others were cut off."""
+    """Return the usage of ten calls of which five have a reported cost: the others were cut off."""
     return ModelUsage(model="m", calls=10, priced_calls=5, cost_dollars=dollars)
 
 
 @dataclass(frozen=True)
 class Entered:
-    """An entry in the ledger; a question's lease is of no account."""
+    """An entry in the ledger; a question has no use for its lease."""
 
     kind: EntryKind
     entry_id: UUID
@@ -71,7 +71,7 @@ class Entered:
 
 
 class Ledger:
-    """The ledger as askers meet it: they enter a generation or a question, and end it."""
+    """The ledger as requests use it: they enter a generation or a question, and end it."""
 
     def __init__(self, store: Store, kind: EntryKind) -> None:
         self.kind = kind
@@ -91,13 +91,13 @@ class Ledger:
             question = NewQuestion(requester=requester, reserved_dollars=dollars)
             await self._store.questions.begin(question, bounds)
             return Entered(self.kind, question.question_id, lease)
-        wish = wish_of(requester, dollars=dollars)
-        record = await self._store.generations.begin(wish, lease, bounds)
+        asked = request_of(requester, dollars=dollars)
+        record = await self._store.generations.begin(asked, lease, bounds)
         assert record.lease_id == lease.lease_id
-        return Entered(self.kind, wish.generation_id, lease)
+        return Entered(self.kind, asked.generation_id, lease)
 
     async def end(self, entered: Entered, usage: ModelUsage | None = None) -> None:
-        """End what was entered, with what it took; a generation ends with its roadmap."""
+        """End an entry with its usage; a generation ends with its roadmap."""
         if usage is None:
             usage = ModelUsage(model="")
         if entered.kind == "question":
@@ -107,13 +107,13 @@ class Ledger:
         await self.report(entered, usage)
         record = await self._store.generations.get(entered.entry_id)
         known = is_cost_known(usage, changed_hands=record.changed_hands, error=None)
-        made = new_roadmap().model_copy(
+        plan = new_roadmap().model_copy(
             update={"lease_id": entered.lease.lease_id, "cost_known": known}
         )
-        await self._store.add_roadmap(made)
+        await self._store.add_roadmap(plan)
 
     async def report(self, entered: Entered, usage: ModelUsage) -> None:
-        """Tell what a generation has taken so far."""
+        """Report the usage of a generation so far."""
         progress = ProgressReport(first_number=1, weeks_done=0, usage=usage)
         await self._store.generations.record_progress(entered.lease, progress)
 
@@ -142,11 +142,11 @@ def questions(store: Store) -> Ledger:
 
 
 def somebody(client: str | None = None) -> Requester:
-    """Return a user whom nobody knows, at an address of their own where none is named."""
+    """Return a new user, at an address of their own unless one is given."""
     return Requester(user_id=uuid4(), client_key=client or uuid4().hex)
 
 
-def wish_of(
+def request_of(
     requester: Requester,
     plan: NewRoadmap | None = None,
     *,
@@ -198,34 +198,33 @@ def spent(backend: Backend) -> float:
 
 
 @pytest.mark.parametrize("most", [1, 3])
-async def test_limit_of_a_user_is_exact(ledger: Ledger, backend: Backend, most: int) -> None:
-    """So many pass from wherever they ask, the next is refused, and only that user's."""
+async def test_limits_are_exact(ledger: Ledger, backend: Backend, most: int) -> None:
+    """So many pass, of a user from any address and of an address for any user; the next does not.
+
+    Other users and other addresses still pass.
+    """
     user_id = uuid4()
-    for _ in range(most):
-        await ledger.enter(per_user(most), Requester(user_id=user_id, client_key=uuid4().hex))
-    for _ in range(2):
-        error = await ledger.refused(
-            per_user(most), Requester(user_id=user_id, client_key=uuid4().hex)
-        )
-        assert (error.policy, error.most, error.window_seconds) == ("of-a-user", most, HOUR_SECONDS)
-    assert count(backend, TABLES[ledger.kind]) == most
+
+    def user() -> Requester:
+        return Requester(user_id=user_id, client_key=uuid4().hex)
+
+    def neighbour() -> Requester:
+        return somebody(HERE)
+
+    for bounds, requester in ((per_user(most), user), (per_address(most), neighbour)):
+        for _ in range(most):
+            await ledger.enter(bounds, requester())
+        for _ in range(2):
+            error = await ledger.refused(bounds, requester())
+            assert (error.policy, error.most) == (bounds.limits[0].policy, most)
+            assert error.window_seconds == HOUR_SECONDS
+    assert count(backend, TABLES[ledger.kind]) == 2 * most
     await ledger.enter(per_user(most))
-
-
-@pytest.mark.parametrize("most", [1, 3])
-async def test_limit_of_an_address_is_exact(ledger: Ledger, backend: Backend, most: int) -> None:
-    """So many pass from it, whoever asks; the next is refused, and only there."""
-    for _ in range(most):
-        await ledger.enter(per_address(most), somebody(HERE))
-    for _ in range(2):
-        error = await ledger.refused(per_address(most), somebody(HERE))
-        assert (error.policy, error.most) == ("of-an-address", most)
-    assert count(backend, TABLES[ledger.kind]) == most
     await ledger.enter(per_address(most), somebody(THERE))
 
 
-async def test_first_limit_without_room_is_told(ledger: Ledger) -> None:
-    """Every limit counts; what is told is the first that is reached."""
+async def test_refusal_names_the_first_limit_without_room(ledger: Ledger) -> None:
+    """Every limit counts, and the error names the first that has no room."""
     wide = per_user(5).limits[0].model_copy(update={"policy": "wide"})
     bounds = per_user(2).model_copy(update={"limits": (wide, *per_user(2).limits)})
     requester = somebody()
@@ -235,7 +234,7 @@ async def test_first_limit_without_room_is_told(ledger: Ledger) -> None:
 
 
 async def test_window_slides(ledger: Ledger, backend: Backend) -> None:
-    """What is older than the window counts no more, to the second."""
+    """An entry older than the window no longer counts, to the second."""
     requester, began = somebody(), time.monotonic()
     first = await ledger.enter(per_user(2), requester)
     await ledger.enter(per_user(2), requester)
@@ -248,7 +247,7 @@ async def test_window_slides(ledger: Ledger, backend: Backend) -> None:
 
 
 async def test_wait_ends_when_there_is_room(ledger: Ledger, backend: Backend) -> None:
-    """Where more than so many stand already, for more than the oldest of them to be too old."""
+    """With more entries than the limit, room comes when several of them are too old."""
     requester, began = somebody(), time.monotonic()
     for age in (50, 40, 20, 1):
         entered = await ledger.enter(UNBOUNDED, requester)
@@ -270,7 +269,7 @@ async def test_each_kind_has_its_own_limits(generations: Ledger, questions: Ledg
 
 
 async def test_what_fails_counts_too(ledger: Ledger) -> None:
-    """It was asked for, and may have cost."""
+    """It may have cost money."""
     requester = somebody()
     await ledger.end(await ledger.enter(per_user(1), requester))
     await ledger.refused(per_user(1), requester)
@@ -293,11 +292,10 @@ async def test_so_many_at_once(ledger: Ledger, bounds: QuotaPolicies, backend: B
 
 @pytest.mark.parametrize("end", ["publish", "fail", "cancel"])
 async def test_every_end_of_a_generation_makes_room(store: Store, end: str) -> None:
-    """Whether it succeeds, fails or is cancelled."""
     requester, bounds, plan = somebody(), per_user(1, None), new_roadmap()
     lease = Lease(lease_id=plan.lease_id, seconds=60)
-    wish = wish_of(requester, plan)
-    await store.generations.begin(wish, lease, bounds)
+    asked = request_of(requester, plan)
+    await store.generations.begin(asked, lease, bounds)
     ledger = Ledger(store, "generation")
     await ledger.refused(bounds, requester)
     if end == "publish":
@@ -305,16 +303,16 @@ async def test_every_end_of_a_generation_makes_room(store: Store, end: str) -> N
     elif end == "fail":
         await store.generations.fail(lease.lease_id, Failure(problem="model-output-unusable"))
     else:
-        await store.generations.cancel(wish.generation_id, Failure(problem="generation-cancelled"))
+        await store.generations.cancel(asked.generation_id, Failure(problem="generation-cancelled"))
     await ledger.enter(bounds, requester)
 
 
 # --- What is not new --------------------------------------------------------------------------
 
 
-async def begin(store: Store, wish: NewGeneration, bounds: QuotaPolicies) -> GenerationRecord:
-    """Ask for a wish once more, under an id and a lease of this request's own."""
-    again = wish.model_copy(update={"generation_id": uuid4()})
+async def begin(store: Store, asked: NewGeneration, bounds: QuotaPolicies) -> GenerationRecord:
+    """Begin the same again, under an id and a lease of its own."""
+    again = asked.model_copy(update={"generation_id": uuid4()})
     return await store.generations.begin(again, Lease(seconds=60), bounds)
 
 
@@ -330,58 +328,60 @@ NO_ROOM = QuotaPolicies(
 async def test_joining_is_neither_refused_nor_counted(
     store: Store, other_store: Store, backend: Backend, key: str | None
 ) -> None:
-    """Whoever asks for what runs already gets it, also where there is no room for anything new."""
-    wish = wish_of(somebody(), key=key, dollars=1)
-    record = await begin(store, wish, NO_ROOM)
+    """A request for a running generation joins it, even without room for a new one."""
+    asked = request_of(somebody(), key=key, dollars=1)
+    record = await begin(store, asked, NO_ROOM)
     for _ in range(3):
-        assert await begin(other_store, wish, NO_ROOM) == record
+        assert await begin(other_store, asked, NO_ROOM) == record
     assert count(backend, "generations") == 1
     assert spent(backend) == 1
 
 
 async def test_twin_of_a_keyed_one_is_not_refused(store: Store) -> None:
     """A double click without a key joins the one with it."""
-    wish = wish_of(somebody(), key="k", dollars=1)
-    record = await begin(store, wish, NO_ROOM)
-    twin = wish.model_copy(update={"idempotency_key": None})
+    asked = request_of(somebody(), key="k", dollars=1)
+    record = await begin(store, asked, NO_ROOM)
+    twin = asked.model_copy(update={"idempotency_key": None})
     assert await begin(store, twin, NO_ROOM) == record
 
 
 async def test_replay_is_neither_refused_nor_counted(store: Store, backend: Backend) -> None:
     """The answer of a key is given again, for as long as it is kept."""
     requester, plan = somebody(), new_roadmap()
-    wish = wish_of(requester, plan, key="k", dollars=1)
+    asked = request_of(requester, plan, key="k", dollars=1)
     lease = Lease(lease_id=plan.lease_id, seconds=60)
-    await store.generations.begin(wish, lease, NO_ROOM)
+    await store.generations.begin(asked, lease, NO_ROOM)
     done = await store.add_roadmap(plan.model_copy(update={"user_id": requester.user_id}))
     for _ in range(3):
-        assert await begin(store, wish, NO_ROOM) == done
-    # Of another wish it is told that its key is taken, not that there is no room.
-    assert await begin(store, wish_of(requester, key="k"), NO_ROOM) == done
+        assert await begin(store, asked, NO_ROOM) == done
+    # For another request the key is in use, which comes before the lack of room.
+    assert await begin(store, request_of(requester, key="k"), NO_ROOM) == done
     assert count(backend, "generations") == 1
 
 
-async def test_lapsed_generation_is_gone_on_with(store: Store, backend: Backend) -> None:
-    """What a dead process left was counted when it began."""
-    wish = wish_of(somebody(), key="k", dollars=1)
-    record = await begin(store, wish, NO_ROOM)
+async def test_lapsed_generation_is_resumed_without_counting(
+    store: Store, backend: Backend
+) -> None:
+    """It was counted when it began."""
+    asked = request_of(somebody(), key="k", dollars=1)
+    record = await begin(store, asked, NO_ROOM)
     await store.generations.release(record.lease_id)
-    again = await begin(store, wish, NO_ROOM)
+    again = await begin(store, asked, NO_ROOM)
     assert again.generation_id == record.generation_id
     assert again.lease_id != record.lease_id
-    claimed = await begin(store, wish, NO_ROOM)
+    claimed = await begin(store, asked, NO_ROOM)
     assert claimed == again
     assert count(backend, "generations") == 1
 
 
 async def test_failed_key_is_counted_anew(store: Store) -> None:
-    """A failure frees the key, and what is made in its place is new."""
-    wish = wish_of(somebody(), key="k")
-    record = await begin(store, wish, per_user(1))
+    """A failure frees the key, and the next generation under it is a new one."""
+    asked = request_of(somebody(), key="k")
+    record = await begin(store, asked, per_user(1))
     await store.generations.fail(record.lease_id, Failure(problem="model-output-unusable"))
     with pytest.raises(LimitReachedError):
-        await begin(store, wish, per_user(1))
-    assert (await begin(store, wish, per_user(2))).generation_id != record.generation_id
+        await begin(store, asked, per_user(1))
+    assert (await begin(store, asked, per_user(2))).generation_id != record.generation_id
 
 
 # --- The budget -------------------------------------------------------------------------------
@@ -416,16 +416,16 @@ async def test_reservation_counts_while_it_runs(ledger: Ledger) -> None:
         "less than reserved",
         "more than reserved",
         "for free",
-        "cost untold",
-        "cost untold of some calls",
-        "cost untold of some calls, more than reserved",
+        "cost not reported",
+        "cost of some calls not reported",
+        "cost of some calls not reported, more than reserved",
         "no call",
     ],
 )
 async def test_cost_counts_once_it_is_known(
     ledger: Ledger, usage: ModelUsage, dollars: float
 ) -> None:
-    """Then the reservation counts no more, but where the cost of a call is not told."""
+    """Then it replaces the reservation, unless the cost of a call is not known."""
     entered = await ledger.enter(budget(RICH), dollars=2)
     await ledger.end(entered, usage)
     await assert_counts(ledger, dollars)
@@ -455,7 +455,7 @@ UNUSABLE = ModelOutputError()
 async def test_what_is_cut_off_counts_with_what_it_may_have_cost(
     store: Store, error: MomentumError, cost: float | None, dollars: float
 ) -> None:
-    """Calls were under way of which nobody tells any more: cancelling is not a way around."""
+    """Nobody knows the cost of the calls under way: cancelling must not hide it."""
     ledger = Ledger(store, "generation")
     entered = await ledger.enter(budget(RICH), dollars=2)
     usage = ModelUsage(model="")
@@ -475,7 +475,6 @@ async def test_what_is_cut_off_counts_with_what_it_may_have_cost(
 async def test_what_changed_hands_counts_with_what_it_may_have_cost(
     store: Store, usage: ModelUsage | None, dollars: float
 ) -> None:
-    """Whoever had it before may have made calls of which nobody tells any more."""
     ledger = Ledger(store, "generation")
     entered = await ledger.enter(budget(RICH), dollars=2)
     await store.generations.release(entered.lease.lease_id)
@@ -485,7 +484,7 @@ async def test_what_changed_hands_counts_with_what_it_may_have_cost(
     await assert_counts(ledger, dollars)
 
 
-async def test_budget_is_everybodys(
+async def test_everybody_shares_the_budget(
     generations: Ledger, questions: Ledger, backend: Backend
 ) -> None:
     """Generations and questions of all users and addresses share it."""
@@ -497,7 +496,7 @@ async def test_budget_is_everybodys(
 
 
 async def test_address_has_its_share_of_the_budget_alone(ledger: Ledger) -> None:
-    """Whoever uses up the share of one address leaves the others theirs."""
+    """One address cannot use up the share of another."""
     bounds = QuotaPolicies(limits=(), budget_dollars=5, address_budget_dollars=2)
     await ledger.enter(bounds, somebody("a school"), dollars=2)
     error = await ledger.refused(bounds, somebody("a school"), dollars=0.5)
@@ -507,12 +506,12 @@ async def test_address_has_its_share_of_the_budget_alone(ledger: Ledger) -> None
 
 
 async def test_budget_is_of_the_last_day(ledger: Ledger, backend: Backend) -> None:
-    """What was spent before counts no more; the wait is for the oldest expense to be so old."""
+    """Older expenses no longer count; the wait ends when the oldest one is a day old."""
     began = time.monotonic()
     free = await ledger.enter(budget(2), dollars=2)
     await ledger.end(free)
     old = await ledger.enter(budget(2), dollars=2)
-    move_back(backend, free, DAY_SECONDS - 60)  # cost nothing, so nobody waits for it
+    move_back(backend, free, DAY_SECONDS - 60)  # cost nothing, so that its age frees nothing
     move_back(backend, old, DAY_SECONDS - 600)
     error = await ledger.refused(budget(2), dollars=1)
     assert_wait(error, 600, since=began)
@@ -520,15 +519,15 @@ async def test_budget_is_of_the_last_day(ledger: Ledger, backend: Backend) -> No
     await ledger.enter(budget(2), dollars=2)
 
 
-async def test_what_never_fits_is_told_to_wait_for_a_day(ledger: Ledger) -> None:
-    """Where nothing was spent, nothing will make more room."""
+async def test_wait_for_what_never_fits_is_a_day(ledger: Ledger) -> None:
+    """Without an expense nothing will free more room."""
     began = time.monotonic()
     error = await ledger.refused(budget(1), dollars=2)
     assert_wait(error, DAY_SECONDS, since=began)
 
 
 async def test_what_costs_nothing_needs_no_budget(ledger: Ledger) -> None:
-    """An offline model is not refused for money."""
+    """The offline model runs without a budget."""
     await ledger.enter(budget(0))
 
 
@@ -567,19 +566,19 @@ async def test_crowd_does_not_get_beyond_a_limit(
     two_processes: tuple[Ledger, Ledger], backend: Backend, window: int | None
 ) -> None:
     """Of forty at once from two processes exactly so many pass, of one user or one address."""
-    came = await crowd(two_processes, per_user(7, window), somebody())
-    assert came == {"passed": 7, "of-a-user": CROWD - 7}
-    came = await crowd(two_processes, per_address(9, window), somebody())
-    assert came == {"passed": 9, "of-an-address": CROWD - 9}
+    outcomes = await crowd(two_processes, per_user(7, window), somebody())
+    assert outcomes == {"passed": 7, "of-a-user": CROWD - 7}
+    outcomes = await crowd(two_processes, per_address(9, window), somebody())
+    assert outcomes == {"passed": 9, "of-an-address": CROWD - 9}
     assert count(backend, TABLES[two_processes[0].kind]) == 16
 
 
 async def test_crowd_does_not_get_beyond_the_budget(
     two_processes: tuple[Ledger, Ledger], backend: Backend
 ) -> None:
-    """Reservations are made one by one, and no two are given the same dollar."""
-    came = await crowd(two_processes, budget(2.75), dollars=0.25)
-    assert came == {"passed": 11, BUDGET_POLICY: CROWD - 11}
+    """No two reservations get the same dollar."""
+    outcomes = await crowd(two_processes, budget(2.75), dollars=0.25)
+    assert outcomes == {"passed": 11, BUDGET_POLICY: CROWD - 11}
     assert spent(backend) == 2.75
 
 
@@ -588,12 +587,12 @@ async def test_mixed_crowd_does_not_get_beyond_the_budget(
 ) -> None:
     """Generations and questions at once share it, to the dollar."""
     ledgers = tuple(Ledger(each, kind) for each in (store, other_store) for kind in TABLES)
-    came = await crowd(ledgers, budget(2.75), dollars=0.25)
-    assert came == {"passed": 11, BUDGET_POLICY: CROWD - 11}
+    outcomes = await crowd(ledgers, budget(2.75), dollars=0.25)
+    assert outcomes == {"passed": 11, BUDGET_POLICY: CROWD - 11}
     assert count(backend, "generations") + count(backend, "questions") == 11
 
 
-# --- Answers that are lost, and the end of a question -----------------------------------------
+# --- Lost answers, and the end of a question -----------------------------------------
 
 
 @pytest.fixture
@@ -604,10 +603,10 @@ async def lossy_store(data_plane: DataPlane, fault_proxy: FaultProxy) -> AsyncIt
 
 
 @pytest.mark.parametrize("kind", list(TABLES))
-async def test_lost_answer_is_not_a_second_entry(
+async def test_answer_that_supabase_loses_is_not_a_second_entry(
     lossy_store: Store, data_plane: DataPlane, fault_proxy: FaultProxy, kind: EntryKind
 ) -> None:
-    """It is asked for again and found entered, also where it took the last room."""
+    """The retry finds the entry, even if that took the last room."""
     fault_proxy.inject_at(1, Fault.LOSE)
     ledger = Ledger(lossy_store, kind)
     bounds = QuotaPolicies(limits=per_user(1).limits, budget_dollars=1, address_budget_dollars=1)
@@ -618,10 +617,10 @@ async def test_lost_answer_is_not_a_second_entry(
     assert (await ledger.refused(bounds, requester)).policy == "of-a-user"
 
 
-async def test_same_question_at_once_is_one(
+async def test_same_question_at_once_is_one_on_supabase(
     lossy_store: Store, data_plane: DataPlane, fault_proxy: FaultProxy
 ) -> None:
-    """A first try that still hangs and the one that follows it do not get in each other's way."""
+    """A try that still hangs and its retry do not conflict."""
     fault_proxy.inject(Fault.DELAY, lambda _: True, seconds=0.2)  # so that all land together
     question = NewQuestion(requester=somebody(), reserved_dollars=1)
     begins = (lossy_store.questions.begin(question, budget(1)) for _ in range(10))
@@ -630,7 +629,7 @@ async def test_same_question_at_once_is_one(
 
 
 async def test_end_of_a_question_is_entered(store: Store, backend: Backend) -> None:
-    """With what it took; ending it twice is ending it once."""
+    """With its usage; ending it twice is ending it once."""
     usage = ModelUsage(
         model="m",
         calls=2,

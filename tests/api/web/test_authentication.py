@@ -1,4 +1,4 @@
-"""Who asks: tokens over HTTP. The matrix of who may do what is among the system tests."""
+"""Tokens over HTTP. The system tests have the matrix of who may do what."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -19,7 +19,7 @@ OWN = {"user_id": ANA}
 
 
 class Clients:
-    """Makes clients of the application, in either mode, that knows the project of `auth`."""
+    """Starts the application in either mode, with the project of `auth`."""
 
     def __init__(self, backend: Backend, auth: AuthServer, patch: pytest.MonkeyPatch) -> None:
         self._backend = backend
@@ -61,13 +61,13 @@ async def test_every_defect_is_refused(clients: Clients, auth: AuthServer, mode:
         for name, defect in DEFECTS.items():
             headers = bearer(defect(auth.mint, UUID(ANA)))
             answer = await client.get("/roadmaps", params=OWN, headers=headers)
-            told = (
+            outcome = (
                 answer.status_code,
                 answer.headers["content-type"],
                 answer.headers.get_list("www-authenticate"),
             )
-            if told != (401, "application/problem+json", ['Bearer error="invalid_token"']):
-                wrong.append((name, told))
+            if outcome != (401, "application/problem+json", ['Bearer error="invalid_token"']):
+                wrong.append((name, outcome))
     assert wrong == []
 
 
@@ -76,18 +76,18 @@ async def test_token_acts_as_its_subject(clients: Clients, auth: AuthServer, sch
     """The scheme's case does not matter (RFC 9110)."""
     async with clients.of("required") as client:
         headers = {"Authorization": f"{scheme} {auth.mint.es256(ANA)}"}
-        made = await client.post("/generate_roadmap", json=REQUEST, headers=headers)
+        created = await client.post("/generate_roadmap", json=REQUEST, headers=headers)
         listed = await client.get("/roadmaps", params=OWN, headers=headers)
-    assert listed.json() == [made.json()]
+    assert listed.json() == [created.json()]
 
 
 @pytest.mark.parametrize(
     ("mode", "headers"), [("required", {}), ("optional", bearer("bad")), ("required", bearer("x"))]
 )
-async def test_body_of_nobody_is_not_read(
+async def test_unauthenticated_body_is_not_read(
     clients: Clients, mode: str, headers: dict[str, Any]
 ) -> None:
-    """Whoever is refused costs nothing: not one byte of the body is taken."""
+    """A refusal comes before the first byte of the body is read."""
     read = []
 
     async def body() -> AsyncIterator[bytes]:
@@ -107,7 +107,7 @@ async def test_body_of_nobody_is_not_read(
 async def test_keys_out_of_reach(
     clients: Clients, auth: AuthServer, answer: tuple[int, bytes]
 ) -> None:
-    """Whose a token is cannot be told: try again. Who sends none is served as always."""
+    """A token cannot be verified: 503. A request without one is served as always."""
     auth.answer = answer
     headers = bearer(auth.mint.es256(ANA))
     async with clients.of("optional") as client:
@@ -117,7 +117,7 @@ async def test_keys_out_of_reach(
         assert refused.headers["retry-after"] == "5"
         assert (await client.get("/roadmaps", params=OWN)).json() == []
         assert (await client.get("/health", headers=headers)).status_code == 200
-        # What no key can save needs none.
+        # A token that no key could verify needs none.
         bad = await client.get("/roadmaps", params=OWN, headers=bearer("bad"))
         assert bad.status_code == 401
     async with clients.of("required") as client:
@@ -139,8 +139,10 @@ async def test_keys_are_fetched_for_tokens_alone(clients: Clients, auth: AuthSer
     assert auth.fetches == 1
 
 
-async def test_idempotency_key_of_another_tells_nothing(clients: Clients, auth: AuthServer) -> None:
-    """The same key is another one for another user; whoever may not ask learns of no generation."""
+async def test_idempotency_key_of_another_reveals_nothing(
+    clients: Clients, auth: AuthServer
+) -> None:
+    """A key belongs to one user, and a refused request reveals no generation."""
     key = {"Idempotency-Key": "the same"}
     async with clients.of("optional") as client:
         ana = bearer(auth.mint.es256(ANA)) | key
@@ -164,16 +166,16 @@ async def test_idempotency_key_of_another_tells_nothing(clients: Clients, auth: 
 
 
 async def test_another_users_and_nobodys_look_the_same(clients: Clients, auth: AuthServer) -> None:
-    """Nobody finds out by guessing which roadmaps, tasks and generations there are."""
+    """Guessing reveals no roadmap, task or generation."""
     ben = bearer(auth.mint.es256(BEN))
     nobodys = "7f8c1c1e-3b7e-4b5e-9d56-000000000000"
     async with clients.of("optional") as client:
-        made = await client.post("/generate_roadmap", json=REQUEST)
-        roadmap_id, generation = made.json()["roadmap_id"], made.headers["location"]
+        created = await client.post("/generate_roadmap", json=REQUEST)
+        roadmap_id, generation = created.json()["roadmap_id"], created.headers["location"]
         task = (await client.get(f"/roadmap/{roadmap_id}")).json()["tasks"][0]
 
-        async def told(method: str, path: str, task_id: str | None = None) -> dict[str, Any]:
-            """Return what Ben is told, but for the name of his request."""
+        async def refusal(method: str, path: str, task_id: str | None = None) -> dict[str, Any]:
+            """Return the problem that Ben gets, without its request id."""
             body = {"task_id": task_id, "completed": True} if task_id else None
             answer = await client.request(method, path, json=body, headers=ben)
             problem: dict[str, Any] = answer.json()
@@ -181,20 +183,20 @@ async def test_another_users_and_nobodys_look_the_same(clients: Clients, auth: A
             return {name: problem[name] for name in ("type", "title", "detail")}
 
         for rest in ("", "/weeks", "/week/1", "/week/52"):
-            hers = await told("GET", f"/roadmap/{roadmap_id}{rest}")
-            assert hers == await told("GET", f"/roadmap/4711{rest}")
-        deleted = await told("DELETE", f"/roadmap/{roadmap_id}?user_id={BEN}")
-        assert deleted == await told("DELETE", f"/roadmap/4711?user_id={BEN}")
-        updated = await told("POST", "/task/update", task["id"])
-        assert updated == await told("POST", "/task/update", nobodys)
+            hers = await refusal("GET", f"/roadmap/{roadmap_id}{rest}")
+            assert hers == await refusal("GET", f"/roadmap/4711{rest}")
+        deleted = await refusal("DELETE", f"/roadmap/{roadmap_id}?user_id={BEN}")
+        assert deleted == await refusal("DELETE", f"/roadmap/4711?user_id={BEN}")
+        updated = await refusal("POST", "/task/update", task["id"])
+        assert updated == await refusal("POST", "/task/update", nobodys)
         for method, rest in (("GET", ""), ("GET", "/events"), ("DELETE", "")):
-            hers = await told(method, f"{generation}{rest}")
-            assert hers == await told(method, f"/generations/{nobodys}{rest}")
+            hers = await refusal(method, f"{generation}{rest}")
+            assert hers == await refusal(method, f"/generations/{nobodys}{rest}")
 
 
 @pytest.mark.parametrize("mode", ["optional", "required"])
 async def test_description_asks_for_a_token(clients: Clients, mode: str) -> None:
-    """So that Swagger UI's Authorize sends one; only where it is required, it is said to be."""
+    """So that Swagger UI's Authorize sends one; it says whether one is required."""
     async with clients.of(mode) as client:
         document = (await client.get("/openapi.json")).json()
     described = {

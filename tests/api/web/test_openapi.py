@@ -69,18 +69,18 @@ async def test_operation_is_described_whole(document: dict[str, Any], name: str)
             assert example["value"]["detail"]
 
 
-@pytest.mark.parametrize("name", sorted(OPERATIONS.keys() - {"health"}))
-async def test_user_can_be_named_in_the_query(document: dict[str, Any], name: str) -> None:
-    """Everywhere, by one name; only where nothing else says whose it is, one has to."""
-    parameters = operations(document)[name][1]["parameters"]
-    (user,) = (each for each in parameters if each["in"] == "query")
-    assert user["name"] == "user_id"
-    assert user["required"] is (name in {"list_roadmaps", "delete_roadmap"})
-    assert user["description"]
+async def test_every_operation_takes_the_user_in_the_query(document: dict[str, Any]) -> None:
+    """By one name; it is required only where nothing else names the owner."""
+    for name in OPERATIONS.keys() - {"health"}:
+        parameters = operations(document)[name][1]["parameters"]
+        (user,) = (each for each in parameters if each["in"] == "query")
+        assert user["name"] == "user_id", name
+        assert user["required"] is (name in {"list_roadmaps", "delete_roadmap"}), name
+        assert user["description"], name
 
 
 async def test_every_reference_resolves(document: dict[str, Any]) -> None:
-    """No schema is named that the document does not hold."""
+    """The document holds every schema that it refers to."""
 
     def references(node: object) -> set[str]:
         if isinstance(node, dict):
@@ -109,17 +109,17 @@ async def test_examples_can_be_executed(
         value: dict[str, Any] = content["example"]
         return value
 
-    wish = body("generate_roadmap")
-    made = (await client.post("/generate_roadmap", json=wish)).json()
-    assert made.keys() == example("generate_roadmap").keys()
-    user = {"user_id": wish["user_id"]}
-    assert (await client.get("/roadmaps", params=user)).json() == [made]
+    request = body("generate_roadmap")
+    roadmap = (await client.post("/generate_roadmap", json=request)).json()
+    assert roadmap.keys() == example("generate_roadmap").keys()
+    user = {"user_id": request["user_id"]}
+    assert (await client.get("/roadmaps", params=user)).json() == [roadmap]
     tasks = (await client.get("/roadmap/1")).json()
     assert tasks["tasks"][0].keys() == example("get_roadmap_tasks")["tasks"][0].keys()
     week = (await client.get("/roadmap/1/week/1")).json()
     assert week.keys() == example("get_week").keys()
-    asked = await client.post("/ask-assistant", json=body("ask_assistant"))
-    assert asked.status_code == 200
+    answer = await client.post("/ask-assistant", json=body("ask_assistant"))
+    assert answer.status_code == 200
     deleted = await client.delete("/roadmap/1", params=user)
     assert deleted.json() == example("delete_roadmap")
 

@@ -83,9 +83,7 @@ async def test_pages_run_only_scripts_that_are_known(client: httpx.AsyncClient) 
 
 
 @pytest.mark.parametrize("path", ["/health", "/roadmap/4711"])
-async def test_browsers_are_told_to_stay_with_tls(
-    monkeypatch: pytest.MonkeyPatch, path: str
-) -> None:
+async def test_browsers_have_to_stay_with_tls(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
     """On the platform, which ends TLS before us, and wherever a request comes over TLS."""
     on_platform = {
         "railway_environment": "production",

@@ -37,7 +37,7 @@ async def file(path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Sql
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold the file's lock, as another process may that hangs."""
+    """Hold the file's lock, like another process that hangs."""
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("begin exclusive")
         yield
@@ -56,20 +56,19 @@ async def count(file: SqliteFile) -> int:
 # --- Under a lock ---------------------------------------------------------------------------------
 
 
-async def test_blocked_writes_are_told_soon(file: SqliteFile, path: Path) -> None:
-    """However many there are, at most two wait for the lock: the others had waited for long."""
+async def test_blocked_writes_fail_soon(file: SqliteFile, path: Path) -> None:
+    """However many there are, at most two wait for the lock: the others waited for their turn."""
     with locked(path):
         errors = await asyncio.gather(*(note(file) for _ in range(MANY)), return_exceptions=True)
     assert all(isinstance(error, StoreUnavailableError) for error in errors)
-    told = Counter(map(str, errors))
-    assert 1 <= told["database is locked"] <= 2
-    assert told["other writes took too long"] >= MANY - 2
+    reasons = Counter(map(str, errors))
+    assert 1 <= reasons["database is locked"] <= 2
+    assert reasons["other writes took too long"] >= MANY - 2
     await note(file)
     assert await count(file) == 1
 
 
 async def test_reads_do_not_wait_for_blocked_writes(file: SqliteFile, path: Path) -> None:
-    """Reads that are asked for after them are done before them."""
     with locked(path):
         writes = [asyncio.create_task(note(file)) for _ in range(MANY)]
         await asyncio.sleep(0)
@@ -78,8 +77,8 @@ async def test_reads_do_not_wait_for_blocked_writes(file: SqliteFile, path: Path
         await asyncio.wait(writes)
 
 
-async def test_write_that_has_begun_is_ended(file: SqliteFile) -> None:
-    """Also where nobody waits for it any more; what has not begun is not."""
+async def test_running_write_is_completed(file: SqliteFile) -> None:
+    """Even if its caller is cancelled; a write that waits for its turn is not."""
     started, gate = threading.Event(), threading.Event()
 
     def slowly(connection: sqlite3.Connection) -> None:
@@ -87,17 +86,17 @@ async def test_write_that_has_begun_is_ended(file: SqliteFile) -> None:
         gate.wait()
         connection.execute(NOTE)
 
-    begun, waiting = asyncio.create_task(file.write(slowly)), asyncio.create_task(note(file))
+    running, waiting = asyncio.create_task(file.write(slowly)), asyncio.create_task(note(file))
     await asyncio.to_thread(started.wait)
-    begun.cancel()
+    running.cancel()
     waiting.cancel()
-    await asyncio.wait({begun, waiting})
+    await asyncio.wait({running, waiting})
     gate.set()
     await file.write(lambda connection: connection.execute("select 1"))
     assert await count(file) == 1
 
 
 async def test_reads_cannot_write(file: SqliteFile) -> None:
-    """So that no write gets by the one thread that they take turns on."""
+    """So that every write goes through the one thread for writes."""
     with pytest.raises(StoreUnavailableError, match="readonly"):
         await file.read(lambda connection: connection.execute(NOTE))

@@ -48,7 +48,7 @@ def query(path: Path, sql: str) -> list[tuple[Any, ...]]:
 
 
 def schema_of(path: Path) -> list[list[object]]:
-    """Return the columns of every table, wherever in it they stand, and all else by its words."""
+    """Return the columns of every table, in any order, and the SQL of all else."""
     columns = (
         'select t.name, c.name, c.type, c."notnull", c.dflt_value, c.pk'
         " from sqlite_master as t, pragma_table_info(t.name) as c where t.type = 'table'"
@@ -85,7 +85,7 @@ async def test_every_row_of_release_0_1_is_kept(path: Path) -> None:
 
 
 async def test_file_of_release_0_1_serves(path: Path) -> None:
-    """What was stored reads as it did, and an identical request still has its fingerprint."""
+    """The store reads it, and an identical request still has its fingerprint."""
     store = await SqliteStore.open(path)
     (user_id,) = {UUID(row[0]) for row in query(path, "select user_id from roadmaps")}
     (roadmap,) = await store.list_roadmaps(user_id)
@@ -119,7 +119,7 @@ async def test_file_of_release_0_1_serves(path: Path) -> None:
 async def test_upgraded_file_has_the_schema_of_a_new_one(
     path: Path, tmp_path: Path, age: str
 ) -> None:
-    """Whichever of several processes came first."""
+    """Even if several processes open it at once."""
     if age == "older":
         drops = "".join(BEFORE_0_1.format(*column) for column in LATER_COLUMNS)
         with closing(sqlite3.connect(path)) as connection:
@@ -137,7 +137,7 @@ async def test_upgraded_file_has_the_schema_of_a_new_one(
 async def test_upgrade_is_whole_or_not_at_all(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What fails at its end leaves the older file as it was."""
+    """A failure at its end leaves the older file as it was."""
     before = schema_of(path)
     broken = tmp_path / "schema.sql"
     broken.write_text(f"{upgrades.SCHEMA_PATH.read_text()}\nselect nothing;\n")

@@ -1,4 +1,4 @@
-"""Row-level security: what the database itself lets each bearer of a token see and change."""
+"""Row-level security: what the database itself lets the bearer of a token see and change."""
 
 import json
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ TABLES = [name for name in RELATIONS if name not in VIEWS]
 
 @pytest.mark.parametrize("before", ["", DEPLOYED], ids=["empty", "deployed"])
 def test_everybody_has_exactly_their_rights(new_project: DataPlane, before: str) -> None:
-    """Every cell of the matrix is right, also where everybody was granted everything before."""
+    """Every cell of the matrix is right, even if all roles had every right before."""
     if before:
         new_project.execute(before)
     new_project.apply_schema()
@@ -49,7 +49,7 @@ def rows(data_plane: DataPlane) -> Iterator[SecuredRows]:
 
 @pytest.fixture
 def owner(data_plane: DataPlane, rows: SecuredRows) -> Iterator[httpx.Client]:
-    """Offer a client of PostgREST that bears the owner's token, with the rows in place."""
+    """Offer a client of PostgREST with the owner's token, over these rows."""
     assert not rows.changed()
     with client_of(data_plane, "owner") as client:
         yield client
@@ -124,12 +124,12 @@ def columns_of(plane: DataPlane, table: str) -> dict[str, Any]:
 
 
 def refused(answer: httpx.Response) -> bool:
-    """Tell whether the database refused it for want of a right, rather than for what it said."""
+    """Return whether the database refused it for lack of a right."""
     return answer.status_code in {401, 403} and answer.json()["code"] == "42501"
 
 
-def done(rows: SecuredRows, answer: httpx.Response) -> bool:
-    """Tell whether a write changed anything; if not, it was refused."""
+def changes(rows: SecuredRows, answer: httpx.Response) -> bool:
+    """Return whether a write changed anything; if not, it must have been refused."""
     changed = rows.changed()
     assert changed != refused(answer), answer.text
     return changed
@@ -139,15 +139,15 @@ def done(rows: SecuredRows, answer: httpx.Response) -> bool:
 def test_owner_touches_only_these_columns(
     data_plane: DataPlane, rows: SecuredRows, owner: httpx.Client, table: str
 ) -> None:
-    """No other column of an own row is changed, given with a new row, or seen where it is ours."""
+    """The owner cannot set another column, with a new row or later, nor see the hidden ones."""
     relation = RELATIONS[table]
     row = {relation.key: f"eq.{relation.key_of(PUBLISHED)}"}
     changed, added, hidden = set(), set(), set()
     for column, value in columns_of(data_plane, table).items():
         new = {**relation.new_row(PUBLISHED), column: value}
-        if done(rows, owner.patch(f"/{table}", params=row, json={column: value})):
+        if changes(rows, owner.patch(f"/{table}", params=row, json={column: value})):
             changed.add(column)
-        if done(rows, owner.post(f"/{table}", json=new)):
+        if changes(rows, owner.post(f"/{table}", json=new)):
             added.add(column)
         if refused(owner.get(f"/{table}", params={"select": column})):
             hidden.add(column)
@@ -159,16 +159,16 @@ def test_owner_touches_only_these_columns(
 def test_owner_does_not_choose_the_time_of_a_completion(
     data_plane: DataPlane, rows: SecuredRows, owner: httpx.Client
 ) -> None:
-    """Completing a task notes the time, the first one stays, and undoing it takes it away."""
+    """The database sets the time of the first completion, and undoing clears it."""
     task = {"id": f"eq.{uuid_of(PUBLISHED)}"}
 
     def completed_at(**change: object) -> Any:  # noqa: ANN401  a time or None
         answer = owner.patch("/roadmap_tasks", params=task, json=change)
         assert answer.is_success, answer.text
-        ((told,),) = data_plane.query(
+        ((time,),) = data_plane.query(
             f"select completed_at from roadmap_tasks where id = '{uuid_of(PUBLISHED)}'"  # noqa: S608  own
         )
-        return told
+        return time
 
     first = completed_at(completed=True)
     assert abs(datetime.now(UTC) - first) < timedelta(minutes=1)
@@ -201,14 +201,14 @@ OWN = (PUBLISHED, SECOND)
 def test_owner_gives_nothing_away(
     rows: SecuredRows, owner: httpx.Client, table: str, column: str, parent: int | None
 ) -> None:
-    """A row neither moves nor is added to what is another's, is not published, or is nobody's."""
+    """No row moves or is added to a parent that is another user's, unpublished, or missing."""
     relation = RELATIONS[table]
     row = {relation.key: f"eq.{PUBLISHED}"}
     new = {**relation.new_row(PUBLISHED), column: parent}
-    assert not done(rows, owner.patch(f"/{table}", params=row, json={column: parent}))
-    assert not done(rows, owner.post(f"/{table}", json=new))
-    # What reads no row is not held to the policy for reading either.
-    assert not done(rows, owner.patch(f"/{table}", json={column: parent}))
+    assert not changes(rows, owner.patch(f"/{table}", params=row, json={column: parent}))
+    assert not changes(rows, owner.post(f"/{table}", json=new))
+    # A statement without a condition reads no row, so that no policy for reading applies.
+    assert not changes(rows, owner.patch(f"/{table}", json={column: parent}))
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -252,7 +252,7 @@ def test_owner_deletes_a_roadmap_with_all_that_was_planned(
 def test_functions_are_the_service_alone(
     data_plane: DataPlane, rows: SecuredRows, caller: str
 ) -> None:
-    """Whoever else calls one is refused, before it looks at what it was given."""
+    """The database refuses every other caller, before it looks at the arguments."""
     functions = data_plane.query(
         "select proname, coalesce(proargnames[1:pronargs], '{}') from pg_proc"
         " where pronamespace = 'public'::regnamespace and prorettype <> 'trigger'::regtype"
@@ -281,7 +281,7 @@ from (
 where grantee = 0 or grantee in ('anon'::regrole, 'authenticated'::regrole)
 order by 1, 2, 3
 """
-"""What everybody, `anon` and `authenticated` hold on whole objects, in every table or in one."""
+"""The rights of everybody, of `anon` and of `authenticated` on whole objects."""
 
 
 @pytest.mark.parametrize("before", ["", DEPLOYED], ids=["empty", "deployed"])
@@ -298,8 +298,8 @@ def test_nothing_is_granted_beside_the_policies(postgres: Postgres, before: str)
         ]
 
 
-def test_policies_are_for_learners_and_ask_once_who_asks(data_plane: DataPlane) -> None:
-    """Each policy is for `authenticated` and one command, and reads the token once a statement."""
+def test_policies_are_for_learners_and_read_the_token_once(data_plane: DataPlane) -> None:
+    """Each policy is for `authenticated` and one command, and reads the token only once."""
     policies = data_plane.query(
         "select roles::text[], cmd, coalesce(qual, '') || coalesce(with_check, '') from pg_policies"
         " where schemaname = 'public'"
@@ -313,7 +313,7 @@ def test_policies_are_for_learners_and_ask_once_who_asks(data_plane: DataPlane) 
 
 
 def test_foreign_policies_stay_and_open_only_what_they_name(new_project: DataPlane) -> None:
-    """One that shows roadmaps to all learners lets nobody see or write what hangs on them."""
+    """One that shows roadmaps to all learners opens neither writes nor the tables below them."""
     new_project.apply_schema()
     new_project.execute("create policy shared on roadmaps for select to authenticated using (true)")
     new_project.apply_schema()
@@ -340,42 +340,6 @@ STATEMENTS = {
     "every time entry deleted": "delete from time_entries",
     "every roadmap deleted": "delete from roadmaps",
 }
-
-
-@pytest.fixture(scope="module")
-def crowded(postgres: Postgres) -> Iterator[Database]:
-    """Offer a database of 2,000 roadmaps of 1,000 users, with 84,000 tasks, and goals and more."""
-    with postgres.database() as database:
-        database.run_file(SCHEMA)
-        database.execute(
-            """
-            insert into roadmaps (user_id, description, duration_weeks, daily_hours, level)
-            select lpad(to_hex(n % 1000), 32, '0')::uuid, 'Learn', 2, 1, 'beginner'
-            from generate_series(1, 2000) as n;
-            insert into roadmap_tasks (roadmap_id, week_number, day_number, position, task_text)
-            select roadmap_id, week, day, place, 'Do'
-            from roadmaps, generate_series(1, 2) as week, generate_series(1, 7) as day,
-                generate_series(1, 3) as place;
-            insert into goals (roadmap_id, description)
-            select roadmap_id, 'Run' from roadmaps, generate_series(1, 3);
-            insert into tasks (goal_id, description)
-            select goal_id, 'Run slowly' from goals, generate_series(1, 3);
-            insert into time_entries (task_id, duration_minutes)
-            select task_id, 25 from tasks, generate_series(1, 3);
-            insert into rules (keyword, goal_id) select 'word ' || goal_id, goal_id from goals;
-            insert into generations (
-                generation_id, user_id, client, reserved_dollars, fingerprint, weeks_total,
-                roadmap_id, finished_at, lease_id, lease_until
-            )
-            select gen_random_uuid(), user_id, '192.0.2.1', 1, 'wish', 2, roadmap_id, now(),
-                gen_random_uuid(), now()
-            from roadmaps;
-            insert into generation_events (generation_id, number, kind, part)
-            select generation_id, n, 'week', '{}' from generations, generate_series(1, 5) as n;
-            """
-        )
-        database.execute("analyze")
-        yield database
 
 
 @pytest.mark.parametrize("statement", STATEMENTS)

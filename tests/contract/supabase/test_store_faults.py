@@ -1,6 +1,6 @@
-"""What the Supabase store keeps when its requests are refused, late, cut, lost or answered wrongly.
+"""The Supabase store when its requests are refused, late, cut, lost or answered wrongly.
 
-Every fault happens on the wire, between the store and a real PostgREST; what is left is looked at
+Every fault happens on the wire, between the store and a real PostgREST. The tests read the result
 through an undisturbed store and, from outside, in the tables themselves.
 """
 
@@ -44,10 +44,10 @@ from tests.support.plans import (
 )
 
 TIMEOUT = 30.0
-"""Seconds that the store gives a request here; `store` skips them when one is held."""
+"""The store's timeout here, in seconds; the fixture `store` skips it when a request hangs."""
 
 REQUESTS = ("POST", "POST", "POST", "POST", "POST")
-"""Writing a year: the roadmap, its 2,184 tasks in three, the publication."""
+"""The writes of a year: the roadmap, its 2,184 tasks in three parts, the publication."""
 
 EVERY_REQUEST = range(1, len(REQUESTS) + 1)
 
@@ -100,7 +100,7 @@ async def opened(url: str, key: str, seconds: float = TIMEOUT) -> AsyncIterator[
 async def patient_store(
     data_plane: DataPlane, fault_proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[SupabaseStore]:
-    """Open the store whose requests are disturbed."""
+    """Open the store whose requests the proxy disturbs."""
     monkeypatch.setattr(supabase_store, "CLOSE_TIMEOUT_SECONDS", TIMEOUT)
     async with opened(fault_proxy.url, data_plane.service_key) as store:
         yield store
@@ -110,7 +110,7 @@ async def patient_store(
 async def store(
     patient_store: SupabaseStore, fault_proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
 ) -> SupabaseStore:
-    """Offer that store, to which a request that is held has taken too long at once."""
+    """Offer that store; a request that hangs times out at once."""
     loop = asyncio.get_running_loop()
     time, skipped = loop.time, [0.0]
     monkeypatch.setattr(loop, "time", lambda: time() + sum(skipped))
@@ -120,28 +120,28 @@ async def store(
 
 @pytest.fixture
 async def reader(data_plane: DataPlane) -> AsyncIterator[SupabaseStore]:
-    """Open another store on the same database, whose requests nothing disturbs."""
+    """Open another, undisturbed store on the same database."""
     async with opened(data_plane.url, data_plane.service_key) as reader:
         yield reader
 
 
 async def outcome_of(store: Store, plan: NewRoadmap) -> Roadmap | StoreError:
-    """Return what a write ended in: the roadmap, or an error that is one of the store's own."""
+    """Return the result of a write: the roadmap, or one of the store's own errors."""
     try:
         return roadmap_of(await store.add_roadmap(plan))
     except StoreError as error:
         return error
 
 
-async def end(store: Store, proxy: FaultProxy) -> None:
-    """Let the store finish what it began, and all that is late land."""
+async def finish(store: Store, proxy: FaultProxy) -> None:
+    """Let the store finish its work, and every late request arrive."""
     proxy.release()
     await store.close()
     await proxy.settled()
 
 
 async def assert_all_or_nothing(reader: Store, plan: NewRoadmap) -> list[Roadmap]:
-    """Assert that what is visible is whole; return it."""
+    """Assert that every visible roadmap is complete; return them."""
     listed = await reader.list_roadmaps(plan.user_id)
     for roadmap in listed:
         tasks = await reader.list_tasks(roadmap.roadmap_id)
@@ -185,7 +185,7 @@ def recorded_ids(data_plane: DataPlane, plan: NewRoadmap) -> list[int]:
     return [roadmap_id for (roadmap_id,) in rows]
 
 
-async def swept(reader: Store, plan: NewRoadmap) -> int:
+async def sweep(reader: Store, plan: NewRoadmap) -> int:
     """Sweep once nobody holds the plan's lease, and return how many roadmaps were deleted."""
     assert (await reader.generations.sweep(Failure(problem="swept"))).roadmaps == 0
     await reader.generations.release(plan.lease_id)
@@ -201,7 +201,7 @@ async def assert_nothing_left(
     assert count(data_plane, "roadmaps") == len(left) == int(late_insert)
     for roadmap_id in left:
         await assert_invisible(reader, data_plane, roadmap_id)
-    assert await swept(reader, plan) == len(left)
+    assert await sweep(reader, plan) == len(left)
     assert count(data_plane, "roadmaps") == 0
 
 
@@ -211,7 +211,7 @@ async def assert_nothing_left(
 async def test_undisturbed_year_takes_five_requests(
     store: SupabaseStore, reader: SupabaseStore, fault_proxy: FaultProxy
 ) -> None:
-    """The faults below meet every request that there is: this is all of them."""
+    """So the faults below hit every request of a write."""
     plan = await begun(reader, year_roadmap())
     roadmap = roadmap_of(await store.add_roadmap(plan))
     assert tuple(exchange.method for exchange in fault_proxy.exchanges) == REQUESTS
@@ -235,10 +235,10 @@ async def test_one_fault_leaves_all_or_nothing(
     plan = await begun(reader, year_roadmap())
     fault_proxy.inject_at(number, fault)
     outcome = await outcome_of(store, plan)
-    # Before anything late has landed, too: an error has been told, so nothing is to be seen.
+    # Even before late requests arrive: after an error nothing is visible.
     visible = [outcome] if isinstance(outcome, Roadmap) else []
     assert await assert_all_or_nothing(reader, plan) == visible
-    await end(store, fault_proxy)
+    await finish(store, fault_proxy)
 
     assert len(fault_proxy.exchanges) >= number
     assert await assert_all_or_nothing(reader, plan) == visible
@@ -265,18 +265,18 @@ async def test_failed_undo_leaves_nothing_visible(
     fault: Fault,
     undo_fault: Fault,
 ) -> None:
-    """Where the undo fails too: the first error, a line in the log, and a leftover to sweep."""
+    """If the undo fails, too: the first error, a line in the log, and rows for the sweep."""
     plan = await begun(reader, year_roadmap())
     fault_proxy.inject(undo_fault, is_undo)
     fault_proxy.inject(fault, lambda exchange: exchange.number >= number)
     outcome = await outcome_of(store, plan)
-    await end(store, fault_proxy)
+    await finish(store, fault_proxy)
 
     assert type(outcome) is EXPECTED[fault]
     errors = [record for record in caplog.records if record.levelno == logging.ERROR]
     assert len(errors) == 1
     assert sum(is_undo(exchange) for exchange in fault_proxy.exchanges) > 1
-    # Published, where only the answer to the publication was lost: then it is whole.
+    # If only the answer to the publication was lost, the roadmap is published and complete.
     listed = await assert_all_or_nothing(reader, plan)
     assert recorded_ids(data_plane, plan) == [roadmap.roadmap_id for roadmap in listed]
     left = unpublished_ids(data_plane)
@@ -284,7 +284,7 @@ async def test_failed_undo_leaves_nothing_visible(
     for roadmap_id in left:
         await assert_invisible(reader, data_plane, roadmap_id)
 
-    assert await swept(reader, plan) == len(left)
+    assert await sweep(reader, plan) == len(left)
     assert unpublished_ids(data_plane) == []
     assert await assert_all_or_nothing(reader, plan) == listed
     if not listed:
@@ -294,7 +294,7 @@ async def test_failed_undo_leaves_nothing_visible(
 async def test_undo_that_cannot_go_through_leaves_an_unpublished_row(
     store: SupabaseStore, reader: SupabaseStore, data_plane: DataPlane, fault_proxy: FaultProxy
 ) -> None:
-    """The leftover of which the tests above speak does come to be, tasks included."""
+    """The tests above do leave rows behind, tasks included."""
     plan = await begun(reader, year_roadmap())
     fault_proxy.inject(Fault.REFUSE, is_undo)
     fault_proxy.inject_at(3, Fault.UNAVAILABLE)
@@ -303,7 +303,7 @@ async def test_undo_that_cannot_go_through_leaves_an_unpublished_row(
     (left,) = unpublished_ids(data_plane)
     assert count(data_plane, "roadmap_tasks") == 1_000
     await assert_invisible(reader, data_plane, left)
-    assert await swept(reader, plan) == 1
+    assert await sweep(reader, plan) == 1
     assert count(data_plane, "roadmap_tasks") == 0
 
 
@@ -321,7 +321,7 @@ async def test_undo_that_cannot_go_through_leaves_an_unpublished_row(
 async def test_sweep_deletes_what_dead_leases_wrote(
     reader: SupabaseStore, data_plane: DataPlane, fate: str, left: int
 ) -> None:
-    """Unpublished rows stay while their writer may still publish them, and not a sweep longer."""
+    """Unpublished rows stay only while their writer may still publish them."""
     plan, generations = await begun(reader, new_roadmap()), reader.generations
     ((generation_id,),) = data_plane.query("select generation_id from generations")
     lease = uuid4() if fate == "unknown" else plan.lease_id
@@ -344,7 +344,7 @@ async def test_sweep_deletes_what_dead_leases_wrote(
 async def test_sweep_gives_older_code_its_time(
     reader: SupabaseStore, data_plane: DataPlane
 ) -> None:
-    """Rows without a lease are deleted once their writer must long have ended."""
+    """Rows without a lease are deleted after 15 minutes, when their writer must have ended."""
     for minutes in (1, 14, 16, 100):
         data_plane.execute(
             "insert into roadmaps (user_id, description, duration_weeks, daily_hours, level,"  # noqa: S608  own values
@@ -359,7 +359,6 @@ async def test_sweep_gives_older_code_its_time(
 async def test_failed_write_touches_no_other_roadmap(
     store: SupabaseStore, reader: SupabaseStore, fault_proxy: FaultProxy
 ) -> None:
-    """The undo deletes what this write made, and nothing else of the same user."""
     plan = new_roadmap()
     kept = await stored(reader, plan)
     failing = await begun(reader, new_roadmap(plan.user_id, goal="Learn Go"))
@@ -372,7 +371,7 @@ async def test_failed_write_touches_no_other_roadmap(
 async def test_late_publication_does_not_publish_the_next_try(
     store: SupabaseStore, reader: SupabaseStore, data_plane: DataPlane, fault_proxy: FaultProxy
 ) -> None:
-    """It lands when the next try under the same lease has written a part of the tasks."""
+    """It arrives when the next try under the same lease has written a part of the tasks."""
     plan = await begun(reader, year_roadmap())
     fault_proxy.inject(Fault.DELAY, is_publication)
     with pytest.raises(StoreTooSlowError):
@@ -384,14 +383,14 @@ async def test_late_publication_does_not_publish_the_next_try(
         await store.add_roadmap(plan)
     late = [each for each in fault_proxy.exchanges if is_publication(each)]
     assert all(each.status is None for each in late)
-    await end(store, fault_proxy)
+    await finish(store, fault_proxy)
 
     assert all(each.status == 200 for each in late)
     assert count(data_plane, "roadmap_tasks") == 1_000
     (left,) = unpublished_ids(data_plane)
     assert recorded_ids(data_plane, plan) == []
     await assert_invisible(reader, data_plane, left)
-    assert await swept(reader, plan) == 1
+    assert await sweep(reader, plan) == 1
 
 
 # --- Writers that are cancelled --------------------------------------------------------------
@@ -408,11 +407,11 @@ async def test_cancelled_write_is_undone(
     number: int,
     fault: Fault,
 ) -> None:
-    """Cancelled while a request is on its way: the cancellation is kept, and no row is left.
+    """The caller sees the cancellation, and no row is left.
 
-    But for a publication that had landed: then the roadmap is whole, and its record knows.
+    A publication that had arrived stays: the roadmap is complete, and its record names it.
     """
-    has_landed = (number, fault) == (len(REQUESTS), Fault.WITHHOLD)
+    has_arrived = (number, fault) == (len(REQUESTS), Fault.WITHHOLD)
     plan = await begun(reader, year_roadmap())
     fault_proxy.inject_at(number, fault)
     writing = asyncio.create_task(patient_store.add_roadmap(plan))
@@ -420,14 +419,14 @@ async def test_cancelled_write_is_undone(
     writing.cancel()
     await asyncio.wait([writing])
     assert writing.cancelled()
-    assert len(await assert_all_or_nothing(reader, plan)) == has_landed
-    await end(patient_store, fault_proxy)
+    assert len(await assert_all_or_nothing(reader, plan)) == has_arrived
+    await finish(patient_store, fault_proxy)
 
     assert any(is_undo(exchange) for exchange in fault_proxy.exchanges)
     listed = await assert_all_or_nothing(reader, plan)
-    assert len(listed) == has_landed
+    assert len(listed) == has_arrived
     assert recorded_ids(data_plane, plan) == [roadmap.roadmap_id for roadmap in listed]
-    if not has_landed:
+    if not has_arrived:
         late_insert = number == 1 and fault is Fault.DELAY
         await assert_nothing_left(reader, data_plane, plan, late_insert=late_insert)
 
@@ -441,9 +440,9 @@ async def test_cancellation_does_not_stop_an_undo(
     fault_proxy: FaultProxy,
     fault: Fault,
 ) -> None:
-    """A caller that leaves during the undo does not take it along; `close` waits for it.
+    """A cancellation during the undo does not stop it, and `close` waits for it.
 
-    Whether the undo came of an error or of a first cancellation.
+    Whether an error or a first cancellation caused the undo.
     """
     plan = await begun(reader, year_roadmap())
     fault_proxy.inject(Fault.DELAY, is_undo)
@@ -467,7 +466,7 @@ async def test_cancellation_does_not_stop_an_undo(
 async def test_close_does_not_wait_for_an_undo_that_hangs(
     data_plane: DataPlane, reader: SupabaseStore, fault_proxy: FaultProxy
 ) -> None:
-    """A process that ends has no more than a moment; the sweep finds what is left."""
+    """A process has little time at its end; the sweep finds the rows."""
     plan = await begun(reader, year_roadmap())
     fault_proxy.inject_at(2, Fault.UNAVAILABLE)
     fault_proxy.inject(Fault.WITHHOLD, is_undo)
@@ -543,23 +542,22 @@ async def task_id(reader: SupabaseStore, roadmap: Roadmap) -> str:
 async def test_lasting_fault_is_a_typed_error(
     store: SupabaseStore, fault_proxy: FaultProxy, roadmap: Roadmap, task_id: str, fault: Fault
 ) -> None:
-    """No method lets an error of the client or of its transport out, nor takes a page for rows."""
+    """No method raises an error of the client or its transport, or takes a page for rows."""
     fault_proxy.inject(fault, every)
     assert_each_is(await outcomes_of_all(store, roadmap, task_id), EXPECTED[fault])
-    await end(store, fault_proxy)
+    await finish(store, fault_proxy)
 
 
 @pytest.mark.parametrize(
     "fault", [fault for fault in Fault if EXPECTED[fault] is not StoreTooSlowError]
 )
-async def test_passing_fault_of_a_read_is_not_noticed(
+async def test_read_survives_one_fault(
     store: SupabaseStore,
     reader: SupabaseStore,
     fault_proxy: FaultProxy,
     roadmap: Roadmap,
     fault: Fault,
 ) -> None:
-    """A read that failed once is asked again, and answers as if nothing had been."""
     key = roadmap.roadmap_id
     for read in ("get_roadmap", "list_tasks", "list_weeks"):
         fault_proxy.reset()
@@ -572,7 +570,7 @@ async def test_passing_fault_of_a_read_is_not_noticed(
 
 
 @pytest.mark.parametrize("fault", Fault)
-async def test_passing_fault_of_a_completion_is_not_noticed(
+async def test_completion_survives_one_fault(
     *,
     store: SupabaseStore,
     reader: SupabaseStore,
@@ -581,19 +579,18 @@ async def test_passing_fault_of_a_completion_is_not_noticed(
     roadmap: Roadmap,
     fault: Fault,
 ) -> None:
-    """A task is completed in spite of one fault: doing it twice is doing it once."""
+    """The store retries it: completing a task twice is the same as once."""
     fault_proxy.inject_at(1, fault)
     await store.set_task_completed(task_id, completed=True, user_id=roadmap.user_id)
     before = (await reader.list_tasks(roadmap.roadmap_id))[0]
-    await end(store, fault_proxy)
+    await finish(store, fault_proxy)
     assert before.completed
     assert (await reader.list_tasks(roadmap.roadmap_id))[0] == before
 
 
-async def test_nobody_listening_is_unavailable(
+async def test_unreachable_project_is_unavailable(
     data_plane: DataPlane, roadmap: Roadmap, task_id: str
 ) -> None:
-    """A project that cannot be reached is unavailable to every method."""
     async with opened("http://127.0.0.1:9", data_plane.service_key) as store:
         outcomes = await outcomes_of_all(store, roadmap, task_id)
     assert_each_is(outcomes, StoreUnavailableError)
@@ -615,7 +612,7 @@ async def test_lock_held_too_long_is_too_slow(
 async def test_refused_key_is_a_misconfiguration(
     data_plane: DataPlane, roadmap: Roadmap, task_id: str, key: str
 ) -> None:
-    """A key without rights, of another project or of no role is for an operator to mend."""
+    """An operator has to replace a key without rights, of another project or of no role."""
     keys = {
         "anon": data_plane.anon_key,
         "forged": f"{data_plane.service_key[:-8]}AAAAAAAA",
@@ -627,7 +624,7 @@ async def test_refused_key_is_a_misconfiguration(
 
 
 async def test_project_without_the_schema_is_a_misconfiguration(new_project: DataPlane) -> None:
-    """Where the schema was never applied, every method says so as a misconfiguration."""
+    """Every method says so until the schema is applied."""
     never_stored = Roadmap(
         roadmap_id=1,
         user_id=uuid4(),

@@ -1,4 +1,4 @@
-"""What is on record of errors can be read for as long as it is on record."""
+"""Stored error codes stay readable."""
 
 from collections import defaultdict
 from uuid import uuid4
@@ -83,7 +83,7 @@ def every_error() -> set[type[MomentumError]]:
 
 @pytest.mark.parametrize(("code", "cls"), [*STORED.items(), *STORED_BY_0_1.items()])
 def test_stored_codes_are_read_as_their_error(code: str, cls: type[MomentumError]) -> None:
-    """A code that nobody knows any more would turn every answer about it into a 500."""
+    """An unknown code would turn every answer about it into a 500."""
     generation_id = uuid4()
     error = error_from_code(code, generation_id)
     assert type(error) is cls

@@ -1,4 +1,4 @@
-"""Which requests are the same, and when a generation's cost is known."""
+"""The fingerprint of a request, and when a generation's cost is known."""
 
 from uuid import uuid4
 
@@ -42,7 +42,9 @@ class LaterRequest(PlanRequest):
 
 def fingerprint(request: PlanRequest) -> str:
     requester = Requester(user_id=uuid4(), client_key="somewhere")
-    return NewGeneration(requester=requester, request=request).fingerprint
+    # A new user and a new key each time: neither counts.
+    key = str(uuid4())
+    return NewGeneration(requester=requester, request=request, idempotency_key=key).fingerprint
 
 
 @pytest.mark.parametrize(("stored", "request_"), PRINTS_OF_0_1.items())

@@ -16,17 +16,17 @@ def task(text: str, category: Category = "reading") -> PlannedTask:
 
 
 def days(**changes: PlannedDay) -> list[PlannedDay]:
-    made = [
+    plain = [
         PlannedDay(day_number=n, tasks=(task(f"Read page {n}."), task(f"Try exercise {n}.")))
         for n in range(1, 8)
     ]
     for name, day in changes.items():
-        made[int(name.removeprefix("day")) - 1] = day
-    return made
+        plain[int(name.removeprefix("day")) - 1] = day
+    return plain
 
 
-def violations(made: list[PlannedDay], **arguments: frozenset[str]) -> list[str]:
-    week = PlannedWeek(week_number=1, goal="Start", days=tuple(made))
+def violations(days: list[PlannedDay], **arguments: frozenset[str]) -> list[str]:
+    week = PlannedWeek(week_number=1, goal="Start", days=tuple(days))
     return week_violations(week, 1, REQUEST, **arguments)
 
 
@@ -35,7 +35,7 @@ def test_valid_week_has_no_violations() -> None:
 
 
 @pytest.mark.parametrize(
-    ("made", "told"),
+    ("week", "sentence"),
     [
         (days()[:6], "numbered 1 to 7"),
         (days()[::-1], "numbered 1 to 7"),
@@ -62,9 +62,9 @@ def test_valid_week_has_no_violations() -> None:
         ),
     ],
 )
-def test_what_is_wrong_is_said(made: list[PlannedDay], told: str) -> None:
-    """Each violation is a sentence that tells the model what to mend."""
-    assert any(told in violation for violation in violations(made))
+def test_violations_are_named(week: list[PlannedDay], sentence: str) -> None:
+    """Each violation is a sentence that says to the model what to correct."""
+    assert any(sentence in violation for violation in violations(week))
 
 
 def test_repetition_of_an_earlier_week_is_a_violation() -> None:
@@ -79,7 +79,7 @@ def test_week_of_another_number_is_a_violation() -> None:
 
 
 @pytest.mark.parametrize(
-    ("numbers", "goals", "told"),
+    ("numbers", "goals", "sentence"),
     [
         ([1], ["a"], "numbered 1 to 2"),
         ([2, 1], ["a", "b"], "numbered 1 to 2"),
@@ -88,14 +88,14 @@ def test_week_of_another_number_is_a_violation() -> None:
         ([1, 2], ["a", "b" * 301], "longer than 300"),
     ],
 )
-def test_outline_violations(numbers: list[int], goals: list[str], told: str) -> None:
+def test_outline_violations(numbers: list[int], goals: list[str], sentence: str) -> None:
     """An outline has every week once, in order, each with a goal of its own."""
     weeks = tuple(
         WeekOutline(week_number=number, goal=goal, focus=())
         for number, goal in zip(numbers, goals, strict=True)
     )
     found = outline_violations(Outline(weeks=weeks), REQUEST)
-    assert any(told in violation for violation in found)
+    assert any(sentence in violation for violation in found)
 
 
 @pytest.mark.parametrize("level", TASKS_PER_DAY)

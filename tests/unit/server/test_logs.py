@@ -1,12 +1,17 @@
-"""What a log line looks like."""
+"""Log lines: their form, and what none quotes: requests, objects, messages of foreign errors."""
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
+from src.domain.errors import StoreUnavailableError
 from src.server.logs import configure_logging
+
+CANARY = "canary"
+
+Printed = Callable[[Callable[[], object]], str]
 
 
 @pytest.fixture(autouse=True)
@@ -14,8 +19,92 @@ def restored_root() -> Iterator[None]:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield
+    logging.captureWarnings(capture=False)
     root.handlers[:] = handlers
     root.setLevel(level)
+
+
+@pytest.fixture(params=[False, True], ids=["text", "json"])
+def printed(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -> Printed:
+    """Offer a function that configures the log in either form, acts, and returns the output."""
+
+    def printed(act: Callable[[], object]) -> str:
+        configure_logging("DEBUG", as_json=request.param)
+        act()
+        return capsys.readouterr().out
+
+    return printed
+
+
+def fail() -> None:
+    raise KeyError(CANARY)
+
+
+def fail_and_translate(*, suppressed: bool = False) -> None:
+    """Log an error of ours that an error of a library caused."""
+    try:
+        try:
+            fail()
+        except KeyError as error:
+            cause = None if suppressed else error
+            raise StoreUnavailableError("PostgREST answered 502") from cause
+    except StoreUnavailableError:
+        logging.getLogger("src.any").exception("unexpected error")
+
+
+def test_cause_is_logged_without_its_message(printed: Printed) -> None:
+    """Only our own errors have messages that are written for a log."""
+    out = printed(fail_and_translate)
+    assert CANARY not in out
+    assert out.index("KeyError") < out.index("which led to") < out.index("StoreUnavailableError")
+    assert "PostgREST answered 502" in out
+
+
+def test_suppressed_cause_is_not_logged(printed: Printed) -> None:
+    out = printed(lambda: fail_and_translate(suppressed=True))
+    assert "StoreUnavailableError: PostgREST answered 502" in out
+    assert "which led to" not in out
+
+
+def test_group_is_logged_with_its_errors(printed: Printed) -> None:
+    """Once, although it is its own cause."""
+    group = ExceptionGroup("several", [ValueError(CANARY), StoreUnavailableError("gone")])
+    group.__cause__ = group
+    out = printed(lambda: logging.getLogger("src.any").error("failed", exc_info=group))
+    assert CANARY not in out
+    assert out.count("ExceptionGroup") == 1
+    assert "ValueError" in out
+    assert "StoreUnavailableError: gone" in out
+
+
+def test_asyncio_quotes_no_object(printed: Printed) -> None:
+    """Its lines end with the `repr` of what went wrong."""
+    message = "Task exception was never retrieved\nfuture: <%s>"
+    out = printed(lambda: logging.getLogger("asyncio").error(message, CANARY))
+    assert "Task exception was never retrieved" in out
+    assert CANARY not in out
+
+
+def test_refused_websocket_is_not_logged(printed: Printed) -> None:
+    """The server would log its whole URL."""
+
+    def act() -> None:
+        server = logging.getLogger("uvicorn.error")
+        server.info('%s - "WebSocket %s" 403', "127.0.0.1", f"/roadmaps?user_id={CANARY}")
+        server.info("Application startup complete.")
+
+    out = printed(act)
+    assert CANARY not in out
+    assert "Application startup complete." in out
+
+
+def test_traceback_of_another_handler_is_not_reused(printed: Printed) -> None:
+    """A formatter caches it in the record, with the error's message."""
+    record = logging.LogRecord("src.any", logging.ERROR, "", 0, "failed", None, None)
+    record.exc_text = f"Traceback with {CANARY}"
+    out = printed(lambda: logging.getLogger("src.any").handle(record))
+    assert "failed" in out
+    assert CANARY not in out
 
 
 def test_json_line_is_what_railway_reads(capsys: pytest.CaptureFixture[str]) -> None:

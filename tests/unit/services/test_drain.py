@@ -1,4 +1,4 @@
-"""How waits end with the drain."""
+"""Waits end with the drain."""
 
 import asyncio
 
@@ -13,7 +13,7 @@ LONG = 30.0
 
 @pytest.mark.parametrize("waits_first", [True, False])
 async def test_wait_ends_with_the_drain(*, waits_first: bool) -> None:
-    """Whether it began before or after the drain did, or only once that was over."""
+    """Whether the wait began before the drain, during it or after it."""
     drain = Drain()
 
     async def wait() -> None:
@@ -35,7 +35,7 @@ async def test_wait_ends_with_the_drain(*, waits_first: bool) -> None:
 
 
 async def test_what_ends_in_time_is_returned() -> None:
-    """Nothing is added to it, neither without a drain nor within one."""
+    """The result is the same without a drain and within one."""
     drain = Drain()
     for _ in range(2):
         async with drain.raise_when_over(ShuttingDownError()):
@@ -55,7 +55,7 @@ async def test_timeouts_of_others_stay_theirs() -> None:
 
 
 async def test_drain_may_begin_while_a_wait_is_ending() -> None:
-    """A wait that has timed out and still cleans up is not to be told again."""
+    """A wait that has timed out and still cleans up is not interrupted again."""
     drain = Drain()
     drain.begin(0)
     cleaning = asyncio.Event()

@@ -1,4 +1,4 @@
-"""Which requests count as one client's."""
+"""The key of a client: which requests share one."""
 
 import pytest
 
@@ -15,37 +15,37 @@ def client_of(
     trusted: str | None = None,
     key: bytes = KEY,
 ) -> str:
-    """Return what tells the client of a request from this address with these headers."""
+    """Return the key of a client at this address with these headers."""
     raw = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers]
     scope = {"type": "http", "client": peer and (peer, 1), "headers": raw}
     return ClientKeys(trusted, key).derive(scope)
 
 
 def behind_proxy(*values: str, trusted: str = "X-Real-IP") -> str:
-    """Return what tells the client of whom a proxy says this."""
+    """Return the key of a client for whom a proxy sends these values."""
     return client_of(PROXY, *(("X-Real-IP", value) for value in values), trusted=trusted)
 
 
-def test_identifier_tells_no_address() -> None:
-    """It is a keyed hash: who reads the database cannot try all addresses."""
-    told = client_of("203.0.113.9")
-    assert len(told) == 32
-    assert int(told, 16)
-    assert told == client_of("203.0.113.9")
-    assert told != client_of("203.0.113.9", key=b"another")
-    assert told != client_of("203.0.113.10")
+def test_key_reveals_no_address() -> None:
+    """It is a keyed hash: a reader of the database cannot try all addresses."""
+    key = client_of("203.0.113.9")
+    assert len(key) == 32
+    assert int(key, 16)
+    assert key == client_of("203.0.113.9")
+    assert key != client_of("203.0.113.9", key=b"another")
+    assert key != client_of("203.0.113.10")
 
 
 @pytest.mark.parametrize("name", ["X-Real-IP", "X-Forwarded-For", "Forwarded", "CF-Connecting-IP"])
 def test_header_is_ignored_unless_it_is_named(name: str) -> None:
-    """Whoever connects is the client, whatever the request says; also beside the trusted one."""
+    """The peer is the client, whatever the request says, even beside the trusted header."""
     assert client_of(PROXY, (name, "203.0.113.9")) == client_of(PROXY)
     spoofed = client_of(PROXY, (name, "203.0.113.9"), ("X-Edge", "203.0.113.1"), trusted="X-Edge")
     assert spoofed == client_of("203.0.113.1")
 
 
 def test_trusted_header_is_believed() -> None:
-    """However its name is written; two clients behind one proxy are two."""
+    """In any case of its name; two clients behind one proxy have two keys."""
     assert behind_proxy("203.0.113.9") == client_of("203.0.113.9")
     assert behind_proxy("203.0.113.9", trusted="x-real-ip") == client_of("203.0.113.9")
     assert behind_proxy("203.0.113.9") != behind_proxy("203.0.113.10")
@@ -63,7 +63,7 @@ def test_trusted_header_is_believed() -> None:
     ],
 )
 def test_last_of_several_is_the_proxys_own(values: tuple[str, ...]) -> None:
-    """What a client put before it, in the same header or in another of its name, is no matter."""
+    """Values that the client put before it have no effect, in one header or in two."""
     assert behind_proxy(*values) == client_of("203.0.113.9")
 
 
@@ -81,14 +81,14 @@ def test_last_of_several_is_the_proxys_own(values: tuple[str, ...]) -> None:
         "::g",
     ],
 )
-def test_what_is_no_address_is_the_proxys_client(value: str) -> None:
-    """All of whom the proxy says nothing usable share its address."""
+def test_without_a_usable_address_the_proxy_is_the_client(value: str) -> None:
+    """All such clients share its address."""
     assert behind_proxy(value) == client_of(PROXY)
     assert behind_proxy() == client_of(PROXY)
 
 
 def test_household_is_one_client() -> None:
-    """Whoever has one IPv6 address has 2⁶⁴ of them."""
+    """A household with one IPv6 address has 2⁶⁴ of them."""
     home = client_of("2001:db8:1:2::1")
     assert client_of("2001:db8:1:2:ffff:ffff:ffff:ffff") == home
     assert client_of("2001:DB8:1:2:0::9") == home
@@ -105,8 +105,8 @@ def test_address_is_one_in_either_notation() -> None:
 
 
 @pytest.mark.parametrize("peer", [None, "", "testclient"])
-def test_unknown_peer_has_an_identifier(peer: str | None) -> None:
-    """Also over a Unix socket, where nobody has an address."""
+def test_unknown_peer_has_a_key(peer: str | None) -> None:
+    """For example over a Unix socket, where no peer has an address."""
     assert len(client_of(peer)) == 32
     assert client_of(peer, ("X-Real-IP", "203.0.113.9"), trusted="X-Real-IP") == client_of(
         "203.0.113.9"
@@ -114,7 +114,7 @@ def test_unknown_peer_has_an_identifier(peer: str | None) -> None:
 
 
 def test_platform_names_its_header(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On Railway it need not be named; elsewhere no header is believed by itself."""
+    """On Railway the header has a default; elsewhere none is trusted unless it is set."""
     project = {"supabase_url": "https://x.supabase.co", "supabase_service_role_key": "key"}
     assert isolated_settings(monkeypatch).proxy_header is None
     assert isolated_settings(monkeypatch, **project).proxy_header is None

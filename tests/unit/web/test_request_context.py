@@ -1,4 +1,4 @@
-"""What a failed start leaves in the log; requests are among the tests of the API."""
+"""The log of a failed start. The tests of the API cover requests."""
 
 import logging
 
@@ -25,7 +25,7 @@ class FailingApp:
 
 
 async def start(error: Exception, kind: str = "lifespan") -> list[Message]:
-    """Start an application that fails, and return what the server is sent."""
+    """Start an application that fails, and return the messages to the server."""
     sent: list[Message] = []
 
     async def receive() -> Message:

@@ -1,4 +1,4 @@
-"""The Supabase client's errors: every one that it can raise is one of ours."""
+"""The Supabase client: each of its errors becomes one of ours."""
 
 from collections.abc import AsyncIterator
 from typing import Any
