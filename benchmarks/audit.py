@@ -100,11 +100,11 @@ def check_bounds(plane: DataPlane, _directory: Path) -> Iterator[str]:
     """Send more requests than the limits allow, from many users and addresses, to two workers."""
     for each in try_bounds(plane):
         print(
-            f"bounds         {each.phase}: {each.requests} requests, admitted {each.generations}"
-            f" roadmaps and {each.questions} questions, refused {each.refused};"
+            f"bounds         {each.phase.name}: {each.phase.requests} requests, admitted"
+            f" {each.generations} roadmaps and {each.questions} questions, refused {each.refused};"
             f" {each.calls} model calls, ${each.dollars:.4f}"
         )
-        yield from each.faults
+        yield from (f"{each.phase.name}: {n} times {fault}" for fault, n in each.faults.items())
 
 
 def check_conformance(plane: DataPlane, directory: Path) -> Iterator[str]:

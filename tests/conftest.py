@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.backends import Backend, SqliteBackend, SupabaseBackend
+from tests.support.backends import Backend, SqliteBackend
 from tests.support.data_plane import (
     DataPlane,
     Postgres,
@@ -143,7 +143,8 @@ def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Backend:
     """Offer an empty database of either kind."""
     if request.param == "sqlite":
         return SqliteBackend(tmp_path / "momentum.db")
-    return SupabaseBackend(request.getfixturevalue("data_plane"))
+    plane: DataPlane = request.getfixturevalue("data_plane")
+    return plane
 
 
 @pytest.fixture(scope="session")

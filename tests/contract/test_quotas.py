@@ -11,7 +11,6 @@ from uuid import UUID, uuid4
 import pytest
 
 from src.dao import Store
-from src.dao.supabase.store import SupabaseStore
 from src.domain.errors import (
     GenerationAbandonedError,
     GenerationCancelledError,
@@ -40,7 +39,7 @@ from src.domain.quotas import (
     Requester,
 )
 from tests.support.backends import Backend, count
-from tests.support.data_plane import DataPlane
+from tests.support.data_plane import DataPlane, open_store
 from tests.support.fault_proxy import Fault, FaultProxy
 from tests.support.plans import UNBOUNDED, new_roadmap
 
@@ -597,9 +596,8 @@ async def test_mixed_crowd_does_not_get_beyond_the_budget(
 
 @pytest.fixture
 async def lossy_store(data_plane: DataPlane, fault_proxy: FaultProxy) -> AsyncIterator[Store]:
-    store = await SupabaseStore.open(fault_proxy.url, data_plane.service_key)
-    yield store
-    await store.close()
+    async with open_store(fault_proxy.url, data_plane.service_key) as store:
+        yield store
 
 
 @pytest.mark.parametrize("kind", list(TABLES))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
 
-from tests.support.backends import Backend, SqliteBackend, SupabaseBackend
+from tests.support.backends import SqliteBackend
 from tests.support.data_plane import DataPlane
 from tests.support.fault_proxy import FaultProxy
 from tests.support.service import Service, running_service
@@ -22,7 +22,7 @@ class Project:
     """
 
     variables: dict[str, str]
-    backend: Backend
+    backend: DataPlane
     mint: TokenMint
     optional: Service
     required: Service
@@ -46,14 +46,14 @@ def running_project(plane: DataPlane, directory: Path) -> Iterator[Project]:
 
         optional = started("optional")
         required = started("required", SUPABASE_JWT_SECRET=mint.secret)
-        yield Project(variables, SupabaseBackend(plane), mint, optional, required)
+        yield Project(variables, plane, mint, optional, required)
 
 
 @dataclass(frozen=True)
 class Alone:
     """A service on SQLite that knows a project's secret and nothing else of it."""
 
-    backend: Backend
+    backend: SqliteBackend
     mint: TokenMint
     service: Service
 

@@ -75,7 +75,7 @@ class Matrix:
 def client_of(plane: DataPlane, caller: str) -> httpx.Client:
     """Return a client of PostgREST with the key of a caller in `RIGHTS`; its user closes it."""
     keys = {
-        "anon": plane.anon_key,
+        "anon": plane.key("anon"),
         "nameless": plane.key("authenticated"),
         "owner": plane.key("authenticated", sub=str(OWNER)),
         "other": plane.key("authenticated", sub=str(OTHER)),

@@ -1,14 +1,11 @@
 """`src/dao/schema.sql` on an empty database, on the deployed one and on its own result."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
 
 import pytest
 
-from src.dao.supabase.store import SupabaseStore
-from tests.support.data_plane import SCHEMA, Database, DataPlane, Postgres
+from tests.support.data_plane import SCHEMA, Database, DataPlane, Postgres, open_store
 from tests.support.plans import new_roadmap, stored
 
 DEPLOYED_TABLES = [
@@ -153,15 +150,6 @@ def apply(database: Database) -> None:
     database.run_file(SCHEMA)
 
 
-@asynccontextmanager
-async def opened(project: DataPlane) -> AsyncIterator[SupabaseStore]:
-    store = await SupabaseStore.open(project.url, project.service_key)
-    try:
-        yield store
-    finally:
-        await store.close()
-
-
 @pytest.fixture
 def deployed(new_project: DataPlane) -> DataPlane:
     """Offer a project as older code left it, with rows."""
@@ -220,7 +208,7 @@ def test_upgraded_database_has_the_columns_of_a_new_one(postgres: Postgres) -> N
 async def test_deployed_rows_are_read_and_changed_through_the_store(deployed: DataPlane) -> None:
     """The store lists them with their completions, completes and undoes tasks, and deletes."""
     deployed.apply_schema()
-    async with opened(deployed) as store:
+    async with open_store(deployed.url, deployed.service_key) as store:
         listed = await store.list_roadmaps(USER)
         assert [roadmap.description for roadmap in listed] == ["Learn Go", "Learn Rust"]
         assert '"daily_hours":3,' in listed[1].model_dump_json()
@@ -262,7 +250,7 @@ async def test_old_and_new_code_write_to_an_upgraded_database(deployed: DataPlan
     deployed.apply_schema()
     hours = "select daily_hours from roadmaps where description = 'Other'"
     assert deployed.query(hours) == [(120,)]
-    async with opened(deployed) as store:
+    async with open_store(deployed.url, deployed.service_key) as store:
         roadmap = await stored(store, new_roadmap(USER, daily_hours=0.5))
         assert roadmap.daily_hours == 0.5
         listed = await store.list_roadmaps(USER)
@@ -279,7 +267,7 @@ async def test_nulls_of_the_deployed_columns_are_read(deployed: DataPlane) -> No
     """A null that the deployed schema allowed hides neither its own row nor others."""
     deployed.execute(NULLS)
     deployed.apply_schema()
-    async with opened(deployed) as store:
+    async with open_store(deployed.url, deployed.service_key) as store:
         assert len(await store.list_roadmaps(USER)) == 3
         tasks = await store.list_tasks(1)
         assert len(tasks) == 43
@@ -291,7 +279,7 @@ async def test_a_null_hides_nothing(deployed: DataPlane) -> None:
     """A null in one row, wherever the columns allow it, neither hides that row nor the others."""
     deployed.apply_schema()
     deployed.execute(LATER_NULLS)
-    async with opened(deployed) as store:
+    async with open_store(deployed.url, deployed.service_key) as store:
         roadmaps = await store.list_roadmaps(USER)
         assert len(roadmaps) == 3
         (empty,) = (roadmap for roadmap in roadmaps if not roadmap.description)
@@ -305,7 +293,7 @@ async def test_times_are_returned_in_utc(deployed: DataPlane) -> None:
     deployed.execute("alter role authenticator set timezone to 'Pacific/Kiritimati'")
     deployed.apply_schema()
     deployed.execute("update roadmap_tasks set completed_at = '2026-01-01T23:30:00Z'")
-    async with opened(deployed) as store:
+    async with open_store(deployed.url, deployed.service_key) as store:
         assert (await store.list_tasks(1))[0].model_dump_json().count("2026-01-01T23:30:00Z") == 1
 
 

@@ -7,7 +7,6 @@ through an undisturbed store and, from outside, in the tables themselves.
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -30,7 +29,7 @@ from src.domain.plan import ModelUsage, NewRoadmap
 from src.domain.quotas import NewQuestion
 from src.domain.roadmap import Roadmap
 from tests.support.backends import count
-from tests.support.data_plane import DataPlane
+from tests.support.data_plane import DataPlane, open_store
 from tests.support.fault_proxy import Exchange, Fault, FaultProxy
 from tests.support.plans import (
     UNBOUNDED,
@@ -87,22 +86,13 @@ def is_publication(exchange: Exchange) -> bool:
     return exchange.path.endswith("/rpc/publish_roadmap")
 
 
-@asynccontextmanager
-async def opened(url: str, key: str, seconds: float = TIMEOUT) -> AsyncIterator[SupabaseStore]:
-    store = await SupabaseStore.open(url, key, timeout=seconds)
-    try:
-        yield store
-    finally:
-        await store.close()
-
-
 @pytest.fixture
 async def patient_store(
     data_plane: DataPlane, fault_proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[SupabaseStore]:
     """Open the store whose requests the proxy disturbs."""
     monkeypatch.setattr(supabase_store, "CLOSE_TIMEOUT_SECONDS", TIMEOUT)
-    async with opened(fault_proxy.url, data_plane.service_key) as store:
+    async with open_store(fault_proxy.url, data_plane.service_key) as store:
         yield store
 
 
@@ -121,7 +111,7 @@ async def store(
 @pytest.fixture
 async def reader(data_plane: DataPlane) -> AsyncIterator[SupabaseStore]:
     """Open another, undisturbed store on the same database."""
-    async with opened(data_plane.url, data_plane.service_key) as reader:
+    async with open_store(data_plane.url, data_plane.service_key) as reader:
         yield reader
 
 
@@ -470,7 +460,7 @@ async def test_close_does_not_wait_for_an_undo_that_hangs(
     plan = await begun(reader, year_roadmap())
     fault_proxy.inject_at(2, Fault.UNAVAILABLE)
     fault_proxy.inject(Fault.WITHHOLD, is_undo)
-    async with opened(fault_proxy.url, data_plane.service_key) as store:
+    async with open_store(fault_proxy.url, data_plane.service_key) as store:
         writing = asyncio.create_task(store.add_roadmap(plan))
         await fault_proxy.until_held()
         async with asyncio.timeout(15):
@@ -591,7 +581,7 @@ async def test_completion_survives_one_fault(
 async def test_unreachable_project_is_unavailable(
     data_plane: DataPlane, roadmap: Roadmap, task_id: str
 ) -> None:
-    async with opened("http://127.0.0.1:9", data_plane.service_key) as store:
+    async with open_store("http://127.0.0.1:9", data_plane.service_key) as store:
         outcomes = await outcomes_of_all(store, roadmap, task_id)
     assert_each_is(outcomes, StoreUnavailableError)
 
@@ -600,7 +590,7 @@ async def test_lock_held_too_long_is_too_slow(
     data_plane: DataPlane, reader: SupabaseStore, roadmap: Roadmap, task_id: str
 ) -> None:
     """A database that is busy with something else is too slow, and serves again afterwards."""
-    async with opened(data_plane.url, data_plane.service_key, seconds=0.3) as store:
+    async with open_store(data_plane.url, data_plane.service_key, seconds=0.3) as store:
         with psycopg.connect(data_plane.database.uri()) as connection:
             connection.execute("lock table roadmaps, generations, generation_events")
             outcomes = await outcomes_of_all(store, roadmap, task_id)
@@ -614,11 +604,11 @@ async def test_refused_key_is_a_misconfiguration(
 ) -> None:
     """An operator has to replace a key without rights, of another project or of no role."""
     keys = {
-        "anon": data_plane.anon_key,
+        "anon": data_plane.key("anon"),
         "forged": f"{data_plane.service_key[:-8]}AAAAAAAA",
         "of no role": data_plane.key("nobody"),
     }
-    async with opened(data_plane.url, keys[key]) as store:
+    async with open_store(data_plane.url, keys[key]) as store:
         outcomes = await outcomes_of_all(store, roadmap, task_id)
     assert_each_is(outcomes, StoreMisconfiguredError)
 
@@ -635,6 +625,6 @@ async def test_project_without_the_schema_is_a_misconfiguration(new_project: Dat
         is_active=True,
         created_at=datetime.now(UTC),
     )
-    async with opened(new_project.url, new_project.service_key) as store:
+    async with open_store(new_project.url, new_project.service_key) as store:
         outcomes = await outcomes_of_all(store, never_stored, str(uuid4()))
     assert_each_is(outcomes, StoreMisconfiguredError)
