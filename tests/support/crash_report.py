@@ -75,7 +75,7 @@ class CrashReport:
                 ("longest recovery after one of those", f"{worst:.1f} s"),
                 ("answers lost on the way back", f"{self.lost_answers} of {self.answers}"),
                 ("keyed requests", len(load.requests)),
-                ("keyed requests resolved", f"{load.resolved} ({self.resolved_share:.1%})"),
+                ("keyed requests resolved", load.resolved),
                 ("longest wait for a definite answer", f"{load.longest_seconds:.1f} s"),
                 ("roadmaps per key (roadmaps: keys)", dict(self.roadmaps_per_key)),
                 ("checks through the API, in the database", f"{readers.checks}, {look.checks}"),
@@ -133,10 +133,7 @@ class CrashReport:
 
     @property
     def lost_leases(self) -> int:
-        """How often a worker found its lease with another one, which a starved machine may bring.
-
-        Not by a death: the dead find out nothing.
-        """
+        """How often a living worker found its lease with another one; slow machines bring that."""
         return self.log.count(LOST_LEASE)
 
     @property
@@ -144,10 +141,6 @@ class CrashReport:
         """How many calls two at most make twice who each plan one roadmap, per lost lease."""
         weeks = max((request.body["duration_weeks"] for request in self.load.requests), default=0)
         return self.lost_leases * (1 + int(weeks) * len(WEEK_PARTS))
-
-    @property
-    def resolved_share(self) -> float:
-        return self.load.resolved / max(len(self.load.requests), 1)
 
     @property
     def partial(self) -> set[int]:

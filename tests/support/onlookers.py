@@ -43,7 +43,7 @@ class Readers:
         self.checks = 0
         self.unread: Counter[str] = Counter()
         """Reads that came to nothing, by what came instead."""
-        self._url = url
+        self._client = httpx.AsyncClient(base_url=url, timeout=30)
         self._load = load
         self._seen: dict[str, set[int]] = {}
         self._whole: set[int] = set()
@@ -51,24 +51,23 @@ class Readers:
 
     async def read_on(self) -> None:
         """Read, until cancelled."""
-        async with httpx.AsyncClient(base_url=self._url, timeout=30) as client:
-            while True:
-                recent = self._load.requests[-RECENT_REQUESTS:]
-                if recent:
-                    await self._read(client, self._chance.choice(recent).user_id)
-                await asyncio.sleep(0.02)
+        while True:
+            recent = self._load.requests[-RECENT_REQUESTS:]
+            if recent:
+                await self._read(self._chance.choice(recent).user_id)
+            await asyncio.sleep(0.02)
 
     async def read_everything(self) -> None:
-        """Read every learner's roadmaps, once."""
+        """Read every learner's roadmaps, once, and close."""
         self._whole.clear()
-        async with httpx.AsyncClient(base_url=self._url, timeout=30) as client:
-            for user_id in {request.user_id for request in self._load.requests}:
-                await self._read(client, user_id)
+        for user_id in {request.user_id for request in self._load.requests}:
+            await self._read(user_id)
+        await self._client.aclose()
 
-    async def _read(self, client: httpx.AsyncClient, user_id: str) -> None:
+    async def _read(self, user_id: str) -> None:
         seen = self._seen.setdefault(user_id, set())
         seen_before = set(seen)  # Before asking: another reader may learn of more meanwhile.
-        listed = await self._get(client, "/roadmaps", {"user_id": user_id})
+        listed = await self._get("/roadmaps", {"user_id": user_id})
         if listed is None:
             return
         ids = {roadmap["roadmap_id"] for roadmap in listed}
@@ -77,12 +76,12 @@ class Readers:
         for roadmap in listed:
             # Also of the known ones some, now and then: what was whole must stay so.
             if roadmap["roadmap_id"] not in self._whole or self._chance.random() < 0.05:
-                await self._check(client, roadmap)
+                await self._check(roadmap)
 
-    async def _check(self, client: httpx.AsyncClient, roadmap: dict[str, Any]) -> None:
+    async def _check(self, roadmap: dict[str, Any]) -> None:
         roadmap_id: int = roadmap["roadmap_id"]
-        answer = await self._get(client, f"/roadmap/{roadmap_id}")
-        weeks = await self._get(client, f"/roadmap/{roadmap_id}/weeks")
+        answer = await self._get(f"/roadmap/{roadmap_id}")
+        weeks = await self._get(f"/roadmap/{roadmap_id}/weeks")
         if answer is None or weeks is None:
             return
         request = plan_request(roadmap, roadmap["description"])
@@ -95,12 +94,10 @@ class Readers:
         else:
             self._whole.add(roadmap_id)
 
-    async def _get(
-        self, client: httpx.AsyncClient, path: str, query: dict[str, str] | None = None
-    ) -> Any:  # noqa: ANN401  JSON
+    async def _get(self, path: str, query: dict[str, str] | None = None) -> Any:  # noqa: ANN401  JSON
         """Return what is answered; None where there is no answer, or no good one."""
         try:
-            answer = await client.get(path, params=query)
+            answer = await self._client.get(path, params=query)
         except httpx.TransportError as error:
             self.unread[type(error).__name__] += 1
             return None
