@@ -2,10 +2,10 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import httpx
 from fastapi import FastAPI
@@ -21,6 +21,9 @@ from src.llm.offline.planner import OfflinePlanner
 from src.settings import Settings
 from tests.support.learners import REQUEST
 from tests.support.waiting import PATIENCE_SECONDS, until, until_true
+
+Running: TypeAlias = "Callable[..., AbstractAsyncContextManager[Replica]]"
+"""Runs an instance with these settings, and with `planner` if one is given; see the fixture."""
 
 
 class GatedPlanner:
