@@ -58,7 +58,6 @@ async def running(
 
 @contextmanager
 def locked(directory: Path) -> Iterator[None]:
-    """Hold the file's lock, like another process that hangs."""
     with closing(sqlite3.connect(directory / "momentum.db", isolation_level=None)) as other:
         other.execute("begin exclusive")
         yield

@@ -236,7 +236,6 @@ Requests = list["asyncio.Task[httpx.Response]"]
 
 
 async def hang(on: Replica, count: int, method: str, path: str, **sent: Any) -> Requests:  # noqa: ANN401
-    """Send so many requests that hang."""
     requests = [asyncio.create_task(on.client.request(method, path, **sent)) for _ in range(count)]
     await asyncio.sleep(0.5)  # until the last of them waits
     return requests

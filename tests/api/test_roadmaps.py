@@ -95,7 +95,6 @@ async def test_list_of_an_unknown_user_is_empty(client: httpx.AsyncClient) -> No
 async def test_deleted_roadmap_is_gone_with_its_tasks(
     client: httpx.AsyncClient, roadmap: dict[str, Any]
 ) -> None:
-    """After a deletion nothing of the roadmap can be read or changed."""
     path = f"/roadmap/{roadmap['roadmap_id']}"
     task = (await client.get(path)).json()["tasks"][0]
     answer = await client.delete(path, params={"user_id": ANA})

@@ -46,18 +46,11 @@ from tests.support.plans import UNBOUNDED, new_roadmap
 RICH = 1e9
 HERE, THERE = "a" * 32, "b" * 32
 TABLES: dict[EntryKind, str] = {"generation": "generations", "question": "questions"}
-CALLED = ModelUsage(model="m", calls=3)
-"""The provider reports no costs of these calls."""
 
 
-def priced(dollars: float) -> ModelUsage:
-    """Return the usage of one call with a reported cost."""
-    return ModelUsage(model="m", calls=1, priced_calls=1, cost_dollars=dollars)
-
-
-def partly_priced(dollars: float) -> ModelUsage:
-    """Return the usage of ten calls of which five have a reported cost: the others were cut off."""
-    return ModelUsage(model="m", calls=10, priced_calls=5, cost_dollars=dollars)
+def priced(dollars: float, *, calls: int = 1) -> ModelUsage:
+    """Return the usage of calls of which one has a reported cost: the others were cut off."""
+    return ModelUsage(model="m", calls=calls, priced_calls=1, cost_dollars=dollars)
 
 
 @dataclass(frozen=True)
@@ -84,8 +77,7 @@ class Ledger:
         Raises:
             LimitReachedError: it is beyond the bounds.
         """
-        requester = requester or somebody()
-        lease = Lease(seconds=60)
+        requester, lease = requester or somebody(), Lease(seconds=60)
         if self.kind == "question":
             question = NewQuestion(requester=requester, reserved_dollars=dollars)
             await self._store.questions.begin(question, bounds)
@@ -97,8 +89,7 @@ class Ledger:
 
     async def end(self, entered: Entered, usage: ModelUsage | None = None) -> None:
         """End an entry with its usage; a generation ends with its roadmap."""
-        if usage is None:
-            usage = ModelUsage(model="")
+        usage = usage or ModelUsage(model="")
         if entered.kind == "question":
             known = usage.priced_calls >= usage.calls
             await self._store.questions.finish(entered.entry_id, usage, cost_known=known)
@@ -106,10 +97,8 @@ class Ledger:
         await self.report(entered, usage)
         record = await self._store.generations.get(entered.entry_id)
         known = is_cost_known(usage, changed_hands=record.changed_hands, error=None)
-        plan = new_roadmap().model_copy(
-            update={"lease_id": entered.lease.lease_id, "cost_known": known}
-        )
-        await self._store.add_roadmap(plan)
+        changes = {"lease_id": entered.lease.lease_id, "cost_known": known}
+        await self._store.add_roadmap(new_roadmap().model_copy(update=changes))
 
     async def report(self, entered: Entered, usage: ModelUsage) -> None:
         """Report the usage of a generation so far."""
@@ -158,18 +147,22 @@ def request_of(
     )
 
 
+def policies(*limits: QuotaPolicy, dollars: float = RICH) -> QuotaPolicies:
+    return QuotaPolicies(limits=limits, budget_dollars=dollars, address_budget_dollars=dollars)
+
+
 def per_user(most: int, window: int | None = HOUR_SECONDS) -> QuotaPolicies:
-    limit = QuotaPolicy(policy="of-a-user", scope="user", most=most, window_seconds=window)
-    return QuotaPolicies(limits=(limit,), budget_dollars=RICH, address_budget_dollars=RICH)
+    return policies(QuotaPolicy(policy="of-a-user", scope="user", most=most, window_seconds=window))
 
 
 def per_address(most: int, window: int | None = HOUR_SECONDS) -> QuotaPolicies:
-    limit = QuotaPolicy(policy="of-an-address", scope="client", most=most, window_seconds=window)
-    return QuotaPolicies(limits=(limit,), budget_dollars=RICH, address_budget_dollars=RICH)
+    return policies(
+        QuotaPolicy(policy="of-an-address", scope="client", most=most, window_seconds=window)
+    )
 
 
 def budget(dollars: float) -> QuotaPolicies:
-    return QuotaPolicies(limits=(), budget_dollars=dollars, address_budget_dollars=dollars)
+    return policies(dollars=dollars)
 
 
 def move_back(backend: Backend, entered: Entered, seconds: float) -> None:
@@ -315,10 +308,9 @@ async def begin(store: Store, asked: NewGeneration, bounds: QuotaPolicies) -> Ge
     return await store.generations.begin(again, Lease(seconds=60), bounds)
 
 
-NO_ROOM = QuotaPolicies(
-    limits=(*per_user(1).limits, *per_user(1, None).limits, *per_address(1).limits),
-    budget_dollars=1,
-    address_budget_dollars=1,
+NO_ROOM = policies(
+    *(each for of in (per_user(1), per_user(1, None), per_address(1)) for each in of.limits),
+    dollars=1,
 )
 """For one generation that may cost a dollar."""
 
@@ -400,27 +392,18 @@ async def test_reservation_counts_while_it_runs(ledger: Ledger) -> None:
     await assert_counts(ledger, 2)
 
 
-@pytest.mark.parametrize(
-    ("usage", "dollars"),
-    [
-        (priced(0.125), 0.125),
-        (priced(5.0), 5),
-        (priced(0.0), 0),
-        (CALLED, 2),
-        (partly_priced(0.125), 2),
-        (partly_priced(5.0), 5),
-        (ModelUsage(model=""), 0),
-    ],
-    ids=[
-        "less than reserved",
-        "more than reserved",
-        "for free",
-        "cost not reported",
-        "cost of some calls not reported",
-        "cost of some calls not reported, more than reserved",
-        "no call",
-    ],
-)
+COSTS = {
+    "less than reserved": (priced(0.125), 0.125),
+    "more than reserved": (priced(5.0), 5),
+    "for free": (priced(0.0), 0),
+    "cost not reported": (ModelUsage(model="m", calls=3), 2),
+    "cost of some calls not reported": (priced(0.125, calls=10), 2),
+    "cost of some calls not reported, more than reserved": (priced(5.0, calls=10), 5),
+    "no call": (ModelUsage(model=""), 0),
+}
+
+
+@pytest.mark.parametrize(("usage", "dollars"), COSTS.values(), ids=COSTS)
 async def test_cost_counts_once_it_is_known(
     ledger: Ledger, usage: ModelUsage, dollars: float
 ) -> None:
@@ -607,7 +590,7 @@ async def test_answer_that_supabase_loses_is_not_a_second_entry(
     """The retry finds the entry, even if that took the last room."""
     fault_proxy.inject_at(1, Fault.LOSE)
     ledger = Ledger(lossy_store, kind)
-    bounds = QuotaPolicies(limits=per_user(1).limits, budget_dollars=1, address_budget_dollars=1)
+    bounds = policies(*per_user(1).limits, dollars=1)
     requester = somebody()
     await ledger.enter(bounds, requester, dollars=1)
     assert len(fault_proxy.exchanges) == 2
@@ -633,17 +616,15 @@ async def test_end_of_a_question_is_entered(store: Store, backend: Backend) -> N
         calls=2,
         priced_calls=1,
         retries=1,
+        cost_dollars=0.5,
         prompt_tokens=3_000_000_000,
         completion_tokens=4,
-        cost_dollars=0.5,
     )
     question = NewQuestion(requester=somebody(), reserved_dollars=1)
     await store.questions.begin(question, UNBOUNDED)
-    await store.questions.finish(question.question_id, usage, cost_known=False)
-    await store.questions.finish(question.question_id, usage, cost_known=False)
-    await store.questions.finish(uuid4(), usage, cost_known=False)
-    columns = "model, calls, priced_calls, retries, prompt_tokens, completion_tokens, cost_dollars"
-    columns += ", cost_known"
-    rows = backend.query(f"select {columns}, finished_at from questions")  # noqa: S608  own names
-    assert [row[:-1] for row in rows] == [("m", 2, 1, 1, 3_000_000_000, 4, 0.5, False)]
+    for question_id in (question.question_id, question.question_id, uuid4()):
+        await store.questions.finish(question_id, usage, cost_known=False)
+    columns = ", ".join(usage.model_dump())
+    rows = backend.query(f"select {columns}, cost_known, finished_at from questions")  # noqa: S608  own names
+    assert [row[:-1] for row in rows] == [(*usage.model_dump().values(), False)]
     assert rows[0][-1] is not None

@@ -202,8 +202,6 @@ def _bearer(token: str) -> Headers:
 
 @dataclass(frozen=True)
 class Cell:
-    """One request of the matrix."""
-
     route: Route
     sender_name: str
     sender: Sender
@@ -236,7 +234,6 @@ class Expected:
 
 
 def expected(cell: Cell, *, token_required: bool) -> Expected:
-    """Return what a cell is to be answered."""
     route, sender = cell.route, cell.sender
     if route.is_public:
         return Expected(route.success)

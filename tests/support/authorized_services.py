@@ -60,7 +60,6 @@ class Alone:
 
 @contextmanager
 def running_alone(mode: str, directory: Path) -> Iterator[Alone]:
-    """Run such a service in a mode."""
     mint = TokenMint("https://project.supabase.co", token_hex(32))
     variables = {"AUTH_MODE": mode, "SUPABASE_JWT_SECRET": mint.secret}
     with running_service("uvicorn", directory, variables) as service:

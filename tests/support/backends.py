@@ -32,7 +32,6 @@ Backend: TypeAlias = SqliteBackend | DataPlane
 
 
 def count(database: Backend, table: str) -> int:
-    """Return how many rows a table has."""
     number: int = database.query(f"select count(*) from {table}")[0][0]  # noqa: S608  own name
     return number
 

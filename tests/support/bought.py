@@ -120,7 +120,6 @@ class _Generation:
         return max((at for at in self._handovers if at < call.started_at), default=-math.inf)
 
     def loses(self, part: Part, call: _Call, to: Interruption) -> bool:
-        """Whether a part that a call asked for may never have been kept, for an interruption."""
         return (
             (to.model_ports is None or call.port in to.model_ports)
             and to.born <= call.started_at <= to.until + LATE
@@ -145,7 +144,6 @@ def note_handovers(database: Database) -> None:
 def account(
     database: Database, summaries: Sequence[dict[str, Any]], interruptions: Sequence[Interruption]
 ) -> Bought:
-    """Compare the stand-in's calls with the record of the generations."""
     generations = [_Generation(*row) for row in database.query(GENERATIONS)]
     for goal, call in _calls(summaries):
         # Before the first there is nothing that a call could be for.

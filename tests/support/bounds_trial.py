@@ -131,8 +131,6 @@ PHASES = (
 
 @dataclass
 class Counts:
-    """What came of a phase."""
-
     phase: Phase
     generations: int = 0
     """Those that were admitted, as those of `questions`."""

@@ -53,7 +53,6 @@ class CrashReport:
     seconds: float = 0.0
 
     def lines(self) -> Iterator[str]:
-        """Yield the table."""
         load, readers, look, bought = self.load, self.readers, self.look, self.bought
         worst = max([*self.postgres_recoveries, *self.postgrest_recoveries], default=0)
         swept = "never" if self.swept_after is None else f"{self.swept_after:.1f} s"

@@ -95,12 +95,10 @@ class Database:
             raise RuntimeError(run.stderr)
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
-        """Run one statement and return its rows."""
         with psycopg.connect(self.uri(), autocommit=True) as connection:
             return connection.execute(sql.encode()).fetchall()
 
     def empty(self) -> None:
-        """Delete every row of every table in public, and count from 1 again."""
         self.execute(EMPTY)
 
 
@@ -254,7 +252,6 @@ class DataPlane:
         return {"SUPABASE_URL": self.url, "SUPABASE_SERVICE_ROLE_KEY": self.service_key}
 
     async def open(self) -> Store:
-        """Open a store on the project."""
         return await SupabaseStore.open(self.url, self.service_key)
 
     def execute(self, sql: str) -> None:

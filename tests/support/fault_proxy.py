@@ -146,12 +146,10 @@ class FaultProxy(LoopbackServer):
         self.loop.call_soon_threadsafe(self._released.clear)
 
     async def until_held(self) -> None:
-        """Wait until a request is being held."""
         if not await asyncio.to_thread(self.held.wait, PATIENCE_SECONDS):
             raise TimeoutError("no request was held")
 
     async def settled(self) -> None:
-        """Wait until everything that was held has landed."""
         await until_true(lambda: not self._in_flight)
 
     async def clean_up(self) -> None:

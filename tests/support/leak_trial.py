@@ -66,16 +66,13 @@ class LeakTrial:
 
     @property
     def log(self) -> str:
-        """All that was printed."""
         return self.service.log
 
     @property
     def found(self) -> list[str]:
-        """The canaries in the log."""
         return self._found_in(self.log)
 
     def look_into(self, answer: httpx.Response) -> None:
-        """Search an answer that is an error."""
         if answer.is_error:
             answer.read()
             self.refusals.append((answer.status_code, answer.text))
@@ -216,7 +213,6 @@ def send_what_nobody_should(it: LeakTrial) -> None:
 
 
 def claim_to_be_somebody(it: LeakTrial) -> None:
-    """Send tokens of every kind."""
     issuer = f"{it.data_plane.url}/auth/v1" if it.data_plane else "canary"
     claims: dict[str, Any] = {
         "sub": ANA,
@@ -256,7 +252,6 @@ def meet_bugs(it: LeakTrial) -> None:
 
 
 def fail_at_the_model(it: LeakTrial, misbehaviours: Iterable[str]) -> None:
-    """Let the model misbehave in each of these ways."""
     roadmap_id = it.roadmap().raise_for_status().json()["roadmap_id"]
     for name in misbehaviours:
         it.standin.reset()

@@ -50,7 +50,6 @@ class Readers:
         self._chance = random.Random(7)
 
     async def read_on(self) -> None:
-        """Read, until cancelled."""
         while True:
             recent = self._load.requests[-RECENT_REQUESTS:]
             if recent:
@@ -58,7 +57,6 @@ class Readers:
             await asyncio.sleep(0.02)
 
     async def read_everything(self) -> None:
-        """Read every learner's roadmaps, once, and close."""
         self._whole.clear()
         for user_id in {request.user_id for request in self._load.requests}:
             await self._read(user_id)

@@ -45,8 +45,6 @@ def free_port() -> int:
 
 @dataclass
 class Service:
-    """A running service process."""
-
     url: str
     process: "subprocess.Popen[str]"
     log_path: Path
@@ -57,7 +55,6 @@ class Service:
 
     @property
     def log(self) -> str:
-        """What it has printed so far."""
         return self.log_path.read_text()
 
     def stop(self) -> int:
@@ -89,7 +86,6 @@ def gunicorn_command() -> list[str]:
 
 
 def model_variables(standin: OpenRouterStandIn) -> dict[str, str]:
-    """Return the variables of a service whose model is the stand-in."""
     return {"OPENAI_API_KEY": standin.api_key, "OPENAI_BASE_URL": standin.base_url}
 
 
@@ -222,6 +218,5 @@ def running_server(app: FastAPI, **options: Any) -> Iterator[uvicorn.Server]:  #
 
 @contextmanager
 def serving(app: FastAPI) -> Iterator[str]:
-    """Serve an application as `running_server` does, and yield its URL."""
     with running_server(app) as server:
         yield f"http://127.0.0.1:{server.config.port}"

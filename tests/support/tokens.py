@@ -28,8 +28,6 @@ ABSENT = object()
 
 @dataclass(frozen=True)
 class SigningKey:
-    """One of a project's keys."""
-
     algorithm: str
     private: PrivateKey
     id: str = field(default_factory=lambda: str(uuid4()))
@@ -47,7 +45,6 @@ class SigningKey:
         return {**private, "kid": self.id, "alg": self.algorithm}
 
     def pem(self) -> bytes:
-        """Return its public half, as it is passed around."""
         return self.private.public_key().public_bytes(
             Encoding.PEM, PublicFormat.SubjectPublicKeyInfo
         )
@@ -75,7 +72,6 @@ class TokenMint:
         return {"keys": [self.ec_key.jwk(), self.rsa_key.jwk()]}
 
     def rotate(self) -> None:
-        """Replace the published keys."""
         self.ec_key, self.rsa_key = new_ec_key(), new_rsa_key()
 
     def claims(self, user: UUID | str, **changes: Any) -> Claims:  # noqa: ANN401  any JSON
@@ -143,7 +139,6 @@ def shared(
 
 
 def compact(header: object, claims: object, sign: Callable[[bytes], bytes]) -> str:
-    """Return a token of any header and claims."""
     text = f"{encoded(header)}.{encoded(claims)}"
     return f"{text}.{base64url(sign(text.encode()))}"
 

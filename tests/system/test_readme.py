@@ -132,7 +132,6 @@ class Terminal:
 
 
 def run_script(script: str, origin: str) -> str:
-    """Return what a script for the frontend prints."""
     done = subprocess.run(
         ["node", "--input-type=module", "--eval", script],  # noqa: S607  as make test needs it
         env=os.environ | {"NEXT_PUBLIC_API_URL": origin},
@@ -231,7 +230,6 @@ def test_wrong_document_is_found(document: str, complaint: str) -> None:
 
 
 def make_targets() -> set[str]:
-    """Return what `make` can be asked for."""
     return set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
 

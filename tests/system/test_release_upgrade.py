@@ -129,8 +129,6 @@ def request_of(user_id: str, goal: str, weeks: int = 1) -> dict[str, Any]:
 
 
 def finished(client: httpx.Client, path: str) -> dict[str, Any]:
-    """Wait until a generation has ended, and return its status."""
-
     def find() -> dict[str, Any] | None:
         status: dict[str, Any] = client.get(path).raise_for_status().json()
         return status if status["state"] != "running" else None

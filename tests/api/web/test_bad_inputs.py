@@ -106,7 +106,6 @@ async def test_bodies_that_are_no_such_object(client: httpx.AsyncClient, route: 
 
 @pytest.mark.parametrize("route", ROUTES)
 async def test_20_megabytes_are_not_read(client: httpx.AsyncClient, route: str) -> None:
-    """The body is refused as soon as it is too large, not when it has arrived."""
     sent = 0
 
     async def body() -> Any:  # noqa: ANN401  an async generator
@@ -121,7 +120,6 @@ async def test_20_megabytes_are_not_read(client: httpx.AsyncClient, route: str) 
 
 @pytest.mark.parametrize("route", ROUTES)
 async def test_other_media_types(client: httpx.AsyncClient, route: str) -> None:
-    """A body that does not say that it is JSON is 415."""
     content = json.dumps(ROUTES[route]).encode()
     for media_type in ("text/plain", "application/x-www-form-urlencoded", ""):
         headers = {"Content-Type": media_type} if media_type else {}
@@ -149,7 +147,6 @@ async def test_ids_in_paths(client: httpx.AsyncClient, suffix: str) -> None:
 async def test_addresses_and_methods_that_do_not_exist(
     client: httpx.AsyncClient, method: str, path: str, status: int
 ) -> None:
-    """They are problem documents too."""
     assert_problem(await client.request(method, path), status)
 
 

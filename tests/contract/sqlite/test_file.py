@@ -37,7 +37,6 @@ async def file(path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Sql
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold the file's lock, like another process that hangs."""
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("begin exclusive")
         yield

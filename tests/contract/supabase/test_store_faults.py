@@ -193,7 +193,7 @@ async def patient_wire(
 
 
 @pytest.fixture
-def wire(patient_wire: Wire, monkeypatch: pytest.MonkeyPatch) -> Wire:
+async def wire(patient_wire: Wire, monkeypatch: pytest.MonkeyPatch) -> Wire:
     """Offer the wire; a request that hangs times out at once."""
     loop = asyncio.get_running_loop()
     time, skipped = loop.time, [0.0]

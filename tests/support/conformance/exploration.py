@@ -76,7 +76,6 @@ def explore_all(
 
 
 def figures(found: dict[str, Explored]) -> list[str]:
-    """Return a line for each exploration."""
     return [
         f"{name:>15} {each.cases:6} cases {len(each.failures):4} failures {each.seconds:5.0f} s"
         for name, each in found.items()

@@ -40,8 +40,6 @@ ANA = UUID(learners.ANA)
 
 @dataclass
 class Clock:
-    """Seconds that pass when the test says so."""
-
     now: float = 1_000.0
 
     def __call__(self) -> float:
@@ -69,8 +67,6 @@ async def verifying(
 
 @dataclass
 class Project:
-    """A project's Auth, and a verifier of its tokens."""
-
     auth: AuthServer
     verifier: TokenVerifier
     clock: Clock

@@ -99,7 +99,6 @@ async def test_an_answer_is_bounded_and_says_that_it_is_offline() -> None:
 
 
 async def test_the_longest_texts_are_cut_but_not_the_offline_note() -> None:
-    """Even the longest goals and tasks leave room for the sentence about being offline."""
     tasks = [
         task(52, 7, f"{'needle' if number > 15 else 'hay'} {number} " + "x" * 480)
         for number in range(1, 21)
@@ -128,7 +127,6 @@ async def test_progress_is_counted_within_the_scope(
 
 
 async def test_a_hundred_percent_means_everything() -> None:
-    """One open task among many keeps the percentage below 100."""
     tasks = [task(1, 1, f"Loaf {n}", done=n > 0) for n in range(1_000)]
     assert "999 of 1000 tasks (99 %)" in await ask("progress", context_of(tasks))
 
@@ -169,7 +167,6 @@ async def test_a_question_finds_the_tasks_that_it_speaks_of() -> None:
 
 
 async def test_words_in_most_tasks_single_out_none() -> None:
-    """The subject's own name does not make every task a match."""
     tasks = [task(1, 1, f"Python lesson {number}") for number in range(40)]
     assert "touch on" not in await ask("Is python hard?", context_of(tasks))
 
@@ -182,7 +179,6 @@ async def test_a_day_is_described_task_by_task() -> None:
 
 
 async def test_a_week_is_described_day_by_day() -> None:
-    """A week's answer holds its goal and counts by day."""
     answer = await ask("?", context_of(small_roadmap(), 1))
     assert "Week 1: Goal of week 1\n- Day 1 (2 of 2 done)" in answer
     assert "- Day 2 (1 of 2 done)" in answer

@@ -226,7 +226,6 @@ async def test_the_project_grows_by_a_step_each_week(level: Level, weeks: int) -
 
 
 async def test_a_single_week_ends_with_a_project_and_a_look_back() -> None:
-    """A week is enough for the whole way in small."""
     _, plan = await get_plan(request_of("beginner", 1, 1))
     assert "Small project" in text_of(plan[0].days[5])
     assert "the page from the first day" in text_of(plan[0].days[6])
@@ -254,7 +253,6 @@ async def test_any_goal_gets_a_valid_plan_that_names_it(goal: str) -> None:
 
 @pytest.mark.parametrize("goal", ODD_GOALS)
 def test_a_subject_is_short_and_on_one_line(goal: str) -> None:
-    """A subject is never empty, bounded, and free of characters that cannot be read."""
     subject = subject_of(goal)
     assert 0 < len(subject) <= MAX_SUBJECT_LENGTH + len("ing")
     assert not any(unicodedata.category(c) in {"Cc", "Cf", "Zl", "Zp"} for c in subject)
@@ -283,14 +281,12 @@ def test_a_subject_is_what_the_goal_is_about(goal: str, subject: str) -> None:
 
 
 def test_a_long_goal_is_cut_between_words() -> None:
-    """What is cut ends with an ellipsis after a whole word."""
     subject = subject_of("ornithology " * 100)
     assert set(subject.removesuffix("…").split()) == {"ornithology"}
     assert subject.endswith("…")
 
 
 async def test_the_words_suit_the_kind_of_skill() -> None:
-    """A programmer builds programs; a learner of a language and a player do not."""
     texts = []
     for goal in ("Learn Rust", "Spanish", "play the guitar", "gardening"):
         _, plan = await get_plan(request_of("advanced", 8, 4, goal))
@@ -331,14 +327,12 @@ async def test_the_same_request_gets_the_same_plan(level: Level) -> None:
 async def test_the_log_says_offline_and_not_what_the_goal_is(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """One line says to the operator that no model was asked; the goal stays private."""
     caplog.set_level(logging.INFO, logger="src.llm.offline.planner")
     await plan_anew(request_of("beginner", 12, 1, "Recover from a secret illness"))
     assert caplog.messages == ["planned 12 weeks offline: no model was asked"]
 
 
 async def test_the_planner_names_itself_and_can_be_closed() -> None:
-    """The name says what planned; closing needs nothing and may happen twice."""
     planner = OfflinePlanner()
     assert planner.name == "offline"
     await planner.close()
@@ -355,7 +349,6 @@ def test_the_tables_fit_each_other() -> None:
 
 
 def test_minutes_use_the_whole_day_when_it_can_be_divided() -> None:
-    """Rounding to five minutes loses none of the day."""
     for day in range(30, 481, 30):
         minutes = minutes_of(["light", "medium", "medium", "deep"], day)
         assert sum(minutes) == day
@@ -375,7 +368,6 @@ def test_minutes_use_the_whole_day_when_it_can_be_divided() -> None:
     ],
 )
 async def test_what_a_topic_drills_is_built_before(level: Level, weeks: int, hours: float) -> None:
-    """The drill of a topic never comes before the exercise that builds its material."""
     _, plan = await get_plan(request_of(level, weeks, hours, "gardening"))
     said = " ".join(text_of(day) for week in plan for day in week.days)
     for topic, (make, drill) in EXERCISES.items():
