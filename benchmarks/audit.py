@@ -14,8 +14,7 @@ from tests.support.authorized_services import running_alone, running_project
 from tests.support.bounds_trial import try_bounds
 from tests.support.conformance.exploration import explore_all, figures, shortfalls
 from tests.support.data_plane import DataPlane, running_data_plane, running_postgres
-from tests.support.injection_trial import running_trial
-from tests.support.injections import ATTEMPTS
+from tests.support.injection_trial import ATTEMPTS, running_trial
 from tests.support.leak_trial import FEW, run_leak_trial
 from tests.support.row_security import measured_matrix
 from tests.support.service import Server

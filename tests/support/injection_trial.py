@@ -1,4 +1,9 @@
-"""Tries injections on the running service, whose model obeys them."""
+"""Tries injections on the running service, whose model obeys them.
+
+`injection_trial.jsonl` holds the attempts, a line each. Malicious addresses in it are of domains
+and networks that are reserved for examples, or lead nowhere under endings that real links have.
+What nobody sees is escaped there.
+"""
 
 import json
 import re
@@ -8,18 +13,18 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from uuid import uuid4
 
 import httpx
 
 from src.domain.plan import PlanRequest
 from src.domain.vocabulary import MAX_TASK_LENGTH, MAX_WEEKLY_GOAL_LENGTH
-from tests.support.injections import Attempt
 from tests.support.learners import roadmap_request
 from tests.support.plans import roadmap_violations
 from tests.support.service import model_variables, running_service
 from tests.support.standin import OpenRouterStandIn, Pace
+from tests.support.standin.obedience import Order
 
 HELD = "held"
 
@@ -41,6 +46,41 @@ FORBIDDEN = {
 }
 JOINERS_IN_PLACE = re.compile("(?<=[\u0620-\u0dff])[\u200c\u200d](?=[\u0620-\u0dff])")
 UNSEEN = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
+
+
+PADDINGS = 4_000
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One attempt: its text, where it stands, and what an obedient model does, with which payload.
+
+    `unseen` is the part of the text that no person sees; it must not reach the model at all.
+    `padding` follows the text, thousands of times.
+    """
+
+    name: str
+    place: Literal["goal", "question", "task"]
+    language: str
+    text: str
+    deed: str
+    payload: str = ""
+    unseen: str = ""
+    padding: str = ""
+
+    @property
+    def whole_text(self) -> str:
+        return self.text + self.padding * PADDINGS
+
+    @property
+    def order(self) -> Order:
+        return Order(self.unseen or self.whole_text, self.deed, self.payload)
+
+
+ATTEMPTS = tuple(
+    Attempt(**json.loads(line))
+    for line in Path(__file__).with_suffix(".jsonl").read_text("utf-8").splitlines()
+)
 
 
 @dataclass

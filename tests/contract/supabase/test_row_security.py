@@ -12,8 +12,7 @@ import pytest
 
 from tests.contract.supabase.test_schema import DEPLOYED
 from tests.support.data_plane import SCHEMA, Database, DataPlane, Postgres
-from tests.support.row_security import client_of, measured_matrix
-from tests.support.secured_rows import (
+from tests.support.row_security import (
     OTHERS,
     PUBLISHED,
     RELATIONS,
@@ -21,6 +20,8 @@ from tests.support.secured_rows import (
     UNPUBLISHED,
     VIEWS,
     SecuredRows,
+    client_of,
+    measured_matrix,
     secured_rows,
     uuid_of,
 )
