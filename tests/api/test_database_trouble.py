@@ -18,6 +18,7 @@ from src.dao.sqlite.store import SqliteStore
 from src.services.generation import run as generation_run
 from src.settings import Settings
 from tests.api.replicas import GatedPlanner, Replica, replica, request_to_gate
+from tests.support.backends import locked
 from tests.support.learners import ANA, REQUEST
 from tests.support.settings import isolated_settings
 from tests.support.waiting import PATIENCE_SECONDS, until, until_true
@@ -54,14 +55,6 @@ async def running(
     store = await SqliteStore.open(directory / "momentum.db")
     async with replica(settings, store, planner) as on:
         yield on
-
-
-@contextmanager
-def locked(directory: Path) -> Iterator[None]:
-    with closing(sqlite3.connect(directory / "momentum.db", isolation_level=None)) as other:
-        other.execute("begin exclusive")
-        yield
-        other.execute("rollback")
 
 
 @contextmanager
@@ -152,7 +145,7 @@ async def test_locked_file(settings: Settings, directory: Path) -> None:
     async with running(settings, directory) as on:
         await on.client.post(PATH, json=REQUEST)
         content = await content_of(on)
-        with locked(directory):
+        with locked(directory / "momentum.db"):
             await assert_writes_fail_and_reads_do_not(on, content)
         await assert_serves_again(on, content)
 
@@ -165,7 +158,7 @@ async def test_crowd_on_a_locked_file(
     async with running(settings, directory) as on:
         await on.client.post(PATH, json=REQUEST)
         content = await content_of(on)
-        with locked(directory):
+        with locked(directory / "momentum.db"):
             bodies = (REQUEST | {"goal": f"Learn {number}"} for number in range(24))
             waiting = [asyncio.create_task(on.client.post(PATH, json=body)) for body in bodies]
             await asyncio.wait(waiting, timeout=0.2)
@@ -210,7 +203,7 @@ async def test_trouble_in_mid_generation(settings: Settings, directory: Path) ->
         waiting = await request_to_gate(on, planner, headers=KEY)
         location = (await on.client.post(PATH, json=REQUEST, headers=KEY)).headers["location"]
         await on.until(location, weeks_done=1)
-        with locked(directory):
+        with locked(directory / "momentum.db"):
             planner.gate.set()
             answer = await waiting
             assert_unavailable(answer)
@@ -232,7 +225,7 @@ async def test_trouble_that_passes_in_time(
     planner = GatedPlanner(12)
     async with running(settings, directory, planner) as on:
         waiting = await request_to_gate(on, planner, headers=KEY)
-        with locked(directory):
+        with locked(directory / "momentum.db"):
             planner.gate.set()
             await until_true(lambda: len(planner.made) == PARTS)
             await asyncio.sleep(3)
@@ -252,7 +245,7 @@ async def test_drain_keeps_the_last_parts(
     planner, taking = GatedPlanner(4), GatedPlanner(PARTS)
     async with running(settings, directory, planner) as on:
         waiting = await request_to_gate(on, planner, headers=KEY)
-        with locked(directory):
+        with locked(directory / "momentum.db"):
             planner.gate.set()
             await until_true(lambda: len(planner.made) == PARTS)
             leaving = asyncio.create_task(on.leave(0))
@@ -273,7 +266,7 @@ async def test_drain_does_not_wait_for_a_database_that_hangs(
     planner = GatedPlanner(4)
     async with running(settings, directory, planner) as on:
         waiting = await request_to_gate(on, planner, headers=KEY)
-        with locked(directory):
+        with locked(directory / "momentum.db"):
             async with asyncio.timeout(PATIENCE_SECONDS):
                 await on.leave(0)
                 answer = await waiting
@@ -292,7 +285,7 @@ async def test_second_end_while_the_database_is_busy(
         waiting = await request_to_gate(on, planner, headers=KEY)
         location = (await on.client.post(PATH, json=REQUEST, headers=KEY)).headers["location"]
         followed = asyncio.create_task(on.events(location))
-        with locked(directory):
+        with locked(directory / "momentum.db"):
             leaving = asyncio.create_task(on.leave(0))
             await asyncio.sleep(0.2)
             assert not waiting.done()

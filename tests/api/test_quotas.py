@@ -2,8 +2,6 @@
 
 import asyncio
 import re
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -15,7 +13,7 @@ from src.dao import open_store
 from src.dao.sqlite import file as sqlite_file
 from src.dao.supabase import client as postgrest_client
 from tests.api.replicas import GatedPlanner, Replica, Running, replica
-from tests.support.backends import Backend
+from tests.support.backends import Backend, locked
 from tests.support.data_plane import DataPlane
 from tests.support.fault_proxy import Fault, FaultProxy
 from tests.support.learners import ANA, BEN, REQUEST
@@ -262,15 +260,13 @@ async def test_sqlite_refuses_beyond_its_queue_at_once(
     async with replica(settings, await open_store(settings), planner) as on:
         making = asyncio.create_task(on.client.post("/generate_roadmap", json=new_request()))
         await planner.at_the_gate()
-        with closing(sqlite3.connect(settings.sqlite_path, isolation_level=None)) as other:
-            other.execute("begin exclusive")
+        with locked(settings.sqlite_path):
             update = {"task_id": str(uuid4()), "completed": True}
             places = sqlite_file.THREADS + settings.store_queue_size
             hanging = await hang(on, places, "POST", "/task/update", json=update)
             planner.gate.set()  # now it writes its parts and its roadmap
             for _ in range(3):
                 await assert_overloaded(on, hanging)
-            other.execute("rollback")
         assert {answer.status_code for answer in await asyncio.gather(*hanging)} == {404}
         assert (await making).status_code == 200
         assert (await on.client.get("/roadmaps", params={"user_id": BEN})).status_code == 200

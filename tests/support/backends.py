@@ -1,7 +1,8 @@
 """Either database, seen through stores and from outside, in SQL that both databases speak."""
 
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 from uuid import UUID
@@ -29,6 +30,15 @@ class SqliteBackend:
 
 
 Backend: TypeAlias = SqliteBackend | DataPlane
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock of an SQLite file, like another process that hangs."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("begin exclusive")
+        yield
+        other.execute("rollback")
 
 
 def count(database: Backend, table: str) -> int:

@@ -61,39 +61,37 @@ class CrashReport:
             f"+{self.chosen_kills[point, Moment.DELIVERED]}"
             for point in Point
         )
-        yield from (
-            f"{name:<46}{value}"
-            for name, value in (
-                ("seconds", f"{self.seconds:.0f}"),
-                ("workers killed at random moments", self.random_kills),
-                ("workers killed at chosen ones", self.chosen_kills.total()),
-                ("  before the answer + after it", cells),
-                ("kills that found calls in flight", bought.interruptions),
-                ("immediate stops of PostgreSQL", len(self.postgres_recoveries)),
-                ("kills of PostgREST", len(self.postgrest_recoveries)),
-                ("longest recovery after one of those", f"{worst:.1f} s"),
-                ("answers lost on the way back", f"{self.lost_answers} of {self.answers}"),
-                ("keyed requests", len(load.requests)),
-                ("keyed requests resolved", load.resolved),
-                ("longest wait for a definite answer", f"{load.longest_seconds:.1f} s"),
-                ("roadmaps per key (roadmaps: keys)", dict(self.roadmaps_per_key)),
-                ("checks through the API, in the database", f"{readers.checks}, {look.checks}"),
-                ("partial roadmaps seen", len(self.partial)),
-                ("roadmaps seen and later gone", len(readers.gone)),
-                ("unpublished rows at once, at most", look.most_unpublished),
-                ("oldest unpublished row seen", f"{look.oldest_unpublished:.1f} s"),
-                ("nothing unpublished or unfinished after", swept),
-                ("model calls for outlines and days", bought.calls),
-                ("  in flight at the kills and stops", bought.in_flight),
-                ("  repeated", bought.repeated),
-                ("  repeated for workers that lived", bought.of_the_living),
-                ("  for days that were kept already", bought.kept_already),
-                ("leases lost by workers that lived", self.lost_leases),
-                ("generations repeated after a failure", bought.repeated_generations),
-                ("tries", _counts(load.statuses)),
-                ("reads without an answer", _counts(readers.unread)),
-            )
-        )
+        rows: dict[str, object] = {
+            "seconds": f"{self.seconds:.0f}",
+            "workers killed at random moments": self.random_kills,
+            "workers killed at chosen ones": self.chosen_kills.total(),
+            "  before the answer + after it": cells,
+            "kills that found calls in flight": bought.interruptions,
+            "immediate stops of PostgreSQL": len(self.postgres_recoveries),
+            "kills of PostgREST": len(self.postgrest_recoveries),
+            "longest recovery after one of those": f"{worst:.1f} s",
+            "answers lost on the way back": f"{self.lost_answers} of {self.answers}",
+            "keyed requests": len(load.requests),
+            "keyed requests resolved": load.resolved,
+            "longest wait for a definite answer": f"{load.longest_seconds:.1f} s",
+            "roadmaps per key (roadmaps: keys)": dict(self.roadmaps_per_key),
+            "checks through the API, in the database": f"{readers.checks}, {look.checks}",
+            "partial roadmaps seen": len(self.partial),
+            "roadmaps seen and later gone": len(readers.gone),
+            "unpublished rows at once, at most": look.most_unpublished,
+            "oldest unpublished row seen": f"{look.oldest_unpublished:.1f} s",
+            "nothing unpublished or unfinished after": swept,
+            "model calls for outlines and days": bought.calls,
+            "  in flight at the kills and stops": bought.in_flight,
+            "  repeated": bought.repeated,
+            "  repeated for workers that lived": bought.of_the_living,
+            "  for days that were kept already": bought.kept_already,
+            "leases lost by workers that lived": self.lost_leases,
+            "generations repeated after a failure": bought.repeated_generations,
+            "tries": _counts(load.statuses),
+            "reads without an answer": _counts(readers.unread),
+        }
+        yield from (f"{name:<46}{value}" for name, value in rows.items())
 
     def faults(self) -> Iterator[str]:
         """Yield a sentence for each promise that was not kept."""

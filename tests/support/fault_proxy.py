@@ -21,6 +21,7 @@ UNAVAILABLE = (
     b'"details":null,"hint":null}'
 )
 _OF_CONNECTION = frozenset({b"connection", b"host"})
+_FRAMING = frozenset({b"connection", b"content-length", b"transfer-encoding"})
 HTML = b"<html><head><title>502 Bad Gateway</title></head><body>cloudflare</body></html>"
 
 
@@ -84,13 +85,6 @@ class _Rule:
     fault: Fault
     when: Callable[[Exchange], bool]
     seconds: float
-
-
-@dataclass(frozen=True)
-class _Answer:
-    status: int
-    headers: list[tuple[bytes, bytes]]
-    body: bytes
 
 
 class FaultProxy(LoopbackServer):
@@ -205,18 +199,18 @@ class FaultProxy(LoopbackServer):
 
     async def _answer(
         self, exchange: Exchange, request: h11.Request, body: bytes, rule: _Rule | None
-    ) -> _Answer | None:
+    ) -> httpx.Response | None:
         """Return what to answer; None where the connection closes without a byte."""
         fault = None if rule is None else rule.fault
         if fault is Fault.REFUSE:
             return None
         if fault in NOT_FORWARDED:
             exchange.status, kind, page = NOT_FORWARDED[fault]
-            return _Answer(exchange.status, [(b"content-type", kind.encode())], page)
+            return httpx.Response(exchange.status, headers={"content-type": kind}, content=page)
         if rule is not None and fault is Fault.DELAY:
             await self._hold(rule.seconds)
         answer = await self._forward(exchange, request, body)
-        exchange.status = answer.status
+        exchange.status = answer.status_code
         if rule is not None and fault is Fault.WITHHOLD:
             await self._hold(rule.seconds)
         return None if fault in {Fault.WITHHOLD, Fault.LOSE} else answer
@@ -226,6 +220,8 @@ class FaultProxy(LoopbackServer):
             self._watcher(exchange, body, moment)
 
     async def _hold(self, seconds: float) -> None:
+        if self._released.is_set():
+            return
         self.held.set()
         if self.on_hold is not None:
             self.on_hold()
@@ -233,13 +229,16 @@ class FaultProxy(LoopbackServer):
             async with asyncio.timeout(seconds):
                 await self._released.wait()
 
-    async def _forward(self, exchange: Exchange, request: h11.Request, body: bytes) -> _Answer:
+    async def _forward(
+        self, exchange: Exchange, request: h11.Request, body: bytes
+    ) -> httpx.Response:
         if not exchange.path.startswith(f"{PREFIX}/"):
             document = self.documents.get(exchange.path)
-            kind = [(b"content-type", b"application/json")]
-            return _Answer(404, kind, b"{}") if document is None else _Answer(200, kind, document)
+            status = 404 if document is None else 200
+            kind = {"content-type": "application/json"}
+            return httpx.Response(status, headers=kind, content=document or b"{}")
         try:
-            response = await self._client.request(
+            return await self._client.request(
                 exchange.method,
                 httpx.URL(request.target.decode().removeprefix(PREFIX)),
                 headers=[pair for pair in request.headers if pair[0] not in _OF_CONNECTION],
@@ -247,10 +246,8 @@ class FaultProxy(LoopbackServer):
             )
         except httpx.TransportError:
             # PostgREST is down, or went down over this request: a gateway says so.
-            return _Answer(502, [(b"content-type", b"text/html; charset=UTF-8")], HTML)
-        framing = {b"connection", b"content-length", b"transfer-encoding"}
-        headers = [pair for pair in response.headers.raw if pair[0].lower() not in framing]
-        return _Answer(response.status_code, headers, response.content)
+            status, kind_of_page, page = NOT_FORWARDED[Fault.HTML]
+            return httpx.Response(status, headers={"content-type": kind_of_page}, content=page)
 
 
 async def _next_event(http: h11.Connection, reader: asyncio.StreamReader) -> object:
@@ -259,13 +256,13 @@ async def _next_event(http: h11.Connection, reader: asyncio.StreamReader) -> obj
     return event
 
 
-def _bytes_of(http: h11.Connection, answer: _Answer) -> bytes:
-    headers = list(answer.headers)
-    if answer.status not in {204, 304}:
-        headers.append((b"content-length", str(len(answer.body)).encode()))
+def _bytes_of(http: h11.Connection, answer: httpx.Response) -> bytes:
+    headers = [pair for pair in answer.headers.raw if pair[0].lower() not in _FRAMING]
+    if answer.status_code not in {204, 304}:
+        headers.append((b"content-length", str(len(answer.content)).encode()))
     events: tuple[h11.Event, ...] = (
-        h11.Response(status_code=answer.status, headers=headers),
-        h11.Data(data=answer.body),
+        h11.Response(status_code=answer.status_code, headers=headers),
+        h11.Data(data=answer.content),
         h11.EndOfMessage(),
     )
     return b"".join(sent for event in events if (sent := http.send(event)))

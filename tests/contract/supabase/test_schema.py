@@ -8,17 +8,11 @@ import pytest
 from tests.support.data_plane import SCHEMA, Database, DataPlane, Postgres, open_store
 from tests.support.plans import new_roadmap, stored
 
-DEPLOYED_TABLES = [
-    "activity_logs",
-    "goals",
-    "roadmap_tasks",
-    "roadmaps",
-    "rules",
-    "tasks",
-    "time_entries",
-]
-LATER_TABLES = ["generation_events", "generations", "questions"]
-TABLES = sorted(DEPLOYED_TABLES + LATER_TABLES)
+DEPLOYED_TABLES = (
+    *("activity_logs", "goals", "roadmap_tasks", "roadmaps"),
+    *("rules", "tasks", "time_entries"),
+)
+TABLES = sorted([*DEPLOYED_TABLES, "generation_events", "generations", "questions"])
 USER = UUID("11111111-1111-4111-8111-111111111111")
 
 # As in hosted projects of that time: every role gets every right on new tables and functions.
@@ -146,10 +140,6 @@ def rows_of(database: Database) -> dict[str, list[Any]]:
     return rows
 
 
-def apply(database: Database) -> None:
-    database.run_file(SCHEMA)
-
-
 @pytest.fixture
 def deployed(new_project: DataPlane) -> DataPlane:
     """Offer a project as older code left it, with rows."""
@@ -163,7 +153,7 @@ def deployed(new_project: DataPlane) -> DataPlane:
 
 def test_empty_database_gets_every_table(postgres: Postgres) -> None:
     with postgres.database() as database:
-        apply(database)
+        database.run_file(SCHEMA)
         tables = database.query("select tablename from pg_tables where schemaname = 'public'")
         assert sorted(name for (name,) in tables) == TABLES
 
@@ -179,10 +169,10 @@ def test_every_run_keeps_every_row(postgres: Postgres, before: str) -> None:
         database.execute(ROWS)
         rows = rows_of(database)
         assert all(rows.values())
-        apply(database)
+        database.run_file(SCHEMA)
         assert rows_of(database) == rows
         catalog = catalog_of(database)
-        apply(database)
+        database.run_file(SCHEMA)
         assert catalog_of(database) == catalog
         assert rows_of(database) == rows
 
@@ -191,8 +181,8 @@ def test_upgraded_database_has_the_columns_of_a_new_one(postgres: Postgres) -> N
     """Both have the same columns of the same types, and the same indexes, views and functions."""
     with postgres.database() as new, postgres.database() as old:
         old.execute(DEPLOYED)
-        apply(new)
-        apply(old)
+        new.run_file(SCHEMA)
+        old.run_file(SCHEMA)
         columns = (
             "select table_name, column_name, data_type, numeric_precision, numeric_scale"
             " from information_schema.columns where table_schema = 'public'"
@@ -304,9 +294,8 @@ async def test_times_are_returned_in_utc(deployed: DataPlane) -> None:
 def test_every_table_has_row_level_security(postgres: Postgres, before: str) -> None:
     """No table is without it, and every view asks with its reader's rights."""
     with postgres.database() as database:
-        if before:
-            database.execute(before)
-        apply(database)
+        database.execute(before)
+        database.run_file(SCHEMA)
         relations = database.query(
             "select relname, relkind::text, relrowsecurity, reloptions from pg_class"
             " where relnamespace = 'public'::regnamespace and relkind in ('r', 'p', 'v', 'm')"
@@ -384,7 +373,7 @@ def test_reads_use_an_index(crowded: Database, read: str) -> None:
 def test_every_foreign_key_has_an_index(postgres: Postgres) -> None:
     """A delete that cascades looks nothing up by reading a whole table."""
     with postgres.database() as database:
-        apply(database)
+        database.run_file(SCHEMA)
         bare = database.query(
             """
             select conrelid::regclass::text, conname from pg_constraint as c
@@ -404,5 +393,5 @@ def test_failing_run_leaves_no_trace(postgres: Postgres) -> None:
         database.execute("create materialized view roadmap_weeks as select 1 as roadmap_id")
         before = catalog_of(database)
         with pytest.raises(RuntimeError, match="roadmap_weeks"):
-            apply(database)
+            database.run_file(SCHEMA)
         assert catalog_of(database) == before
