@@ -1,12 +1,13 @@
 """What was bought of the model, and what of it twice: the stand-in's calls beside what was kept."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from src.domain.vocabulary import DAYS_PER_WEEK
 from tests.support.data_plane import Database
+from tests.support.standin.calls import Call
 
 Part: TypeAlias = tuple[int, int]
 """A week's number and a day's: what is bought and kept."""
@@ -63,13 +64,6 @@ class Interruption:
     model_ports: frozenset[int] | None = None
 
 
-@dataclass(frozen=True)
-class _Call:
-    started_at: float
-    port: int
-    parts: tuple[Part, ...]
-
-
 @dataclass
 class Bought:
     """Counts of calls. A call is one for an outline, or for days of one week."""
@@ -110,25 +104,25 @@ class _Generation:
         self.goal, self.started_at, self._finished_at = goal, started_at, finished_at
         self._kept_at = {(int(week), int(day)): at for week, day, at in kept}
         self._handovers = handovers
-        self.calls: list[_Call] = []
+        self.calls: list[Call] = []
 
     def kept_at(self, part: Part) -> float:
         return self._kept_at.get(part, math.inf)
 
-    def latest_handover(self, call: _Call) -> float:
+    def latest_handover(self, call: Call) -> float:
         """Return when the lease last changed hands before a call."""
         return max((at for at in self._handovers if at < call.started_at), default=-math.inf)
 
-    def loses(self, part: Part, call: _Call, to: Interruption) -> bool:
+    def loses(self, part: Part, call: Call, to: Interruption) -> bool:
         return (
-            (to.model_ports is None or call.port in to.model_ports)
+            (to.model_ports is None or call.client_port in to.model_ports)
             and to.born <= call.started_at <= to.until + LATE
             and self._finished_at > to.at
             and self.kept_at(part) > to.at
         )
 
     def had_lost(
-        self, part: Part, call: _Call, handover: float, interruptions: Sequence[Interruption]
+        self, part: Part, call: Call, handover: float, interruptions: Sequence[Interruption]
     ) -> bool:
         """Whether who got the lease in a handover has to ask again for what a call asked for."""
         return call.started_at < handover + LATE and any(
@@ -142,25 +136,25 @@ def note_handovers(database: Database) -> None:
 
 
 def account(
-    database: Database, summaries: Sequence[dict[str, Any]], interruptions: Sequence[Interruption]
+    database: Database, calls: Sequence[Call], interruptions: Sequence[Interruption]
 ) -> Bought:
     generations = [_Generation(*row) for row in database.query(GENERATIONS)]
-    for goal, call in _calls(summaries):
+    for call in sorted(calls, key=lambda call: call.started_at):
         # Before the first there is nothing that a call could be for.
-        of_goal = [each for each in generations if each.goal == goal]
+        of_goal = [each for each in generations if each.goal == call.facts["goal"]]
         begun = [each for each in of_goal if each.started_at <= call.started_at]
         (begun or of_goal[:1])[-1].calls.append(call)
     goals = {generation.goal for generation in generations}
-    bought = Bought(calls=len(summaries), repeated_generations=len(generations) - len(goals))
+    bought = Bought(calls=len(calls), repeated_generations=len(generations) - len(goals))
     found: set[Interruption] = set()
     for generation in generations:
-        asked: dict[Part, _Call] = {}
+        asked: dict[Part, Call] = {}
         for call in generation.calls:
             _judge(bought, generation, asked, call, interruptions)
             lost_by = {
                 each
                 for each in interruptions
-                if any(generation.loses(part, call, each) for part in call.parts)
+                if any(generation.loses(part, call, each) for part in _parts_of(call))
             }
             bought.in_flight += bool(lost_by)
             found |= lost_by
@@ -171,30 +165,28 @@ def account(
 def _judge(
     bought: Bought,
     generation: _Generation,
-    asked: dict[Part, _Call],
-    call: _Call,
+    asked: dict[Part, Call],
+    call: Call,
     interruptions: Sequence[Interruption],
 ) -> None:
     """Say of a call whether it was a repetition, and whether anything excuses it."""
-    before = {part: asked[part] for part in call.parts if part in asked}
+    parts = _parts_of(call)
+    before = {part: asked[part] for part in parts if part in asked}
     handover = generation.latest_handover(call)
     bought.repeated += bool(before)
-    if any(generation.kept_at(part) < handover for part in call.parts):
+    if any(generation.kept_at(part) < handover for part in parts):
         bought.kept_already += 1
     elif not all(
         generation.had_lost(part, earlier, handover, interruptions)
         for part, earlier in before.items()
     ):
         bought.of_the_living += 1
-    asked.update(dict.fromkeys(call.parts, call))
+    asked.update(dict.fromkeys(parts, call))
 
 
-def _calls(summaries: Sequence[dict[str, Any]]) -> Iterator[tuple[str, _Call]]:
-    for summary in sorted(summaries, key=lambda each: float(each["started_at"])):
-        if summary["kind"] == "outline":
-            parts: tuple[Part, ...] = (OUTLINE,)
-        else:
-            # Without days: tasks in place of repeated ones, which no good answer makes necessary.
-            days = summary["days"] or range(1, DAYS_PER_WEEK + 1)
-            parts = tuple((summary["week_number"], day) for day in days)
-        yield summary["goal"], _Call(summary["started_at"], summary["client_port"], parts)
+def _parts_of(call: Call) -> list[Part]:
+    if call.kind == "outline":
+        return [OUTLINE]
+    # Without days: tasks in place of repeated ones, which no good answer makes necessary.
+    days = call.facts.get("days") or range(1, DAYS_PER_WEEK + 1)
+    return [(call.facts["week_number"], day) for day in days]

@@ -15,7 +15,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import httpx
 
@@ -25,7 +24,8 @@ from tests.support.data_plane import DataPlane, Postgres, running_data_plane, ru
 from tests.support.keyed_load import KeyedLoad, beside, under_load
 from tests.support.lossy_proxy import LossyProxy
 from tests.support.onlookers import DatabaseLook, Readers, until_swept
-from tests.support.service import Service, running_service, running_standin
+from tests.support.service import Service, model_variables, running_service
+from tests.support.standin import OpenRouterStandIn, Pace
 from tests.support.workers import ChosenKills, Point, Workers
 
 SETTINGS = {
@@ -34,20 +34,10 @@ SETTINGS = {
     "GENERATION_LEASE_SECONDS": "5",
     "SWEEP_INTERVAL_SECONDS": "1",
     "STORE_TIMEOUT_SECONDS": "10",
-    "OPENAI_API_KEY": "stand-in",
 }
-UNBOUNDED = {
-    # All learners come from one address, and nobody is to be refused for asking much.
-    "GENERATIONS_AT_ONCE": "100000",
-    "GENERATIONS_PER_HOUR": "100000",
-    "GENERATIONS_PER_DAY": "100000",
-    "LEARNERS_PER_ADDRESS": "1000",
-    "DAILY_BUDGET_DOLLARS": "100000",
-}
-FIRST_TOKEN_SECONDS = "0.1"  # noqa: S105  no secret
+PACE = Pace(first_token=0.1, slow_first_token=1.0)
 LATE_SHARE = 0.3
 """The share of calls answered late, so that random kills find weeks of which some days are kept."""
-LATE_SECONDS = 1.0
 LOST_SHARE = 0.5
 READERS = 2
 EVER = 1_000_000.0
@@ -58,8 +48,11 @@ RECOVERY_SECONDS = 45.0
 
 async def crash(plan: CrashPlan, say: Callable[[str], object]) -> CrashReport:
     """Let everything happen that is planned, and return what came of it."""
-    with _production() as (postgres, plane, model_url, service):
-        workers = Workers(service.process.pid, urlsplit(model_url).port or 0)
+    with (
+        OpenRouterStandIn(pace=PACE) as standin,
+        _production(standin) as (postgres, plane, service),
+    ):
+        workers = Workers(service.process.pid, standin.port)
         with LossyProxy(service.port, lost_share=LOST_SHARE) as line:
             load = KeyedLoad(line.url, plan.learners)
             readers, look = Readers(service.url, load), DatabaseLook(plane.database)
@@ -69,9 +62,9 @@ async def crash(plan: CrashPlan, say: Callable[[str], object]) -> CrashReport:
                 under_load(load),
             ):
                 run = _Run(report, workers, service.url, say)
-                await _answer_late(model_url, LATE_SHARE)
+                standin.script.spoil(LATE_SHARE, ["slow_first_token"])
                 await run.kill_at_random()
-                await _answer_late(model_url, 0)
+                standin.script.reset()
                 await run.kill_at_chosen_moments(plane)
                 report.postgres_recoveries = await run.interrupt(
                     plan.postgres_stops,
@@ -91,10 +84,9 @@ async def crash(plan: CrashPlan, say: Callable[[str], object]) -> CrashReport:
         await asyncio.to_thread(look.look, EVER)
         report.answers, report.lost_answers = line.relayed, line.lost
         report.roadmaps_per_key = _roadmaps_per_key(plane, load)
-        async with httpx.AsyncClient(base_url=model_url, timeout=60) as control:
-            summaries = (await control.get("/_control/summaries")).json()
-        interruptions = [*workers.deaths, *run.outages]
-        report.bought = await asyncio.to_thread(account, plane.database, summaries, interruptions)
+        report.bought = account(
+            plane.database, standin.calls.all(), [*workers.deaths, *run.outages]
+        )
         report.log = service.log
     report.seconds = time.monotonic() - run.began
     return report
@@ -173,31 +165,21 @@ class _Run:
 
 
 @contextmanager
-def _production() -> Iterator[tuple[Postgres, DataPlane, str, Service]]:
-    """Run everything that there is in production, and the stand-in."""
+def _production(
+    standin: OpenRouterStandIn,
+) -> Iterator[tuple[Postgres, DataPlane, Service]]:
+    """Run everything that there is in production."""
     with (
         running_postgres() as postgres,
         postgres.database() as database,
         running_data_plane(database) as plane,
-        running_standin("--first-token", FIRST_TOKEN_SECONDS) as model_url,
         tempfile.TemporaryDirectory() as directory,
     ):
         plane.apply_schema()
         note_handovers(database)
-        variables = SETTINGS | UNBOUNDED | plane.variables
-        variables["OPENAI_BASE_URL"] = f"{model_url}/api/v1"
+        variables = SETTINGS | plane.variables | model_variables(standin)
         with running_service("gunicorn", Path(directory), variables) as service:
-            yield postgres, plane, model_url, service
-
-
-async def _answer_late(model_url: str, share: float) -> None:
-    """Have the stand-in answer a share of the calls late."""
-    change = {
-        "spoil": {"share": share, "names": ["slow_first_token"]},
-        "pace": {"slow_first_token": LATE_SECONDS},
-    }
-    async with httpx.AsyncClient(base_url=model_url, timeout=60) as control:
-        (await control.post("/_control/script", json=change)).raise_for_status()
+            yield postgres, plane, service
 
 
 def _roadmaps_per_key(plane: DataPlane, load: KeyedLoad) -> Counter[int]:

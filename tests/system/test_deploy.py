@@ -13,7 +13,6 @@ from uuid import UUID
 import httpx
 import pytest
 
-from tests.support.crash import UNBOUNDED
 from tests.support.data_plane import DataPlane
 from tests.support.keyed_load import beside
 from tests.support.lossy_proxy import LossyProxy
@@ -126,7 +125,6 @@ def deployment(
         "DRAIN_SECONDS": str(DRAIN_SECONDS),
         "SWEEP_INTERVAL_SECONDS": str(SWEEP_SECONDS),
         "STORE_TIMEOUT_SECONDS": "30",  # however busy the machine is
-        **UNBOUNDED,
     }
     return running_service("gunicorn", directory, variables)
 
