@@ -32,16 +32,22 @@ class SigningKey:
     private: PrivateKey
     id: str = field(default_factory=lambda: str(uuid4()))
 
+    @property
+    def _kind(self) -> Any:  # noqa: ANN401  PyJWT's own classes take other keys each
+        return jwt.get_algorithm_by_name(self.algorithm)
+
+    def sign(self, text: bytes) -> bytes:
+        signature: bytes = self._kind.sign(text, self.private)
+        return signature
+
     def jwk(self) -> dict[str, Any]:
         """Return what Supabase publishes of it."""
-        kind = jwt.get_algorithm_by_name(self.algorithm)
-        public: dict[str, Any] = kind.to_jwk(self.private.public_key(), as_dict=True)
+        public: dict[str, Any] = self._kind.to_jwk(self.private.public_key(), as_dict=True)
         return {**public, "kid": self.id, "alg": self.algorithm, "use": "sig"}
 
     def private_jwk(self) -> dict[str, Any]:
         """Return what nobody ever publishes of it."""
-        kind = jwt.get_algorithm_by_name(self.algorithm)
-        private: dict[str, Any] = kind.to_jwk(self.private, as_dict=True)
+        private: dict[str, Any] = self._kind.to_jwk(self.private, as_dict=True)
         return {**private, "kid": self.id, "alg": self.algorithm}
 
     def pem(self) -> bytes:
@@ -115,11 +121,8 @@ class TokenMint:
 def signed(claims: Claims, key: SigningKey, **header: Any) -> str:  # noqa: ANN401  any JSON
     """Return a token under the key's id, unless the header says otherwise."""
     full = {"alg": key.algorithm, "kid": key.id, "typ": "JWT", **header}
-    return compact(
-        {name: value for name, value in full.items() if value is not ABSENT},
-        claims,
-        lambda text: jwt.get_algorithm_by_name(key.algorithm).sign(text, key.private),
-    )
+    header = {name: value for name, value in full.items() if value is not ABSENT}
+    return compact(header, claims, key.sign)
 
 
 def shared(

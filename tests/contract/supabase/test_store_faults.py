@@ -261,6 +261,7 @@ async def test_failed_undo_leaves_nothing_visible(
     assert wire.recorded_ids(plan) == [roadmap.roadmap_id for roadmap in listed]
     left = wire.unpublished_ids()
     assert len(left) + len(listed) == wire.count("roadmaps") <= 1
+    assert number == 1 or left or listed
     for roadmap_id in left:
         await wire.assert_invisible(roadmap_id)
 
@@ -269,20 +270,6 @@ async def test_failed_undo_leaves_nothing_visible(
     assert await wire.visible(plan) == listed
     if not listed:
         assert wire.count("roadmap_tasks") == 0
-
-
-async def test_undo_that_cannot_go_through_leaves_an_unpublished_row(wire: Wire) -> None:
-    """The tests above do leave rows behind, tasks included."""
-    plan = await begun(wire.reader, year_roadmap())
-    wire.proxy.inject(Fault.REFUSE, is_undo)
-    wire.proxy.inject_at(3, Fault.UNAVAILABLE)
-    with pytest.raises(StoreUnavailableError):
-        await wire.store.add_roadmap(plan)
-    (left,) = wire.unpublished_ids()
-    assert wire.count("roadmap_tasks") == 1_000
-    await wire.assert_invisible(left)
-    assert await wire.sweep(plan) == 1
-    assert wire.count("roadmap_tasks") == 0
 
 
 @pytest.mark.parametrize(
