@@ -28,7 +28,7 @@ def check_authorization(plane: DataPlane, directory: Path) -> Iterator[str]:
     """Call every route with every credential, in both modes."""
     with running_project(plane, directory) as project:
         senders = senders_of(project.mint, "ES256")
-        for mode, service in (("optional", project.optional), ("required", project.required)):
+        for mode, service in project.services.items():
             found = asyncio.run(
                 try_every_cell(
                     service.url, project.backend, senders, token_required=mode == "required"
@@ -45,7 +45,10 @@ def check_authorization(plane: DataPlane, directory: Path) -> Iterator[str]:
             senders = senders_of(alone.mint, "HS256")
             found = asyncio.run(
                 try_every_cell(
-                    alone.service.url, alone.backend, senders, token_required=mode == "required"
+                    alone.services[mode].url,
+                    alone.backend,
+                    senders,
+                    token_required=mode == "required",
                 )
             )
             print(
