@@ -47,7 +47,6 @@ async def test_query_may_name_the_user_as_the_body_does(client: httpx.AsyncClien
 
 
 async def test_daily_hours_keep_their_form(client: httpx.AsyncClient) -> None:
-    """Whole hours are whole numbers in the answers, halves are halves."""
     for hours, text in ((2, "2"), (0.5, "0.5"), (2.0, "2"), (7.5, "7.5")):
         created = await client.post("/generate_roadmap", json=REQUEST | {"daily_hours": hours})
         assert f'"daily_hours":{text},' in created.text
@@ -56,7 +55,6 @@ async def test_daily_hours_keep_their_form(client: httpx.AsyncClient) -> None:
 
 
 async def test_level_ignores_case(client: httpx.AsyncClient) -> None:
-    """A level is known whatever its case, and stored in lower case."""
     for level in ("Beginner", "INTERMEDIATE", "advanced"):
         answer = await client.post("/generate_roadmap", json=REQUEST | {"level": level})
         assert answer.json()["level"] == level.lower()

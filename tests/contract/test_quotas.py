@@ -115,14 +115,12 @@ class Ledger:
         )
 
     async def report(self, entered: Entered, usage: ModelUsage) -> None:
-        """Report the usage of a generation so far."""
         progress = ProgressReport(first_number=1, weeks_done=0, usage=usage)
         await self._store.generations.record_progress(entered.lease, progress)
 
     async def refused(
         self, bounds: QuotaPolicies, requester: Requester | None = None, dollars: float = 0
     ) -> LimitReachedError:
-        """Return the refusal of something new."""
         with pytest.raises(LimitReachedError) as caught:
             await self.enter(bounds, requester, dollars)
         return caught.value

@@ -56,7 +56,6 @@ TEXTS = [
 
 
 async def assert_whole(store: Store, roadmap: Roadmap, plan: NewRoadmap) -> None:
-    """Assert that every task of the plan can be read, in the plan's order."""
     tasks = await store.list_tasks(roadmap.roadmap_id)
     assert [task.task_text for task in tasks] == texts_of(plan)
 

@@ -246,7 +246,6 @@ def all_cells(senders: dict[str, Sender]) -> Iterator[Cell]:
 
 
 def _namings(route: Route) -> Iterator[tuple[Learner | None, Learner | None]]:
-    """Yield the users that a request may name in its query and in its body."""
     anybody: tuple[Learner | None, ...] = ("ana", "ben", None)
     for in_query in anybody if route.naming else (None,):
         for in_body in anybody if route.naming == "body" else (None,):

@@ -142,7 +142,6 @@ class Counts:
 
     @property
     def dollars(self) -> float:
-        """What the calls cost, by their price."""
         return self.calls * PRICE
 
 
@@ -183,8 +182,6 @@ class _PricedStandIn(OpenRouterStandIn):
 
 
 class _Trial:
-    """One phase on a service of its own."""
-
     def __init__(self, phase: Phase, plane: DataPlane) -> None:
         self._phase = phase
         self._plane = plane

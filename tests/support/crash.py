@@ -94,8 +94,6 @@ async def crash(plan: CrashPlan, say: Callable[[str], object]) -> CrashReport:
 
 @dataclass
 class _Run:
-    """The kills, kind after kind."""
-
     report: CrashReport
     workers: Workers
     url: str
@@ -168,7 +166,6 @@ class _Run:
 def _production(
     standin: OpenRouterStandIn,
 ) -> Iterator[tuple[Postgres, DataPlane, Service]]:
-    """Run everything that there is in production."""
     with (
         running_postgres() as postgres,
         postgres.database() as database,

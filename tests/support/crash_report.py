@@ -33,8 +33,6 @@ class CrashPlan:
 
 @dataclass
 class CrashReport:
-    """What happened, and what came of it."""
-
     plan: CrashPlan
     load: KeyedLoad
     readers: Readers
@@ -125,7 +123,6 @@ class CrashReport:
 
     @property
     def troubles(self) -> str:
-        """What the service logged of what went wrong, tracebacks included."""
         return "\n".join(line for line in self.log.splitlines() if " INFO " not in line)
 
     @property

@@ -204,7 +204,6 @@ class Postgrest:
                 raise RuntimeError(f"PostgREST does not start:\n{log.read().decode()}")
 
     def kill(self) -> None:
-        """End it in the midst of whatever it does."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
@@ -248,7 +247,6 @@ class DataPlane:
 
     @property
     def variables(self) -> dict[str, str]:
-        """The variables of a service whose project this is."""
         return {"SUPABASE_URL": self.url, "SUPABASE_SERVICE_ROLE_KEY": self.service_key}
 
     async def open(self) -> Store:

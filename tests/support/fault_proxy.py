@@ -68,8 +68,6 @@ class Exchange:
 
 
 class Moment(StrEnum):
-    """How far an exchange has come that is watched."""
-
     ANSWERED = "answered"
     """PostgREST has answered, and the client does not know yet."""
     DELIVERED = "delivered"

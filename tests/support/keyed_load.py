@@ -84,7 +84,6 @@ class KeyedLoad:
         return sum(request.answer is not None for request in self.requests)
 
     def end(self) -> None:
-        """Let every learner stop after the current request."""
         self._ending.set()
 
     async def run(self) -> None:

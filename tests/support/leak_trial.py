@@ -245,7 +245,6 @@ def leave_early(it: LeakTrial) -> None:
 
 
 def meet_bugs(it: LeakTrial) -> None:
-    """Run into errors that nothing foresaw."""
     for kind in ("raise", "answer", "warn", "task", "stream", "libraries"):
         with suppress(httpx.TransportError):
             it.client.post(f"/faulty/{kind}", content=b"canary")

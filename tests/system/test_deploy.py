@@ -69,7 +69,6 @@ class Clients:
             await asyncio.sleep(pause)
 
     async def settle(self) -> None:
-        """Wait until everything that was asked is answered."""
         await asyncio.gather(*self._asking)
         await self._client.aclose()
 

@@ -116,7 +116,6 @@ def running_release_0_1(
 
 
 def begin(client: httpx.Client, user_id: str, goal: str, weeks: int = 1) -> str:
-    """Begin a generation without waiting for it, and return its path."""
     body = request_of(user_id, goal, weeks)
     answer = client.post("/generate_roadmap", json=body, headers={"Prefer": "respond-async"})
     assert answer.status_code == httpx.codes.ACCEPTED, answer.text

@@ -94,7 +94,6 @@ def test_tokens_are_not_required_where_none_can_be_verified(
 
 
 def test_secrets_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Printing the settings, as a traceback might, shows no key."""
     for name in ("OPENAI_API_KEY", "SUPABASE_JWT_SECRET"):
         monkeypatch.setenv(name, f"canary-{'x' * 32}")
     assert "canary" not in repr(load_settings())

@@ -125,7 +125,6 @@ def columns_of(plane: DataPlane, table: str) -> dict[str, Any]:
 
 
 def refused(answer: httpx.Response) -> bool:
-    """Return whether the database refused it for lack of a right."""
     return answer.status_code in {401, 403} and answer.json()["code"] == "42501"
 
 
@@ -227,7 +226,6 @@ def test_what_names_no_row_reaches_only_own_rows(
 
 
 def named(row: tuple[str, str]) -> tuple[str, Any]:
-    """Return the table and the key of a row."""
     table, text = row
     return table, json.loads(text)[RELATIONS[table].key]
 

@@ -203,7 +203,6 @@ async def test_a_review_day_returns_to_earlier_weeks_by_name(level: Level, weeks
 
 @pytest.mark.parametrize(("level", "hours"), list(zip(LEVELS, (0.5, 2.5, 8), strict=True)))
 async def test_the_first_review_day_returns_to_its_own_days(level: Level, hours: float) -> None:
-    """A plan's first week has nothing behind it but its own days, and reviews those."""
     _, plan = await get_plan(request_of(level, 12, hours))
     assert "day 1 of this week (" in text_of(plan[0].days[6])
 
@@ -308,7 +307,6 @@ async def test_more_hours_ask_for_more_depth() -> None:
 
 @pytest.mark.parametrize("level", LEVELS)
 async def test_the_same_request_gets_the_same_plan(level: Level) -> None:
-    """Nothing in a plan is left to chance, nor carried over from the plan before."""
     request = request_of(level, 20, 3)
     planner = OfflinePlanner()
     first = [part async for part in planner.plan(request)]
