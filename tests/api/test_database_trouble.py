@@ -150,25 +150,6 @@ async def test_locked_file(settings: Settings, directory: Path) -> None:
         await assert_serves_again(on, content)
 
 
-async def test_crowd_on_a_locked_file(
-    settings: Settings, directory: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """All writes fail soon, and reads are served before them."""
-    monkeypatch.setattr(sqlite_file, "BUSY_TIMEOUT_SECONDS", 2)
-    async with running(settings, directory) as on:
-        await on.client.post(PATH, json=REQUEST)
-        content = await content_of(on)
-        with locked(directory / "momentum.db"):
-            bodies = (REQUEST | {"goal": f"Learn {number}"} for number in range(24))
-            waiting = [asyncio.create_task(on.client.post(PATH, json=body)) for body in bodies]
-            await asyncio.wait(waiting, timeout=0.2)
-            assert await content_of(on) == content
-            assert not all(one.done() for one in waiting)
-            for one in waiting:
-                assert_unavailable(await one)
-        await assert_serves_again(on, content)
-
-
 async def test_read_only_file(settings: Settings, directory: Path) -> None:
     """The service starts, and serves reads."""
     async with running(settings, directory) as on:

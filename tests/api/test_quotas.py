@@ -188,19 +188,6 @@ async def test_offline_needs_no_budget(running: Running, backend: Backend) -> No
         assert backend.query("select sum(dollars) from ledger") == [(0,)]
 
 
-async def test_same_request_again_is_not_refused(running: Running) -> None:
-    """A retry with its key gets its roadmap, also where there is room for nothing new."""
-    async with running(generations_per_hour=1) as on:
-        body, key = new_request(), {"Idempotency-Key": "k"}
-        first = await on.client.post("/generate_roadmap", json=body, headers=key)
-        again = await on.client.post("/generate_roadmap", json=body, headers=key)
-        assert (first.status_code, again.status_code) == (200, 200)
-        assert again.json() == first.json()
-        assert again.headers["idempotency-replayed"] == "true"
-        refused = await on.client.post("/generate_roadmap", json=new_request(), headers=ORIGIN)
-        assert_refused(refused, "generations-per-hour", HOUR)
-
-
 async def test_reading_is_not_limited(running: Running) -> None:
     """A learner over every limit still reads, ticks off and deletes."""
     async with running(**dict.fromkeys((setting for setting, _ in LIMITS.values()), 1)) as on:

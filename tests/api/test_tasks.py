@@ -122,16 +122,6 @@ async def test_week_maps_days_to_their_tasks(
     assert week["weekly_goal"] == expected[0]["weekly_goal"]
 
 
-async def test_another_users_roadmap_does_not_exist(
-    client: httpx.AsyncClient, roadmap: dict[str, Any]
-) -> None:
-    for path in ("", "/weeks", "/week/1"):
-        url = f"/roadmap/{roadmap['roadmap_id']}{path}"
-        assert (await client.get(url, params={"user_id": ANA})).status_code == 200
-        assert (await client.get(url, params={"user_id": BEN})).status_code == 404
-        assert (await client.get(f"/roadmap/987654321{path}")).status_code == 404
-
-
 async def test_unknown_week_is_not_found(
     client: httpx.AsyncClient, roadmap: dict[str, Any]
 ) -> None:

@@ -322,21 +322,17 @@ NO_ROOM = policies(
 async def test_joining_is_neither_refused_nor_counted(
     store: Store, other_store: Store, backend: Backend, key: str | None
 ) -> None:
-    """A request for a running generation joins it, even without room for a new one."""
+    """A request for a running generation joins it, even without room for a new one.
+
+    So does a double click without the key.
+    """
     asked = request_of(somebody(), key=key, dollars=1)
     record = await begin(store, asked, NO_ROOM)
-    for _ in range(3):
-        assert await begin(other_store, asked, NO_ROOM) == record
+    twin = asked.model_copy(update={"idempotency_key": None})
+    for again in (asked, asked, twin):
+        assert await begin(other_store, again, NO_ROOM) == record
     assert count(backend, "generations") == 1
     assert spent(backend) == 1
-
-
-async def test_twin_of_a_keyed_one_is_not_refused(store: Store) -> None:
-    """A double click without a key joins the one with it."""
-    asked = request_of(somebody(), key="k", dollars=1)
-    record = await begin(store, asked, NO_ROOM)
-    twin = asked.model_copy(update={"idempotency_key": None})
-    assert await begin(store, twin, NO_ROOM) == record
 
 
 async def test_replay_is_neither_refused_nor_counted(store: Store, backend: Backend) -> None:
@@ -389,12 +385,6 @@ async def assert_counts(ledger: Ledger, dollars: float) -> None:
     await ledger.end(entered)  # without a call
 
 
-async def test_reservation_counts_while_it_runs(ledger: Ledger) -> None:
-    """Nobody knows yet what it will cost."""
-    await ledger.enter(budget(RICH), dollars=2)
-    await assert_counts(ledger, 2)
-
-
 COSTS = {
     "less than reserved": (priced(0.125), 0.125),
     "more than reserved": (priced(5.0), 5),
@@ -412,6 +402,7 @@ async def test_cost_counts_once_it_is_known(
 ) -> None:
     """Then it replaces the reservation, unless the cost of a call is not known."""
     entered = await ledger.enter(budget(RICH), dollars=2)
+    await assert_counts(ledger, 2)
     await ledger.end(entered, usage)
     await assert_counts(ledger, dollars)
 

@@ -73,6 +73,7 @@ def test_origins_are_split_and_trimmed(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_malformed_value_is_named_and_not_repeated(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
+    """The error is one line with the variable's name; its value might be a secret."""
     monkeypatch.setenv(name, value)
     with pytest.raises(SettingsError) as caught:
         load_settings()
@@ -94,6 +95,14 @@ def test_tokens_are_not_required_where_none_can_be_verified(
 
 
 def test_secrets_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Printing the settings, as a traceback might, shows no key."""
     for name in ("OPENAI_API_KEY", "SUPABASE_JWT_SECRET"):
         monkeypatch.setenv(name, f"canary-{'x' * 32}")
     assert "canary" not in repr(load_settings())
+
+
+def test_example_file_names_every_setting() -> None:
+    """Each setting but the platform's own variable stands in `.env.example`."""
+    example = (Path(__file__).parents[2] / ".env.example").read_text()
+    for name in Settings.model_fields.keys() - {"railway_environment"}:
+        assert f"{name.upper()}=" in example

@@ -21,7 +21,10 @@ FORMS: list[tuple[str, dict[str, str]]] = [
 ]
 """Every way to ask with a body."""
 
-MALFORMED_USERS = ("user_id=", f"user_id={CANARY}", f"user_id={ANA}&user_id={ANA}")
+MALFORMED_USERS = (
+    *("user_id=", f"user_id={CANARY}", f"user_id={ANA}&user_id={ANA}"),
+    *("user_id=%00", "user_id=%ed%a0%80"),  # no column holds them
+)
 
 OUT_OF_BOUNDS: dict[str, list[dict[str, Any]]] = {
     PATH: [
