@@ -78,11 +78,7 @@ class Ledger:
     async def enter(
         self, bounds: QuotaPolicies, requester: Requester | None = None, dollars: float = 0
     ) -> Entered:
-        """Enter something new.
-
-        Raises:
-            LimitReachedError: it is beyond the bounds.
-        """
+        """Enter something new, unless a `LimitReachedError` refuses it."""
         requester, lease = requester or somebody(), Lease(seconds=60)
         if self.kind == "question":
             question = NewQuestion(requester=requester, reserved_dollars=dollars)

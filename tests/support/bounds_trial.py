@@ -53,9 +53,9 @@ class Phase:
     variables: dict[str, str]
     policies: frozenset[str]
     """Those that are to refuse."""
-    requests: int
-    users: int
-    addresses: int
+    users: int = 50
+    addresses: int = 40
+    requests: int = 200
     generations: int | None = None
     questions: int | None = None
     calls: int | None = None
@@ -92,24 +92,18 @@ PHASES = (
         _budget_of(120),
         frozenset({"budget-per-day"}),
         requests=1_000,
-        users=50,
-        addresses=40,
         calls=120,  # the last few go to questions, which fit where a generation does not
     ),
     Phase(
         "a budget of 40 calls, some of them cut off",
         _budget_of(40, CALLS_PER_GENERATION + 1),
         frozenset({"budget-per-day"}),
-        requests=200,
-        users=50,
-        addresses=40,
         calls=40,
         cuts=1,
     ),
     Phase(
         "3 and 5 an hour of 8 users",
         *_limits("", 1_000),
-        requests=200,
         users=8,
         addresses=33,
         generations=24,
@@ -119,7 +113,6 @@ PHASES = (
     Phase(
         "3 and 5 an hour of 5 addresses",
         *_limits("-of-an-address", 1),
-        requests=200,
         users=100,
         addresses=5,
         generations=15,
