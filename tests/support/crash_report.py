@@ -8,11 +8,8 @@ from src.llm.openrouter.planner import WEEK_PARTS
 from tests.support.bought import Bought
 from tests.support.fault_proxy import Moment
 from tests.support.keyed_load import KeyedLoad
-from tests.support.onlookers import DatabaseLook, Readers
+from tests.support.onlookers import SWEPT_SECONDS, DatabaseLook, Readers
 from tests.support.workers import Point
-
-SWEPT_SECONDS = 60
-"""How long what a dead process left may lie about."""
 
 LOST_LEASE = "leaving a generation to others: LeaseLostError"
 

@@ -6,8 +6,8 @@ Whatever is secret or personal carries one: keys, tokens, goals, questions, task
 import json
 import socket
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Iterable
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,8 @@ STREAM = {"Accept": "text/event-stream"}
 JUNK = {"Idempotency-Key": "key-canary", "X-Request-ID": "id-canary junk"}
 FEW = ("status_403", "cut_output", "silence")
 QUICK = {
+    "SUPABASE_JWT_SECRET": JWT_SECRET,
+    "WEB_CONCURRENCY": "1",
     "STORE_TIMEOUT_SECONDS": "0.3",
     "MODEL_IDLE_TIMEOUT_SECONDS": "0.2",
     "MODEL_CALL_TIMEOUT_SECONDS": "0.4",
@@ -92,35 +94,6 @@ class LeakTrial:
         return self.client.post("/ask-assistant", json=body, **options)
 
 
-@contextmanager
-def _running_trial(
-    server: Server, level: str, directory: Path, data_plane: DataPlane | None
-) -> Iterator[LeakTrial]:
-    port = free_port()
-    command = [FAULTY if part == "api:app" else part for part in server_command(server, port)]
-    if server == "gunicorn":
-        command.append(FAULTY)
-    variables = QUICK | {
-        "LOG_LEVEL": level,
-        "SUPABASE_JWT_SECRET": JWT_SECRET,
-        "WEB_CONCURRENCY": "1",
-    }
-    if data_plane is not None:
-        variables |= data_plane.variables | {"RAILWAY_ENVIRONMENT": "production"}
-    pace = Pace(drip=0.05, slow_first_token=0.3)
-    with (
-        OpenRouterStandIn(api_key="model-key-canary", pace=pace) as standin,
-        running_process(command, port, directory, variables | model_variables(standin)) as service,
-        httpx.Client(base_url=service.url, timeout=30, headers=JUNK) as client,
-    ):
-        backend = data_plane or SqliteBackend(directory / "momentum.db")
-        trial = LeakTrial(service, backend, data_plane, standin, client)
-        if data_plane is not None:
-            trial.canaries.add(data_plane.service_key)
-        client.event_hooks = {"response": [trial.look_into]}
-        yield trial
-
-
 def run_leak_trial(
     server: Server,
     level: str,
@@ -130,19 +103,34 @@ def run_leak_trial(
 ) -> LeakTrial:
     """Drive a service at a log level, on SQLite without a data plane; return it when it has ended.
 
-    Raises:
-        AssertionError: an error's body or headers hold a canary.
+    It fails when an error's body or headers hold a canary.
     """
-    with _running_trial(server, level, directory, data_plane) as it:
-        use_every_endpoint(it)
-        send_what_nobody_should(it)
-        claim_to_be_somebody(it)
-        leave_early(it)
-        meet_bugs(it)
-        fail_at_the_model(it, misbehaviours)
-        fail_at_the_database(it)
-        time.sleep(0.2)  # what was left running ends
-        it.service.stop()
+    port = free_port()
+    command = [FAULTY if part == "api:app" else part for part in server_command(server, port)]
+    if server == "gunicorn":
+        command.append(FAULTY)
+    variables = QUICK | {"LOG_LEVEL": level}
+    if data_plane is not None:
+        variables |= data_plane.variables | {"RAILWAY_ENVIRONMENT": "production"}
+    pace = Pace(drip=0.05, slow_first_token=0.3)
+    with OpenRouterStandIn(api_key="model-key-canary", pace=pace) as standin:
+        variables |= model_variables(standin)
+        with (
+            running_process(command, port, directory, variables) as service,
+            httpx.Client(base_url=service.url, timeout=30, headers=JUNK) as client,
+        ):
+            backend = data_plane or SqliteBackend(directory / "momentum.db")
+            it = LeakTrial(service, backend, data_plane, standin, client)
+            if data_plane is not None:
+                it.canaries.add(data_plane.service_key)
+            client.event_hooks = {"response": [it.look_into]}
+            use_every_endpoint(it)
+            for misuse in (send_what_nobody_should, claim_to_be_somebody, leave_early, meet_bugs):
+                misuse(it)
+            fail_at_the_model(it, misbehaviours)
+            fail_at_the_database(it)
+            time.sleep(0.2)  # what was left running ends
+            service.stop()
     return it
 
 

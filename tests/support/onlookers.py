@@ -4,6 +4,7 @@ import asyncio
 import random
 import time
 from collections import Counter
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
@@ -14,6 +15,9 @@ from src.domain.vocabulary import DAYS_PER_WEEK
 from tests.support.data_plane import Database
 from tests.support.keyed_load import KeyedLoad, plan_request
 from tests.support.plans import roadmap_violations
+
+SWEPT_SECONDS = 60
+"""How long what a dead process left may lie about."""
 
 RECENT_REQUESTS = 40
 """Readers look mostly where something happens: at the learners of the latest requests."""
@@ -107,17 +111,17 @@ class Readers:
         return answer.json()
 
 
+@dataclass
 class DatabaseLook:
     """Looks into the database, behind the API."""
 
-    def __init__(self, database: Database) -> None:
-        self.partial: set[int] = set()
-        """Visible roadmaps that were not whole."""
-        self.checks = 0
-        self.most_unpublished = 0
-        self.oldest_unpublished = 0.0
-        """Seconds."""
-        self._database = database
+    database: Database
+    partial: set[int] = field(default_factory=set)
+    """Visible roadmaps that were not whole."""
+    checks: int = 0
+    most_unpublished: int = 0
+    oldest_unpublished: float = 0.0
+    """Seconds."""
 
     async def look_on(self) -> None:
         """Look at what is new, until cancelled."""
@@ -128,8 +132,8 @@ class DatabaseLook:
     def look(self, seconds: float) -> None:
         """Look at what was published in the last seconds, where the database can be reached."""
         try:
-            visible = self._database.query(VISIBLE.format(seconds=seconds))
-            [(count, oldest)] = self._database.query(UNPUBLISHED)
+            visible = self.database.query(VISIBLE.format(seconds=seconds))
+            [(count, oldest)] = self.database.query(UNPUBLISHED)
         except psycopg.OperationalError:
             return
         self.checks += 1
@@ -138,13 +142,13 @@ class DatabaseLook:
         self.partial |= {row[0] for row in visible if not _is_whole(row)}
 
 
-async def until_swept(database: Database, patience: float = 60.0) -> float | None:
-    """Wait until no unpublished row and no unfinished generation is left; return the seconds.
+async def until_swept(database: Database) -> float | None:
+    """Return after how many seconds no unpublished row and no unfinished generation is left.
 
-    None means that patience ended first.
+    None means that something was left after `SWEPT_SECONDS`.
     """
     began = time.monotonic()
-    while time.monotonic() - began < patience:
+    while time.monotonic() - began < SWEPT_SECONDS:
         [(rows,)] = await asyncio.to_thread(
             database.query,
             "select (select count(*) from roadmaps where published_at is null)"

@@ -112,8 +112,7 @@ def _run(
     url: str, directory: Path, token: str | None, max_examples: int | None, phases: str | None
 ) -> tuple[dict[str, Any], str]:
     """Run Schemathesis, and return its report and what it printed."""
-    path = directory / "schemathesis.json"
-    configuration = directory / "schemathesis.toml"
+    path, configuration = directory / "schemathesis.json", directory / "schemathesis.toml"
     sequences = FEW_SEQUENCES if max_examples else SEQUENCES
     configuration.write_text(
         f"{CONFIGURATION.read_text()}[phases.stateful.generation]\nmax-examples = {sequences}\n"
