@@ -60,8 +60,7 @@ class Exchange:
     number: int
     method: str
     path: str
-    query: str
-    peer_port: int = 0
+    peer_port: int
     """The port from which the client asks."""
     status: int | None = None
     """What PostgREST or the fault answered; None while or where there was no answer."""
@@ -168,14 +167,10 @@ class FaultProxy(LoopbackServer):
                 body += event.data
             if not isinstance(event, h11.EndOfMessage):
                 return False
-            path, _, query = request.target.decode().partition("?")
-            exchange = Exchange(
-                len(self.exchanges) + 1,
-                request.method.decode(),
-                path,
-                query,
-                writer.get_extra_info("peername")[1],
-            )
+            path = request.target.decode().partition("?")[0]
+            port = writer.get_extra_info("peername")[1]
+            number = len(self.exchanges) + 1
+            exchange = Exchange(number, request.method.decode(), path, port)
             self.exchanges.append(exchange)
             rule = next((rule for rule in self._rules if rule.when(exchange)), None)
             answer = await self._answer(exchange, request, body, rule)
@@ -203,8 +198,8 @@ class FaultProxy(LoopbackServer):
         if fault is Fault.REFUSE:
             return None
         if fault in NOT_FORWARDED:
-            exchange.status, kind, page = NOT_FORWARDED[fault]
-            return httpx.Response(exchange.status, headers={"content-type": kind}, content=page)
+            exchange.status = NOT_FORWARDED[fault][0]
+            return _answer_of(*NOT_FORWARDED[fault])
         if rule is not None and fault is Fault.DELAY:
             await self._hold(rule.seconds)
         answer = await self._forward(exchange, request, body)
@@ -232,9 +227,7 @@ class FaultProxy(LoopbackServer):
     ) -> httpx.Response:
         if not exchange.path.startswith(f"{PREFIX}/"):
             document = self.documents.get(exchange.path)
-            status = 404 if document is None else 200
-            kind = {"content-type": "application/json"}
-            return httpx.Response(status, headers=kind, content=document or b"{}")
+            return _answer_of(200 if document else 404, "application/json", document or b"{}")
         try:
             return await self._client.request(
                 exchange.method,
@@ -244,8 +237,11 @@ class FaultProxy(LoopbackServer):
             )
         except httpx.TransportError:
             # PostgREST is down, or went down over this request: a gateway says so.
-            status, kind_of_page, page = NOT_FORWARDED[Fault.HTML]
-            return httpx.Response(status, headers={"content-type": kind_of_page}, content=page)
+            return _answer_of(*NOT_FORWARDED[Fault.HTML])
+
+
+def _answer_of(status: int, kind: str, content: bytes) -> httpx.Response:
+    return httpx.Response(status, headers={"content-type": kind}, content=content)
 
 
 async def _next_event(http: h11.Connection, reader: asyncio.StreamReader) -> object:

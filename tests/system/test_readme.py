@@ -6,8 +6,6 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, get_args
 from uuid import uuid4
@@ -68,15 +66,6 @@ _PATH = re.compile(
 
 OMITTED = "…"
 """A line of its own, for one or more lines that an example leaves out."""
-
-
-@contextmanager
-def documented_service(directory: Path) -> Iterator[str]:
-    """Run the service by the command of `make run`, with its default limits; yield its origin."""
-    port = free_port()
-    command = make_run_command(port)
-    with running_process(command, port, directory, dict.fromkeys(UNLIMITED, "")) as service:
-        yield service.url
 
 
 def make_run_command(port: int) -> list[str]:
@@ -196,8 +185,9 @@ def test_commands_print_what_is_shown(path: Path, tmp_path: Path) -> None:
     """A document is followed from top to bottom, on a service that was just started."""
     found = blocks((ROOT / path).read_text())
     if any(block.language in {"bash", "js"} and is_run(block) for block in found):
-        with documented_service(tmp_path) as origin:
-            run_blocks(found, origin)
+        port, defaults = free_port(), dict.fromkeys(UNLIMITED, "")
+        with running_process(make_run_command(port), port, tmp_path, defaults) as service:
+            run_blocks(found, service.url)
     else:
         run_blocks(found, DOCUMENTED_ORIGIN)
 
