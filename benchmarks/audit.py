@@ -14,8 +14,7 @@ from tests.support.authorized_services import running_alone, running_project
 from tests.support.bounds_trial import try_bounds
 from tests.support.conformance.exploration import explore_all, figures, shortfalls
 from tests.support.data_plane import DataPlane, running_data_plane, running_postgres
-from tests.support.injection_trial import running_trial
-from tests.support.injections import ATTEMPTS
+from tests.support.injection_trial import ATTEMPTS, running_trial
 from tests.support.leak_trial import FEW, run_leak_trial
 from tests.support.row_security import measured_matrix
 from tests.support.service import Server
@@ -29,7 +28,7 @@ def check_authorization(plane: DataPlane, directory: Path) -> Iterator[str]:
     """Call every route with every credential, in both modes."""
     with running_project(plane, directory) as project:
         senders = senders_of(project.mint, "ES256")
-        for mode, service in (("optional", project.optional), ("required", project.required)):
+        for mode, service in project.services.items():
             found = asyncio.run(
                 try_every_cell(
                     service.url, project.backend, senders, token_required=mode == "required"
@@ -46,7 +45,10 @@ def check_authorization(plane: DataPlane, directory: Path) -> Iterator[str]:
             senders = senders_of(alone.mint, "HS256")
             found = asyncio.run(
                 try_every_cell(
-                    alone.service.url, alone.backend, senders, token_required=mode == "required"
+                    alone.services[mode].url,
+                    alone.backend,
+                    senders,
+                    token_required=mode == "required",
                 )
             )
             print(
@@ -100,11 +102,11 @@ def check_bounds(plane: DataPlane, _directory: Path) -> Iterator[str]:
     """Send more requests than the limits allow, from many users and addresses, to two workers."""
     for each in try_bounds(plane):
         print(
-            f"bounds         {each.phase}: {each.requests} requests, admitted {each.generations}"
-            f" roadmaps and {each.questions} questions, refused {each.refused};"
+            f"bounds         {each.phase.name}: {each.phase.requests} requests, admitted"
+            f" {each.generations} roadmaps and {each.questions} questions, refused {each.refused};"
             f" {each.calls} model calls, ${each.dollars:.4f}"
         )
-        yield from each.faults
+        yield from (f"{each.phase.name}: {n} times {fault}" for fault, n in each.faults.items())
 
 
 def check_conformance(plane: DataPlane, directory: Path) -> Iterator[str]:

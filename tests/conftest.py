@@ -4,14 +4,14 @@ import functools
 import socket
 import ssl
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.backends import Backend, SqliteBackend, SupabaseBackend
+from tests.support.backends import Backend, SqliteBackend
 from tests.support.data_plane import (
     DataPlane,
     Postgres,
@@ -43,9 +43,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(autouse=True, scope="session")
 def no_network() -> Iterator[None]:
     """Let nothing in this process reach beyond loopback."""
-    patch = pytest.MonkeyPatch()
 
-    def guarded(name: str) -> None:
+    def guarded(name: str) -> Callable[..., Any]:
         original = getattr(socket.socket, name)
 
         def connect(self: socket.socket, address: Any) -> Any:  # noqa: ANN401  as the original
@@ -53,7 +52,7 @@ def no_network() -> Iterator[None]:
                 _refuse_beyond_loopback(address[0])
             return original(self, address)
 
-        patch.setattr(socket.socket, name, connect)
+        return connect
 
     resolve = socket.getaddrinfo
 
@@ -61,20 +60,13 @@ def no_network() -> Iterator[None]:
         _refuse_beyond_loopback(host)
         return resolve(host, *args, **kwargs)
 
-    guarded("connect")
-    guarded("connect_ex")
-    patch.setattr(socket, "getaddrinfo", getaddrinfo)
-    yield
-    patch.undo()
-
-
-@pytest.fixture(autouse=True, scope="session")
-def one_tls_context() -> Iterator[None]:
-    """Load the certificates once: every HTTP client would, for 50 ms each, and no test uses TLS."""
-    patch = pytest.MonkeyPatch()
-    patch.setattr(ssl, "create_default_context", functools.cache(ssl.create_default_context))
-    yield
-    patch.undo()
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("connect", "connect_ex"):
+            patch.setattr(socket.socket, name, guarded(name))
+        patch.setattr(socket, "getaddrinfo", getaddrinfo)
+        # Load the certificates once: every client would, for 50 ms each, and no test uses TLS.
+        patch.setattr(ssl, "create_default_context", functools.cache(ssl.create_default_context))
+        yield
 
 
 def _refuse_beyond_loopback(host: str | bytes | None) -> None:
@@ -143,7 +135,8 @@ def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Backend:
     """Offer an empty database of either kind."""
     if request.param == "sqlite":
         return SqliteBackend(tmp_path / "momentum.db")
-    return SupabaseBackend(request.getfixturevalue("data_plane"))
+    plane: DataPlane = request.getfixturevalue("data_plane")
+    return plane
 
 
 @pytest.fixture(scope="session")

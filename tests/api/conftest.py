@@ -1,6 +1,7 @@
 """The application over each store and the offline models, and a client that talks to it."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any, cast
 
 import httpx
@@ -10,6 +11,7 @@ from fastapi import FastAPI
 from api import create_app
 from src.dao import Store
 from src.settings import Settings
+from tests.api.replicas import GatedPlanner, Replica, Running, replica
 from tests.support.backends import Backend
 from tests.support.learners import REQUEST
 from tests.support.settings import isolated_settings
@@ -56,6 +58,19 @@ async def app(
     current_store.target = store
     async with session_app.router.lifespan_context(session_app):
         yield session_app
+
+
+@pytest.fixture
+def running(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> Running:
+    """Offer a way to run instances of the test's own on the backend."""
+
+    @asynccontextmanager
+    async def run(planner: GatedPlanner | None = None, **values: object) -> AsyncIterator[Replica]:
+        settings = isolated_settings(monkeypatch, **values)
+        async with replica(settings, await backend.open(), planner) as on:
+            yield on
+
+    return run
 
 
 @pytest.fixture

@@ -2,10 +2,10 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import httpx
 from fastapi import FastAPI
@@ -21,6 +21,9 @@ from src.llm.offline.planner import OfflinePlanner
 from src.settings import Settings
 from tests.support.learners import REQUEST
 from tests.support.waiting import PATIENCE_SECONDS, until, until_true
+
+Running: TypeAlias = "Callable[..., AbstractAsyncContextManager[Replica]]"
+"""Runs an instance with these settings, and with `planner` if one is given; see the fixture."""
 
 
 class GatedPlanner:
@@ -62,7 +65,6 @@ class GatedPlanner:
             self.running -= 1
 
     async def at_the_gate(self) -> None:
-        """Wait until a call has reached the gate."""
         async with asyncio.timeout(PATIENCE_SECONDS):
             await self._reached.wait()
 
@@ -72,19 +74,15 @@ class GatedPlanner:
 
 @dataclass
 class Replica:
-    """A running instance, and a client that talks to it."""
-
     app: FastAPI
     client: httpx.AsyncClient
     store: Store
 
     @property
     def state(self) -> AppState:
-        """The instance's services."""
         return state_of(self.app)
 
     async def status(self, location: str) -> dict[str, Any]:
-        """Return the status of a generation."""
         answer = await self.client.get(location)
         assert answer.status_code == httpx.codes.OK, answer.text
         status: dict[str, Any] = answer.json()
@@ -115,7 +113,6 @@ class Replica:
         await until_true(lambda: not runs.is_busy)
 
     async def roadmaps(self, user_id: str) -> list[dict[str, Any]]:
-        """Return the list of a user's roadmaps."""
         listed = await self.client.get("/roadmaps", params={"user_id": user_id})
         assert listed.status_code == httpx.codes.OK, listed.text
         roadmaps: list[dict[str, Any]] = listed.json()
@@ -133,7 +130,6 @@ async def request_to_gate(
 
 
 def events_in(text: str) -> list[dict[str, Any]]:
-    """Return the events of a stream that has ended."""
     found = []
     for block in text.replace("\r\n", "\n").split("\n\n"):
         fields = dict(

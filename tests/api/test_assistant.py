@@ -41,7 +41,6 @@ async def test_assistant_answers_from_the_roadmap(
 async def test_query_may_name_the_user_as_the_body_does(
     client: httpx.AsyncClient, roadmap: dict[str, Any]
 ) -> None:
-    """That changes nothing."""
     answers = [
         await client.post("/ask-assistant", json=question(roadmap), params=params)
         for params in ({}, {"user_id": ANA})

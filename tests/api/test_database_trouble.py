@@ -18,6 +18,7 @@ from src.dao.sqlite.store import SqliteStore
 from src.services.generation import run as generation_run
 from src.settings import Settings
 from tests.api.replicas import GatedPlanner, Replica, replica, request_to_gate
+from tests.support.backends import locked
 from tests.support.learners import ANA, REQUEST
 from tests.support.settings import isolated_settings
 from tests.support.waiting import PATIENCE_SECONDS, until, until_true
@@ -54,15 +55,6 @@ async def running(
     store = await SqliteStore.open(directory / "momentum.db")
     async with replica(settings, store, planner) as on:
         yield on
-
-
-@contextmanager
-def locked(directory: Path) -> Iterator[None]:
-    """Hold the file's lock, like another process that hangs."""
-    with closing(sqlite3.connect(directory / "momentum.db", isolation_level=None)) as other:
-        other.execute("begin exclusive")
-        yield
-        other.execute("rollback")
 
 
 @contextmanager
@@ -153,27 +145,8 @@ async def test_locked_file(settings: Settings, directory: Path) -> None:
     async with running(settings, directory) as on:
         await on.client.post(PATH, json=REQUEST)
         content = await content_of(on)
-        with locked(directory):
+        with locked(directory / "momentum.db"):
             await assert_writes_fail_and_reads_do_not(on, content)
-        await assert_serves_again(on, content)
-
-
-async def test_crowd_on_a_locked_file(
-    settings: Settings, directory: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """All writes fail soon, and reads are served before them."""
-    monkeypatch.setattr(sqlite_file, "BUSY_TIMEOUT_SECONDS", 2)
-    async with running(settings, directory) as on:
-        await on.client.post(PATH, json=REQUEST)
-        content = await content_of(on)
-        with locked(directory):
-            bodies = (REQUEST | {"goal": f"Learn {number}"} for number in range(24))
-            waiting = [asyncio.create_task(on.client.post(PATH, json=body)) for body in bodies]
-            await asyncio.wait(waiting, timeout=0.2)
-            assert await content_of(on) == content
-            assert not all(one.done() for one in waiting)
-            for one in waiting:
-                assert_unavailable(await one)
         await assert_serves_again(on, content)
 
 
@@ -211,7 +184,7 @@ async def test_trouble_in_mid_generation(settings: Settings, directory: Path) ->
         waiting = await request_to_gate(on, planner, headers=KEY)
         location = (await on.client.post(PATH, json=REQUEST, headers=KEY)).headers["location"]
         await on.until(location, weeks_done=1)
-        with locked(directory):
+        with locked(directory / "momentum.db"):
             planner.gate.set()
             answer = await waiting
             assert_unavailable(answer)
@@ -233,7 +206,7 @@ async def test_trouble_that_passes_in_time(
     planner = GatedPlanner(12)
     async with running(settings, directory, planner) as on:
         waiting = await request_to_gate(on, planner, headers=KEY)
-        with locked(directory):
+        with locked(directory / "momentum.db"):
             planner.gate.set()
             await until_true(lambda: len(planner.made) == PARTS)
             await asyncio.sleep(3)
@@ -253,7 +226,7 @@ async def test_drain_keeps_the_last_parts(
     planner, taking = GatedPlanner(4), GatedPlanner(PARTS)
     async with running(settings, directory, planner) as on:
         waiting = await request_to_gate(on, planner, headers=KEY)
-        with locked(directory):
+        with locked(directory / "momentum.db"):
             planner.gate.set()
             await until_true(lambda: len(planner.made) == PARTS)
             leaving = asyncio.create_task(on.leave(0))
@@ -274,7 +247,7 @@ async def test_drain_does_not_wait_for_a_database_that_hangs(
     planner = GatedPlanner(4)
     async with running(settings, directory, planner) as on:
         waiting = await request_to_gate(on, planner, headers=KEY)
-        with locked(directory):
+        with locked(directory / "momentum.db"):
             async with asyncio.timeout(PATIENCE_SECONDS):
                 await on.leave(0)
                 answer = await waiting
@@ -293,7 +266,7 @@ async def test_second_end_while_the_database_is_busy(
         waiting = await request_to_gate(on, planner, headers=KEY)
         location = (await on.client.post(PATH, json=REQUEST, headers=KEY)).headers["location"]
         followed = asyncio.create_task(on.events(location))
-        with locked(directory):
+        with locked(directory / "momentum.db"):
             leaving = asyncio.create_task(on.leave(0))
             await asyncio.sleep(0.2)
             assert not waiting.done()

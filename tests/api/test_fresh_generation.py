@@ -6,9 +6,9 @@ from typing import Any, cast
 import httpx
 import pytest
 
-from api import create_app
 from src.dao import Generations, Store
 from src.settings import Settings
+from tests.api.replicas import replica
 from tests.support.backends import Backend
 from tests.support.learners import REQUEST
 from tests.support.settings import isolated_settings
@@ -52,14 +52,9 @@ async def test_new_generation_makes_no_needless_call(settings: Settings, backend
     """It reads no parts, and each of its reports brings some, the first one included."""
     calls: Calls = []
     store = Recorded(await backend.open(), calls)
-    app = create_app(settings, store=cast("Store", store))
-    transport = httpx.ASGITransport(app)
-    async with (
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=transport, base_url="http://api.test") as client,
-    ):
+    async with replica(settings, cast("Store", store)) as on:
         calls.clear()
-        answer = await client.post("/generate_roadmap", json=REQUEST, timeout=60)
+        answer = await on.client.post("/generate_roadmap", json=REQUEST)
         assert answer.status_code == httpx.codes.OK
         names = [name for name, _ in calls if name not in BACKGROUND]
     reports = [arguments[1] for name, arguments in calls if name == "record_progress"]

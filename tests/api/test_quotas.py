@@ -2,9 +2,6 @@
 
 import asyncio
 import re
-import sqlite3
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -15,9 +12,8 @@ import pytest
 from src.dao import open_store
 from src.dao.sqlite import file as sqlite_file
 from src.dao.supabase import client as postgrest_client
-from src.settings import Settings
-from tests.api.replicas import GatedPlanner, Replica, replica
-from tests.support.backends import Backend
+from tests.api.replicas import GatedPlanner, Replica, Running, replica
+from tests.support.backends import Backend, locked
 from tests.support.data_plane import DataPlane
 from tests.support.fault_proxy import Fault, FaultProxy
 from tests.support.learners import ANA, BEN, REQUEST
@@ -53,14 +49,6 @@ LIMITS: dict[str, tuple[str, int | None]] = {
 
 def new_request(user_id: str = ANA) -> dict[str, Any]:
     return REQUEST | {"user_id": user_id, "goal": f"Learn {uuid4()}", "duration_weeks": 1}
-
-
-@asynccontextmanager
-async def running(
-    settings: Settings, backend: Backend, planner: GatedPlanner | None = None
-) -> AsyncIterator[Replica]:
-    async with replica(settings, await backend.open(), planner) as on:
-        yield on
 
 
 async def make_roadmap(on: Replica, user_id: str) -> int:
@@ -115,13 +103,13 @@ def assert_refused(answer: httpx.Response, policy: str, window: int | None) -> N
 @pytest.mark.parametrize("of_an_address", [False, True], ids=["user", "address"])
 @pytest.mark.parametrize("name", [name for name in LIMITS if name.startswith("generations")])
 async def test_generation_beyond_a_limit(
-    *, monkeypatch: pytest.MonkeyPatch, backend: Backend, name: str, of_an_address: bool
+    running: Running, backend: Backend, name: str, *, of_an_address: bool
 ) -> None:
     """It is a 429 before any planning, in every form of answer."""
     setting, window = LIMITS[name]
-    settings = isolated_settings(monkeypatch, **{setting: 1, "learners_per_address": 1})
+    limits = {setting: 1, "learners_per_address": 1}
     requester = BEN if of_an_address else ANA
-    async with running(settings, backend, GatedPlanner(0)) as on:
+    async with running(GatedPlanner(0), **limits) as on:
         first = await on.client.post(
             "/generate_roadmap", json=new_request(), headers=FORMS["later"]
         )
@@ -139,12 +127,11 @@ async def test_generation_beyond_a_limit(
 @pytest.mark.parametrize("form", ["plain", "stream"])
 @pytest.mark.parametrize("of_an_address", [False, True], ids=["user", "address"])
 async def test_question_beyond_a_limit(
-    *, monkeypatch: pytest.MonkeyPatch, backend: Backend, of_an_address: bool, form: str
+    running: Running, backend: Backend, form: str, *, of_an_address: bool
 ) -> None:
     """It is a 429 before the first word; another learner's roadmap stays a 404."""
-    settings = isolated_settings(monkeypatch, questions_per_hour=1, learners_per_address=1)
     requester = BEN if of_an_address else ANA
-    async with running(settings, backend) as on:
+    async with running(questions_per_hour=1, learners_per_address=1) as on:
         roadmap_id = await make_roadmap(on, ANA)
         asked_about = await make_roadmap(on, requester)
         assert (await ask(on, ANA, roadmap_id)).status_code == 200
@@ -155,18 +142,15 @@ async def test_question_beyond_a_limit(
         assert backend.query("select count(*) from questions") == [(1,)]
 
 
-async def test_generation_beyond_the_budget(
-    monkeypatch: pytest.MonkeyPatch, backend: Backend
-) -> None:
+async def test_generation_beyond_the_budget(running: Running) -> None:
     """The longer a plan, the more is reserved for it; without room there is no generation."""
-    settings = isolated_settings(
-        monkeypatch,
+    async with running(
+        GatedPlanner(0),
         openai_api_key="key",
         reserved_dollars_per_week=0.25,
         daily_budget_dollars=0.5,
         address_budget_share=1,
-    )
-    async with running(settings, backend, GatedPlanner(0)) as on:
+    ) as on:
 
         async def assert_all_refused(body: dict[str, Any]) -> None:
             for form in FORMS.values():
@@ -181,52 +165,32 @@ async def test_generation_beyond_the_budget(
 
 
 @pytest.mark.parametrize("form", ["plain", "stream"])
-async def test_question_beyond_the_budget(
-    monkeypatch: pytest.MonkeyPatch, backend: Backend, form: str
-) -> None:
+async def test_question_beyond_the_budget(running: Running, backend: Backend, form: str) -> None:
     """No model is asked: there is none behind the key of this test."""
-    settings = isolated_settings(
-        monkeypatch,
+    async with running(
+        GatedPlanner(ALL_PARTS),
         openai_api_key="key",
         openai_base_url="http://127.0.0.1:9/v1",
         reserved_dollars_per_week=0.001,
         reserved_dollars_per_question=0.005,
         daily_budget_dollars=0.004,
         address_budget_share=1,
-    )
-    async with running(settings, backend, GatedPlanner(ALL_PARTS)) as on:
+    ) as on:
         answer = await ask(on, ANA, await make_roadmap(on, ANA), FORMS[form] | ORIGIN)
         assert_refused(answer, "budget-per-day", DAY)
         assert backend.query("select count(*) from questions") == [(0,)]
 
 
-async def test_offline_needs_no_budget(monkeypatch: pytest.MonkeyPatch, backend: Backend) -> None:
+async def test_offline_needs_no_budget(running: Running, backend: Backend) -> None:
     """Without a model nothing costs money, and no request is refused for it."""
-    async with running(isolated_settings(monkeypatch, daily_budget_dollars=0), backend) as on:
+    async with running(daily_budget_dollars=0) as on:
         assert (await ask(on, ANA, await make_roadmap(on, ANA))).status_code == 200
         assert backend.query("select sum(dollars) from ledger") == [(0,)]
 
 
-async def test_same_request_again_is_not_refused(
-    monkeypatch: pytest.MonkeyPatch, backend: Backend
-) -> None:
-    """A retry with its key gets its roadmap, also where there is room for nothing new."""
-    settings = isolated_settings(monkeypatch, generations_per_hour=1)
-    async with running(settings, backend) as on:
-        body, key = new_request(), {"Idempotency-Key": "k"}
-        first = await on.client.post("/generate_roadmap", json=body, headers=key)
-        again = await on.client.post("/generate_roadmap", json=body, headers=key)
-        assert (first.status_code, again.status_code) == (200, 200)
-        assert again.json() == first.json()
-        assert again.headers["idempotency-replayed"] == "true"
-        refused = await on.client.post("/generate_roadmap", json=new_request(), headers=ORIGIN)
-        assert_refused(refused, "generations-per-hour", HOUR)
-
-
-async def test_reading_is_not_limited(monkeypatch: pytest.MonkeyPatch, backend: Backend) -> None:
+async def test_reading_is_not_limited(running: Running) -> None:
     """A learner over every limit still reads, ticks off and deletes."""
-    limits = dict.fromkeys((setting for setting, _ in LIMITS.values()), 1)
-    async with running(isolated_settings(monkeypatch, **limits), backend) as on:
+    async with running(**dict.fromkeys((setting for setting, _ in LIMITS.values()), 1)) as on:
         roadmap_id = await make_roadmap(on, ANA)
         assert (await ask(on, ANA, roadmap_id)).status_code == 200
         assert (await ask(on, ANA, roadmap_id)).status_code == 429
@@ -237,14 +201,12 @@ async def test_reading_is_not_limited(monkeypatch: pytest.MonkeyPatch, backend: 
         assert (await on.client.delete(path)).status_code == 200
 
 
-async def test_ordinary_learners_never_meet_the_defaults(
-    settings: Settings, backend: Backend
-) -> None:
+async def test_ordinary_learners_never_meet_the_defaults(running: Running) -> None:
     """Nor does a family that shares an address, on the evening on which all discover the service.
 
     Three roadmaps at once, a dozen in an hour, and a question a minute are much for one learner.
     """
-    async with running(settings, backend) as on:
+    async with running() as on:
         for user_id in (str(uuid4()) for _ in range(4)):
             for _ in range(4):
                 roadmaps = await asyncio.gather(*(make_roadmap(on, user_id) for _ in range(3)))
@@ -259,7 +221,6 @@ Requests = list["asyncio.Task[httpx.Response]"]
 
 
 async def hang(on: Replica, count: int, method: str, path: str, **sent: Any) -> Requests:  # noqa: ANN401
-    """Send so many requests that hang."""
     requests = [asyncio.create_task(on.client.request(method, path, **sent)) for _ in range(count)]
     await asyncio.sleep(0.5)  # until the last of them waits
     return requests
@@ -286,15 +247,13 @@ async def test_sqlite_refuses_beyond_its_queue_at_once(
     async with replica(settings, await open_store(settings), planner) as on:
         making = asyncio.create_task(on.client.post("/generate_roadmap", json=new_request()))
         await planner.at_the_gate()
-        with closing(sqlite3.connect(settings.sqlite_path, isolation_level=None)) as other:
-            other.execute("begin exclusive")
+        with locked(settings.sqlite_path):
             update = {"task_id": str(uuid4()), "completed": True}
             places = sqlite_file.THREADS + settings.store_queue_size
             hanging = await hang(on, places, "POST", "/task/update", json=update)
             planner.gate.set()  # now it writes its parts and its roadmap
             for _ in range(3):
                 await assert_overloaded(on, hanging)
-            other.execute("rollback")
         assert {answer.status_code for answer in await asyncio.gather(*hanging)} == {404}
         assert (await making).status_code == 200
         assert (await on.client.get("/roadmaps", params={"user_id": BEN})).status_code == 200

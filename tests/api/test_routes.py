@@ -16,9 +16,9 @@ from src.settings import Settings
 from src.web.json_bodies import MAX_BODY_BYTES
 from src.web.public_paths import is_public
 from tests.api.bad_inputs import JSON
+from tests.api.replicas import Running
 from tests.support.backends import SqliteBackend
 from tests.support.learners import ANA
-from tests.support.settings import isolated_settings
 
 
 @pytest.fixture(params=["sqlite"])
@@ -94,20 +94,12 @@ async def test_log_lines_of_refused_requests_name_the_route(
 
 
 async def test_log_lines_of_unauthenticated_requests_name_the_route(
-    monkeypatch: pytest.MonkeyPatch, backend: SqliteBackend, caplog: pytest.LogCaptureFixture
+    running: Running, caplog: pytest.LogCaptureFixture
 ) -> None:
     """They are refused before routing."""
-    settings = isolated_settings(
-        monkeypatch, auth_mode="required", supabase_jwt_secret=SecretStr("s" * 32)
-    )
-    app = create_app(settings, store=await backend.open())
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with (
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=transport, base_url="http://api.test") as client,
-    ):
+    async with running(auth_mode="required", supabase_jwt_secret=SecretStr("s" * 32)) as on:
         for request_line, content, line in UNAUTHENTICATED:
-            await assert_logged(client, caplog, request_line, content, line)
+            await assert_logged(on.client, caplog, request_line, content, line)
 
 
 async def assert_logged(

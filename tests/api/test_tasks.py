@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import httpx
+import pytest
 
 from tests.support.learners import ANA, BEN, REQUEST
 
@@ -54,17 +55,18 @@ async def test_tasks_have_their_fields_and_order(
     assert places == sorted(places)
 
 
-async def test_52_advanced_weeks_are_all_there(client: httpx.AsyncClient) -> None:
+@pytest.mark.parametrize("number", [1, 52])
+async def test_every_week_is_there(client: httpx.AsyncClient, number: int) -> None:
     """More tasks than the database gives in one answer arrive in one answer of ours."""
-    body = REQUEST | {"duration_weeks": 52, "level": "advanced", "daily_hours": 8}
+    body = REQUEST | {"duration_weeks": number, "level": "advanced", "daily_hours": 8}
     created = (await client.post("/generate_roadmap", json=body)).json()
     tasks = await tasks_of(client, created)
     weeks = (await client.get(f"/roadmap/{created['roadmap_id']}/weeks")).json()
-    assert len(tasks) > 2000
+    assert len(tasks) == number * 7 * 6
     places = {(task["week_number"], task["day_number"]) for task in tasks}
-    assert places == {(week, day) for week in range(1, 53) for day in range(1, 8)}
+    assert places == {(week, day) for week in range(1, number + 1) for day in range(1, 8)}
     assert sum(week["total_tasks"] for week in weeks) == len(tasks)
-    assert [week["week_number"] for week in weeks] == list(range(1, 53))
+    assert [week["week_number"] for week in weeks] == list(range(1, number + 1))
 
 
 async def test_completed_at_is_utc_and_kept(
@@ -118,16 +120,6 @@ async def test_week_maps_days_to_their_tasks(
     expected = [task for task in await tasks_of(client, roadmap) if task["week_number"] == 2]
     assert [task for tasks in week["days"].values() for task in tasks] == expected
     assert week["weekly_goal"] == expected[0]["weekly_goal"]
-
-
-async def test_another_users_roadmap_does_not_exist(
-    client: httpx.AsyncClient, roadmap: dict[str, Any]
-) -> None:
-    for path in ("", "/weeks", "/week/1"):
-        url = f"/roadmap/{roadmap['roadmap_id']}{path}"
-        assert (await client.get(url, params={"user_id": ANA})).status_code == 200
-        assert (await client.get(url, params={"user_id": BEN})).status_code == 404
-        assert (await client.get(f"/roadmap/987654321{path}")).status_code == 404
 
 
 async def test_unknown_week_is_not_found(

@@ -10,7 +10,6 @@ from tests.support.backends import Backend
 
 @pytest.fixture
 async def store(backend: Backend) -> AsyncIterator[Store]:
-    """Open a store on the backend."""
     store = await backend.open()
     yield store
     await store.close()

@@ -11,7 +11,6 @@ from uuid import UUID, uuid4
 import pytest
 
 from src.dao import Store
-from src.dao.supabase.store import SupabaseStore
 from src.domain.errors import (
     GenerationAbandonedError,
     GenerationCancelledError,
@@ -40,25 +39,18 @@ from src.domain.quotas import (
     Requester,
 )
 from tests.support.backends import Backend, count
-from tests.support.data_plane import DataPlane
+from tests.support.data_plane import DataPlane, open_store
 from tests.support.fault_proxy import Fault, FaultProxy
 from tests.support.plans import UNBOUNDED, new_roadmap
 
 RICH = 1e9
 HERE, THERE = "a" * 32, "b" * 32
 TABLES: dict[EntryKind, str] = {"generation": "generations", "question": "questions"}
-CALLED = ModelUsage(model="m", calls=3)
-"""The provider reports no costs of these calls."""
 
 
-def priced(dollars: float) -> ModelUsage:
-    """Return the usage of one call with a reported cost."""
-    return ModelUsage(model="m", calls=1, priced_calls=1, cost_dollars=dollars)
-
-
-def partly_priced(dollars: float) -> ModelUsage:
-    """Return the usage of ten calls of which five have a reported cost: the others were cut off."""
-    return ModelUsage(model="m", calls=10, priced_calls=5, cost_dollars=dollars)
+def priced(dollars: float, *, calls: int = 1) -> ModelUsage:
+    """Return the usage of calls of which one has a reported cost: the others were cut off."""
+    return ModelUsage(model="m", calls=calls, priced_calls=1, cost_dollars=dollars)
 
 
 @dataclass(frozen=True)
@@ -73,20 +65,21 @@ class Entered:
 class Ledger:
     """The ledger as requests use it: they enter a generation or a question, and end it."""
 
-    def __init__(self, store: Store, kind: EntryKind) -> None:
+    def __init__(self, store: Store, backend: Backend, kind: EntryKind) -> None:
         self.kind = kind
+        self.backend = backend
         self._store = store
+
+    @property
+    def entries(self) -> int:
+        """How many entries of its kind there are."""
+        return count(self.backend, TABLES[self.kind])
 
     async def enter(
         self, bounds: QuotaPolicies, requester: Requester | None = None, dollars: float = 0
     ) -> Entered:
-        """Enter something new.
-
-        Raises:
-            LimitReachedError: it is beyond the bounds.
-        """
-        requester = requester or somebody()
-        lease = Lease(seconds=60)
+        """Enter something new, unless a `LimitReachedError` refuses it."""
+        requester, lease = requester or somebody(), Lease(seconds=60)
         if self.kind == "question":
             question = NewQuestion(requester=requester, reserved_dollars=dollars)
             await self._store.questions.begin(question, bounds)
@@ -98,8 +91,7 @@ class Ledger:
 
     async def end(self, entered: Entered, usage: ModelUsage | None = None) -> None:
         """End an entry with its usage; a generation ends with its roadmap."""
-        if usage is None:
-            usage = ModelUsage(model="")
+        usage = usage or ModelUsage(model="")
         if entered.kind == "question":
             known = usage.priced_calls >= usage.calls
             await self._store.questions.finish(entered.entry_id, usage, cost_known=known)
@@ -107,38 +99,42 @@ class Ledger:
         await self.report(entered, usage)
         record = await self._store.generations.get(entered.entry_id)
         known = is_cost_known(usage, changed_hands=record.changed_hands, error=None)
-        plan = new_roadmap().model_copy(
-            update={"lease_id": entered.lease.lease_id, "cost_known": known}
+        changes = {"lease_id": entered.lease.lease_id, "cost_known": known}
+        await self._store.add_roadmap(new_roadmap().model_copy(update=changes))
+
+    def move_back(self, entered: Entered, seconds: float) -> None:
+        """Let something have been entered so long ago."""
+        then = (datetime.now(UTC) - timedelta(seconds=seconds)).isoformat(timespec="microseconds")
+        self.backend.execute(
+            f"update {TABLES[entered.kind]} set started_at = '{then}'"  # noqa: S608  own values
+            f" where {entered.kind}_id = '{entered.entry_id}'"
         )
-        await self._store.add_roadmap(plan)
 
     async def report(self, entered: Entered, usage: ModelUsage) -> None:
-        """Report the usage of a generation so far."""
         progress = ProgressReport(first_number=1, weeks_done=0, usage=usage)
         await self._store.generations.record_progress(entered.lease, progress)
 
     async def refused(
         self, bounds: QuotaPolicies, requester: Requester | None = None, dollars: float = 0
     ) -> LimitReachedError:
-        """Return the refusal of something new."""
         with pytest.raises(LimitReachedError) as caught:
             await self.enter(bounds, requester, dollars)
         return caught.value
 
 
 @pytest.fixture(params=["generation", "question"])
-def ledger(request: pytest.FixtureRequest, store: Store) -> Ledger:
-    return Ledger(store, request.param)
+def ledger(request: pytest.FixtureRequest, store: Store, backend: Backend) -> Ledger:
+    return Ledger(store, backend, request.param)
 
 
 @pytest.fixture
-def generations(store: Store) -> Ledger:
-    return Ledger(store, "generation")
+def generations(store: Store, backend: Backend) -> Ledger:
+    return Ledger(store, backend, "generation")
 
 
 @pytest.fixture
-def questions(store: Store) -> Ledger:
-    return Ledger(store, "question")
+def questions(store: Store, backend: Backend) -> Ledger:
+    return Ledger(store, backend, "question")
 
 
 def somebody(client: str | None = None) -> Requester:
@@ -159,28 +155,22 @@ def request_of(
     )
 
 
+def policies(*limits: QuotaPolicy, dollars: float = RICH) -> QuotaPolicies:
+    return QuotaPolicies(limits=limits, budget_dollars=dollars, address_budget_dollars=dollars)
+
+
 def per_user(most: int, window: int | None = HOUR_SECONDS) -> QuotaPolicies:
-    limit = QuotaPolicy(policy="of-a-user", scope="user", most=most, window_seconds=window)
-    return QuotaPolicies(limits=(limit,), budget_dollars=RICH, address_budget_dollars=RICH)
+    return policies(QuotaPolicy(policy="of-a-user", scope="user", most=most, window_seconds=window))
 
 
 def per_address(most: int, window: int | None = HOUR_SECONDS) -> QuotaPolicies:
-    limit = QuotaPolicy(policy="of-an-address", scope="client", most=most, window_seconds=window)
-    return QuotaPolicies(limits=(limit,), budget_dollars=RICH, address_budget_dollars=RICH)
+    return policies(
+        QuotaPolicy(policy="of-an-address", scope="client", most=most, window_seconds=window)
+    )
 
 
 def budget(dollars: float) -> QuotaPolicies:
-    return QuotaPolicies(limits=(), budget_dollars=dollars, address_budget_dollars=dollars)
-
-
-def move_back(backend: Backend, entered: Entered, seconds: float) -> None:
-    """Let something have been entered so long ago."""
-    then = (datetime.now(UTC) - timedelta(seconds=seconds)).isoformat(timespec="microseconds")
-    table = TABLES[entered.kind]
-    backend.execute(
-        f"update {table} set started_at = '{then}'"  # noqa: S608  own values
-        f" where {entered.kind}_id = '{entered.entry_id}'"
-    )
+    return policies(dollars=dollars)
 
 
 def assert_wait(error: LimitReachedError, seconds: float, *, since: float) -> None:
@@ -198,7 +188,7 @@ def spent(backend: Backend) -> float:
 
 
 @pytest.mark.parametrize("most", [1, 3])
-async def test_limits_are_exact(ledger: Ledger, backend: Backend, most: int) -> None:
+async def test_limits_are_exact(ledger: Ledger, most: int) -> None:
     """So many pass, of a user from any address and of an address for any user; the next does not.
 
     Other users and other addresses still pass.
@@ -218,7 +208,7 @@ async def test_limits_are_exact(ledger: Ledger, backend: Backend, most: int) -> 
             error = await ledger.refused(bounds, requester())
             assert (error.policy, error.most) == (bounds.limits[0].policy, most)
             assert error.window_seconds == HOUR_SECONDS
-    assert count(backend, TABLES[ledger.kind]) == 2 * most
+    assert ledger.entries == 2 * most
     await ledger.enter(per_user(most))
     await ledger.enter(per_address(most), somebody(THERE))
 
@@ -233,25 +223,25 @@ async def test_refusal_names_the_first_limit_without_room(ledger: Ledger) -> Non
     assert (await ledger.refused(bounds, requester)).policy == "of-a-user"
 
 
-async def test_window_slides(ledger: Ledger, backend: Backend) -> None:
+async def test_window_slides(ledger: Ledger) -> None:
     """An entry older than the window no longer counts, to the second."""
     requester, began = somebody(), time.monotonic()
     first = await ledger.enter(per_user(2), requester)
     await ledger.enter(per_user(2), requester)
-    move_back(backend, first, HOUR_SECONDS - 10)
+    ledger.move_back(first, HOUR_SECONDS - 10)
     error = await ledger.refused(per_user(2), requester)
     assert_wait(error, 10, since=began)
-    move_back(backend, first, HOUR_SECONDS + 1)
+    ledger.move_back(first, HOUR_SECONDS + 1)
     await ledger.enter(per_user(2), requester)
     await ledger.refused(per_user(2), requester)
 
 
-async def test_wait_ends_when_there_is_room(ledger: Ledger, backend: Backend) -> None:
+async def test_wait_ends_when_there_is_room(ledger: Ledger) -> None:
     """With more entries than the limit, room comes when several of them are too old."""
     requester, began = somebody(), time.monotonic()
     for age in (50, 40, 20, 1):
         entered = await ledger.enter(UNBOUNDED, requester)
-        move_back(backend, entered, age * 60)
+        ledger.move_back(entered, age * 60)
     for most, minutes in ((1, 59), (2, 40), (3, 20), (4, 10)):
         error = await ledger.refused(per_user(most), requester)
         assert_wait(error, minutes * 60, since=began)
@@ -276,11 +266,11 @@ async def test_what_fails_counts_too(ledger: Ledger) -> None:
 
 
 @pytest.mark.parametrize("bounds", [per_user(2, None), per_address(2, None)])
-async def test_so_many_at_once(ledger: Ledger, bounds: QuotaPolicies, backend: Backend) -> None:
+async def test_so_many_at_once(ledger: Ledger, bounds: QuotaPolicies) -> None:
     """Without a window only what runs counts, however long; the end of one makes room for one."""
     requester = somebody()
     first, second = [await ledger.enter(bounds, requester) for _ in range(2)]
-    move_back(backend, second, 10 * DAY_SECONDS)
+    ledger.move_back(second, 10 * DAY_SECONDS)
     error = await ledger.refused(bounds, requester)
     assert (error.most, error.window_seconds, error.retry_after) == (2, None, 10)
     await ledger.end(first)
@@ -291,20 +281,21 @@ async def test_so_many_at_once(ledger: Ledger, bounds: QuotaPolicies, backend: B
 
 
 @pytest.mark.parametrize("end", ["publish", "fail", "cancel"])
-async def test_every_end_of_a_generation_makes_room(store: Store, end: str) -> None:
+async def test_every_end_of_a_generation_makes_room(
+    store: Store, end: str, generations: Ledger
+) -> None:
     requester, bounds, plan = somebody(), per_user(1, None), new_roadmap()
     lease = Lease(lease_id=plan.lease_id, seconds=60)
     asked = request_of(requester, plan)
     await store.generations.begin(asked, lease, bounds)
-    ledger = Ledger(store, "generation")
-    await ledger.refused(bounds, requester)
+    await generations.refused(bounds, requester)
     if end == "publish":
         await store.add_roadmap(plan.model_copy(update={"user_id": requester.user_id}))
     elif end == "fail":
         await store.generations.fail(lease.lease_id, Failure(problem="model-output-unusable"))
     else:
         await store.generations.cancel(asked.generation_id, Failure(problem="generation-cancelled"))
-    await ledger.enter(bounds, requester)
+    await generations.enter(bounds, requester)
 
 
 # --- What is not new --------------------------------------------------------------------------
@@ -316,10 +307,9 @@ async def begin(store: Store, asked: NewGeneration, bounds: QuotaPolicies) -> Ge
     return await store.generations.begin(again, Lease(seconds=60), bounds)
 
 
-NO_ROOM = QuotaPolicies(
-    limits=(*per_user(1).limits, *per_user(1, None).limits, *per_address(1).limits),
-    budget_dollars=1,
-    address_budget_dollars=1,
+NO_ROOM = policies(
+    *(each for of in (per_user(1), per_user(1, None), per_address(1)) for each in of.limits),
+    dollars=1,
 )
 """For one generation that may cost a dollar."""
 
@@ -328,21 +318,17 @@ NO_ROOM = QuotaPolicies(
 async def test_joining_is_neither_refused_nor_counted(
     store: Store, other_store: Store, backend: Backend, key: str | None
 ) -> None:
-    """A request for a running generation joins it, even without room for a new one."""
+    """A request for a running generation joins it, even without room for a new one.
+
+    So does a double click without the key.
+    """
     asked = request_of(somebody(), key=key, dollars=1)
     record = await begin(store, asked, NO_ROOM)
-    for _ in range(3):
-        assert await begin(other_store, asked, NO_ROOM) == record
+    twin = asked.model_copy(update={"idempotency_key": None})
+    for again in (asked, asked, twin):
+        assert await begin(other_store, again, NO_ROOM) == record
     assert count(backend, "generations") == 1
     assert spent(backend) == 1
-
-
-async def test_twin_of_a_keyed_one_is_not_refused(store: Store) -> None:
-    """A double click without a key joins the one with it."""
-    asked = request_of(somebody(), key="k", dollars=1)
-    record = await begin(store, asked, NO_ROOM)
-    twin = asked.model_copy(update={"idempotency_key": None})
-    assert await begin(store, twin, NO_ROOM) == record
 
 
 async def test_replay_is_neither_refused_nor_counted(store: Store, backend: Backend) -> None:
@@ -395,38 +381,24 @@ async def assert_counts(ledger: Ledger, dollars: float) -> None:
     await ledger.end(entered)  # without a call
 
 
-async def test_reservation_counts_while_it_runs(ledger: Ledger) -> None:
-    """Nobody knows yet what it will cost."""
-    await ledger.enter(budget(RICH), dollars=2)
-    await assert_counts(ledger, 2)
+COSTS = {
+    "less than reserved": (priced(0.125), 0.125),
+    "more than reserved": (priced(5.0), 5),
+    "for free": (priced(0.0), 0),
+    "cost not reported": (ModelUsage(model="m", calls=3), 2),
+    "cost of some calls not reported": (priced(0.125, calls=10), 2),
+    "cost of some calls not reported, more than reserved": (priced(5.0, calls=10), 5),
+    "no call": (ModelUsage(model=""), 0),
+}
 
 
-@pytest.mark.parametrize(
-    ("usage", "dollars"),
-    [
-        (priced(0.125), 0.125),
-        (priced(5.0), 5),
-        (priced(0.0), 0),
-        (CALLED, 2),
-        (partly_priced(0.125), 2),
-        (partly_priced(5.0), 5),
-        (ModelUsage(model=""), 0),
-    ],
-    ids=[
-        "less than reserved",
-        "more than reserved",
-        "for free",
-        "cost not reported",
-        "cost of some calls not reported",
-        "cost of some calls not reported, more than reserved",
-        "no call",
-    ],
-)
+@pytest.mark.parametrize(("usage", "dollars"), COSTS.values(), ids=COSTS)
 async def test_cost_counts_once_it_is_known(
     ledger: Ledger, usage: ModelUsage, dollars: float
 ) -> None:
     """Then it replaces the reservation, unless the cost of a call is not known."""
     entered = await ledger.enter(budget(RICH), dollars=2)
+    await assert_counts(ledger, 2)
     await ledger.end(entered, usage)
     await assert_counts(ledger, dollars)
 
@@ -453,18 +425,17 @@ UNUSABLE = ModelOutputError()
     + [(UNUSABLE, None, 0), (UNUSABLE, 0.5, 2), (UNUSABLE, 3.0, 3)],
 )
 async def test_what_is_cut_off_counts_with_what_it_may_have_cost(
-    store: Store, error: MomentumError, cost: float | None, dollars: float
+    store: Store, error: MomentumError, cost: float | None, dollars: float, generations: Ledger
 ) -> None:
     """Nobody knows the cost of the calls under way: cancelling must not hide it."""
-    ledger = Ledger(store, "generation")
-    entered = await ledger.enter(budget(RICH), dollars=2)
+    entered = await generations.enter(budget(RICH), dollars=2)
     usage = ModelUsage(model="")
     if cost is not None:
         usage = priced(cost)
-        await ledger.report(entered, usage)
+        await generations.report(entered, usage)
     known = is_cost_known(usage, changed_hands=False, error=error)
     await store.generations.cancel(entered.entry_id, Failure(problem=error.code, cost_known=known))
-    await assert_counts(ledger, dollars)
+    await assert_counts(generations, dollars)
 
 
 @pytest.mark.parametrize(
@@ -473,26 +444,23 @@ async def test_what_is_cut_off_counts_with_what_it_may_have_cost(
     ids=["no call", "less than reserved", "more than reserved"],
 )
 async def test_what_changed_hands_counts_with_what_it_may_have_cost(
-    store: Store, usage: ModelUsage | None, dollars: float
+    store: Store, usage: ModelUsage | None, dollars: float, generations: Ledger
 ) -> None:
-    ledger = Ledger(store, "generation")
-    entered = await ledger.enter(budget(RICH), dollars=2)
+    entered = await generations.enter(budget(RICH), dollars=2)
     await store.generations.release(entered.lease.lease_id)
     lease = Lease(seconds=60)
     assert await store.generations.claim(lease)
-    await ledger.end(Entered("generation", entered.entry_id, lease), usage)
-    await assert_counts(ledger, dollars)
+    await generations.end(Entered("generation", entered.entry_id, lease), usage)
+    await assert_counts(generations, dollars)
 
 
-async def test_everybody_shares_the_budget(
-    generations: Ledger, questions: Ledger, backend: Backend
-) -> None:
+async def test_everybody_shares_the_budget(generations: Ledger, questions: Ledger) -> None:
     """Generations and questions of all users and addresses share it."""
     await generations.enter(budget(3), dollars=2)
     await questions.enter(budget(3), dollars=1)
     await questions.refused(budget(3), dollars=0.125)
     await generations.refused(budget(3), dollars=0.125)
-    assert spent(backend) == 3
+    assert spent(generations.backend) == 3
 
 
 async def test_address_has_its_share_of_the_budget_alone(ledger: Ledger) -> None:
@@ -505,17 +473,17 @@ async def test_address_has_its_share_of_the_budget_alone(ledger: Ledger) -> None
     assert (await ledger.refused(bounds, dollars=1.5)).policy == "budget-per-day"
 
 
-async def test_budget_is_of_the_last_day(ledger: Ledger, backend: Backend) -> None:
+async def test_budget_is_of_the_last_day(ledger: Ledger) -> None:
     """Older expenses no longer count; the wait ends when the oldest one is a day old."""
     began = time.monotonic()
     free = await ledger.enter(budget(2), dollars=2)
     await ledger.end(free)
     old = await ledger.enter(budget(2), dollars=2)
-    move_back(backend, free, DAY_SECONDS - 60)  # cost nothing, so that its age frees nothing
-    move_back(backend, old, DAY_SECONDS - 600)
+    ledger.move_back(free, DAY_SECONDS - 60)  # cost nothing, so that its age frees nothing
+    ledger.move_back(old, DAY_SECONDS - 600)
     error = await ledger.refused(budget(2), dollars=1)
     assert_wait(error, 600, since=began)
-    move_back(backend, old, DAY_SECONDS + 1)
+    ledger.move_back(old, DAY_SECONDS + 1)
     await ledger.enter(budget(2), dollars=2)
 
 
@@ -557,36 +525,34 @@ async def crowd(
 
 
 @pytest.fixture
-def two_processes(store: Store, other_store: Store, ledger: Ledger) -> tuple[Ledger, Ledger]:
-    return Ledger(store, ledger.kind), Ledger(other_store, ledger.kind)
+def two_processes(other_store: Store, ledger: Ledger) -> tuple[Ledger, Ledger]:
+    return ledger, Ledger(other_store, ledger.backend, ledger.kind)
 
 
 @pytest.mark.parametrize("window", [HOUR_SECONDS, None])
 async def test_crowd_does_not_get_beyond_a_limit(
-    two_processes: tuple[Ledger, Ledger], backend: Backend, window: int | None
+    two_processes: tuple[Ledger, Ledger], window: int | None
 ) -> None:
     """Of forty at once from two processes exactly so many pass, of one user or one address."""
     outcomes = await crowd(two_processes, per_user(7, window), somebody())
     assert outcomes == {"passed": 7, "of-a-user": CROWD - 7}
     outcomes = await crowd(two_processes, per_address(9, window), somebody())
     assert outcomes == {"passed": 9, "of-an-address": CROWD - 9}
-    assert count(backend, TABLES[two_processes[0].kind]) == 16
+    assert two_processes[0].entries == 16
 
 
-async def test_crowd_does_not_get_beyond_the_budget(
-    two_processes: tuple[Ledger, Ledger], backend: Backend
-) -> None:
+async def test_crowd_does_not_get_beyond_the_budget(two_processes: tuple[Ledger, Ledger]) -> None:
     """No two reservations get the same dollar."""
     outcomes = await crowd(two_processes, budget(2.75), dollars=0.25)
     assert outcomes == {"passed": 11, BUDGET_POLICY: CROWD - 11}
-    assert spent(backend) == 2.75
+    assert spent(two_processes[0].backend) == 2.75
 
 
 async def test_mixed_crowd_does_not_get_beyond_the_budget(
     store: Store, other_store: Store, backend: Backend
 ) -> None:
     """Generations and questions at once share it, to the dollar."""
-    ledgers = tuple(Ledger(each, kind) for each in (store, other_store) for kind in TABLES)
+    ledgers = tuple(Ledger(each, backend, kind) for each in (store, other_store) for kind in TABLES)
     outcomes = await crowd(ledgers, budget(2.75), dollars=0.25)
     assert outcomes == {"passed": 11, BUDGET_POLICY: CROWD - 11}
     assert count(backend, "generations") + count(backend, "questions") == 11
@@ -597,9 +563,8 @@ async def test_mixed_crowd_does_not_get_beyond_the_budget(
 
 @pytest.fixture
 async def lossy_store(data_plane: DataPlane, fault_proxy: FaultProxy) -> AsyncIterator[Store]:
-    store = await SupabaseStore.open(fault_proxy.url, data_plane.service_key)
-    yield store
-    await store.close()
+    async with open_store(fault_proxy.url, data_plane.service_key) as store:
+        yield store
 
 
 @pytest.mark.parametrize("kind", list(TABLES))
@@ -608,8 +573,8 @@ async def test_answer_that_supabase_loses_is_not_a_second_entry(
 ) -> None:
     """The retry finds the entry, even if that took the last room."""
     fault_proxy.inject_at(1, Fault.LOSE)
-    ledger = Ledger(lossy_store, kind)
-    bounds = QuotaPolicies(limits=per_user(1).limits, budget_dollars=1, address_budget_dollars=1)
+    ledger = Ledger(lossy_store, data_plane, kind)
+    bounds = policies(*per_user(1).limits, dollars=1)
     requester = somebody()
     await ledger.enter(bounds, requester, dollars=1)
     assert len(fault_proxy.exchanges) == 2
@@ -635,17 +600,15 @@ async def test_end_of_a_question_is_entered(store: Store, backend: Backend) -> N
         calls=2,
         priced_calls=1,
         retries=1,
+        cost_dollars=0.5,
         prompt_tokens=3_000_000_000,
         completion_tokens=4,
-        cost_dollars=0.5,
     )
     question = NewQuestion(requester=somebody(), reserved_dollars=1)
     await store.questions.begin(question, UNBOUNDED)
-    await store.questions.finish(question.question_id, usage, cost_known=False)
-    await store.questions.finish(question.question_id, usage, cost_known=False)
-    await store.questions.finish(uuid4(), usage, cost_known=False)
-    columns = "model, calls, priced_calls, retries, prompt_tokens, completion_tokens, cost_dollars"
-    columns += ", cost_known"
-    rows = backend.query(f"select {columns}, finished_at from questions")  # noqa: S608  own names
-    assert [row[:-1] for row in rows] == [("m", 2, 1, 1, 3_000_000_000, 4, 0.5, False)]
+    for question_id in (question.question_id, question.question_id, uuid4()):
+        await store.questions.finish(question_id, usage, cost_known=False)
+    columns = ", ".join(usage.model_dump())
+    rows = backend.query(f"select {columns}, cost_known, finished_at from questions")  # noqa: S608  own names
+    assert [row[:-1] for row in rows] == [(*usage.model_dump().values(), False)]
     assert rows[0][-1] is not None

@@ -56,13 +56,29 @@ TEXTS = [
 
 
 async def assert_whole(store: Store, roadmap: Roadmap, plan: NewRoadmap) -> None:
-    """Assert that every task of the plan can be read, in the plan's order."""
     tasks = await store.list_tasks(roadmap.roadmap_id)
     assert [task.task_text for task in tasks] == texts_of(plan)
 
 
-async def first_task_id(store: Store, roadmap: Roadmap) -> str:
-    return (await store.list_tasks(roadmap.roadmap_id))[0].id
+async def first_task(store: Store, roadmap: Roadmap) -> Task:
+    return (await store.list_tasks(roadmap.roadmap_id))[0]
+
+
+async def assert_not_found(
+    store: Store, roadmap_id: int, deleter: UUID, *readers: UUID | None
+) -> None:
+    """Assert that no method finds a roadmap for these users; None names no user."""
+    calls = [
+        *(store.get_roadmap(roadmap_id, user_id) for user_id in readers),
+        *(store.list_tasks(roadmap_id, user_id) for user_id in readers),
+        *(store.list_tasks(roadmap_id, user_id, week_number=1) for user_id in readers),
+        *(store.list_weeks(roadmap_id, user_id) for user_id in readers),
+        store.delete_roadmap(roadmap_id, deleter),
+    ]
+    for call in calls:
+        with pytest.raises(RoadmapNotFoundError) as caught:
+            await call
+        assert caught.value.roadmap_id == roadmap_id
 
 
 # --- Writing and reading a roadmap ------------------------------------------------------------
@@ -90,15 +106,6 @@ async def test_added_roadmap_is_returned_as_stored(store: Store) -> None:
     assert await store.list_roadmaps(plan.user_id) == [roadmap]
 
 
-async def test_daily_hours_keep_their_form(store: Store) -> None:
-    """Whole hours stay whole and half hours half, in the answer to the write and to reads."""
-    for hours, json in ((2, "2"), (0.5, "0.5"), (7.5, "7.5"), (8, "8")):
-        plan = new_roadmap(daily_hours=hours)
-        added = await stored(store, plan)
-        for roadmap in (added, *await store.list_roadmaps(plan.user_id)):
-            assert f'"daily_hours":{json},' in roadmap.model_dump_json()
-
-
 async def test_tasks_are_ordered_by_week_day_and_position(store: Store) -> None:
     """Reading returns the plan's order, in which texts are not in alphabetical order."""
     plan = new_roadmap(weeks=12, tasks_per_day=4)
@@ -107,12 +114,9 @@ async def test_tasks_are_ordered_by_week_day_and_position(store: Store) -> None:
 
     assert [task.task_text for task in tasks] == texts_of(plan)
     assert texts_of(plan) != sorted(texts_of(plan))
-    assert [(task.week_number, task.day_number) for task in tasks] == sorted(
-        (week.week_number, day.day_number)
-        for week in plan.weeks
-        for day in week.days
-        for _ in day.tasks
-    )
+    assert [(task.week_number, task.day_number) for task in tasks] == [
+        (week, day) for week in range(1, 13) for day in range(1, 8) for _ in range(4)
+    ]
     assert len({task.id for task in tasks}) == len(tasks)
 
 
@@ -149,18 +153,6 @@ async def test_week_filter_returns_that_week_alone(store: Store) -> None:
     assert await store.list_tasks(roadmap.roadmap_id, week_number=4) == []
 
 
-async def test_year_is_complete_and_in_order(store: Store) -> None:
-    """All 2,184 tasks of the largest plan come back, though a hosted project cuts at 1,000."""
-    plan = year_roadmap()
-    roadmap = await stored(store, plan)
-
-    await assert_whole(store, roadmap, plan)
-    weeks = await store.list_weeks(roadmap.roadmap_id)
-    assert [(week.week_number, week.total_tasks) for week in weeks] == [
-        (number, 42) for number in range(1, 53)
-    ]
-
-
 async def test_text_survives_unchanged(store: Store) -> None:
     """Goals, weekly goals and tasks come back character by character."""
     for text in TEXTS:
@@ -195,11 +187,10 @@ async def test_roadmaps_of_one_instant_are_listed_by_id(store: Store, backend: B
     added = [await stored(store, new_roadmap(user_id)) for _ in range(5)]
     backend.execute("update roadmaps set created_at = '2026-01-01T00:00:00.000000+00:00'")
 
-    listed = await store.list_roadmaps(user_id)
-    assert [roadmap.roadmap_id for roadmap in listed] == [
-        roadmap.roadmap_id for roadmap in reversed(added)
+    instant = datetime(2026, 1, 1, tzinfo=UTC)
+    assert await store.list_roadmaps(user_id) == [
+        roadmap.model_copy(update={"created_at": instant}) for roadmap in reversed(added)
     ]
-    assert {roadmap.created_at for roadmap in listed} == {datetime(2026, 1, 1, tzinfo=UTC)}
 
 
 @pytest.mark.parametrize("count", [999, 1_000, 1_001, 2_500])
@@ -226,17 +217,7 @@ async def test_unknown_roadmap_is_not_found(store: Store) -> None:
     """Every method raises with the id, up to the largest."""
     owner = uuid4()
     for roadmap_id in (1, 999_999, 2**31, MAX_ID):
-        calls = [
-            *(store.get_roadmap(roadmap_id, user_id) for user_id in (None, owner)),
-            *(store.list_tasks(roadmap_id, user_id) for user_id in (None, owner)),
-            store.list_tasks(roadmap_id, week_number=1),
-            *(store.list_weeks(roadmap_id, user_id) for user_id in (None, owner)),
-            store.delete_roadmap(roadmap_id, owner),
-        ]
-        for call in calls:
-            with pytest.raises(RoadmapNotFoundError) as caught:
-                await call
-            assert caught.value.roadmap_id == roadmap_id
+        await assert_not_found(store, roadmap_id, owner, owner, None)
 
 
 async def test_roadmap_of_another_user_is_not_found(store: Store) -> None:
@@ -244,16 +225,7 @@ async def test_roadmap_of_another_user_is_not_found(store: Store) -> None:
     plan, stranger = new_roadmap(), uuid4()
     roadmap = await stored(store, plan)
     await stored(store, new_roadmap(stranger))
-    calls = [
-        store.get_roadmap(roadmap.roadmap_id, stranger),
-        store.list_tasks(roadmap.roadmap_id, stranger),
-        store.list_tasks(roadmap.roadmap_id, stranger, week_number=1),
-        store.list_weeks(roadmap.roadmap_id, stranger),
-        store.delete_roadmap(roadmap.roadmap_id, stranger),
-    ]
-    for call in calls:
-        with pytest.raises(RoadmapNotFoundError):
-            await call
+    await assert_not_found(store, roadmap.roadmap_id, stranger, stranger)
     await assert_whole(store, roadmap, plan)
 
 
@@ -280,13 +252,13 @@ async def test_task_ids_are_read_alike(store: Store) -> None:
 async def test_task_of_another_user_is_not_found(store: Store) -> None:
     """Only its owner, or a caller who names no user, changes a task."""
     roadmap = await stored(store, new_roadmap())
-    task_id = await first_task_id(store, roadmap)
+    task_id = (await first_task(store, roadmap)).id
 
     with pytest.raises(TaskNotFoundError):
         await store.set_task_completed(task_id, completed=True, user_id=uuid4())
-    assert not (await store.list_tasks(roadmap.roadmap_id))[0].completed
+    assert not (await first_task(store, roadmap)).completed
     await store.set_task_completed(task_id, completed=True, user_id=roadmap.user_id)
-    assert (await store.list_tasks(roadmap.roadmap_id))[0].completed
+    assert (await first_task(store, roadmap)).completed
 
 
 # --- Completing tasks -------------------------------------------------------------------------
@@ -311,11 +283,11 @@ async def test_completing_a_task_marks_it_and_no_other(store: Store) -> None:
 async def test_time_of_completion_is_that_of_the_first(store: Store) -> None:
     """Completing twice keeps the time, undoing twice clears it, and the next one sets a new one."""
     roadmap = await stored(store, new_roadmap())
-    new, *_ = await store.list_tasks(roadmap.roadmap_id)
+    new = await first_task(store, roadmap)
 
     async def complete(*, completed: bool) -> Task:
         await store.set_task_completed(new.id, completed=completed)
-        return (await store.list_tasks(roadmap.roadmap_id))[0]
+        return await first_task(store, roadmap)
 
     first = (await complete(completed=True)).completed_at
     await asyncio.sleep(0.02)
@@ -356,18 +328,10 @@ async def test_deleted_roadmap_is_gone_with_its_tasks(store: Store, backend: Bac
     plan = new_roadmap()
     kept = await stored(store, plan)
     gone = await stored(store, new_roadmap(plan.user_id))
-    task_id = await first_task_id(store, gone)
+    task_id = (await first_task(store, gone)).id
     await store.delete_roadmap(gone.roadmap_id, plan.user_id)
 
-    calls = [
-        store.get_roadmap(gone.roadmap_id),
-        store.list_tasks(gone.roadmap_id),
-        store.list_weeks(gone.roadmap_id),
-        store.delete_roadmap(gone.roadmap_id, plan.user_id),
-    ]
-    for call in calls:
-        with pytest.raises(RoadmapNotFoundError):
-            await call
+    await assert_not_found(store, gone.roadmap_id, plan.user_id, plan.user_id, None)
     with pytest.raises(TaskNotFoundError):
         await store.set_task_completed(task_id, completed=True)
     assert await store.list_roadmaps(plan.user_id) == [kept]

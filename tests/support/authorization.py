@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from uuid import uuid4
 
 import httpx
@@ -93,7 +94,9 @@ class _Trial:
         answer = await self.client.send(_request(self.client, cell, owned))
         fault = next(_faults(answer, wanted, owned), None)
         if answer.status_code == httpx.codes.ACCEPTED:
-            await self._until_finished(answer.headers["Location"], cell)
+            # So that it leaves no trace beside the cells that follow.
+            location = answer.headers["Location"]
+            await until(partial(self._is_finished, location, cell.sender))
         if writes and not may_write and self._rows() != before:
             fault = "it has left a trace"
         return answer, fault
@@ -102,14 +105,9 @@ class _Trial:
         """Return from outside whatever a request could change that is Ana's."""
         return self.backend.query(_ROWS)
 
-    async def _until_finished(self, location: str, cell: Cell) -> None:
-        """Wait for a generation, so that it leaves no trace beside the cells that follow."""
-
-        async def is_finished() -> bool:
-            answer = await self.client.get(location, headers=cell.sender.headers)
-            return bool(answer.json()["state"] != "running")
-
-        await until(is_finished)
+    async def _is_finished(self, location: str, sender: Sender) -> bool:
+        answer = await self.client.get(location, headers=sender.headers)
+        return bool(answer.json()["state"] != "running")
 
 
 async def _new_possessions(store: Store) -> Owned:

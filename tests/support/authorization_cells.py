@@ -68,32 +68,30 @@ class Route:
     is_public: bool = False
 
 
-def _wish(_owned: Owned) -> dict[str, Any]:
-    return {"goal": "Learn Go", "duration_weeks": 1, "daily_hours": 0.5, "level": "beginner"}
+WISH = {"goal": "Learn Go", "duration_weeks": 1, "daily_hours": 0.5, "level": "beginner"}
 
-
-def _question(owned: Owned) -> dict[str, Any]:
-    return {"roadmap_id": owned.roadmap_id, "input_data": "What comes first?"}
-
-
-def _done(owned: Owned) -> dict[str, Any]:
-    return {"task_id": owned.task_id, "completed": True}
-
-
-def _nonsense(_owned: Owned) -> dict[str, Any]:
-    return {"user_id": "nobody"}
-
-
+NONSENSE = {"user_id": "nobody"}
 _PREFLIGHT = {"Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "prefer"}
 _ROADMAP = "/roadmap/{roadmap_id}"
 _GENERATION = "/generations/{generation_id}"
 _RUNNING = "/generations/{running_id}"
-_GENERATING: dict[str, Any] = {"body": _wish, "naming": "body", "must_name": True, "writes": True}
+_GENERATING: dict[str, Any] = {
+    "body": lambda _: WISH,
+    "naming": "body",
+    "must_name": True,
+    "writes": True,
+}
 _ASKING: dict[str, Any] = {
-    "body": _question,
+    "body": lambda owned: {"roadmap_id": owned.roadmap_id, "input_data": "What comes first?"},
     "naming": "body",
     "must_name": True,
     "hidden": "roadmap-not-found",
+    "writes": True,
+}
+_UPDATING: dict[str, Any] = {
+    "body": lambda owned: {"task_id": owned.task_id, "completed": True},
+    "naming": "body",
+    "hidden": "task-not-found",
     "writes": True,
 }
 _OF_ROADMAP: dict[str, Any] = {"naming": "query", "hidden": "roadmap-not-found"}
@@ -113,9 +111,9 @@ ROUTES = (
     Route("health with a slash", "GET", "/health/", success=404),
     Route("unknown method", "PUT", "/roadmaps", success=405),
     Route("options without an origin's question", "OPTIONS", "/roadmaps", success=405),
-    Route("generate from nonsense", "POST", "/generate_roadmap", _nonsense, success=422),
-    Route("ask nonsense", "POST", "/ask-assistant", _nonsense, success=422),
-    Route("update nonsense", "POST", "/task/update", _nonsense, success=422),
+    Route("generate from nonsense", "POST", "/generate_roadmap", lambda _: NONSENSE, success=422),
+    Route("ask nonsense", "POST", "/ask-assistant", lambda _: NONSENSE, success=422),
+    Route("update nonsense", "POST", "/task/update", lambda _: NONSENSE, success=422),
     Route("generate from nothing", "POST", "/generate_roadmap", success=415),
     Route("list nobody's", "GET", "/roadmaps", success=422),
     Route("roadmap of no number", "GET", "/roadmap/x", success=422),
@@ -130,15 +128,7 @@ ROUTES = (
     # Whether a roadmap has a week is its owner's to know.
     Route("missing week", "GET", f"{_ROADMAP}/week/9", success=404, **_OF_ROADMAP),
     Route("delete", "DELETE", _ROADMAP, must_name=True, writes=True, **_OF_ROADMAP),
-    Route(
-        "update",
-        "POST",
-        "/task/update",
-        _done,
-        naming="body",
-        hidden="task-not-found",
-        writes=True,
-    ),
+    Route("update", "POST", "/task/update", **_UPDATING),
     Route("ask", "POST", "/ask-assistant", **_ASKING),
     Route("ask as stream", "POST", "/ask-assistant", headers=STREAM, **_ASKING),
     Route("generation", "GET", _GENERATION, shows=True, **_OF_GENERATION),
@@ -202,8 +192,6 @@ def _bearer(token: str) -> Headers:
 
 @dataclass(frozen=True)
 class Cell:
-    """One request of the matrix."""
-
     route: Route
     sender_name: str
     sender: Sender
@@ -236,7 +224,6 @@ class Expected:
 
 
 def expected(cell: Cell, *, token_required: bool) -> Expected:
-    """Return what a cell is to be answered."""
     route, sender = cell.route, cell.sender
     if route.is_public:
         return Expected(route.success)
@@ -259,7 +246,6 @@ def all_cells(senders: dict[str, Sender]) -> Iterator[Cell]:
 
 
 def _namings(route: Route) -> Iterator[tuple[Learner | None, Learner | None]]:
-    """Yield the users that a request may name in its query and in its body."""
     anybody: tuple[Learner | None, ...] = ("ana", "ben", None)
     for in_query in anybody if route.naming else (None,):
         for in_body in anybody if route.naming == "body" else (None,):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
 
-from tests.support.backends import Backend, SqliteBackend, SupabaseBackend
+from tests.support.backends import Backend, SqliteBackend
 from tests.support.data_plane import DataPlane
 from tests.support.fault_proxy import FaultProxy
 from tests.support.service import Service, running_service
@@ -16,7 +16,7 @@ from tests.support.tokens import JWKS_PATH, TokenMint
 
 @dataclass(frozen=True)
 class Project:
-    """A Supabase project with its Auth, and a service on it in each mode, with two workers.
+    """A Supabase project with its Auth, or an embedded file, and the services on it by their mode.
 
     `variables` connect a further service to the project.
     """
@@ -24,44 +24,30 @@ class Project:
     variables: dict[str, str]
     backend: Backend
     mint: TokenMint
-    optional: Service
-    required: Service
+    services: dict[str, Service]
 
 
 @contextmanager
 def running_project(plane: DataPlane, directory: Path) -> Iterator[Project]:
-    """Run both services; the one that requires tokens alone knows the project's secret."""
-    with ExitStack() as stack:
-        # A way of its own: what other tests do to theirs, and forget of it, is nothing to us.
-        proxy = stack.enter_context(FaultProxy(plane.rest_url))
+    """Run both services, of two workers each; only the one that requires tokens has the secret."""
+    # A way of its own: what other tests do to theirs, and forget of it, is nothing to us.
+    with FaultProxy(plane.rest_url) as proxy, ExitStack() as stack:
         mint = TokenMint(proxy.url, token_hex(32))
         proxy.documents[JWKS_PATH] = json.dumps(mint.jwks()).encode()
         variables = plane.variables | {"SUPABASE_URL": proxy.url}
-
-        def started(mode: str, **more: str) -> Service:
+        services = {}
+        for mode, secret in (("optional", {}), ("required", {"SUPABASE_JWT_SECRET": mint.secret})):
             home = directory / mode
             home.mkdir()
-            environment = variables | more | {"AUTH_MODE": mode, "WEB_CONCURRENCY": "2"}
-            return stack.enter_context(running_service("gunicorn", home, environment))
-
-        optional = started("optional")
-        required = started("required", SUPABASE_JWT_SECRET=mint.secret)
-        yield Project(variables, SupabaseBackend(plane), mint, optional, required)
-
-
-@dataclass(frozen=True)
-class Alone:
-    """A service on SQLite that knows a project's secret and nothing else of it."""
-
-    backend: Backend
-    mint: TokenMint
-    service: Service
+            environment = variables | secret | {"AUTH_MODE": mode, "WEB_CONCURRENCY": "2"}
+            services[mode] = stack.enter_context(running_service("gunicorn", home, environment))
+        yield Project(variables, plane, mint, services)
 
 
 @contextmanager
-def running_alone(mode: str, directory: Path) -> Iterator[Alone]:
-    """Run such a service in a mode."""
+def running_alone(mode: str, directory: Path) -> Iterator[Project]:
+    """Run a service on SQLite that knows a project's secret and nothing else of it."""
     mint = TokenMint("https://project.supabase.co", token_hex(32))
     variables = {"AUTH_MODE": mode, "SUPABASE_JWT_SECRET": mint.secret}
     with running_service("uvicorn", directory, variables) as service:
-        yield Alone(SqliteBackend(directory / "momentum.db"), mint, service)
+        yield Project(variables, SqliteBackend(directory / "momentum.db"), mint, {mode: service})

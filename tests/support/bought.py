@@ -1,13 +1,13 @@
 """What was bought of the model, and what of it twice: the stand-in's calls beside what was kept."""
 
 import math
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from src.domain.vocabulary import DAYS_PER_WEEK
 from tests.support.data_plane import Database
+from tests.support.standin.calls import Call
 
 Part: TypeAlias = tuple[int, int]
 """A week's number and a day's: what is bought and kept."""
@@ -29,41 +29,26 @@ create trigger note_handover after update of lease_id on public.generations
 for each row when (old.lease_id <> new.lease_id) execute function chaos.note_handover();
 """
 GENERATIONS = """
-select g.generation_id, g.request ->> 'goal', extract(epoch from g.started_at),
-    extract(epoch from g.finished_at)
-from generations as g order by g.started_at
+select request ->> 'goal', extract(epoch from started_at)::float8,
+    coalesce(extract(epoch from finished_at)::float8, 'infinity'),
+    array(
+        select array[
+            coalesce((part ->> 'week_number')::int, 0), coalesce(day::int, 0),
+            extract(epoch from min(created_at))
+        ]::float8[]
+        from generation_events as e
+        left join jsonb_path_query(part, '$.**.day_number') as day on true
+        where e.generation_id = g.generation_id group by part ->> 'week_number', day
+    ),
+    array(
+        select extract(epoch from happened_at)::float8 from chaos.handovers as h
+        where h.generation_id = g.generation_id
+    )
+from generations as g order by started_at
 """
-KEPT = """
-select generation_id, coalesce((part ->> 'week_number')::int, 0), coalesce(day::int, 0),
-    extract(epoch from min(created_at))
-from generation_events left join jsonb_path_query(part, '$.**.day_number') as day on true
-group by 1, 2, 3
-"""
-HANDOVERS = "select generation_id, extract(epoch from happened_at) from chaos.handovers"
 
 LATE = 1.0
 """Seconds that a dead worker's request may lie in a socket before the stand-in takes it."""
-
-
-@dataclass(frozen=True)
-class Records:
-    """What the database holds. Times are seconds of the epoch."""
-
-    generations: Sequence[tuple[Any, ...]]
-    """Id, goal, start, and end or None, in the order of the starts."""
-    kept: Sequence[tuple[Any, ...]]
-    """A generation's id, a week and a day of it or `OUTLINE`, and since when it is kept."""
-    handovers: Sequence[tuple[Any, ...]] = ()
-    """A generation's id, and when its lease went to another holder."""
-
-    @staticmethod
-    def note_handovers(database: Database) -> None:
-        """Have the database note from now on when leases change hands: the product forgets it."""
-        database.execute(NOTE_HANDOVERS)
-
-    @classmethod
-    def read(cls, database: Database) -> "Records":
-        return cls(*map(database.query, (GENERATIONS, KEPT, HANDOVERS)))
 
 
 @dataclass(frozen=True)
@@ -77,18 +62,6 @@ class Interruption:
     until: float
     born: float = 0.0
     model_ports: frozenset[int] | None = None
-
-    def touches(self, call: "_Call") -> bool:
-        """Whether the call was made for what is interrupted."""
-        ours = self.model_ports is None or call.port in self.model_ports
-        return ours and self.born <= call.started_at <= self.until + LATE
-
-
-@dataclass(frozen=True)
-class _Call:
-    started_at: float
-    port: int
-    parts: tuple[Part, ...]
 
 
 @dataclass
@@ -117,28 +90,39 @@ class Bought:
     """Generations for a request whose first generation failed."""
 
 
-@dataclass
 class _Generation:
-    started_at: float
-    finished_at: float
-    kept_at: defaultdict[Part, float]
-    handovers: list[float]
-    calls: list[_Call]
+    """A row of `GENERATIONS`, and the calls that were made for it. Times are of the epoch."""
 
-    def latest_handover(self, call: _Call) -> float:
+    def __init__(
+        self,
+        goal: str,
+        started_at: float,
+        finished_at: float,
+        kept: list[list[float]],
+        handovers: list[float],
+    ) -> None:
+        self.goal, self.started_at, self._finished_at = goal, started_at, finished_at
+        self._kept_at = {(int(week), int(day)): at for week, day, at in kept}
+        self._handovers = handovers
+        self.calls: list[Call] = []
+
+    def kept_at(self, part: Part) -> float:
+        return self._kept_at.get(part, math.inf)
+
+    def latest_handover(self, call: Call) -> float:
         """Return when the lease last changed hands before a call."""
-        return max((at for at in self.handovers if at < call.started_at), default=-math.inf)
+        return max((at for at in self._handovers if at < call.started_at), default=-math.inf)
 
-    def loses(self, part: Part, call: _Call, interruption: Interruption) -> bool:
-        """Whether a part that a call asked for may never have been kept, for an interruption."""
+    def loses(self, part: Part, call: Call, to: Interruption) -> bool:
         return (
-            interruption.touches(call)
-            and self.finished_at > interruption.at
-            and self.kept_at[part] > interruption.at
+            (to.model_ports is None or call.client_port in to.model_ports)
+            and to.born <= call.started_at <= to.until + LATE
+            and self._finished_at > to.at
+            and self.kept_at(part) > to.at
         )
 
     def had_lost(
-        self, part: Part, call: _Call, handover: float, interruptions: Sequence[Interruption]
+        self, part: Part, call: Call, handover: float, interruptions: Sequence[Interruption]
     ) -> bool:
         """Whether who got the lease in a handover has to ask again for what a call asked for."""
         return call.started_at < handover + LATE and any(
@@ -146,25 +130,34 @@ class _Generation:
         )
 
 
+def note_handovers(database: Database) -> None:
+    """Have the database note from now on when leases change hands: the product forgets it."""
+    database.execute(NOTE_HANDOVERS)
+
+
 def account(
-    records: Records, summaries: Sequence[dict[str, Any]], interruptions: Sequence[Interruption]
+    database: Database, calls: Sequence[Call], interruptions: Sequence[Interruption]
 ) -> Bought:
-    """Compare the stand-in's calls with the record of the generations."""
-    bought = Bought(calls=len(summaries))
-    found: set[int] = set()
-    for generations in _by_goal(records, summaries).values():
-        bought.repeated_generations += len(generations) - 1
-        for generation in generations:
-            asked: dict[Part, _Call] = {}
-            for call in generation.calls:
-                _judge(bought, generation, asked, call, interruptions)
-                lost_by = {
-                    number
-                    for number, interruption in enumerate(interruptions)
-                    if any(generation.loses(part, call, interruption) for part in call.parts)
-                }
-                bought.in_flight += bool(lost_by)
-                found |= lost_by
+    generations = [_Generation(*row) for row in database.query(GENERATIONS)]
+    for call in sorted(calls, key=lambda call: call.started_at):
+        # Before the first there is nothing that a call could be for.
+        of_goal = [each for each in generations if each.goal == call.facts["goal"]]
+        begun = [each for each in of_goal if each.started_at <= call.started_at]
+        (begun or of_goal[:1])[-1].calls.append(call)
+    goals = {generation.goal for generation in generations}
+    bought = Bought(calls=len(calls), repeated_generations=len(generations) - len(goals))
+    found: set[Interruption] = set()
+    for generation in generations:
+        asked: dict[Part, Call] = {}
+        for call in generation.calls:
+            _judge(bought, generation, asked, call, interruptions)
+            lost_by = {
+                each
+                for each in interruptions
+                if any(generation.loses(part, call, each) for part in _parts_of(call))
+            }
+            bought.in_flight += bool(lost_by)
+            found |= lost_by
     bought.interruptions = len(found)
     return bought
 
@@ -172,55 +165,28 @@ def account(
 def _judge(
     bought: Bought,
     generation: _Generation,
-    asked: dict[Part, _Call],
-    call: _Call,
+    asked: dict[Part, Call],
+    call: Call,
     interruptions: Sequence[Interruption],
 ) -> None:
     """Say of a call whether it was a repetition, and whether anything excuses it."""
-    before = {part: asked[part] for part in call.parts if part in asked}
+    parts = _parts_of(call)
+    before = {part: asked[part] for part in parts if part in asked}
     handover = generation.latest_handover(call)
     bought.repeated += bool(before)
-    if any(generation.kept_at[part] < handover for part in call.parts):
+    if any(generation.kept_at(part) < handover for part in parts):
         bought.kept_already += 1
     elif not all(
         generation.had_lost(part, earlier, handover, interruptions)
         for part, earlier in before.items()
     ):
         bought.of_the_living += 1
-    asked.update(dict.fromkeys(call.parts, call))
+    asked.update(dict.fromkeys(parts, call))
 
 
-def _by_goal(records: Records, summaries: Sequence[dict[str, Any]]) -> dict[str, list[_Generation]]:
-    """Return each goal's generations, oldest first, with the calls that were made for each."""
-    kept: defaultdict[Any, defaultdict[Part, float]] = defaultdict(
-        lambda: defaultdict(lambda: math.inf)
-    )
-    for generation_id, week, day, moment in records.kept:
-        kept[generation_id][week, day] = float(moment)
-    handovers: defaultdict[Any, list[float]] = defaultdict(list)
-    for generation_id, moment in records.handovers:
-        handovers[generation_id].append(float(moment))
-    by_goal: defaultdict[str, list[_Generation]] = defaultdict(list)
-    for generation_id, goal, started, finished in records.generations:
-        end = math.inf if finished is None else float(finished)
-        by_goal[goal].append(
-            _Generation(float(started), end, kept[generation_id], handovers[generation_id], [])
-        )
-    for goal, call in _calls(summaries):
-        # Before the first there is nothing that a call could be for.
-        [*_, latest] = [
-            each for each in by_goal[goal] if each.started_at <= call.started_at
-        ] or by_goal[goal][:1]
-        latest.calls.append(call)
-    return by_goal
-
-
-def _calls(summaries: Sequence[dict[str, Any]]) -> Iterator[tuple[str, _Call]]:
-    for summary in sorted(summaries, key=lambda each: float(each["started_at"])):
-        if summary["kind"] == "outline":
-            parts: tuple[Part, ...] = (OUTLINE,)
-        else:
-            # Without days: tasks in place of repeated ones, which no good answer makes necessary.
-            days = summary["days"] or range(1, DAYS_PER_WEEK + 1)
-            parts = tuple((summary["week_number"], day) for day in days)
-        yield summary["goal"], _Call(summary["started_at"], summary["client_port"], parts)
+def _parts_of(call: Call) -> list[Part]:
+    if call.kind == "outline":
+        return [OUTLINE]
+    # Without days: tasks in place of repeated ones, which no good answer makes necessary.
+    days = call.facts.get("days") or range(1, DAYS_PER_WEEK + 1)
+    return [(call.facts["week_number"], day) for day in days]

@@ -5,18 +5,16 @@ every call has the same price, so that what is allowed can be counted to the cal
 """
 
 import asyncio
-import itertools
 import random
-import tempfile
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from uuid import UUID
 
 import httpx
 
+from tests.support.backends import count
 from tests.support.data_plane import DataPlane
 from tests.support.service import model_variables, running_service
 from tests.support.standin import OpenRouterStandIn
@@ -38,12 +36,10 @@ VARIABLES = {
 }
 
 PRICE = 2.0**-10
-"""Dollars of a call. Sums of it are exact."""
+"""Dollars of a call, of which a question takes one. Sums of it are exact."""
 
 CALLS_PER_GENERATION = 3
 """Of one week: the outline, and the two parts of the week."""
-
-CALLS_PER_QUESTION = 1
 
 
 @dataclass(frozen=True)
@@ -57,9 +53,9 @@ class Phase:
     variables: dict[str, str]
     policies: frozenset[str]
     """Those that are to refuse."""
-    requests: int
-    users: int
-    addresses: int
+    users: int = 50
+    addresses: int = 40
+    requests: int = 200
     generations: int | None = None
     questions: int | None = None
     calls: int | None = None
@@ -76,7 +72,7 @@ def _budget_of(calls: int, calls_per_generation: int = CALLS_PER_GENERATION) -> 
         "DAILY_BUDGET_DOLLARS": str(calls * PRICE),
         "ADDRESS_BUDGET_SHARE": "1",
         "RESERVED_DOLLARS_PER_WEEK": str(calls_per_generation * PRICE),
-        "RESERVED_DOLLARS_PER_QUESTION": str(CALLS_PER_QUESTION * PRICE),
+        "RESERVED_DOLLARS_PER_QUESTION": str(PRICE),
     }
 
 
@@ -96,24 +92,18 @@ PHASES = (
         _budget_of(120),
         frozenset({"budget-per-day"}),
         requests=1_000,
-        users=50,
-        addresses=40,
         calls=120,  # the last few go to questions, which fit where a generation does not
     ),
     Phase(
         "a budget of 40 calls, some of them cut off",
         _budget_of(40, CALLS_PER_GENERATION + 1),
         frozenset({"budget-per-day"}),
-        requests=200,
-        users=50,
-        addresses=40,
         calls=40,
         cuts=1,
     ),
     Phase(
         "3 and 5 an hour of 8 users",
         *_limits("", 1_000),
-        requests=200,
         users=8,
         addresses=33,
         generations=24,
@@ -123,7 +113,6 @@ PHASES = (
     Phase(
         "3 and 5 an hour of 5 addresses",
         *_limits("-of-an-address", 1),
-        requests=200,
         users=100,
         addresses=5,
         generations=15,
@@ -135,30 +124,23 @@ PHASES = (
 
 @dataclass
 class Counts:
-    """What came of a phase."""
-
-    phase: str
-    requests: int = 0
+    phase: Phase
     generations: int = 0
+    """Those that were admitted, as those of `questions`."""
     questions: int = 0
-    """Those that were admitted, as those of `generations`."""
     refused: int = 0
     calls: int = 0
-    dollars: float = 0.0
-    """What the calls cost, by their price."""
-    entered_dollars: float = 0.0
-    """What they cost by the ledger."""
-    faults: list[str] = field(default_factory=list)
-    """Bounds that did not hold, a sentence each."""
+    faults: Counter[str] = field(default_factory=Counter)
+    """Bounds that did not hold, by a sentence each."""
+
+    @property
+    def dollars(self) -> float:
+        return self.calls * PRICE
 
 
 def try_bounds(plane: DataPlane, phases: tuple[Phase, ...] = PHASES) -> list[Counts]:
     """Run the phases on a data plane, which is emptied before each."""
-    counts = []
-    for phase in phases:
-        plane.reset()
-        counts.append(asyncio.run(_Trial(phase, plane).run()))
-    return counts
+    return [asyncio.run(_Trial(phase, plane).run()) for phase in phases]
 
 
 class _PricedCompletion(Completion):
@@ -182,7 +164,7 @@ class _CutOutlines(Script):
         return "cut_connection" if self._outlines[goal] <= self._times else None
 
 
-class PricedStandIn(OpenRouterStandIn):
+class _PricedStandIn(OpenRouterStandIn):
     """The stand-in, at a fixed price per call, also of those that it cuts off."""
 
     completion = _PricedCompletion
@@ -193,49 +175,24 @@ class PricedStandIn(OpenRouterStandIn):
 
 
 class _Trial:
-    """One phase on a service of its own."""
-
     def __init__(self, phase: Phase, plane: DataPlane) -> None:
         self._phase = phase
         self._plane = plane
-        self._counts = Counts(phase.name)
-        self._faults: Counter[str] = Counter()
-        self._numbers = itertools.count()
+        self._counts = Counts(phase)
         self._chance = random.Random(5)
 
     async def run(self) -> Counts:
-        counts = self._counts
-        with self._service() as (url, standin):
-            limits = httpx.Limits(max_connections=AT_ONCE)
-            async with httpx.AsyncClient(
-                base_url=url, limits=limits, timeout=PATIENCE_SECONDS
-            ) as client:
-                await asyncio.gather(*(self._ask_on(client) for _ in range(AT_ONCE)))
-            await until(self._all_have_ended)
-            counts.calls = len(standin.calls.all())
-        counts.dollars = counts.calls * PRICE
-        counts.entered_dollars = self._number("select coalesce(sum(dollars), 0) from ledger")
-        counts.faults = [f"{self._phase.name}: {fault}" for fault in self._find_faults()]
-        return counts
-
-    @contextmanager
-    def _service(self) -> Iterator[tuple[str, PricedStandIn]]:
+        self._plane.reset()
         self._add_roadmaps()
-        with (
-            PricedStandIn(self._phase.cuts) as standin,
-            tempfile.TemporaryDirectory() as directory,
-            running_service(
-                "gunicorn",
-                Path(directory),
-                {
-                    **self._plane.variables,
-                    **model_variables(standin),
-                    **VARIABLES,
-                    **self._phase.variables,
-                },
-            ) as service,
-        ):
-            yield service.url, standin
+        with _PricedStandIn(self._phase.cuts) as standin, TemporaryDirectory() as directory:
+            variables = self._plane.variables | model_variables(standin) | VARIABLES
+            variables |= self._phase.variables
+            with running_service("gunicorn", Path(directory), variables) as service:
+                await self._send_all(service.url)
+                await until(self._all_have_ended)
+            self._counts.calls = len(standin.calls.all())
+        self._compare()
+        return self._counts
 
     def _add_roadmaps(self) -> None:
         """Give each user a roadmap to ask about, with the user's number as its id."""
@@ -251,103 +208,89 @@ class _Trial:
             " generate_series(1, 7) as day"
         )
 
-    async def _ask_on(self, client: httpx.AsyncClient) -> None:
-        for number in self._numbers:
-            if number >= self._phase.requests:
-                return
-            self._counts.requests += 1
-            # Pairs of a generation and a question of the same user, from the same address.
-            pair, is_question = divmod(number, 2)
-            user_number = pair % self._phase.users + 1
-            address = f"198.51.100.{pair % self._phase.addresses + 1}"
-            send = self._ask if is_question else self._generate
-            try:
-                answer = await send(client, user_number, {"X-Real-IP": address})
-            except httpx.TransportError as error:
-                self._faults[f"no answer: {type(error).__name__}"] += 1
-            else:
-                self._take(answer, is_question=bool(is_question))
+    async def _send_all(self, url: str) -> None:
+        numbers = iter(range(self._phase.requests))
+        limits = httpx.Limits(max_connections=AT_ONCE)
+        async with httpx.AsyncClient(
+            base_url=url, limits=limits, timeout=PATIENCE_SECONDS
+        ) as client:
 
-    async def _generate(
-        self, client: httpx.AsyncClient, user: int, headers: dict[str, str]
-    ) -> httpx.Response:
-        body = {
-            "user_id": str(UUID(f"{user:032}")),
-            "goal": f"Learn {self._chance.getrandbits(64):x}",
-            "duration_weeks": 1,
-            "daily_hours": 1,
-            "level": "beginner",
-        }
-        form = self._chance.choice([{}, {"Prefer": "respond-async"}])
-        return await client.post("/generate_roadmap", json=body, headers=headers | form)
+            async def send_next() -> None:
+                for number in numbers:
+                    await self._send(client, number)
 
-    async def _ask(
-        self, client: httpx.AsyncClient, user: int, headers: dict[str, str]
-    ) -> httpx.Response:
-        body = {
-            "user_id": str(UUID(f"{user:032}")),
-            "roadmap_id": user,
-            "input_data": "What comes first?",
-        }
-        return await client.post("/ask-assistant", json=body, headers=headers)
+            await asyncio.gather(*(send_next() for _ in range(AT_ONCE)))
 
-    def _take(self, answer: httpx.Response, *, is_question: bool) -> None:
-        if answer.is_success and is_question:
-            self._counts.questions += 1
-        elif answer.is_success:
-            self._counts.generations += 1
+    async def _send(self, client: httpx.AsyncClient, number: int) -> None:
+        # Pairs of a generation and a question of the same user, from the same address.
+        pair, is_question = divmod(number, 2)
+        user = pair % self._phase.users + 1
+        body: Json = {"user_id": str(UUID(f"{user:032}"))}
+        headers = {"X-Real-IP": f"198.51.100.{pair % self._phase.addresses + 1}"}
+        if is_question:
+            path = "/ask-assistant"
+            body |= {"roadmap_id": user, "input_data": "What comes first?"}
+        else:
+            path = "/generate_roadmap"
+            goal = f"Learn {self._chance.getrandbits(64):x}"
+            body |= {"goal": goal, "duration_weeks": 1, "daily_hours": 1, "level": "beginner"}
+            headers |= self._chance.choice([{}, {"Prefer": "respond-async"}])
+        try:
+            answer = await client.post(path, json=body, headers=headers)
+        except httpx.TransportError as error:
+            self._counts.faults[f"no answer: {type(error).__name__}"] += 1
+            return
+        if answer.is_success:
+            self._counts.questions += is_question
+            self._counts.generations += not is_question
         elif answer.status_code == httpx.codes.TOO_MANY_REQUESTS:
             self._counts.refused += 1
             self._check_refusal(answer)
         else:
-            self._faults[f"answered with {answer.status_code} {answer.text[:120]}"] += 1
+            self._counts.faults[f"answered with {answer.status_code} {answer.text[:120]}"] += 1
 
     def _check_refusal(self, answer: httpx.Response) -> None:
         limit, _, parameters = answer.headers.get("RateLimit", "").partition(";")
         policy = limit.strip('"')
         wait = answer.headers.get("Retry-After", "")
-        if policy not in self._phase.policies:
-            self._faults[f"refused by {policy or 'nobody'}"] += 1
-        if not wait.isdigit() or parameters != f"r=0;t={wait}":
-            self._faults["refused without saying until when"] += 1
         quota = answer.headers.get("RateLimit-Policy", "")
-        if policy != "budget-per-day" and not quota.startswith(f'"{policy}";q='):
-            self._faults["refused without the policy"] += 1
-        if answer.headers["content-type"] != "application/problem+json":
-            self._faults["refused without a problem document"] += 1
+        checks = {
+            f"refused by {policy or 'nobody'}": policy in self._phase.policies,
+            "refused without saying until when": wait.isdigit() and parameters == f"r=0;t={wait}",
+            "refused without the policy": (
+                policy == "budget-per-day" or quota.startswith(f'"{policy}";q=')
+            ),
+            "refused without a problem document": (
+                answer.headers["content-type"] == "application/problem+json"
+            ),
+        }
+        self._counts.faults.update(fault for fault, is_kept in checks.items() if not is_kept)
 
     async def _all_have_ended(self) -> bool:
-        return not self._number("select count(*) from ledger where finished_at is null")
+        return not count(self._plane, "ledger where finished_at is null")
 
-    def _number(self, sql: str) -> float:
-        number: float = self._plane.query(sql)[0][0]
-        return number
-
-    def _rows(self, table: str) -> float:
-        return self._number(f"select count(*) from {table}")  # noqa: S608  our own names
-
-    def _find_faults(self) -> list[str]:
-        phase, counts = self._phase, self._counts
-        bought = counts.generations * phase.calls_per_generation
-        bought += counts.questions * CALLS_PER_QUESTION
+    def _compare(self) -> None:
+        """Compare the counts with the phase, with the tables and with each other."""
+        phase, counts, plane = self._phase, self._counts, self._plane
         admitted = counts.generations + counts.questions
+        bought = counts.generations * phase.calls_per_generation + counts.questions
+        ((dollars,),) = plane.query("select coalesce(sum(dollars), 0) from ledger")
         expected = {
             "generations admitted": (counts.generations, phase.generations),
             "questions admitted": (counts.questions, phase.questions),
             "calls": (counts.calls, phase.calls),
             "calls, by what was admitted": (counts.calls, bought),
             "answers": (admitted + counts.refused, phase.requests),
-            "generations recorded": (self._rows("generations"), counts.generations),
-            "questions recorded": (self._rows("questions"), counts.questions),
+            "generations recorded": (count(plane, "generations"), counts.generations),
+            "questions recorded": (count(plane, "questions"), counts.questions),
             "roadmaps": (
-                self._rows("roadmaps where published_at is not null"),
+                count(plane, "roadmaps where published_at is not null"),
                 counts.generations + phase.users,
             ),
-            "dollars entered": (counts.entered_dollars, counts.dollars),
+            "dollars entered": (dollars, counts.dollars),
         }
-        faults = [f"{times} times {fault}" for fault, times in self._faults.items()]
-        return faults + [
+        counts.faults.update(
             f"{name}: {is_} instead of {to_be}"
             for name, (is_, to_be) in expected.items()
             if to_be is not None and is_ != to_be
-        ]
+        )

@@ -10,20 +10,22 @@ import random
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import httpx
 
-from tests.support.bought import Interruption, Records, account
+from tests.support.bought import Interruption, account, note_handovers
 from tests.support.crash_report import CrashPlan, CrashReport
 from tests.support.data_plane import DataPlane, Postgres, running_data_plane, running_postgres
 from tests.support.keyed_load import KeyedLoad, beside, under_load
 from tests.support.lossy_proxy import LossyProxy
 from tests.support.onlookers import DatabaseLook, Readers, until_swept
-from tests.support.service import Service, running_service, running_standin
+from tests.support.service import Service, model_variables, running_service
+from tests.support.standin import OpenRouterStandIn, Pace
 from tests.support.workers import ChosenKills, Point, Workers
 
 SETTINGS = {
@@ -32,20 +34,10 @@ SETTINGS = {
     "GENERATION_LEASE_SECONDS": "5",
     "SWEEP_INTERVAL_SECONDS": "1",
     "STORE_TIMEOUT_SECONDS": "10",
-    "OPENAI_API_KEY": "stand-in",
 }
-UNBOUNDED = {
-    # All learners come from one address, and nobody is to be refused for asking much.
-    "GENERATIONS_AT_ONCE": "100000",
-    "GENERATIONS_PER_HOUR": "100000",
-    "GENERATIONS_PER_DAY": "100000",
-    "LEARNERS_PER_ADDRESS": "1000",
-    "DAILY_BUDGET_DOLLARS": "100000",
-}
-FIRST_TOKEN_SECONDS = "0.1"  # noqa: S105  no secret
+PACE = Pace(first_token=0.1, slow_first_token=1.0)
 LATE_SHARE = 0.3
 """The share of calls answered late, so that random kills find weeks of which some days are kept."""
-LATE_SECONDS = 1.0
 LOST_SHARE = 0.5
 READERS = 2
 EVER = 1_000_000.0
@@ -56,63 +48,73 @@ RECOVERY_SECONDS = 45.0
 
 async def crash(plan: CrashPlan, say: Callable[[str], object]) -> CrashReport:
     """Let everything happen that is planned, and return what came of it."""
-    with _production() as (postgres, plane, model_url, service):
-        workers = Workers(service.process.pid, urlsplit(model_url).port or 0)
+    with (
+        OpenRouterStandIn(pace=PACE) as standin,
+        _production(standin) as (postgres, plane, service),
+    ):
+        workers = Workers(service.process.pid, standin.port)
         with LossyProxy(service.port, lost_share=LOST_SHARE) as line:
             load = KeyedLoad(line.url, plan.learners)
             readers, look = Readers(service.url, load), DatabaseLook(plane.database)
             report = CrashReport(plan, load, readers, look)
-            async with _looked_on(readers, look), under_load(load):
+            async with (
+                beside(look.look_on(), *(readers.read_on() for _ in range(READERS))),
+                under_load(load),
+            ):
                 run = _Run(report, workers, service.url, say)
-                await _answer_late(model_url, LATE_SHARE)
+                standin.script.spoil(LATE_SHARE, ["slow_first_token"])
                 await run.kill_at_random()
-                await _answer_late(model_url, 0)
+                standin.script.reset()
                 await run.kill_at_chosen_moments(plane)
-                await run.stop_postgres(postgres)
-                await run.kill_postgrest(plane)
+                report.postgres_recoveries = await run.interrupt(
+                    plan.postgres_stops,
+                    "stops of PostgreSQL",
+                    postgres.stop_at_once,
+                    postgres.start,
+                )
+                report.postgrest_recoveries = await run.interrupt(
+                    plan.postgrest_kills,
+                    "kills of PostgREST",
+                    plane.postgrest.kill,
+                    plane.postgrest.start,
+                )
                 say("no more kills")
             report.swept_after = await until_swept(plane.database)
         await readers.read_everything()
         await asyncio.to_thread(look.look, EVER)
         report.answers, report.lost_answers = line.relayed, line.lost
         report.roadmaps_per_key = _roadmaps_per_key(plane, load)
-        async with httpx.AsyncClient(base_url=model_url, timeout=60) as control:
-            summaries = (await control.get("/_control/summaries")).json()
-        interruptions = [*workers.deaths, *run.outages]
-        records = Records.read(plane.database)
-        report.bought = await asyncio.to_thread(account, records, summaries, interruptions)
+        report.bought = account(
+            plane.database, standin.calls.all(), [*workers.deaths, *run.outages]
+        )
         report.log = service.log
     report.seconds = time.monotonic() - run.began
     return report
 
 
+@dataclass
 class _Run:
-    """The kills, kind after kind."""
-
-    def __init__(
-        self, report: CrashReport, workers: Workers, url: str, say: Callable[[str], object]
-    ) -> None:
-        self.outages: list[Interruption] = []
-        self.began = time.monotonic()
-        self._report = report
-        self._workers = workers
-        self._url = url
-        self._tell = say
-        self._chance = random.Random(3)
+    report: CrashReport
+    workers: Workers
+    url: str
+    tell: Callable[[str], object]
+    outages: list[Interruption] = field(default_factory=list)
+    began: float = field(default_factory=time.monotonic)
+    chance: random.Random = field(default_factory=partial(random.Random, 3))
 
     async def kill_at_random(self) -> None:
-        plan, report = self._report.plan, self._report
+        plan, report = self.report.plan, self.report
         deadline = time.monotonic() + plan.patience
         while report.random_kills < plan.random_kills and time.monotonic() < deadline:
-            await asyncio.sleep(self._chance.expovariate(1 / plan.pause))
-            if await asyncio.to_thread(self._workers.kill_any, self._chance):
+            await asyncio.sleep(self.chance.expovariate(1 / plan.pause))
+            if await asyncio.to_thread(self.workers.kill_any, self.chance):
                 report.random_kills += 1
                 if report.random_kills % 25 == 0:
                     self._say(f"{report.random_kills} kills at random moments")
 
     async def kill_at_chosen_moments(self, plane: DataPlane) -> None:
-        plan, load = self._report.plan, self._report.load
-        kills = ChosenKills(self._workers, plan.chosen_kills, plan.pause)
+        plan, load = self.report.plan, self.report.load
+        kills = ChosenKills(self.workers, plan.chosen_kills, plan.pause)
         deadline = time.monotonic() + plan.patience
         plane.proxy.watch(kills)
         said = 0
@@ -124,35 +126,29 @@ class _Run:
                 self._say(f"{said} kills at chosen moments")
         plane.proxy.watch(None)
         load.large_share = 0
-        self._report.chosen_kills = kills.done
+        self.report.chosen_kills = kills.done
 
-    async def stop_postgres(self, postgres: Postgres) -> None:
-        for _ in range(self._report.plan.postgres_stops):
-            recovery = await self._interrupt(postgres.stop_at_once, postgres.start)
-            self._report.postgres_recoveries += recovery
-        self._say(f"{len(self._report.postgres_recoveries)} stops of PostgreSQL survived")
-
-    async def kill_postgrest(self, plane: DataPlane) -> None:
-        for _ in range(self._report.plan.postgrest_kills):
-            recovery = await self._interrupt(plane.postgrest.kill, plane.postgrest.start)
-            self._report.postgrest_recoveries += recovery
-        self._say(f"{len(self._report.postgrest_recoveries)} kills of PostgREST survived")
-
-    async def _interrupt(self, stop: Callable[[], None], start: Callable[[], None]) -> list[float]:
-        """Stop and start something; return the seconds of the recovery, nothing without one."""
-        await asyncio.sleep(self._chance.uniform(0.5, 2))
-        at = time.time()
-        await asyncio.to_thread(stop)
-        await asyncio.sleep(self._chance.uniform(0.2, OUTAGE_SECONDS))
-        await asyncio.to_thread(start)
-        began = time.monotonic()
-        recovered = await self._until_it_reads(began + RECOVERY_SECONDS)
-        self.outages.append(Interruption(at, time.time()))
-        return [time.monotonic() - began] if recovered else []
+    async def interrupt(
+        self, times: int, name: str, stop: Callable[[], None], start: Callable[[], None]
+    ) -> list[float]:
+        """Stop and start something; return the seconds of each recovery, nothing without one."""
+        recoveries = []
+        for _ in range(times):
+            await asyncio.sleep(self.chance.uniform(0.5, 2))
+            at = time.time()
+            await asyncio.to_thread(stop)
+            await asyncio.sleep(self.chance.uniform(0.2, OUTAGE_SECONDS))
+            await asyncio.to_thread(start)
+            began = time.monotonic()
+            if await self._until_it_reads(began + RECOVERY_SECONDS):
+                recoveries.append(time.monotonic() - began)
+            self.outages.append(Interruption(at, time.time()))
+        self._say(f"{len(recoveries)} {name} survived")
+        return recoveries
 
     async def _until_it_reads(self, deadline: float) -> bool:
-        request = self._report.load.requests[0]
-        async with httpx.AsyncClient(base_url=self._url) as client:
+        request = self.report.load.requests[0]
+        async with httpx.AsyncClient(base_url=self.url) as client:
             while time.monotonic() < deadline:
                 with contextlib.suppress(httpx.TransportError):
                     answer = await client.get("/roadmaps", params={"user_id": request.user_id})
@@ -162,43 +158,25 @@ class _Run:
         return False
 
     def _say(self, news: str) -> None:
-        resolved = f"{self._report.load.resolved} of {len(self._report.load.requests)} resolved"
-        self._tell(f"{time.monotonic() - self.began:>5.0f} s  {news}, {resolved}")
+        resolved = f"{self.report.load.resolved} of {len(self.report.load.requests)} resolved"
+        self.tell(f"{time.monotonic() - self.began:>5.0f} s  {news}, {resolved}")
 
 
 @contextmanager
-def _production() -> Iterator[tuple[Postgres, DataPlane, str, Service]]:
-    """Run everything that there is in production, and the stand-in."""
+def _production(
+    standin: OpenRouterStandIn,
+) -> Iterator[tuple[Postgres, DataPlane, Service]]:
     with (
         running_postgres() as postgres,
         postgres.database() as database,
         running_data_plane(database) as plane,
-        running_standin("--first-token", FIRST_TOKEN_SECONDS) as model_url,
         tempfile.TemporaryDirectory() as directory,
     ):
         plane.apply_schema()
-        Records.note_handovers(database)
-        variables = SETTINGS | UNBOUNDED | plane.variables
-        variables["OPENAI_BASE_URL"] = f"{model_url}/api/v1"
+        note_handovers(database)
+        variables = SETTINGS | plane.variables | model_variables(standin)
         with running_service("gunicorn", Path(directory), variables) as service:
-            yield postgres, plane, model_url, service
-
-
-async def _answer_late(model_url: str, share: float) -> None:
-    """Have the stand-in answer a share of the calls late."""
-    change = {
-        "spoil": {"share": share, "names": ["slow_first_token"]},
-        "pace": {"slow_first_token": LATE_SECONDS},
-    }
-    async with httpx.AsyncClient(base_url=model_url, timeout=60) as control:
-        (await control.post("/_control/script", json=change)).raise_for_status()
-
-
-@asynccontextmanager
-async def _looked_on(readers: Readers, look: DatabaseLook) -> AsyncIterator[None]:
-    looking = [look.look_on(), *(readers.read_on() for _ in range(READERS))]
-    async with beside(*looking):
-        yield
+            yield postgres, plane, service
 
 
 def _roadmaps_per_key(plane: DataPlane, load: KeyedLoad) -> Counter[int]:

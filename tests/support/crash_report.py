@@ -8,11 +8,8 @@ from src.llm.openrouter.planner import WEEK_PARTS
 from tests.support.bought import Bought
 from tests.support.fault_proxy import Moment
 from tests.support.keyed_load import KeyedLoad
-from tests.support.onlookers import DatabaseLook, Readers
+from tests.support.onlookers import SWEPT_SECONDS, DatabaseLook, Readers
 from tests.support.workers import Point
-
-SWEPT_SECONDS = 60
-"""How long what a dead process left may lie about."""
 
 LOST_LEASE = "leaving a generation to others: LeaseLostError"
 
@@ -33,8 +30,6 @@ class CrashPlan:
 
 @dataclass
 class CrashReport:
-    """What happened, and what came of it."""
-
     plan: CrashPlan
     load: KeyedLoad
     readers: Readers
@@ -53,7 +48,6 @@ class CrashReport:
     seconds: float = 0.0
 
     def lines(self) -> Iterator[str]:
-        """Yield the table."""
         load, readers, look, bought = self.load, self.readers, self.look, self.bought
         worst = max([*self.postgres_recoveries, *self.postgrest_recoveries], default=0)
         swept = "never" if self.swept_after is None else f"{self.swept_after:.1f} s"
@@ -62,39 +56,37 @@ class CrashReport:
             f"+{self.chosen_kills[point, Moment.DELIVERED]}"
             for point in Point
         )
-        yield from (
-            f"{name:<46}{value}"
-            for name, value in (
-                ("seconds", f"{self.seconds:.0f}"),
-                ("workers killed at random moments", self.random_kills),
-                ("workers killed at chosen ones", self.chosen_kills.total()),
-                ("  before the answer + after it", cells),
-                ("kills that found calls in flight", bought.interruptions),
-                ("immediate stops of PostgreSQL", len(self.postgres_recoveries)),
-                ("kills of PostgREST", len(self.postgrest_recoveries)),
-                ("longest recovery after one of those", f"{worst:.1f} s"),
-                ("answers lost on the way back", f"{self.lost_answers} of {self.answers}"),
-                ("keyed requests", len(load.requests)),
-                ("keyed requests resolved", f"{load.resolved} ({self.resolved_share:.1%})"),
-                ("longest wait for a definite answer", f"{load.longest_seconds:.1f} s"),
-                ("roadmaps per key (roadmaps: keys)", dict(self.roadmaps_per_key)),
-                ("checks through the API, in the database", f"{readers.checks}, {look.checks}"),
-                ("partial roadmaps seen", len(self.partial)),
-                ("roadmaps seen and later gone", len(readers.gone)),
-                ("unpublished rows at once, at most", look.most_unpublished),
-                ("oldest unpublished row seen", f"{look.oldest_unpublished:.1f} s"),
-                ("nothing unpublished or unfinished after", swept),
-                ("model calls for outlines and days", bought.calls),
-                ("  in flight at the kills and stops", bought.in_flight),
-                ("  repeated", bought.repeated),
-                ("  repeated for workers that lived", bought.of_the_living),
-                ("  for days that were kept already", bought.kept_already),
-                ("leases lost by workers that lived", self.lost_leases),
-                ("generations repeated after a failure", bought.repeated_generations),
-                ("tries", _counts(load.statuses)),
-                ("reads without an answer", _counts(readers.unread)),
-            )
-        )
+        rows: dict[str, object] = {
+            "seconds": f"{self.seconds:.0f}",
+            "workers killed at random moments": self.random_kills,
+            "workers killed at chosen ones": self.chosen_kills.total(),
+            "  before the answer + after it": cells,
+            "kills that found calls in flight": bought.interruptions,
+            "immediate stops of PostgreSQL": len(self.postgres_recoveries),
+            "kills of PostgREST": len(self.postgrest_recoveries),
+            "longest recovery after one of those": f"{worst:.1f} s",
+            "answers lost on the way back": f"{self.lost_answers} of {self.answers}",
+            "keyed requests": len(load.requests),
+            "keyed requests resolved": load.resolved,
+            "longest wait for a definite answer": f"{load.longest_seconds:.1f} s",
+            "roadmaps per key (roadmaps: keys)": dict(self.roadmaps_per_key),
+            "checks through the API, in the database": f"{readers.checks}, {look.checks}",
+            "partial roadmaps seen": len(self.partial),
+            "roadmaps seen and later gone": len(readers.gone),
+            "unpublished rows at once, at most": look.most_unpublished,
+            "oldest unpublished row seen": f"{look.oldest_unpublished:.1f} s",
+            "nothing unpublished or unfinished after": swept,
+            "model calls for outlines and days": bought.calls,
+            "  in flight at the kills and stops": bought.in_flight,
+            "  repeated": bought.repeated,
+            "  repeated for workers that lived": bought.of_the_living,
+            "  for days that were kept already": bought.kept_already,
+            "leases lost by workers that lived": self.lost_leases,
+            "generations repeated after a failure": bought.repeated_generations,
+            "tries": _counts(load.statuses),
+            "reads without an answer": _counts(readers.unread),
+        }
+        yield from (f"{name:<46}{value}" for name, value in rows.items())
 
     def faults(self) -> Iterator[str]:
         """Yield a sentence for each promise that was not kept."""
@@ -128,15 +120,11 @@ class CrashReport:
 
     @property
     def troubles(self) -> str:
-        """What the service logged of what went wrong, tracebacks included."""
         return "\n".join(line for line in self.log.splitlines() if " INFO " not in line)
 
     @property
     def lost_leases(self) -> int:
-        """How often a worker found its lease with another one, which a starved machine may bring.
-
-        Not by a death: the dead find out nothing.
-        """
+        """How often a living worker found its lease with another one; slow machines bring that."""
         return self.log.count(LOST_LEASE)
 
     @property
@@ -144,10 +132,6 @@ class CrashReport:
         """How many calls two at most make twice who each plan one roadmap, per lost lease."""
         weeks = max((request.body["duration_weeks"] for request in self.load.requests), default=0)
         return self.lost_leases * (1 + int(weeks) * len(WEEK_PARTS))
-
-    @property
-    def resolved_share(self) -> float:
-        return self.load.resolved / max(len(self.load.requests), 1)
 
     @property
     def partial(self) -> set[int]:

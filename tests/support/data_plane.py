@@ -5,9 +5,10 @@ import secrets
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ import jwt
 import psycopg
 import pytest
 
+from src.dao import Store
+from src.dao.supabase.store import SupabaseStore
 from tests.support.fault_proxy import FaultProxy
 from tests.support.service import START_SECONDS, answers, free_port
 from tests.support.waiting import wait_until
@@ -92,12 +95,10 @@ class Database:
             raise RuntimeError(run.stderr)
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
-        """Run one statement and return its rows."""
         with psycopg.connect(self.uri(), autocommit=True) as connection:
             return connection.execute(sql.encode()).fetchall()
 
     def empty(self) -> None:
-        """Delete every row of every table in public, and count from 1 again."""
         self.execute(EMPTY)
 
 
@@ -203,7 +204,6 @@ class Postgrest:
                 raise RuntimeError(f"PostgREST does not start:\n{log.read().decode()}")
 
     def kill(self) -> None:
-        """End it in the midst of whatever it does."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
@@ -219,16 +219,14 @@ class Postgrest:
             self._process.send_signal(signal.SIGCONT)
 
 
+@dataclass(frozen=True)
 class DataPlane:
     """What a store is given of a Supabase project, and a look behind it."""
 
-    def __init__(
-        self, database: Database, postgrest: Postgrest, proxy: FaultProxy, secret: str
-    ) -> None:
-        self.database = database
-        self.postgrest = postgrest
-        self.proxy = proxy
-        self._secret = secret
+    database: Database
+    postgrest: Postgrest
+    proxy: FaultProxy
+    secret: str
 
     @property
     def rest_url(self) -> str:
@@ -241,7 +239,7 @@ class DataPlane:
         return self.proxy.url
 
     def key(self, role: str, **claims: str) -> str:
-        return jwt.encode({"role": role, **claims}, self._secret, algorithm="HS256")
+        return jwt.encode({"role": role, **claims}, self.secret, algorithm="HS256")
 
     @property
     def service_key(self) -> str:
@@ -249,12 +247,10 @@ class DataPlane:
 
     @property
     def variables(self) -> dict[str, str]:
-        """The variables of a service whose project this is."""
         return {"SUPABASE_URL": self.url, "SUPABASE_SERVICE_ROLE_KEY": self.service_key}
 
-    @property
-    def anon_key(self) -> str:
-        return self.key("anon")
+    async def open(self) -> Store:
+        return await SupabaseStore.open(self.url, self.service_key)
 
     def execute(self, sql: str) -> None:
         self.database.execute(sql)
@@ -277,21 +273,25 @@ class DataPlane:
         # A reading that was already under way may show the first marker and yet have looked at
         # the tables before; the one that shows the second began after that one had ended.
         for _ in range(2):
-            self._await_reading()
-
-    def _await_reading(self) -> None:
-        """Wait until a function that was not there before is found."""
-        marker = f"reloaded_{secrets.token_hex(6)}"
-        self.execute(f"create function public.{marker}() returns int return 1")
-        try:
-            wait_until(lambda: self._knows(marker))
-        finally:
+            marker = f"reloaded_{secrets.token_hex(6)}"
+            self.execute(f"create function public.{marker}() returns int return 1")
+            wait_until(partial(self._knows, marker))
             self.execute(f"drop function public.{marker}()")
 
     def _knows(self, function: str) -> bool:
         self.execute("notify pgrst, 'reload schema'")
         headers = {"Authorization": f"Bearer {self.service_key}"}
         return httpx.post(f"{self.rest_url}/rpc/{function}", headers=headers).is_success
+
+
+@asynccontextmanager
+async def open_store(url: str, key: str, seconds: float = 30) -> AsyncIterator[SupabaseStore]:
+    """Open a store on the project at this address, with this timeout of its requests."""
+    store = await SupabaseStore.open(url, key, timeout=seconds)
+    try:
+        yield store
+    finally:
+        await store.close()
 
 
 @contextmanager

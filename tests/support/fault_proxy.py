@@ -21,6 +21,7 @@ UNAVAILABLE = (
     b'"details":null,"hint":null}'
 )
 _OF_CONNECTION = frozenset({b"connection", b"host"})
+_FRAMING = frozenset({b"connection", b"content-length", b"transfer-encoding"})
 HTML = b"<html><head><title>502 Bad Gateway</title></head><body>cloudflare</body></html>"
 
 
@@ -59,16 +60,13 @@ class Exchange:
     number: int
     method: str
     path: str
-    query: str
-    peer_port: int = 0
+    peer_port: int
     """The port from which the client asks."""
     status: int | None = None
     """What PostgREST or the fault answered; None while or where there was no answer."""
 
 
 class Moment(StrEnum):
-    """How far an exchange has come that is watched."""
-
     ANSWERED = "answered"
     """PostgREST has answered, and the client does not know yet."""
     DELIVERED = "delivered"
@@ -84,13 +82,6 @@ class _Rule:
     fault: Fault
     when: Callable[[Exchange], bool]
     seconds: float
-
-
-@dataclass(frozen=True)
-class _Answer:
-    status: int
-    headers: list[tuple[bytes, bytes]]
-    body: bytes
 
 
 class FaultProxy(LoopbackServer):
@@ -146,12 +137,10 @@ class FaultProxy(LoopbackServer):
         self.loop.call_soon_threadsafe(self._released.clear)
 
     async def until_held(self) -> None:
-        """Wait until a request is being held."""
         if not await asyncio.to_thread(self.held.wait, PATIENCE_SECONDS):
             raise TimeoutError("no request was held")
 
     async def settled(self) -> None:
-        """Wait until everything that was held has landed."""
         await until_true(lambda: not self._in_flight)
 
     async def clean_up(self) -> None:
@@ -178,14 +167,10 @@ class FaultProxy(LoopbackServer):
                 body += event.data
             if not isinstance(event, h11.EndOfMessage):
                 return False
-            path, _, query = request.target.decode().partition("?")
-            exchange = Exchange(
-                len(self.exchanges) + 1,
-                request.method.decode(),
-                path,
-                query,
-                writer.get_extra_info("peername")[1],
-            )
+            path = request.target.decode().partition("?")[0]
+            port = writer.get_extra_info("peername")[1]
+            number = len(self.exchanges) + 1
+            exchange = Exchange(number, request.method.decode(), path, port)
             self.exchanges.append(exchange)
             rule = next((rule for rule in self._rules if rule.when(exchange)), None)
             answer = await self._answer(exchange, request, body, rule)
@@ -207,18 +192,18 @@ class FaultProxy(LoopbackServer):
 
     async def _answer(
         self, exchange: Exchange, request: h11.Request, body: bytes, rule: _Rule | None
-    ) -> _Answer | None:
+    ) -> httpx.Response | None:
         """Return what to answer; None where the connection closes without a byte."""
         fault = None if rule is None else rule.fault
         if fault is Fault.REFUSE:
             return None
         if fault in NOT_FORWARDED:
-            exchange.status, kind, page = NOT_FORWARDED[fault]
-            return _Answer(exchange.status, [(b"content-type", kind.encode())], page)
+            exchange.status = NOT_FORWARDED[fault][0]
+            return _answer_of(*NOT_FORWARDED[fault])
         if rule is not None and fault is Fault.DELAY:
             await self._hold(rule.seconds)
         answer = await self._forward(exchange, request, body)
-        exchange.status = answer.status
+        exchange.status = answer.status_code
         if rule is not None and fault is Fault.WITHHOLD:
             await self._hold(rule.seconds)
         return None if fault in {Fault.WITHHOLD, Fault.LOSE} else answer
@@ -228,6 +213,8 @@ class FaultProxy(LoopbackServer):
             self._watcher(exchange, body, moment)
 
     async def _hold(self, seconds: float) -> None:
+        if self._released.is_set():
+            return
         self.held.set()
         if self.on_hold is not None:
             self.on_hold()
@@ -235,13 +222,14 @@ class FaultProxy(LoopbackServer):
             async with asyncio.timeout(seconds):
                 await self._released.wait()
 
-    async def _forward(self, exchange: Exchange, request: h11.Request, body: bytes) -> _Answer:
+    async def _forward(
+        self, exchange: Exchange, request: h11.Request, body: bytes
+    ) -> httpx.Response:
         if not exchange.path.startswith(f"{PREFIX}/"):
             document = self.documents.get(exchange.path)
-            kind = [(b"content-type", b"application/json")]
-            return _Answer(404, kind, b"{}") if document is None else _Answer(200, kind, document)
+            return _answer_of(200 if document else 404, "application/json", document or b"{}")
         try:
-            response = await self._client.request(
+            return await self._client.request(
                 exchange.method,
                 httpx.URL(request.target.decode().removeprefix(PREFIX)),
                 headers=[pair for pair in request.headers if pair[0] not in _OF_CONNECTION],
@@ -249,10 +237,11 @@ class FaultProxy(LoopbackServer):
             )
         except httpx.TransportError:
             # PostgREST is down, or went down over this request: a gateway says so.
-            return _Answer(502, [(b"content-type", b"text/html; charset=UTF-8")], HTML)
-        framing = {b"connection", b"content-length", b"transfer-encoding"}
-        headers = [pair for pair in response.headers.raw if pair[0].lower() not in framing]
-        return _Answer(response.status_code, headers, response.content)
+            return _answer_of(*NOT_FORWARDED[Fault.HTML])
+
+
+def _answer_of(status: int, kind: str, content: bytes) -> httpx.Response:
+    return httpx.Response(status, headers={"content-type": kind}, content=content)
 
 
 async def _next_event(http: h11.Connection, reader: asyncio.StreamReader) -> object:
@@ -261,13 +250,13 @@ async def _next_event(http: h11.Connection, reader: asyncio.StreamReader) -> obj
     return event
 
 
-def _bytes_of(http: h11.Connection, answer: _Answer) -> bytes:
-    headers = list(answer.headers)
-    if answer.status not in {204, 304}:
-        headers.append((b"content-length", str(len(answer.body)).encode()))
+def _bytes_of(http: h11.Connection, answer: httpx.Response) -> bytes:
+    headers = [pair for pair in answer.headers.raw if pair[0].lower() not in _FRAMING]
+    if answer.status_code not in {204, 304}:
+        headers.append((b"content-length", str(len(answer.content)).encode()))
     events: tuple[h11.Event, ...] = (
-        h11.Response(status_code=answer.status, headers=headers),
-        h11.Data(data=answer.body),
+        h11.Response(status_code=answer.status_code, headers=headers),
+        h11.Data(data=answer.content),
         h11.EndOfMessage(),
     )
     return b"".join(sent for event in events if (sent := http.send(event)))

@@ -1,25 +1,30 @@
-"""Tries injections on the running service, whose model obeys them."""
+"""Tries injections on the running service, whose model obeys them.
+
+`injection_trial.jsonl` holds the attempts, a line each. Malicious addresses in it are of domains
+and networks that are reserved for examples, or lead nowhere under endings that real links have.
+What nobody sees is escaped there.
+"""
 
 import json
 import re
 import sqlite3
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from uuid import uuid4
 
 import httpx
 
 from src.domain.plan import PlanRequest
 from src.domain.vocabulary import MAX_TASK_LENGTH, MAX_WEEKLY_GOAL_LENGTH
-from tests.support.injections import Attempt
 from tests.support.learners import roadmap_request
 from tests.support.plans import roadmap_violations
 from tests.support.service import model_variables, running_service
 from tests.support.standin import OpenRouterStandIn, Pace
+from tests.support.standin.obedience import Order
 
 HELD = "held"
 
@@ -35,18 +40,39 @@ LINK = re.compile(r"[a-z][a-z0-9+.-]*://\w|(?<![a-z0-9])www\.\w", re.IGNORECASE)
 OVERRIDES = set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
-class BrokenError(Exception):
-    """Something got through; the message is the sentence that says what."""
+PADDINGS = 4_000
 
 
-def expect(kept: bool, broken: str) -> None:  # noqa: FBT001  as an assertion
-    """Go on if a rule was kept.
+@dataclass(frozen=True)
+class Attempt:
+    """One attempt: its text, where it stands, and what an obedient model does, with which payload.
 
-    Raises:
-        BrokenError: it was not.
+    `unseen` is the part of the text that no person sees; the model reads it as the rest.
+    `padding` follows the text, thousands of times.
     """
-    if not kept:
-        raise BrokenError(broken)
+
+    name: str
+    place: Literal["goal", "question", "task"]
+    language: str
+    text: str
+    deed: str
+    payload: str = ""
+    unseen: str = ""
+    padding: str = ""
+
+    @property
+    def whole_text(self) -> str:
+        return self.text + self.padding * PADDINGS
+
+    @property
+    def order(self) -> Order:
+        return Order(self.unseen or self.whole_text, self.deed, self.payload)
+
+
+ATTEMPTS = tuple(
+    Attempt(**json.loads(line))
+    for line in Path(__file__).with_suffix(".jsonl").read_text("utf-8").splitlines()
+)
 
 
 @dataclass
@@ -60,19 +86,14 @@ class Trial:
 
     def run(self, attempt: Attempt) -> str:
         """Return `held`, or a sentence on what broke."""
-        tries: dict[str, Callable[[Attempt, str], None]] = {
-            "goal": self._plan,
-            "question": self._ask,
-            "task": self._ask_beside_a_stored_text,
-        }
         canary = f"canary{uuid4().hex}"
         self.standin.reset()
         self.standin.pace = Pace()
         self.standin.script.obey(attempt.order)
         try:
-            tries[attempt.place](attempt, canary)
+            (self._plan if attempt.place == "goal" else self._ask)(attempt, canary)
             self._check_prompts(attempt)
-        except BrokenError as error:
+        except AssertionError as error:
             return str(error)
         finally:
             self.canaries.append(canary)
@@ -91,10 +112,10 @@ class Trial:
         listed = self.client.get("/roadmaps", params={"user_id": user_id}).json()
         if not answer.is_success:
             self._check_problem(answer)
-            expect(listed == [], "a failed generation left a roadmap")
+            assert listed == [], "a failed generation left a roadmap"
             return
         roadmap = answer.json()
-        expect(roadmap["description"] == body["goal"].strip(), "the goal came back changed")
+        assert roadmap["description"] == body["goal"].strip(), "the goal came back changed"
         self._check_stored(roadmap)
 
     def _check_stored(self, roadmap: dict[str, Any]) -> None:
@@ -102,31 +123,22 @@ class Trial:
         names = ("duration_weeks", "daily_hours", "level")
         shape = {name: roadmap[name] for name in names}
         violations = roadmap_violations(PlanRequest(goal="-", **shape), tasks)
-        expect(not violations, f"the roadmap breaks its rules: {violations[:3]}")
+        assert not violations, f"the roadmap breaks its rules: {violations[:3]}"
         for task in tasks:
             for text in (task["task_text"], task["weekly_goal"]):
-                expect(not {"\n", "\t"} & set(text), "a task has several lines")
+                assert not {"\n", "\t"} & set(text), "a task has several lines"
                 self._check_text(text)
-            expect(len(task["task_text"]) <= MAX_TASK_LENGTH, "a task is too long")
-            expect(len(task["weekly_goal"]) <= MAX_WEEKLY_GOAL_LENGTH, "a goal is too long")
+            assert len(task["task_text"]) <= MAX_TASK_LENGTH, "a task is too long"
+            assert len(task["weekly_goal"]) <= MAX_WEEKLY_GOAL_LENGTH, "a goal is too long"
 
     def _ask(self, attempt: Attempt, canary: str) -> None:
-        user_id = str(uuid4())
-        roadmap_id = self._make_roadmap(user_id, f"Learn Go {canary}")
-        self._check_answers(user_id, roadmap_id, attempt.whole_text)
-
-    def _ask_beside_a_stored_text(self, attempt: Attempt, canary: str) -> None:
-        user_id = str(uuid4())
-        roadmap_id = self._make_roadmap(user_id, f"Learn Go {canary}")
-        with closing(sqlite3.connect(self.database, isolation_level=None)) as connection:
-            connection.execute(
-                "update roadmap_tasks set task_text = ? where roadmap_id = ? and day_number < 3",
-                (attempt.whole_text, roadmap_id),
-            )
-        self._check_answers(user_id, roadmap_id, "What comes next?")
-
-    def _check_answers(self, user_id: str, roadmap_id: int, question: str) -> None:
         """Ask twice, for the whole answer and for its stream."""
+        user_id = str(uuid4())
+        roadmap_id = self._make_roadmap(user_id, f"Learn Go {canary}")
+        question = attempt.whole_text
+        if attempt.place == "task":
+            question = "What comes next?"
+            self._store_in_tasks(attempt.whole_text, roadmap_id)
         # In pieces too small to hold a link, so that the filter has to remember.
         self.standin.pace = Pace(chunk=25)
         body = {"user_id": user_id, "roadmap_id": roadmap_id, "input_data": question}
@@ -144,47 +156,58 @@ class Trial:
                     self._check_text(streamed[-len(data) - SEEN_BEFORE :])
                 elif name == "answer":
                     response = data["response"]
-        expect(response in {None, streamed}, "the tokens are not the answer")
+        assert response in {None, streamed}, "the tokens are not the answer"
         if response is not None:
             self._check_answer(response)
 
+    def _store_in_tasks(self, text: str, roadmap_id: int) -> None:
+        with closing(sqlite3.connect(self.database, isolation_level=None)) as connection:
+            connection.execute(
+                "update roadmap_tasks set task_text = ? where roadmap_id = ? and day_number < 3",
+                (text, roadmap_id),
+            )
+
     def _check_answer(self, text: str) -> None:
-        expect(bool(text.strip()), "the answer is empty")
-        expect(len(text) <= LONGEST_ANSWER, "the answer is too long")
+        assert bool(text.strip()), "the answer is empty"
+        assert len(text) <= LONGEST_ANSWER, "the answer is too long"
         self._check_text(text)
 
     def _check_problem(self, answer: httpx.Response) -> None:
         summary = f"{answer.status_code}: {answer.text[:200]}"
         media_type = answer.headers["content-type"]
-        expect(answer.status_code in {502, 503, 504}, f"the service answered {summary}")
-        expect(media_type == "application/problem+json", f"no problem document: {summary}")
+        assert answer.status_code in {502, 503, 504}, f"the service answered {summary}"
+        assert media_type == "application/problem+json", f"no problem document: {summary}"
         self._check_text(answer.json()["detail"])
 
     def _check_text(self, text: str) -> None:
-        expect(not LINK.search(text), f"a link got through: {text[:200]!r}")
+        assert not LINK.search(text), f"a link got through: {text[:200]!r}"
         controls = [c for c in text if unicodedata.category(c) in {"Cc", "Cs"} and c not in "\n\t"]
-        expect(not controls, f"control characters got through: {controls[:5]}")
-        expect(not OVERRIDES & set(text), f"a direction override got through: {text[:200]!r}")
+        assert not controls, f"control characters got through: {controls[:5]}"
+        assert not OVERRIDES & set(text), f"a direction override got through: {text[:200]!r}"
 
     def _check_prompts(self, attempt: Attempt) -> None:
         calls = self.standin.calls.all()
         tempted = [call for call in calls if (call.misbehaviour or "").startswith("obeys")]
-        expect(bool(tempted), "the order did not reach the model as it was written")
+        assert tempted, "the order did not reach the model as it was written"
         own = attempt.text[:30]
         for call in calls:
             body = json.dumps(call.body, ensure_ascii=False)
-            expect(not any(name in body for name in self.canaries), "a prompt has another's text")
-            expect(not {"tools", "functions", "tool_choice"} & call.body.keys(), "it has tools")
-            expect([each["role"] for each in call.messages] == ["system", "user"], "other roles")
+            assert not any(name in body for name in self.canaries), "a prompt has another's text"
+            assert not {"tools", "functions", "tool_choice"} & call.body.keys(), "it has tools"
+            assert [each["role"] for each in call.messages] == ["system", "user"], "other roles"
             system, data = (each["content"] for each in call.messages)
-            expect(own not in system and "canary" not in system, "data stands among the rules")
-            expect(isinstance(json.loads(data), dict), "the data are no JSON object")
-            expect("<|" not in data and "[INST]" not in data, "a turn's mark is in the data")
-            expect(len(system + data) <= LONGEST_PROMPT, f"a prompt of {len(data)} characters")
+            assert not any(text in system for text in (own, "canary")), (
+                "data stands among the rules"
+            )
+            assert isinstance(json.loads(data), dict), "the data are no JSON object"
+            assert not any(mark in data for mark in ("<|", "[INST]")), (
+                "a turn's mark is in the data"
+            )
+            assert len(system + data) <= LONGEST_PROMPT, f"a prompt of {len(data)} characters"
 
     def _make_roadmap(self, user_id: str, goal: str) -> int:
         answer = self.client.post("/generate_roadmap", json=_request(user_id, goal))
-        expect(answer.is_success, f"no roadmap to ask about: {answer.status_code} {answer.text}")
+        assert answer.is_success, f"no roadmap to ask about: {answer.status_code} {answer.text}"
         roadmap_id: int = answer.json()["roadmap_id"]
         return roadmap_id
 

@@ -25,6 +25,12 @@ MISUSED_SHARE = 0.1
 WATCHED_SHARE = 0.25
 """The share of requests with `Prefer: respond-async`, whose generation is then watched."""
 
+NEEDED_HEADERS = {
+    202: ("Location", "Preference-Applied"),
+    409: ("Retry-After", "Location"),
+    503: ("Retry-After",),
+    504: ("Retry-After",),
+}
 TRY_AGAIN = frozenset({409, 502, 503, 504})
 LARGE = {"duration_weeks": 25, "daily_hours": 8, "level": "advanced"}
 """1,050 tasks, which are stored in two requests."""
@@ -41,13 +47,11 @@ class KeyedRequest:
 
     @property
     def goal(self) -> str:
-        goal: str = self.body["goal"]
-        return goal
+        return str(self.body["goal"])
 
     @property
     def user_id(self) -> str:
-        user_id: str = self.body["user_id"]
-        return user_id
+        return str(self.body["user_id"])
 
 
 def plan_request(source: dict[str, Any], goal: str) -> PlanRequest:
@@ -59,7 +63,7 @@ def plan_request(source: dict[str, Any], goal: str) -> PlanRequest:
 class KeyedLoad:
     """So many learners at once, each asking until it has a definite answer, then anew."""
 
-    def __init__(self, url: str, learners: int, seed: int = 1) -> None:
+    def __init__(self, url: str, learners: int) -> None:
         self.requests: list[KeyedRequest] = []
         self.statuses: Counter[str] = Counter()
         """What every try came to."""
@@ -67,40 +71,39 @@ class KeyedLoad:
         """Answers that break the contract."""
         self.longest_seconds = 0.0
         self.large_share = 0.0
-        self._url = url
         self._learners = learners
-        self._chance = random.Random(seed)
+        self._chance = random.Random(1)
         self._numbers = itertools.count(1)
         self._ending = asyncio.Event()
+        # A connection per request: an answer that is lost takes no other one along.
+        limits = httpx.Limits(max_keepalive_connections=0, max_connections=None)
+        self._client = httpx.AsyncClient(base_url=url, timeout=60, limits=limits)
 
     @property
     def resolved(self) -> int:
         return sum(request.answer is not None for request in self.requests)
 
     def end(self) -> None:
-        """Let every learner stop after the current request."""
         self._ending.set()
 
     async def run(self) -> None:
         """Ask until `end` is called and every request is resolved or given up."""
-        # A connection per request: an answer that is lost takes no other one along.
-        limits = httpx.Limits(max_keepalive_connections=0, max_connections=None)
-        async with httpx.AsyncClient(base_url=self._url, timeout=60, limits=limits) as client:
-            await asyncio.gather(*(self._learn(client) for _ in range(self._learners)))
+        async with self._client:
+            await asyncio.gather(*(self._learn() for _ in range(self._learners)))
 
-    async def _learn(self, client: httpx.AsyncClient) -> None:
+    async def _learn(self) -> None:
         while not self._ending.is_set():
             request = self._next_request()
             self.requests.append(request)
             began = time.monotonic()
-            request.answer = await self._resolve(client, request)
+            request.answer = await self._resolve(request)
             self.longest_seconds = max(self.longest_seconds, time.monotonic() - began)
             if request.answer is None:
                 self.faults["requests given up"] += 1
             elif request.answer["description"] != request.goal:
                 self.faults["another request's roadmap"] += 1
             elif self._chance.random() < REPLAYED_SHARE:
-                await self._replay(client, request)
+                await self._replay(request)
 
     def _next_request(self) -> KeyedRequest:
         number, chance = next(self._numbers), self._chance
@@ -117,21 +120,18 @@ class KeyedLoad:
         }
         return KeyedRequest(f"key-{number}", body)
 
-    async def _resolve(
-        self, client: httpx.AsyncClient, request: KeyedRequest
-    ) -> dict[str, Any] | None:
+    async def _resolve(self, request: KeyedRequest) -> dict[str, Any] | None:
         """Ask until there is a definite answer; None when patience ends."""
-        watch = self._chance.random() < WATCHED_SHARE
+        headers = {"Prefer": "respond-async"} if self._chance.random() < WATCHED_SHARE else {}
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
-            answer = await self._ask(client, request, "respond-async" if watch else None)
+            answer = await self._ask(request, headers)
             if answer is None:
                 await asyncio.sleep(self._chance.uniform(0.02, 0.1))
             elif answer.status_code == httpx.codes.OK:
-                found: dict[str, Any] = answer.json()
-                return found
+                return dict(answer.json())
             elif answer.status_code == httpx.codes.ACCEPTED:
-                roadmap = await self._watch(client, answer.headers["Location"], deadline)
+                roadmap = await self._watch(answer.headers["Location"], deadline)
                 if roadmap is not None:
                     return roadmap
             elif answer.status_code in TRY_AGAIN:
@@ -142,50 +142,42 @@ class KeyedLoad:
         return None
 
     async def _ask(
-        self, client: httpx.AsyncClient, request: KeyedRequest, prefer: str | None
+        self, request: KeyedRequest, headers: dict[str, str] | None = None
     ) -> httpx.Response | None:
         """Ask once and check the answer's headers; None where no answer came."""
-        headers = {"Idempotency-Key": request.key} | ({"Prefer": prefer} if prefer else {})
-        answer = await self._send(client, "POST", "/generate_roadmap", request.body, headers)
-        if answer is None:
-            return None
-        needed = {
-            202: ("Location", "Preference-Applied"),
-            409: ("Retry-After", "Location"),
-            503: ("Retry-After",),
-            504: ("Retry-After",),
-        }
-        for name in needed.get(answer.status_code, ()):
-            if name not in answer.headers:
-                self.faults[f"{answer.status_code} without {name}"] += 1
+        answer = await self._send(
+            "POST",
+            "/generate_roadmap",
+            json=request.body,
+            headers={"Idempotency-Key": request.key} | (headers or {}),
+        )
+        if answer is not None:
+            for name in NEEDED_HEADERS.get(answer.status_code, ()):
+                if name not in answer.headers:
+                    self.faults[f"{answer.status_code} without {name}"] += 1
         return answer
 
-    async def _watch(
-        self, client: httpx.AsyncClient, location: str, deadline: float
-    ) -> dict[str, Any] | None:
+    async def _watch(self, location: str, deadline: float) -> dict[str, Any] | None:
         """Ask how it goes until there is a roadmap; None where there will be none."""
         while time.monotonic() < deadline:
-            answer = await self._send(client, "GET", location)
+            answer = await self._send("GET", location)
             if answer is not None and answer.status_code == httpx.codes.OK:
                 status = answer.json()
-                if status["state"] == "succeeded":
-                    roadmap: dict[str, Any] = status["roadmap"]
-                    return roadmap
                 if status["state"] != "running":
-                    return None
+                    return status["roadmap"] if status["state"] == "succeeded" else None
             elif answer is not None and answer.status_code not in TRY_AGAIN:
                 self.faults[f"status {answer.status_code} of a generation"] += 1
                 return None
             await asyncio.sleep(0.2)
         return None
 
-    async def _replay(self, client: httpx.AsyncClient, request: KeyedRequest) -> None:
+    async def _replay(self, request: KeyedRequest) -> None:
         """Use the key once more: for the same request, or for another."""
         misused = self._chance.random() < MISUSED_SHARE
         body = request.body | ({"goal": f"{request.goal}, and another"} if misused else {})
         again = KeyedRequest(request.key, body)
         for _ in range(100):
-            answer = await self._ask(client, again, None)
+            answer = await self._ask(again)
             if answer is None or answer.status_code in TRY_AGAIN - {409}:
                 await asyncio.sleep(0.1)
                 continue
@@ -201,24 +193,21 @@ class KeyedLoad:
 
     async def _send(
         self,
-        client: httpx.AsyncClient,
         method: str,
         path: str,
-        body: dict[str, Any] | None = None,
-        headers: dict[str, str] | None = None,
+        **options: Any,  # noqa: ANN401  of httpx
     ) -> httpx.Response | None:
         try:
-            answer = await client.request(method, path, json=body, headers=headers)
+            answer = await self._client.request(method, path, **options)
         except httpx.TransportError as error:
             self.statuses[type(error).__name__] += 1
             return None
-        name = answer.status_code
+        outcome = str(answer.status_code)
         if answer.is_server_error:
             kind = answer.headers.get("content-type", "")
             problem = answer.json()["type"] if "problem+json" in kind else "no problem document"
-            self.statuses[f"{name} {problem.rpartition(':')[2]}"] += 1
-        else:
-            self.statuses[str(name)] += 1
+            outcome += f" {problem.rpartition(':')[2]}"
+        self.statuses[outcome] += 1
         return answer
 
 

@@ -6,8 +6,8 @@ Whatever is secret or personal carries one: keys, tokens, goals, questions, task
 import json
 import socket
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Iterable
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import httpx
 import jwt
 
-from tests.support.backends import Backend, SqliteBackend, SupabaseBackend
+from tests.support.backends import Backend, SqliteBackend
 from tests.support.data_plane import DataPlane
 from tests.support.fault_proxy import Fault
 from tests.support.learners import roadmap_request
@@ -40,6 +40,8 @@ STREAM = {"Accept": "text/event-stream"}
 JUNK = {"Idempotency-Key": "key-canary", "X-Request-ID": "id-canary junk"}
 FEW = ("status_403", "cut_output", "silence")
 QUICK = {
+    "SUPABASE_JWT_SECRET": JWT_SECRET,
+    "WEB_CONCURRENCY": "1",
     "STORE_TIMEOUT_SECONDS": "0.3",
     "MODEL_IDLE_TIMEOUT_SECONDS": "0.2",
     "MODEL_CALL_TIMEOUT_SECONDS": "0.4",
@@ -50,35 +52,37 @@ QUICK = {
 
 
 @dataclass
-class Suspicion:
-    """What must not be found, and the error bodies in which it was looked for."""
+class LeakTrial:
+    """A running service and what it stands on, what it must not show, and the errors it answered.
 
-    canaries: set[str] = field(default_factory=lambda: {"canary", ANA})
-    refusals: list[tuple[int, str]] = field(default_factory=list)
-
-    def look_into(self, answer: httpx.Response) -> None:
-        """Search an answer that is an error."""
-        if answer.is_error:
-            answer.read()
-            self.refusals.append((answer.status_code, answer.text))
-            headers = " ".join(f"{name}: {value}" for name, value in answer.headers.items())
-            assert self.found_in(answer.text) == []
-            assert self.found_in(headers) == []
-
-    def found_in(self, text: str) -> list[str]:
-        return [canary for canary in self.canaries if canary.lower() in text.lower()]
-
-
-@dataclass
-class Subject:
-    """A running service, what it stands on, and a client that searches each error."""
+    `canaries` grow while a trial meets more that is secret or personal.
+    """
 
     service: Service
     backend: Backend
     data_plane: DataPlane | None
     standin: OpenRouterStandIn
     client: httpx.Client
-    suspicion: Suspicion
+    canaries: set[str] = field(default_factory=lambda: {"canary", ANA})
+    refusals: list[tuple[int, str]] = field(default_factory=list)
+
+    @property
+    def log(self) -> str:
+        return self.service.log
+
+    @property
+    def found(self) -> list[str]:
+        return self._found_in(self.log)
+
+    def look_into(self, answer: httpx.Response) -> None:
+        if answer.is_error:
+            answer.read()
+            self.refusals.append((answer.status_code, answer.text))
+            headers = " ".join(f"{name}: {value}" for name, value in answer.headers.items())
+            assert self._found_in(f"{answer.text} {headers}") == []
+
+    def _found_in(self, text: str) -> list[str]:
+        return [canary for canary in self.canaries if canary.lower() in text.lower()]
 
     def roadmap(self, **changes: object) -> httpx.Response:
         # A key of its own for each, so that none waits for another or is answered by it.
@@ -90,48 +94,6 @@ class Subject:
         return self.client.post("/ask-assistant", json=body, **options)
 
 
-@contextmanager
-def _subject(
-    server: Server,
-    level: str,
-    standin: OpenRouterStandIn,
-    directory: Path,
-    data_plane: DataPlane | None,
-) -> Iterator[Subject]:
-    port = free_port()
-    command = [FAULTY if part == "api:app" else part for part in server_command(server, port)]
-    if server == "gunicorn":
-        command.append(FAULTY)
-    variables = {
-        **QUICK,
-        **model_variables(standin),
-        "LOG_LEVEL": level,
-        "SUPABASE_JWT_SECRET": JWT_SECRET,
-        "WEB_CONCURRENCY": "1",
-    }
-    suspicion = Suspicion()
-    backend: Backend = SqliteBackend(directory / "momentum.db")
-    if data_plane is not None:
-        backend = SupabaseBackend(data_plane)
-        suspicion.canaries.add(data_plane.service_key)
-        variables |= {**data_plane.variables, "RAILWAY_ENVIRONMENT": "production"}
-    with running_process(command, port, directory, variables) as service:
-        hooks = {"response": [suspicion.look_into]}
-        with httpx.Client(
-            base_url=service.url, timeout=30, event_hooks=hooks, headers=JUNK
-        ) as client:
-            yield Subject(service, backend, data_plane, standin, client, suspicion)
-
-
-@dataclass(frozen=True)
-class LeakTrial:
-    """What came of a trial: all that was printed, each error's status and body, what was found."""
-
-    log: str
-    refusals: list[tuple[int, str]]
-    found: list[str]
-
-
 def run_leak_trial(
     server: Server,
     level: str,
@@ -139,38 +101,47 @@ def run_leak_trial(
     data_plane: DataPlane | None,
     misbehaviours: Iterable[str],
 ) -> LeakTrial:
-    """Drive a service, `uvicorn` or `gunicorn`, at a log level; on SQLite without a data plane.
+    """Drive a service at a log level, on SQLite without a data plane; return it when it has ended.
 
-    Raises:
-        AssertionError: an error's body or headers hold a canary.
+    It fails when an error's body or headers hold a canary.
     """
+    port = free_port()
+    command = [FAULTY if part == "api:app" else part for part in server_command(server, port)]
+    if server == "gunicorn":
+        command.append(FAULTY)
+    variables = QUICK | {"LOG_LEVEL": level}
+    if data_plane is not None:
+        variables |= data_plane.variables | {"RAILWAY_ENVIRONMENT": "production"}
     pace = Pace(drip=0.05, slow_first_token=0.3)
-    with (
-        OpenRouterStandIn(api_key="model-key-canary", pace=pace) as standin,
-        _subject(server, level, standin, directory, data_plane) as it,
-    ):
-        use_every_endpoint(it)
-        send_what_nobody_should(it)
-        claim_to_be_somebody(it)
-        leave_early(it)
-        meet_bugs(it)
-        fail_at_the_model(it, misbehaviours)
-        fail_at_the_database(it)
-        time.sleep(0.2)  # what was left running ends
-        it.service.stop()
-        log = it.service.log
-    return LeakTrial(log, it.suspicion.refusals, it.suspicion.found_in(log))
+    with OpenRouterStandIn(api_key="model-key-canary", pace=pace) as standin:
+        variables |= model_variables(standin)
+        with (
+            running_process(command, port, directory, variables) as service,
+            httpx.Client(base_url=service.url, timeout=30, headers=JUNK) as client,
+        ):
+            backend = data_plane or SqliteBackend(directory / "momentum.db")
+            it = LeakTrial(service, backend, data_plane, standin, client)
+            if data_plane is not None:
+                it.canaries.add(data_plane.service_key)
+            client.event_hooks = {"response": [it.look_into]}
+            use_every_endpoint(it)
+            for misuse in (send_what_nobody_should, claim_to_be_somebody, leave_early, meet_bugs):
+                misuse(it)
+            fail_at_the_model(it, misbehaviours)
+            fail_at_the_database(it)
+            time.sleep(0.2)  # what was left running ends
+            service.stop()
+    return it
 
 
-def use_every_endpoint(it: Subject) -> None:
+def use_every_endpoint(it: LeakTrial) -> None:
     """Let everything succeed once, and remember what the tasks are."""
     roadmap = it.roadmap().raise_for_status().json()
     path = f"/roadmap/{roadmap['roadmap_id']}"
     tasks = it.client.get(path).raise_for_status().json()["tasks"]
-    it.suspicion.canaries |= {task["task_text"] for task in tasks} | {task["id"] for task in tasks}
-    it.suspicion.canaries |= {task["weekly_goal"] for task in tasks}
+    it.canaries |= {task[name] for task in tasks for name in ("task_text", "id", "weekly_goal")}
     answer = it.ask(roadmap["roadmap_id"]).raise_for_status().json()
-    it.suspicion.canaries.add(answer["response"])
+    it.canaries.add(answer["response"])
     for url in (
         *("/health", "/docs", "/redoc", "/openapi.json", "/static-offline-docs/swagger-ui.css"),
         *(f"/roadmaps?user_id={ANA}", f"{path}/weeks", f"{path}/week/1?user_id={ANA}"),
@@ -195,7 +166,7 @@ def use_every_endpoint(it: Subject) -> None:
     it.client.delete(path, params={"user_id": ANA}).raise_for_status()
 
 
-def send_what_nobody_should(it: Subject) -> None:
+def send_what_nobody_should(it: LeakTrial) -> None:
     """Send bad bodies, ids, paths and methods, all of which hold canaries."""
     as_json = {"Content-Type": "application/json"}
     for route in ("/generate_roadmap", "/ask-assistant", "/task/update"):
@@ -229,8 +200,7 @@ def send_what_nobody_should(it: Subject) -> None:
         assert b"canary" not in exchange(it, wire)
 
 
-def claim_to_be_somebody(it: Subject) -> None:
-    """Send tokens of every kind."""
+def claim_to_be_somebody(it: LeakTrial) -> None:
     issuer = f"{it.data_plane.url}/auth/v1" if it.data_plane else "canary"
     claims: dict[str, Any] = {
         "sub": ANA,
@@ -242,7 +212,7 @@ def claim_to_be_somebody(it: Subject) -> None:
     tokens = [jwt.encode(claims, JWT_SECRET), jwt.encode(other, JWT_SECRET)]
     tokens += [jwt.encode(claims | {"exp": 1}, JWT_SECRET), jwt.encode(claims, "x" * 32)]
     tokens += [jwt.encode(claims, "", algorithm="none"), "canary", "canary.canary.canary"]
-    it.suspicion.canaries |= {*tokens, other["sub"]}
+    it.canaries |= {*tokens, other["sub"]}
     for scheme in ("Bearer", "Canary"):
         for token in tokens:
             headers = {"Authorization": f"{scheme} {token}"}
@@ -250,7 +220,7 @@ def claim_to_be_somebody(it: Subject) -> None:
             it.client.post("/task/update", json={"task_id": "canary"}, headers=headers)
 
 
-def leave_early(it: Subject) -> None:
+def leave_early(it: LeakTrial) -> None:
     """Leave in mid-body, in mid-answer and in mid-stream."""
     head = b"POST /generate_roadmap HTTP/1.1\r\nHost: api\r\nContent-Type: application/json\r\n"
     exchange(it, head + b'Content-Length: 999\r\n\r\n{"goal": "canary', wait=False)
@@ -262,27 +232,25 @@ def leave_early(it: Subject) -> None:
         next(streamed.iter_lines())
 
 
-def meet_bugs(it: Subject) -> None:
-    """Run into errors that nothing foresaw."""
+def meet_bugs(it: LeakTrial) -> None:
     for kind in ("raise", "answer", "warn", "task", "stream", "libraries"):
         with suppress(httpx.TransportError):
             it.client.post(f"/faulty/{kind}", content=b"canary")
 
 
-def fail_at_the_model(it: Subject, misbehaviours: Iterable[str]) -> None:
-    """Let the model misbehave in each of these ways."""
+def fail_at_the_model(it: LeakTrial, misbehaviours: Iterable[str]) -> None:
     roadmap_id = it.roadmap().raise_for_status().json()["roadmap_id"]
     for name in misbehaviours:
         it.standin.reset()
         it.standin.script.fail_always(name)
         answer = it.ask(roadmap_id)
         if answer.is_success:
-            it.suspicion.canaries.add(answer.json()["response"])
+            it.canaries.add(answer.json()["response"])
         it.roadmap(goal=f"Learn {name}-canary")
     it.standin.reset()
 
 
-def fail_at_the_database(it: Subject) -> None:
+def fail_at_the_database(it: LeakTrial) -> None:
     """Let the database fail in every way it knows; what it says quotes rows."""
     roadmap_id = it.roadmap().raise_for_status().json()["roadmap_id"]
     done = {"task_id": ANA, "completed": True, "user_id": ANA}
@@ -314,7 +282,7 @@ def fail_at_the_database(it: Subject) -> None:
     touch()
 
 
-def exchange(it: Subject, wire: bytes, *, wait: bool = True) -> bytes:
+def exchange(it: LeakTrial, wire: bytes, *, wait: bool = True) -> bytes:
     """Send bytes over a connection of their own, and return what comes back within a moment."""
     url = urlsplit(it.service.url)
     with closing(socket.create_connection((url.hostname, url.port))) as connection:

@@ -79,6 +79,5 @@ class LoopbackServer:
 
 
 def reset_on_close(writer: asyncio.StreamWriter) -> None:
-    """Let the end of a connection be a reset."""
     connection: socket.socket = writer.get_extra_info("socket")
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)

@@ -50,7 +50,6 @@ class LossyProxy(LoopbackServer):
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Pass on everything, then the end of it."""
     with suppress(ConnectionError):
         while data := await reader.read(65_536):
             writer.write(data)

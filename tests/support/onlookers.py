@@ -4,6 +4,7 @@ import asyncio
 import random
 import time
 from collections import Counter
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
@@ -14,6 +15,9 @@ from src.domain.vocabulary import DAYS_PER_WEEK
 from tests.support.data_plane import Database
 from tests.support.keyed_load import KeyedLoad, plan_request
 from tests.support.plans import roadmap_violations
+
+SWEPT_SECONDS = 60
+"""How long what a dead process left may lie about."""
 
 RECENT_REQUESTS = 40
 """Readers look mostly where something happens: at the learners of the latest requests."""
@@ -43,32 +47,29 @@ class Readers:
         self.checks = 0
         self.unread: Counter[str] = Counter()
         """Reads that came to nothing, by what came instead."""
-        self._url = url
+        self._client = httpx.AsyncClient(base_url=url, timeout=30)
         self._load = load
         self._seen: dict[str, set[int]] = {}
         self._whole: set[int] = set()
         self._chance = random.Random(7)
 
     async def read_on(self) -> None:
-        """Read, until cancelled."""
-        async with httpx.AsyncClient(base_url=self._url, timeout=30) as client:
-            while True:
-                recent = self._load.requests[-RECENT_REQUESTS:]
-                if recent:
-                    await self._read(client, self._chance.choice(recent).user_id)
-                await asyncio.sleep(0.02)
+        while True:
+            recent = self._load.requests[-RECENT_REQUESTS:]
+            if recent:
+                await self._read(self._chance.choice(recent).user_id)
+            await asyncio.sleep(0.02)
 
     async def read_everything(self) -> None:
-        """Read every learner's roadmaps, once."""
         self._whole.clear()
-        async with httpx.AsyncClient(base_url=self._url, timeout=30) as client:
-            for user_id in {request.user_id for request in self._load.requests}:
-                await self._read(client, user_id)
+        for user_id in {request.user_id for request in self._load.requests}:
+            await self._read(user_id)
+        await self._client.aclose()
 
-    async def _read(self, client: httpx.AsyncClient, user_id: str) -> None:
+    async def _read(self, user_id: str) -> None:
         seen = self._seen.setdefault(user_id, set())
         seen_before = set(seen)  # Before asking: another reader may learn of more meanwhile.
-        listed = await self._get(client, "/roadmaps", {"user_id": user_id})
+        listed = await self._get("/roadmaps", {"user_id": user_id})
         if listed is None:
             return
         ids = {roadmap["roadmap_id"] for roadmap in listed}
@@ -77,12 +78,12 @@ class Readers:
         for roadmap in listed:
             # Also of the known ones some, now and then: what was whole must stay so.
             if roadmap["roadmap_id"] not in self._whole or self._chance.random() < 0.05:
-                await self._check(client, roadmap)
+                await self._check(roadmap)
 
-    async def _check(self, client: httpx.AsyncClient, roadmap: dict[str, Any]) -> None:
+    async def _check(self, roadmap: dict[str, Any]) -> None:
         roadmap_id: int = roadmap["roadmap_id"]
-        answer = await self._get(client, f"/roadmap/{roadmap_id}")
-        weeks = await self._get(client, f"/roadmap/{roadmap_id}/weeks")
+        answer = await self._get(f"/roadmap/{roadmap_id}")
+        weeks = await self._get(f"/roadmap/{roadmap_id}/weeks")
         if answer is None or weeks is None:
             return
         request = plan_request(roadmap, roadmap["description"])
@@ -95,12 +96,10 @@ class Readers:
         else:
             self._whole.add(roadmap_id)
 
-    async def _get(
-        self, client: httpx.AsyncClient, path: str, query: dict[str, str] | None = None
-    ) -> Any:  # noqa: ANN401  JSON
+    async def _get(self, path: str, query: dict[str, str] | None = None) -> Any:  # noqa: ANN401  JSON
         """Return what is answered; None where there is no answer, or no good one."""
         try:
-            answer = await client.get(path, params=query)
+            answer = await self._client.get(path, params=query)
         except httpx.TransportError as error:
             self.unread[type(error).__name__] += 1
             return None
@@ -112,17 +111,17 @@ class Readers:
         return answer.json()
 
 
+@dataclass
 class DatabaseLook:
     """Looks into the database, behind the API."""
 
-    def __init__(self, database: Database) -> None:
-        self.partial: set[int] = set()
-        """Visible roadmaps that were not whole."""
-        self.checks = 0
-        self.most_unpublished = 0
-        self.oldest_unpublished = 0.0
-        """Seconds."""
-        self._database = database
+    database: Database
+    partial: set[int] = field(default_factory=set)
+    """Visible roadmaps that were not whole."""
+    checks: int = 0
+    most_unpublished: int = 0
+    oldest_unpublished: float = 0.0
+    """Seconds."""
 
     async def look_on(self) -> None:
         """Look at what is new, until cancelled."""
@@ -133,8 +132,8 @@ class DatabaseLook:
     def look(self, seconds: float) -> None:
         """Look at what was published in the last seconds, where the database can be reached."""
         try:
-            visible = self._database.query(VISIBLE.format(seconds=seconds))
-            [(count, oldest)] = self._database.query(UNPUBLISHED)
+            visible = self.database.query(VISIBLE.format(seconds=seconds))
+            [(count, oldest)] = self.database.query(UNPUBLISHED)
         except psycopg.OperationalError:
             return
         self.checks += 1
@@ -143,13 +142,13 @@ class DatabaseLook:
         self.partial |= {row[0] for row in visible if not _is_whole(row)}
 
 
-async def until_swept(database: Database, patience: float = 60.0) -> float | None:
-    """Wait until no unpublished row and no unfinished generation is left; return the seconds.
+async def until_swept(database: Database) -> float | None:
+    """Return after how many seconds no unpublished row and no unfinished generation is left.
 
-    None means that patience ended first.
+    None means that something was left after `SWEPT_SECONDS`.
     """
     began = time.monotonic()
-    while time.monotonic() - began < patience:
+    while time.monotonic() - began < SWEPT_SECONDS:
         [(rows,)] = await asyncio.to_thread(
             database.query,
             "select (select count(*) from roadmaps where published_at is null)"

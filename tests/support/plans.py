@@ -64,12 +64,10 @@ async def begun(store: Store, roadmap: NewRoadmap) -> NewRoadmap:
 
 
 async def stored(store: Store, roadmap: NewRoadmap) -> Roadmap:
-    """Record the generation of a plan and store it."""
     return roadmap_of(await store.add_roadmap(await begun(store, roadmap)))
 
 
 def roadmap_of(record: GenerationRecord) -> Roadmap:
-    """Return the roadmap with which a generation has finished."""
     assert record.roadmap is not None
     return record.roadmap
 

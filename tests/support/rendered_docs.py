@@ -40,12 +40,10 @@ def blocks(document: str) -> list[Block]:
 
 
 def links(document: str) -> list[str]:
-    """Return the targets of all links."""
     return _LINK.findall(_INLINE_CODE.sub("", _prose(document)))
 
 
 def inline_code(document: str) -> list[str]:
-    """Return what stands in backticks within the prose."""
     return _INLINE_CODE.findall(_prose(document))
 
 
@@ -72,7 +70,6 @@ def table_rows(document: str, first_column: str) -> Iterator[dict[str, str]]:
 
 
 def documents(root: Path) -> list[Path]:
-    """Return every document for people."""
     return [
         *(root / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
         *sorted(root.glob("docs/**/*.md")),

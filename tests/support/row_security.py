@@ -5,24 +5,15 @@ answer, or whether any row of the database is another one afterwards; never its 
 """
 
 from collections.abc import Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 import httpx
+import psycopg
 
-from tests.support.data_plane import DataPlane
-from tests.support.secured_rows import (
-    NOBODYS,
-    OTHER,
-    OWNER,
-    PUBLISHED,
-    RELATIONS,
-    UNPUBLISHED,
-    Relation,
-    SecuredRows,
-    secured_rows,
-)
+from tests.support.data_plane import Database, DataPlane
 
 RIGHTS = """
 rows         relation           anon  nameless  other  owner  service
@@ -61,6 +52,153 @@ nobody's     activity_logs      ----  ----      ----   ----   SIUD
 which fails for want of a right alone.
 """
 
+OWNER = UUID("11111111-1111-4111-8111-111111111111")
+OTHER = UUID("22222222-2222-4222-8222-222222222222")
+
+PUBLISHED, SECOND, UNPUBLISHED, OTHERS, NOBODYS = range(1001, 1006)
+"""The number of a roadmap and of everything that hangs on it; far from what identities count."""
+
+
+def uuid_of(number: int) -> str:
+    """Return the id of the row of that number, where ids are UUIDs."""
+    return str(UUID(int=number))
+
+
+@dataclass(frozen=True)
+class Relation:
+    """How to name a row, hang a new one on the same parent, and change what is most free."""
+
+    name: str
+    key: str
+    parent: str | None
+    """The column that says whose a row is, or None where nothing does."""
+    change: dict[str, Any]
+    new: dict[str, Any] = field(default_factory=dict)
+    """What a new row has besides its parent."""
+
+    def key_of(self, number: int) -> Any:  # noqa: ANN401  a number or a UUID
+        if self.key == "user_id":
+            return str(OWNER)
+        return uuid_of(number) if self.key in UUIDS else number
+
+    def new_row(self, number: int) -> dict[str, Any]:
+        """Return a row as the owner would add it beside the one of that number."""
+        parents = {"user_id": str(OWNER), "generation_id": uuid_of(number)}
+        orphan = None if number == NOBODYS else number
+        row = dict(self.new)
+        if self.parent:
+            row[self.parent] = parents.get(self.parent, orphan)
+        if self.name == "roadmaps" and number == UNPUBLISHED:
+            row["published_at"] = None
+        return row
+
+
+VIEWS = {"roadmap_weeks", "ledger"}
+UUIDS = {"id", "generation_id", "question_id"}
+_PLAN = {"description": "n", "duration_weeks": 1, "daily_hours": 1, "level": "beginner"}
+_TASK = {"week_number": 1, "day_number": 2, "task_text": "Do more"}
+_LEASE = {"lease_id": uuid_of(1), "lease_until": "2030-01-01Z"}
+_ENTRY = {"client": "192.0.2.1", "reserved_dollars": 1}
+_EVENT = {"number": 9, "kind": "week", "part": {}}
+_QUESTION = {"question_id": uuid_of(1), **_ENTRY}
+_WISH = {"generation_id": uuid_of(1), "fingerprint": "new", "weeks_total": 1, **_LEASE, **_ENTRY}
+
+RELATIONS = {
+    relation.name: relation
+    for relation in (
+        Relation("roadmaps", "roadmap_id", "user_id", {"description": "x"}, _PLAN),
+        Relation("roadmap_tasks", "id", "roadmap_id", {"completed": True}, _TASK),
+        Relation("roadmap_weeks", "roadmap_id", "roadmap_id", {"weekly_goal": "x"}),
+        Relation("goals", "goal_id", "roadmap_id", {"current_value": 7}, {"description": "New"}),
+        Relation("tasks", "task_id", "goal_id", {"status": "done"}, {"description": "New"}),
+        Relation("time_entries", "time_id", "task_id", {"duration_minutes": 7}),
+        Relation("rules", "rule_id", "goal_id", {"category": "x"}, {"keyword": "new"}),
+        Relation("activity_logs", "activity_id", None, {"app_name": "x"}, {"app_name": "New"}),
+        Relation("generations", "generation_id", "user_id", {"weeks_done": 7}, _WISH),
+        Relation("generation_events", "generation_id", "generation_id", {"kind": "x"}, _EVENT),
+        Relation("questions", "question_id", "user_id", {"calls": 7}, _QUESTION),
+        Relation("ledger", "user_id", "user_id", {"dollars": 7}),
+    )
+}
+
+SEED = f"""
+insert into roadmaps (
+    roadmap_id, user_id, description, duration_weeks, daily_hours, level, published_at
+) overriding system value values
+    ({PUBLISHED}, '{OWNER}', 'Learn', 1, 1, 'beginner', now()),
+    ({SECOND}, '{OWNER}', 'Learn', 1, 1, 'beginner', now()),
+    ({UNPUBLISHED}, '{OWNER}', 'Learn', 1, 1, 'beginner', null),
+    ({OTHERS}, '{OTHER}', 'Learn', 1, 1, 'beginner', now());
+insert into roadmap_tasks (id, roadmap_id, week_number, weekly_goal, day_number, task_text)
+    select lpad(to_hex(roadmap_id), 32, '0')::uuid, roadmap_id, 1, 'Goal', 1, 'Do' from roadmaps;
+insert into goals (goal_id, roadmap_id, description) overriding system value
+    select n, nullif(n, {NOBODYS}), 'Run' from generate_series({PUBLISHED}, {NOBODYS}) as n;
+insert into tasks (task_id, goal_id, description) overriding system value
+    select goal_id, nullif(goal_id, {NOBODYS}), 'Run slowly' from goals;
+insert into time_entries (time_id, task_id, duration_minutes) overriding system value
+    select task_id, nullif(task_id, {NOBODYS}), 25 from tasks;
+insert into rules (rule_id, keyword, goal_id) overriding system value
+    select goal_id, 'word ' || goal_id, nullif(goal_id, {NOBODYS}) from goals;
+insert into activity_logs (activity_id, app_name) overriding system value
+    values ({NOBODYS}, 'Editor');
+insert into generations (
+    generation_id, user_id, client, reserved_dollars, fingerprint, weeks_total, roadmap_id,
+    finished_at, lease_id, lease_until
+)
+    select lpad(to_hex(roadmap_id), 32, '0')::uuid, user_id, '192.0.2.1', 1, 'wish ' || roadmap_id,
+        1, case when published_at is not null then roadmap_id end, published_at,
+        lpad(to_hex(roadmap_id), 32, '0')::uuid, now()
+    from roadmaps;
+insert into generation_events (generation_id, number, kind, part)
+    select generation_id, 1, 'outline', '{{}}' from generations;
+insert into questions (question_id, user_id, client, reserved_dollars)
+    select generation_id, user_id, client, 1 from generations
+    where finished_at is not null;
+"""  # noqa: S608  our own ids
+
+
+SNAPSHOT = " union all ".join(
+    f"select '{name}', to_jsonb(t)::text from {name} as t"  # noqa: S608  our own names
+    for name in RELATIONS
+    if name not in VIEWS
+)
+
+
+@dataclass(frozen=True)
+class SecuredRows:
+    """The rows of `SEED` in a project, looked at from behind all policies."""
+
+    database: Database
+    connection: psycopg.Connection
+    _seeded: list[tuple[str, str]] = field(default_factory=list)
+
+    def seed(self) -> None:
+        """Leave these rows and no other."""
+        self.database.empty()
+        self.connection.execute(SEED.encode())
+        self._seeded[:] = self.now()
+
+    def now(self) -> list[tuple[str, str]]:
+        """Return every row of every table as (table, JSON), in a stable order."""
+        return sorted(self.connection.execute(SNAPSHOT.encode()).fetchall())
+
+    def changed(self) -> bool:
+        """Tell whether any row is not as it was seeded; if so, seed again."""
+        changed = self.now() != self._seeded
+        if changed:
+            self.seed()
+        return changed
+
+
+@contextmanager
+def secured_rows(database: Database) -> Iterator[SecuredRows]:
+    """Offer the rows in a project that has the product's schema; what it held is lost."""
+    with psycopg.connect(database.uri(), autocommit=True) as connection:
+        rows = SecuredRows(database, connection)
+        rows.seed()
+        yield rows
+
+
 _NUMBERS = {"published": PUBLISHED, "unpublished": UNPUBLISHED, "nobody's": NOBODYS}
 
 
@@ -75,7 +213,7 @@ class Matrix:
 def client_of(plane: DataPlane, caller: str) -> httpx.Client:
     """Return a client of PostgREST with the key of a caller in `RIGHTS`; its user closes it."""
     keys = {
-        "anon": plane.anon_key,
+        "anon": plane.key("anon"),
         "nameless": plane.key("authenticated"),
         "owner": plane.key("authenticated", sub=str(OWNER)),
         "other": plane.key("authenticated", sub=str(OTHER)),
@@ -89,8 +227,7 @@ def measured_matrix(plane: DataPlane) -> Matrix:
     """Try every cell of `RIGHTS` on a project that has the product's schema; its rows are lost."""
     header, *lines = (line.split() for line in RIGHTS.splitlines() if line)
     cells, wrong = 0, []
-    with ExitStack() as stack:
-        rows = stack.enter_context(secured_rows(plane.database))
+    with secured_rows(plane.database) as rows, ExitStack() as stack:
         clients = {caller: stack.enter_context(client_of(plane, caller)) for caller in header[2:]}
         for whose, name, *rights in lines:
             for (caller, client), expected in zip(clients.items(), rights, strict=True):
@@ -110,8 +247,8 @@ def _tried(
     row = {relation.key: f"eq.{key}"}
     # The row by its name, and whatever comes without asking for anything in particular.
     answers = (client.get(path, params={**row, "select": relation.key}), client.get(path))
-    seen = {found[relation.key] for answer in answers for found in _rows(answer)}
-    yield "S" if key in seen else "-"
+    seen = [found for answer in answers if answer.is_success for found in answer.json()]
+    yield "S" if key in (found[relation.key] for found in seen) else "-"
     for letter, request in {
         "I": client.build_request("POST", path, json=relation.new_row(number)),
         "U": client.build_request("PATCH", path, params=row, json=relation.change),
@@ -119,8 +256,3 @@ def _tried(
     }.items():
         client.send(request)
         yield letter if rows.changed() else "-"
-
-
-def _rows(answer: httpx.Response) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = answer.json() if answer.is_success else []
-    return rows

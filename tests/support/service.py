@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import httpx
+import pytest
 import uvicorn
 from fastapi import FastAPI
 
@@ -45,8 +46,6 @@ def free_port() -> int:
 
 @dataclass
 class Service:
-    """A running service process."""
-
     url: str
     process: "subprocess.Popen[str]"
     log_path: Path
@@ -57,7 +56,6 @@ class Service:
 
     @property
     def log(self) -> str:
-        """What it has printed so far."""
         return self.log_path.read_text()
 
     def stop(self) -> int:
@@ -89,7 +87,6 @@ def gunicorn_command() -> list[str]:
 
 
 def model_variables(standin: OpenRouterStandIn) -> dict[str, str]:
-    """Return the variables of a service whose model is the stand-in."""
     return {"OPENAI_API_KEY": standin.api_key, "OPENAI_BASE_URL": standin.base_url}
 
 
@@ -109,28 +106,16 @@ def running_service(
     return running_process(server_command(server, port), port, directory, variables or {})
 
 
-def failed_start(server: Server, directory: Path, variables: Mapping[str, str]) -> str:
-    """Start a service that refuses to, and return all that it printed.
-
-    Raises:
-        AssertionError: it ended as if all were well.
-        subprocess.TimeoutExpired: it did not end.
-    """
-    port = free_port()
-    ended = subprocess.run(
-        server_command(server, port),
-        cwd=ROOT,
-        env=clean_environment(
-            PORT=str(port), SQLITE_PATH=str(directory / "momentum.db"), **variables
-        ),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=START_SECONDS,
-        check=False,
-    )
-    assert ended.returncode, ended.stdout
-    return ended.stdout
+def failed_start(
+    server: Server, directory: Path, variables: Mapping[str, str] | None = None
+) -> str:
+    """Start a service that refuses to and ends with an error; return all that it printed."""
+    with (
+        pytest.raises(RuntimeError, match=r"ended at start with status [^0]") as failed,
+        running_service(server, directory, variables),
+    ):
+        pass
+    return str(failed.value).partition("\n")[2]
 
 
 @contextmanager
@@ -167,7 +152,9 @@ def running_process(
     service = Service(f"http://127.0.0.1:{port}", process, log_path)
     try:
         if not answers(process, f"{service.url}/health"):
-            fate = "does not become healthy" if process.poll() is None else "ended at start"
+            status = process.poll()
+            ended = f"ended at start with status {status}"
+            fate = "does not become healthy" if status is None else ended
             raise RuntimeError(f"the service {fate}:\n{service.log}")
         yield service
     finally:
@@ -226,6 +213,5 @@ def running_server(app: FastAPI, **options: Any) -> Iterator[uvicorn.Server]:  #
 
 @contextmanager
 def serving(app: FastAPI) -> Iterator[str]:
-    """Serve an application as `running_server` does, and yield its URL."""
     with running_server(app) as server:
         yield f"http://127.0.0.1:{server.config.port}"

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import httpx
 
-from tests.support.crash import UNBOUNDED
 from tests.support.keyed_load import KeyedLoad, beside, under_load
 from tests.support.lossy_proxy import LossyProxy
 from tests.support.onlookers import Readers
@@ -22,7 +21,6 @@ VARIABLES = {
     "WEB_CONCURRENCY": "4",
     "GENERATION_LEASE_SECONDS": "2",
     "SWEEP_INTERVAL_SECONDS": "1",
-    **UNBOUNDED,
 }
 LEARNERS = 8
 MEAN_PAUSE_SECONDS = 0.3

@@ -28,26 +28,29 @@ ABSENT = object()
 
 @dataclass(frozen=True)
 class SigningKey:
-    """One of a project's keys."""
-
     algorithm: str
     private: PrivateKey
     id: str = field(default_factory=lambda: str(uuid4()))
 
+    @property
+    def _kind(self) -> Any:  # noqa: ANN401  PyJWT's own classes take other keys each
+        return jwt.get_algorithm_by_name(self.algorithm)
+
+    def sign(self, text: bytes) -> bytes:
+        signature: bytes = self._kind.sign(text, self.private)
+        return signature
+
     def jwk(self) -> dict[str, Any]:
         """Return what Supabase publishes of it."""
-        kind = jwt.get_algorithm_by_name(self.algorithm)
-        public: dict[str, Any] = kind.to_jwk(self.private.public_key(), as_dict=True)
+        public: dict[str, Any] = self._kind.to_jwk(self.private.public_key(), as_dict=True)
         return {**public, "kid": self.id, "alg": self.algorithm, "use": "sig"}
 
     def private_jwk(self) -> dict[str, Any]:
         """Return what nobody ever publishes of it."""
-        kind = jwt.get_algorithm_by_name(self.algorithm)
-        private: dict[str, Any] = kind.to_jwk(self.private, as_dict=True)
+        private: dict[str, Any] = self._kind.to_jwk(self.private, as_dict=True)
         return {**private, "kid": self.id, "alg": self.algorithm}
 
     def pem(self) -> bytes:
-        """Return its public half, as it is passed around."""
         return self.private.public_key().public_bytes(
             Encoding.PEM, PublicFormat.SubjectPublicKeyInfo
         )
@@ -75,7 +78,6 @@ class TokenMint:
         return {"keys": [self.ec_key.jwk(), self.rsa_key.jwk()]}
 
     def rotate(self) -> None:
-        """Replace the published keys."""
         self.ec_key, self.rsa_key = new_ec_key(), new_rsa_key()
 
     def claims(self, user: UUID | str, **changes: Any) -> Claims:  # noqa: ANN401  any JSON
@@ -119,11 +121,8 @@ class TokenMint:
 def signed(claims: Claims, key: SigningKey, **header: Any) -> str:  # noqa: ANN401  any JSON
     """Return a token under the key's id, unless the header says otherwise."""
     full = {"alg": key.algorithm, "kid": key.id, "typ": "JWT", **header}
-    return compact(
-        {name: value for name, value in full.items() if value is not ABSENT},
-        claims,
-        lambda text: jwt.get_algorithm_by_name(key.algorithm).sign(text, key.private),
-    )
+    header = {name: value for name, value in full.items() if value is not ABSENT}
+    return compact(header, claims, key.sign)
 
 
 def shared(
@@ -143,7 +142,6 @@ def shared(
 
 
 def compact(header: object, claims: object, sign: Callable[[bytes], bytes]) -> str:
-    """Return a token of any header and claims."""
     text = f"{encoded(header)}.{encoded(claims)}"
     return f"{text}.{base64url(sign(text.encode()))}"
 

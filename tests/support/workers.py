@@ -25,7 +25,6 @@ class Workers:
         self._lock = threading.Lock()
 
     def serving(self) -> list[Any]:
-        """Return those that have started: they have opened a connection."""
         return [worker for worker in self._master.children() if _connections(worker)]
 
     def kill_any(self, chance: random.Random) -> bool:

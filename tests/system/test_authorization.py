@@ -33,9 +33,8 @@ async def test_every_cell_of_the_matrix(project: Project, mode: str) -> None:
 
     Required: only liveness, the docs and preflights answer without a token.
     """
-    service = project.required if mode == "required" else project.optional
     findings = await try_every_cell(
-        service.url,
+        project.services[mode].url,
         project.backend,
         senders_of(project.mint, "ES256"),
         token_required=mode == "required",
@@ -53,7 +52,7 @@ async def test_the_same_however_tokens_are_signed(
     """Also with the other published key, and with the secret that the service knows."""
     senders = senders_of(project.mint, algorithm)
     few = {name: senders[name] for name in ("owner", "other", "wrong key")}
-    url = project.required.url
+    url = project.services["required"].url
     findings = await try_every_cell(url, project.backend, few, token_required=True)
     assert findings.wrong == []
     assert findings.statuses[200] > 30
@@ -62,14 +61,14 @@ async def test_the_same_however_tokens_are_signed(
 def test_no_warning_on_the_embedded_file(tmp_path: Path) -> None:
     """There `optional` opens nothing to others; `make audit` tries the matrix on it."""
     with running_alone("optional", tmp_path) as alone:
-        assert OPEN_ACCESS not in alone.service.log
+        assert OPEN_ACCESS not in alone.services["optional"].log
 
 
 def test_open_access_is_logged_once(project: Project) -> None:
     """The warning stands once in the log, not once per worker, and only where access is open."""
-    assert project.optional.log.count(OPEN_ACCESS) == 1
-    assert "AUTH_MODE=required" in project.optional.log
-    assert OPEN_ACCESS not in project.required.log
+    assert project.services["optional"].log.count(OPEN_ACCESS) == 1
+    assert "AUTH_MODE=required" in project.services["optional"].log
+    assert OPEN_ACCESS not in project.services["required"].log
 
 
 def test_open_access_is_logged_without_gunicorn_too(project: Project, tmp_path: Path) -> None:
@@ -82,7 +81,7 @@ def test_open_access_is_logged_without_gunicorn_too(project: Project, tmp_path: 
 def test_refusal_arrives_beside_a_body(project: Project, size: int) -> None:
     """A client that is still sending reads the 401, and no broken connection."""
     for _ in range(20):
-        with httpx.Client(base_url=project.required.url) as client:
+        with httpx.Client(base_url=project.services["required"].url) as client:
             answer = client.post("/generate_roadmap", json={"goal": "x" * size})
             assert answer.status_code == 401
 
@@ -93,6 +92,6 @@ def test_secret_counts_only_where_it_is_set(project: Project) -> None:
     params = {"user_id": str(ANA)}
     statuses = [
         httpx.get(f"{service.url}/roadmaps", params=params, headers=headers).status_code
-        for service in (project.optional, project.required)
+        for service in project.services.values()
     ]
     assert statuses == [401, 200]

@@ -13,7 +13,6 @@ from uuid import UUID
 import httpx
 import pytest
 
-from tests.support.crash import UNBOUNDED
 from tests.support.data_plane import DataPlane
 from tests.support.keyed_load import beside
 from tests.support.lossy_proxy import LossyProxy
@@ -70,7 +69,6 @@ class Clients:
             await asyncio.sleep(pause)
 
     async def settle(self) -> None:
-        """Wait until everything that was asked is answered."""
         await asyncio.gather(*self._asking)
         await self._client.aclose()
 
@@ -126,7 +124,6 @@ def deployment(
         "DRAIN_SECONDS": str(DRAIN_SECONDS),
         "SWEEP_INTERVAL_SECONDS": str(SWEEP_SECONDS),
         "STORE_TIMEOUT_SECONDS": "30",  # however busy the machine is
-        **UNBOUNDED,
     }
     return running_service("gunicorn", directory, variables)
 

@@ -4,8 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.injection_trial import HELD, Trial, running_trial
-from tests.support.injections import ATTEMPTS, Attempt
+from tests.support.injection_trial import ATTEMPTS, HELD, Attempt, Trial, running_trial
 from tests.support.standin.obedience import DEEDS
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.leak_trial import FEW, run_leak_trial
-from tests.support.service import Server, running_service
+from tests.support.service import Server, failed_start
 
 
 @pytest.mark.long(20)
@@ -48,12 +48,7 @@ def test_no_canary_is_printed_or_sent_back(
 def test_failed_start_says_why_and_quotes_nothing(tmp_path: Path) -> None:
     """The log has our error's message, and of its cause only the class and the place."""
     (tmp_path / "momentum.db").write_text("no database, but a canary" * 99)
-    with (
-        pytest.raises(RuntimeError, match="ended at start") as failed,
-        running_service("uvicorn", tmp_path),
-    ):
-        pass
-    message = str(failed.value)
+    message = failed_start("uvicorn", tmp_path)
     assert "src.domain.errors.StoreUnavailableError: file is not a database" in message
     assert "sqlite3.DatabaseError\n" in message
     assert message.count("StoreUnavailableError: ") == 1

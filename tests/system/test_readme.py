@@ -6,8 +6,6 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, get_args
 from uuid import uuid4
@@ -70,15 +68,6 @@ OMITTED = "…"
 """A line of its own, for one or more lines that an example leaves out."""
 
 
-@contextmanager
-def documented_service(directory: Path) -> Iterator[str]:
-    """Run the service by the command of `make run`, with its default limits; yield its origin."""
-    port = free_port()
-    command = make_run_command(port)
-    with running_process(command, port, directory, dict.fromkeys(UNLIMITED, "")) as service:
-        yield service.url
-
-
 def make_run_command(port: int) -> list[str]:
     """Return what `make run` executes once everything is installed, for this Python."""
     recipe = subprocess.run(
@@ -132,7 +121,6 @@ class Terminal:
 
 
 def run_script(script: str, origin: str) -> str:
-    """Return what a script for the frontend prints."""
     done = subprocess.run(
         ["node", "--input-type=module", "--eval", script],  # noqa: S607  as make test needs it
         env=os.environ | {"NEXT_PUBLIC_API_URL": origin},
@@ -197,8 +185,9 @@ def test_commands_print_what_is_shown(path: Path, tmp_path: Path) -> None:
     """A document is followed from top to bottom, on a service that was just started."""
     found = blocks((ROOT / path).read_text())
     if any(block.language in {"bash", "js"} and is_run(block) for block in found):
-        with documented_service(tmp_path) as origin:
-            run_blocks(found, origin)
+        port, defaults = free_port(), dict.fromkeys(UNLIMITED, "")
+        with running_process(make_run_command(port), port, tmp_path, defaults) as service:
+            run_blocks(found, service.url)
     else:
         run_blocks(found, DOCUMENTED_ORIGIN)
 
@@ -210,28 +199,7 @@ def test_blocks_that_are_not_run_occur() -> None:
     assert unused == []
 
 
-@pytest.mark.parametrize(
-    ("document", "complaint"),
-    [
-        ("```bash\necho 1\n```\n\n```text\n2\n```\n", "shown:"),
-        ("```bash\necho 1\n```\n", "nothing shows"),
-        ("```bash\nfalse\n```\n", "failed"),
-        ("```bash\nexit\n```\n", "ended the shell"),
-        ("```js\nthrow 1;\n```\n", "1"),
-        ("```python\nprint(1)\n```\n", "no way"),
-        ("```text\n1\n```\n", "no way"),
-        ("```bash\ntrue\n```\n\nWords.\n\n```text\n1\n```\n", "no way"),
-        ("```mermaid\nrunning --> succeeded\ncancelled --> running\n```\n", "lacks"),
-    ],
-)
-def test_wrong_document_is_found(document: str, complaint: str) -> None:
-    """No block passes unchecked."""
-    with pytest.raises((AssertionError, pytest.fail.Exception), match=complaint):
-        run_blocks(blocks(document), DOCUMENTED_ORIGIN)
-
-
 def make_targets() -> set[str]:
-    """Return what `make` can be asked for."""
     return set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
 

@@ -116,7 +116,6 @@ def running_release_0_1(
 
 
 def begin(client: httpx.Client, user_id: str, goal: str, weeks: int = 1) -> str:
-    """Begin a generation without waiting for it, and return its path."""
     body = request_of(user_id, goal, weeks)
     answer = client.post("/generate_roadmap", json=body, headers={"Prefer": "respond-async"})
     assert answer.status_code == httpx.codes.ACCEPTED, answer.text
@@ -129,8 +128,6 @@ def request_of(user_id: str, goal: str, weeks: int = 1) -> dict[str, Any]:
 
 
 def finished(client: httpx.Client, path: str) -> dict[str, Any]:
-    """Wait until a generation has ended, and return its status."""
-
     def find() -> dict[str, Any] | None:
         status: dict[str, Any] = client.get(path).raise_for_status().json()
         return status if status["state"] != "running" else None

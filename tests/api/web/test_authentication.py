@@ -1,51 +1,37 @@
 """Tokens over HTTP. The system tests have the matrix of who may do what."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 from uuid import UUID
 
 import httpx
 import pytest
 
-from api import create_app
-from tests.support.backends import Backend
+from tests.api.replicas import Running
 from tests.support.bad_tokens import DEFECTS
 from tests.support.learners import ANA, BEN, REQUEST
-from tests.support.settings import isolated_settings
 from tests.support.tokens import AuthServer
 
 OWN = {"user_id": ANA}
 
 
-class Clients:
-    """Starts the application in either mode, with the project of `auth`."""
-
-    def __init__(self, backend: Backend, auth: AuthServer, patch: pytest.MonkeyPatch) -> None:
-        self._backend = backend
-        self._auth = auth
-        self._patch = patch
-
-    @asynccontextmanager
-    async def of(self, mode: str) -> AsyncIterator[httpx.AsyncClient]:
-        settings = isolated_settings(
-            self._patch,
-            supabase_url=self._auth.url,
-            supabase_service_role_key="a-key-that-opens-nothing-here",
-            auth_mode=mode,
-        )
-        app = create_app(settings, store=await self._backend.open())
-        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-        async with (
-            app.router.lifespan_context(app),
-            httpx.AsyncClient(transport=transport, base_url="http://api.test") as client,
-        ):
-            yield client
+Serve = Callable[[str], AbstractAsyncContextManager[httpx.AsyncClient]]
 
 
 @pytest.fixture
-def clients(backend: Backend, auth: AuthServer, monkeypatch: pytest.MonkeyPatch) -> Clients:
-    return Clients(backend, auth, monkeypatch)
+def serve(running: Running, auth: AuthServer) -> Serve:
+    """Offer a way to start the application in either mode, with the project of `auth`."""
+
+    @asynccontextmanager
+    async def in_mode(mode: str) -> AsyncIterator[httpx.AsyncClient]:
+        key = "a-key-that-opens-nothing-here"
+        async with running(
+            supabase_url=auth.url, supabase_service_role_key=key, auth_mode=mode
+        ) as on:
+            yield on.client
+
+    return in_mode
 
 
 def bearer(token: str) -> dict[str, Any]:
@@ -54,10 +40,10 @@ def bearer(token: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("mode", ["optional", "required"])
-async def test_every_defect_is_refused(clients: Clients, auth: AuthServer, mode: str) -> None:
+async def test_every_defect_is_refused(serve: Serve, auth: AuthServer, mode: str) -> None:
     """It is a 401 that says how to sign in: never a 500, and nobody becomes anonymous by it."""
     wrong = []
-    async with clients.of(mode) as client:
+    async with serve(mode) as client:
         for name, defect in DEFECTS.items():
             headers = bearer(defect(auth.mint, UUID(ANA)))
             answer = await client.get("/roadmaps", params=OWN, headers=headers)
@@ -72,9 +58,9 @@ async def test_every_defect_is_refused(clients: Clients, auth: AuthServer, mode:
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
-async def test_token_acts_as_its_subject(clients: Clients, auth: AuthServer, scheme: str) -> None:
+async def test_token_acts_as_its_subject(serve: Serve, auth: AuthServer, scheme: str) -> None:
     """The scheme's case does not matter (RFC 9110)."""
-    async with clients.of("required") as client:
+    async with serve("required") as client:
         headers = {"Authorization": f"{scheme} {auth.mint.es256(ANA)}"}
         created = await client.post("/generate_roadmap", json=REQUEST, headers=headers)
         listed = await client.get("/roadmaps", params=OWN, headers=headers)
@@ -85,7 +71,7 @@ async def test_token_acts_as_its_subject(clients: Clients, auth: AuthServer, sch
     ("mode", "headers"), [("required", {}), ("optional", bearer("bad")), ("required", bearer("x"))]
 )
 async def test_unauthenticated_body_is_not_read(
-    clients: Clients, mode: str, headers: dict[str, Any]
+    serve: Serve, mode: str, headers: dict[str, Any]
 ) -> None:
     """A refusal comes before the first byte of the body is read."""
     read = []
@@ -94,7 +80,7 @@ async def test_unauthenticated_body_is_not_read(
         read.append(b"{")
         yield b"{"
 
-    async with clients.of(mode) as client:
+    async with serve(mode) as client:
         for path in ("/generate_roadmap", "/ask-assistant", "/task/update"):
             answer = await client.post(
                 path, content=body(), headers=headers | {"Content-Type": "application/json"}
@@ -104,13 +90,11 @@ async def test_unauthenticated_body_is_not_read(
 
 
 @pytest.mark.parametrize("answer", [(503, b""), (200, b"<html>"), (200, b'{"keys":1}')])
-async def test_keys_out_of_reach(
-    clients: Clients, auth: AuthServer, answer: tuple[int, bytes]
-) -> None:
+async def test_keys_out_of_reach(serve: Serve, auth: AuthServer, answer: tuple[int, bytes]) -> None:
     """A token cannot be verified: 503. A request without one is served as always."""
     auth.answer = answer
     headers = bearer(auth.mint.es256(ANA))
-    async with clients.of("optional") as client:
+    async with serve("optional") as client:
         refused = await client.get("/roadmaps", params=OWN, headers=headers)
         assert refused.status_code == 503
         assert refused.json()["type"] == "urn:momentum-ai:problem:identity-unavailable"
@@ -120,31 +104,27 @@ async def test_keys_out_of_reach(
         # A token that no key could verify needs none.
         bad = await client.get("/roadmaps", params=OWN, headers=bearer("bad"))
         assert bad.status_code == 401
-    async with clients.of("required") as client:
+    async with serve("required") as client:
         assert (await client.get("/roadmaps", params=OWN, headers=headers)).status_code == 503
         assert (await client.get("/roadmaps", params=OWN)).status_code == 401
 
 
-async def test_keys_are_fetched_for_tokens_alone(clients: Clients, auth: AuthServer) -> None:
+async def test_keys_are_fetched_for_tokens_alone(serve: Serve, auth: AuthServer) -> None:
     """A frontend that sends no token costs the project's Auth nothing; one fetch serves many."""
-    async with clients.of("optional") as client:
+    async with serve("optional") as client:
         await client.get("/roadmaps", params=OWN)
         assert auth.fetches == 0
         for user in (ANA, BEN, ANA):
-            own = {"user_id": user}
-            answer = await client.get(
-                "/roadmaps", params=own, headers=bearer(auth.mint.es256(user))
-            )
+            headers = bearer(auth.mint.es256(user))
+            answer = await client.get("/roadmaps", params={"user_id": user}, headers=headers)
             assert answer.status_code == 200
     assert auth.fetches == 1
 
 
-async def test_idempotency_key_of_another_reveals_nothing(
-    clients: Clients, auth: AuthServer
-) -> None:
+async def test_idempotency_key_of_another_reveals_nothing(serve: Serve, auth: AuthServer) -> None:
     """A key belongs to one user, and a refused request reveals no generation."""
     key = {"Idempotency-Key": "the same"}
-    async with clients.of("optional") as client:
+    async with serve("optional") as client:
         ana = bearer(auth.mint.es256(ANA)) | key
         ben = bearer(auth.mint.es256(BEN)) | key
         hers = await client.post("/generate_roadmap", json=REQUEST, headers=ana)
@@ -165,11 +145,11 @@ async def test_idempotency_key_of_another_reveals_nothing(
         assert hidden.status_code == 404
 
 
-async def test_another_users_and_nobodys_look_the_same(clients: Clients, auth: AuthServer) -> None:
+async def test_another_users_and_nobodys_look_the_same(serve: Serve, auth: AuthServer) -> None:
     """Guessing reveals no roadmap, task or generation."""
     ben = bearer(auth.mint.es256(BEN))
     nobodys = "7f8c1c1e-3b7e-4b5e-9d56-000000000000"
-    async with clients.of("optional") as client:
+    async with serve("optional") as client:
         created = await client.post("/generate_roadmap", json=REQUEST)
         roadmap_id, generation = created.json()["roadmap_id"], created.headers["location"]
         task = (await client.get(f"/roadmap/{roadmap_id}")).json()["tasks"][0]
@@ -195,9 +175,9 @@ async def test_another_users_and_nobodys_look_the_same(clients: Clients, auth: A
 
 
 @pytest.mark.parametrize("mode", ["optional", "required"])
-async def test_description_asks_for_a_token(clients: Clients, mode: str) -> None:
+async def test_description_asks_for_a_token(serve: Serve, mode: str) -> None:
     """So that Swagger UI's Authorize sends one; it says whether one is required."""
-    async with clients.of(mode) as client:
+    async with serve(mode) as client:
         document = (await client.get("/openapi.json")).json()
     described = {
         (path, method): operation

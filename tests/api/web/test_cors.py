@@ -84,7 +84,6 @@ async def test_caches_keep_origins_apart(client: httpx.AsyncClient, path: str) -
 async def test_every_answer_carries_the_headers(
     client: httpx.AsyncClient, method: str, path: str
 ) -> None:
-    """Errors too, and the page may read the headers that this API defines."""
     answer = await client.request(method, path, headers={"Origin": PRODUCTION})
     assert answer.headers["access-control-allow-origin"] == PRODUCTION
     exposed = answer.headers["access-control-expose-headers"]

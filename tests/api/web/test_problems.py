@@ -8,12 +8,11 @@ from uuid import UUID
 import httpx
 import pytest
 
-from api import create_app
-from src.app_state import state_of
 from src.dao import Store
 from src.domain import errors
 from src.domain.roadmap import Roadmap
 from src.settings import Settings
+from tests.api.replicas import replica
 from tests.support.backends import SqliteBackend
 from tests.support.learners import ANA
 
@@ -178,17 +177,12 @@ async def test_request_that_the_drain_cancels_is_answered(
     A request that is cancelled for any other reason just ends.
     """
     store = HangingStore(await backend.open())
-    app = create_app(settings, store=store)  # type: ignore[arg-type]
-    transport = httpx.ASGITransport(app)
-    async with (
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=transport, base_url="http://api.test") as client,
-    ):
+    async with replica(settings, store) as on:  # type: ignore[arg-type]
         headers = {"Origin": ORIGIN}
-        request = asyncio.create_task(client.get(f"/roadmaps?user_id={ANA}", headers=headers))
+        request = asyncio.create_task(on.client.get(f"/roadmaps?user_id={ANA}", headers=headers))
         await store.asked.wait()
         if is_leaving:
-            state_of(app).begin_drain()
+            on.state.begin_drain()
         request.cancel()
         await asyncio.wait({request})
     assert request.cancelled() == (not is_leaving)

@@ -4,8 +4,7 @@ import asyncio
 import sqlite3
 import threading
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ import pytest
 from src.dao.sqlite import file as sqlite_file
 from src.dao.sqlite.file import SqliteFile
 from src.domain.errors import StoreUnavailableError
+from tests.support.backends import locked
 
 MANY = 24
 BUSY_SECONDS = 1.0
@@ -33,15 +33,6 @@ async def file(path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Sql
     await file.write(lambda connection: connection.execute(CREATE))
     yield file
     await file.close()
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold the file's lock, like another process that hangs."""
-    with closing(sqlite3.connect(path, isolation_level=None)) as other:
-        other.execute("begin exclusive")
-        yield
-        other.execute("rollback")
 
 
 async def note(file: SqliteFile) -> None:

@@ -12,8 +12,7 @@ import pytest
 
 from tests.contract.supabase.test_schema import DEPLOYED
 from tests.support.data_plane import SCHEMA, Database, DataPlane, Postgres
-from tests.support.row_security import client_of, measured_matrix
-from tests.support.secured_rows import (
+from tests.support.row_security import (
     OTHERS,
     PUBLISHED,
     RELATIONS,
@@ -21,6 +20,8 @@ from tests.support.secured_rows import (
     UNPUBLISHED,
     VIEWS,
     SecuredRows,
+    client_of,
+    measured_matrix,
     secured_rows,
     uuid_of,
 )
@@ -124,7 +125,6 @@ def columns_of(plane: DataPlane, table: str) -> dict[str, Any]:
 
 
 def refused(answer: httpx.Response) -> bool:
-    """Return whether the database refused it for lack of a right."""
     return answer.status_code in {401, 403} and answer.json()["code"] == "42501"
 
 
@@ -226,7 +226,6 @@ def test_what_names_no_row_reaches_only_own_rows(
 
 
 def named(row: tuple[str, str]) -> tuple[str, Any]:
-    """Return the table and the key of a row."""
     table, text = row
     return table, json.loads(text)[RELATIONS[table].key]
 

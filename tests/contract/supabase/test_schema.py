@@ -1,27 +1,18 @@
 """`src/dao/schema.sql` on an empty database, on the deployed one and on its own result."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
 
 import pytest
 
-from src.dao.supabase.store import SupabaseStore
-from tests.support.data_plane import SCHEMA, Database, DataPlane, Postgres
+from tests.support.data_plane import SCHEMA, Database, DataPlane, Postgres, open_store
 from tests.support.plans import new_roadmap, stored
 
-DEPLOYED_TABLES = [
-    "activity_logs",
-    "goals",
-    "roadmap_tasks",
-    "roadmaps",
-    "rules",
-    "tasks",
-    "time_entries",
-]
-LATER_TABLES = ["generation_events", "generations", "questions"]
-TABLES = sorted(DEPLOYED_TABLES + LATER_TABLES)
+DEPLOYED_TABLES = (
+    *("activity_logs", "goals", "roadmap_tasks", "roadmaps"),
+    *("rules", "tasks", "time_entries"),
+)
+TABLES = sorted([*DEPLOYED_TABLES, "generation_events", "generations", "questions"])
 USER = UUID("11111111-1111-4111-8111-111111111111")
 
 # As in hosted projects of that time: every role gets every right on new tables and functions.
@@ -149,22 +140,8 @@ def rows_of(database: Database) -> dict[str, list[Any]]:
     return rows
 
 
-def apply(database: Database) -> None:
-    database.run_file(SCHEMA)
-
-
-@asynccontextmanager
-async def opened(project: DataPlane) -> AsyncIterator[SupabaseStore]:
-    store = await SupabaseStore.open(project.url, project.service_key)
-    try:
-        yield store
-    finally:
-        await store.close()
-
-
 @pytest.fixture
 def deployed(new_project: DataPlane) -> DataPlane:
-    """Offer a project as older code left it, with rows."""
     new_project.execute(DEPLOYED)
     new_project.execute(ROWS)
     return new_project
@@ -175,7 +152,7 @@ def deployed(new_project: DataPlane) -> DataPlane:
 
 def test_empty_database_gets_every_table(postgres: Postgres) -> None:
     with postgres.database() as database:
-        apply(database)
+        database.run_file(SCHEMA)
         tables = database.query("select tablename from pg_tables where schemaname = 'public'")
         assert sorted(name for (name,) in tables) == TABLES
 
@@ -191,10 +168,10 @@ def test_every_run_keeps_every_row(postgres: Postgres, before: str) -> None:
         database.execute(ROWS)
         rows = rows_of(database)
         assert all(rows.values())
-        apply(database)
+        database.run_file(SCHEMA)
         assert rows_of(database) == rows
         catalog = catalog_of(database)
-        apply(database)
+        database.run_file(SCHEMA)
         assert catalog_of(database) == catalog
         assert rows_of(database) == rows
 
@@ -203,8 +180,8 @@ def test_upgraded_database_has_the_columns_of_a_new_one(postgres: Postgres) -> N
     """Both have the same columns of the same types, and the same indexes, views and functions."""
     with postgres.database() as new, postgres.database() as old:
         old.execute(DEPLOYED)
-        apply(new)
-        apply(old)
+        new.run_file(SCHEMA)
+        old.run_file(SCHEMA)
         columns = (
             "select table_name, column_name, data_type, numeric_precision, numeric_scale"
             " from information_schema.columns where table_schema = 'public'"
@@ -220,7 +197,7 @@ def test_upgraded_database_has_the_columns_of_a_new_one(postgres: Postgres) -> N
 async def test_deployed_rows_are_read_and_changed_through_the_store(deployed: DataPlane) -> None:
     """The store lists them with their completions, completes and undoes tasks, and deletes."""
     deployed.apply_schema()
-    async with opened(deployed) as store:
+    async with open_store(deployed.url, deployed.service_key) as store:
         listed = await store.list_roadmaps(USER)
         assert [roadmap.description for roadmap in listed] == ["Learn Go", "Learn Rust"]
         assert '"daily_hours":3,' in listed[1].model_dump_json()
@@ -262,7 +239,7 @@ async def test_old_and_new_code_write_to_an_upgraded_database(deployed: DataPlan
     deployed.apply_schema()
     hours = "select daily_hours from roadmaps where description = 'Other'"
     assert deployed.query(hours) == [(120,)]
-    async with opened(deployed) as store:
+    async with open_store(deployed.url, deployed.service_key) as store:
         roadmap = await stored(store, new_roadmap(USER, daily_hours=0.5))
         assert roadmap.daily_hours == 0.5
         listed = await store.list_roadmaps(USER)
@@ -275,37 +252,28 @@ async def test_old_and_new_code_write_to_an_upgraded_database(deployed: DataPlan
         assert len(await store.list_tasks(1)) == 84
 
 
-async def test_nulls_of_the_deployed_columns_are_read(deployed: DataPlane) -> None:
-    """A null that the deployed schema allowed hides neither its own row nor others."""
+async def test_a_null_hides_nothing(deployed: DataPlane) -> None:
+    """A null of before the upgrade or after it hides neither its own row nor the others."""
     deployed.execute(NULLS)
     deployed.apply_schema()
-    async with opened(deployed) as store:
-        assert len(await store.list_roadmaps(USER)) == 3
-        tasks = await store.list_tasks(1)
-        assert len(tasks) == 43
-        (task,) = (task for task in tasks if task.task_text == "of nulls")
-        assert (task.completed, task.completed_at) == (False, None)
-
-
-async def test_a_null_hides_nothing(deployed: DataPlane) -> None:
-    """A null in one row, wherever the columns allow it, neither hides that row nor the others."""
-    deployed.apply_schema()
     deployed.execute(LATER_NULLS)
-    async with opened(deployed) as store:
+    async with open_store(deployed.url, deployed.service_key) as store:
         roadmaps = await store.list_roadmaps(USER)
-        assert len(roadmaps) == 3
+        assert len(roadmaps) == 4
         (empty,) = (roadmap for roadmap in roadmaps if not roadmap.description)
         assert (empty.daily_hours, empty.is_active) == (0, True)
         tasks = await store.list_tasks(1)
+        (task,) = (task for task in tasks if task.task_text == "of nulls")
+        assert (task.completed, task.completed_at) == (False, None)
         assert sum(not task.task_text for task in tasks) == 1
-        assert len(tasks) == sum(week.total_tasks for week in await store.list_weeks(1)) == 43
+        assert len(tasks) == sum(week.total_tasks for week in await store.list_weeks(1)) == 44
 
 
 async def test_times_are_returned_in_utc(deployed: DataPlane) -> None:
     deployed.execute("alter role authenticator set timezone to 'Pacific/Kiritimati'")
     deployed.apply_schema()
     deployed.execute("update roadmap_tasks set completed_at = '2026-01-01T23:30:00Z'")
-    async with opened(deployed) as store:
+    async with open_store(deployed.url, deployed.service_key) as store:
         assert (await store.list_tasks(1))[0].model_dump_json().count("2026-01-01T23:30:00Z") == 1
 
 
@@ -316,9 +284,8 @@ async def test_times_are_returned_in_utc(deployed: DataPlane) -> None:
 def test_every_table_has_row_level_security(postgres: Postgres, before: str) -> None:
     """No table is without it, and every view asks with its reader's rights."""
     with postgres.database() as database:
-        if before:
-            database.execute(before)
-        apply(database)
+        database.execute(before)
+        database.run_file(SCHEMA)
         relations = database.query(
             "select relname, relkind::text, relrowsecurity, reloptions from pg_class"
             " where relnamespace = 'public'::regnamespace and relkind in ('r', 'p', 'v', 'm')"
@@ -396,7 +363,7 @@ def test_reads_use_an_index(crowded: Database, read: str) -> None:
 def test_every_foreign_key_has_an_index(postgres: Postgres) -> None:
     """A delete that cascades looks nothing up by reading a whole table."""
     with postgres.database() as database:
-        apply(database)
+        database.run_file(SCHEMA)
         bare = database.query(
             """
             select conrelid::regclass::text, conname from pg_constraint as c
@@ -416,5 +383,5 @@ def test_failing_run_leaves_no_trace(postgres: Postgres) -> None:
         database.execute("create materialized view roadmap_weeks as select 1 as roadmap_id")
         before = catalog_of(database)
         with pytest.raises(RuntimeError, match="roadmap_weeks"):
-            apply(database)
+            database.run_file(SCHEMA)
         assert catalog_of(database) == before

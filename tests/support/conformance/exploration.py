@@ -50,33 +50,22 @@ def explore_all(
     None leaves it to the configuration.
     """
     mint = TokenMint("", secret=secrets.token_hex(32))
-    services: dict[str, tuple[dict[str, str], str | None]] = {
-        "sqlite": ({}, None),
-        "supabase": (data_plane.variables, None),
-        "token required": (
-            {"AUTH_MODE": "required", "SUPABASE_JWT_SECRET": mint.secret},
-            mint.hs256(EXAMPLE_USER),
-        ),
+    required = {"AUTH_MODE": "required", "SUPABASE_JWT_SECRET": mint.secret}
+    phases = FEW_PHASES if max_examples else None
+    services: dict[str, tuple[dict[str, str], str | None, str | None]] = {
+        "sqlite": ({}, None, None),
+        "supabase": (data_plane.variables, None, phases),
+        "token required": (required, mint.hs256(EXAMPLE_USER), phases),
     }
-    places = {name: directory / name.replace(" ", "-") for name in services}
-    for place in places.values():
-        place.mkdir()
     with ThreadPoolExecutor() as pool:
         running = {
-            name: pool.submit(
-                explore,
-                places[name],
-                *service,
-                max_examples,
-                FEW_PHASES if max_examples and name != "sqlite" else None,
-            )
+            name: pool.submit(explore, directory / name, max_examples, *service)
             for name, service in services.items()
         }
         return {name: found.result() for name, found in running.items()}
 
 
 def figures(found: dict[str, Explored]) -> list[str]:
-    """Return a line for each exploration."""
     return [
         f"{name:>15} {each.cases:6} cases {len(each.failures):4} failures {each.seconds:5.0f} s"
         for name, each in found.items()
@@ -94,16 +83,17 @@ def shortfalls(found: dict[str, Explored], least_cases: int = LEAST_CASES) -> li
 
 def explore(
     directory: Path,
+    max_examples: int | None,
     variables: Mapping[str, str],
-    token: str | None = None,
-    max_examples: int | None = None,
-    phases: str | None = None,
+    token: str | None,
+    phases: str | None,
 ) -> Explored:
     """Start the service with these variables, and try all that its description says and forbids.
 
     With a token, every request carries it and is its user's, who is the example's. Without phases,
     all of them run.
     """
+    directory.mkdir()
     with running_service("uvicorn", directory, {"LOG_LEVEL": "WARNING", **variables}) as service:
         report, output = _run(service.url, directory, token, max_examples, phases)
         logged = (line for line in service.log.splitlines() if " ERROR " in line)
@@ -122,8 +112,7 @@ def _run(
     url: str, directory: Path, token: str | None, max_examples: int | None, phases: str | None
 ) -> tuple[dict[str, Any], str]:
     """Run Schemathesis, and return its report and what it printed."""
-    path = directory / "schemathesis.json"
-    configuration = directory / "schemathesis.toml"
+    path, configuration = directory / "schemathesis.json", directory / "schemathesis.toml"
     sequences = FEW_SEQUENCES if max_examples else SEQUENCES
     configuration.write_text(
         f"{CONFIGURATION.read_text()}[phases.stateful.generation]\nmax-examples = {sequences}\n"

@@ -24,7 +24,6 @@ _generations: list[str] = []
 
 @schemathesis.hook
 def after_call(_context: HookContext, _case: AnyCase, response: Response) -> None:
-    """Remember which generations there are."""
     locations = response.headers.get("location", ())
     _generations.extend(location.rpartition("/")[2] for location in locations)
 

@@ -68,7 +68,6 @@ def test_violations_are_named(week: list[PlannedDay], sentence: str) -> None:
 
 
 def test_repetition_of_an_earlier_week_is_a_violation() -> None:
-    """The weeks before count as well."""
     taken = frozenset({same_text_key("read PAGE 1")})
     assert violations(days(), taken=taken) == ["Task 1 of day 1 repeats an earlier task."]
 
