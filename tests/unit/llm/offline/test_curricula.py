@@ -1,0 +1,83 @@
+"""Every curriculum: its shape, its references, and that no sentence is stamped out."""
+
+from collections import Counter
+from collections.abc import Iterator
+from itertools import combinations
+
+import pytest
+from rapidfuzz import fuzz
+
+from src.domain.plan_rules import same_text_key
+from src.llm.offline.curricula import Curriculum, Topic, curricula
+
+ALIKE = 85
+"""From this similarity on, two sentences with their topics masked count as alike."""
+
+MAX_ALIKE = 0.05
+
+
+def sentences(topic: Topic) -> Iterator[str]:
+    yield topic.explain
+    yield from topic.practice
+    yield topic.challenge
+
+
+def masked(sentence: str, topic: Topic) -> str:
+    """Return a sentence without its topic's words."""
+    words = {word.strip("s") for word in topic.name.lower().split()}
+    return " ".join(word for word in sentence.lower().split() if word.strip("s.,") not in words)
+
+
+def all_texts(curriculum: Curriculum) -> list[str]:
+    topics = [text for topic in curriculum.topics for text in sentences(topic)]
+    return topics + [text for project in curriculum.projects for text in project.milestones]
+
+
+@pytest.mark.parametrize("name", curricula())
+def test_no_text_stands_twice(name: str) -> None:
+    counts = Counter(map(same_text_key, all_texts(curricula()[name])))
+    assert [text for text, count in counts.items() if count > 1] == []
+
+
+@pytest.mark.parametrize("name", curricula())
+def test_sentences_are_written_for_their_topic(name: str) -> None:
+    """With the topics masked, at most one sentence in twenty is like one of another topic."""
+    texts = [
+        (topic.id, masked(sentence, topic))
+        for topic in curricula()[name].topics
+        for sentence in sentences(topic)
+    ]
+    alike = {
+        index
+        for (i, (topic, text)), (j, (other, other_text)) in combinations(enumerate(texts), 2)
+        if topic != other and fuzz.ratio(text, other_text, score_cutoff=ALIKE)
+        for index in (i, j)
+    }
+    assert len(alike) <= MAX_ALIKE * len(texts), [texts[index] for index in sorted(alike)]
+
+
+@pytest.mark.parametrize("name", curricula())
+def test_texts_have_no_links(name: str) -> None:
+    """People look resources up by their names; links die."""
+    curriculum = curricula()[name]
+    reads = [topic.read for topic in curriculum.topics]
+    assert not [text for text in all_texts(curriculum) + reads if "://" in text or "www." in text]
+
+
+@pytest.mark.parametrize("name", curricula())
+def test_levels_have_their_share(name: str) -> None:
+    """A plan of each level has new topics to teach."""
+    levels = Counter(topic.level for topic in curricula()[name].topics)
+    assert levels["beginner"] >= 8
+    assert levels["intermediate"] >= 6
+    assert levels["advanced"] >= 4
+
+
+def test_aliases_belong_to_one_subject() -> None:
+    aliases = Counter(
+        alias
+        for curriculum in curricula().values()
+        for alias in {curriculum.subject.lower(), *curriculum.aliases}
+    )
+    assert [alias for alias, count in aliases.items() if count > 1] == []
+    assert all(alias == alias.lower() for alias in aliases)
