@@ -33,6 +33,7 @@ from pydantic import Field
 
 from src.domain.errors import (
     GenerationCancelledError,
+    GenerationNotFoundError,
     GenerationWaitingError,
     MomentumError,
     error_from_code,
@@ -162,6 +163,11 @@ class GenerationRecord(ModelUsage):
         if self.state != "waiting":
             return None
         return GenerationWaitingError(self.generation_id, self.resume_at)
+
+    @property
+    def outcome(self) -> SavedRoadmap | MomentumError:
+        """How it ended, or that it waits; its roadmap stays on record for a day."""
+        return self.waiting_error or self.error or self.saved_roadmap or GenerationNotFoundError()
 
     @property
     def state(self) -> GenerationState:

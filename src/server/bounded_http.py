@@ -14,10 +14,6 @@ from typing import Any, cast
 import httptools
 from uvicorn._types import (
     ASGI3Application,
-    ASGIReceiveCallable,
-    ASGISendCallable,
-    ASGISendEvent,
-    Scope,
 )
 from uvicorn.protocols.http.httptools_impl import (
     STATUS_LINE,
@@ -25,6 +21,7 @@ from uvicorn.protocols.http.httptools_impl import (
     RequestResponseCycle,
 )
 
+from src.server.asgi import announce_end, refuse_overloaded
 from src.server.connections import HEALTH_CONNECTIONS, connection_limit, longest_idle
 from src.web.response_headers import PRIVATE_HEADERS
 
@@ -81,14 +78,11 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         """The client has closed its half."""
         self._discarded: int | None = None
         """Bytes that came after the last answer; None while requests are read."""
-        self._message_bytes = 0
-        self._head_bytes = 0
-        self._chunks = 0
+        self._message_bytes = self._head_bytes = self._chunks = 0
         self._head_limit: asyncio.TimerHandle | None = None
         self._stall: asyncio.TimerHandle | None = None
         self._closing_limit: asyncio.TimerHandle | None = None
         self.waits_since = 0.0
-        """The time of the loop at which the wait for a request began."""
 
     # The connection
 
@@ -132,7 +126,6 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def _make_room(self) -> None:
         """Close the connection that has waited longest for a request, or else this one."""
-        # Not this one: it has only come.
         others = (other for other in self.connections if other is not self)
         closing = longest_idle(cast("Iterable[BoundedHttpProtocol]", others))
         if closing is None and len(self.connections) > self.max_connections + HEALTH_CONNECTIONS:
@@ -282,8 +275,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         is_crowded = len(self.connections) > self.max_connections
         if is_crowded and cycle.scope["path"] != "/health":
-            app = _overloaded
-        super()._start_asgi_task(cycle, partial(_serve, app, cycle))
+            app = refuse_overloaded
+        super()._start_asgi_task(cycle, partial(announce_end, app, cycle))
 
     def on_response_complete(self) -> None:
         """Wait for the next request, or close: the rest of an unread body is not worth reading."""
@@ -305,30 +298,3 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self.transport.write_eof()
         self.flow.resume_reading()
         self._closing_limit = self.loop.call_later(self.discard_seconds, self.transport.abort)
-
-
-async def _serve(
-    app: ASGI3Application,
-    cycle: RequestResponseCycle,
-    scope: Scope,
-    receive: ASGIReceiveCallable,
-    send: ASGISendCallable,
-) -> None:
-    """Announce in the answer's headers that the connection closes, if the body was not read."""
-
-    async def announce(message: ASGISendEvent) -> None:
-        if message["type"] != "http.response.start" or not cycle.more_body:
-            await send(message)
-            return
-        headers = [*message.get("headers", ()), (b"connection", b"close")]
-        await send({**message, "headers": headers})
-        cycle.keep_alive = True  # The protocol closes, and not before the client has the answer.
-
-    await app(scope, receive, announce)
-
-
-async def _overloaded(_scope: Scope, _receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
-    headers = PRIVATE_HEADERS | {"Retry-After": "10", "Connection": "close", "Content-Length": "0"}
-    raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-    await send({"type": "http.response.start", "status": 503, "headers": raw})
-    await send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -15,7 +15,6 @@ from src.domain.generation import GenerationRecord
 from src.domain.roadmap import Roadmap, SavedRoadmap
 from src.services.generation.event_log import GenerationEvent
 from src.services.generation.registry import RunRegistry
-from src.services.generation.run import outcome_of
 
 MAX_FOLLOWERS = 100
 """How many requests of one process may poll generations of other processes at once."""
@@ -142,7 +141,7 @@ class GenerationFollower:
         except (errors.StoreError, errors.OverloadedError) as error:
             error.generation_id = generation_id
             raise
-        return outcome_of(record)
+        return record.outcome
 
     async def _poll_events(
         self, generation_id: UUID, after: int, user_id: UUID | None
@@ -159,7 +158,7 @@ class GenerationFollower:
             if record.waiting_error:
                 raise record.waiting_error
             if record.finished_at is not None:
-                yield number + 1, outcome_of(record)
+                yield number + 1, record.outcome
                 return
             await self._sleep_until_next_poll(generation_id)
 

@@ -40,16 +40,6 @@ RELEASE_SECONDS = 2.0
 T = TypeVar("T")
 
 
-def outcome_of(record: GenerationRecord) -> SavedRoadmap | errors.MomentumError:
-    """Return how a generation ended, or that it waits; the record keeps its roadmap for a day."""
-    return (
-        record.waiting_error
-        or record.error
-        or record.saved_roadmap
-        or errors.GenerationNotFoundError()
-    )
-
-
 class GenerationRun:
     """Generates a roadmap under a lease, and emits its events.
 
@@ -288,7 +278,7 @@ class GenerationRun:
             logger.error("a generation failed: %s: %s", type(error).__name__, error)
             return error
         logger.warning("a generation waits until %s: %s", record.resume_at, error)
-        return outcome_of(record)
+        return record.outcome
 
     async def _release(self) -> SavedRoadmap | errors.MomentumError:
         """Record all parts, release the generation to other processes, and return its outcome.
@@ -303,7 +293,7 @@ class GenerationRun:
                 await self._store.generations.release(self._lease.lease_id)
                 record = await self._store.generations.get(self._record.generation_id)
                 if record.state != "running":
-                    return outcome_of(record)
+                    return record.outcome
         return errors.HandedOverError(self._record.generation_id)
 
     def _is_cost_known(self, error: errors.MomentumError | None) -> bool:

@@ -1,0 +1,42 @@
+"""ASGI around the application: the end of a connection, and answers in its place."""
+
+from uvicorn._types import (
+    ASGI3Application,
+    ASGIReceiveCallable,
+    ASGISendCallable,
+    ASGISendEvent,
+    Scope,
+)
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+
+from src.web.response_headers import PRIVATE_HEADERS
+
+
+async def announce_end(
+    app: ASGI3Application,
+    cycle: RequestResponseCycle,
+    scope: Scope,
+    receive: ASGIReceiveCallable,
+    send: ASGISendCallable,
+) -> None:
+    """Announce in the answer's headers that the connection closes, if the body was not read."""
+
+    async def announce(message: ASGISendEvent) -> None:
+        if message["type"] != "http.response.start" or not cycle.more_body:
+            await send(message)
+            return
+        headers = [*message.get("headers", ()), (b"connection", b"close")]
+        await send({**message, "headers": headers})
+        cycle.keep_alive = True  # The protocol closes, and not before the client has the answer.
+
+    await app(scope, receive, announce)
+
+
+async def refuse_overloaded(
+    _scope: Scope, _receive: ASGIReceiveCallable, send: ASGISendCallable
+) -> None:
+    """Answer 503: all connections of this worker are busy."""
+    headers = PRIVATE_HEADERS | {"Retry-After": "10", "Connection": "close", "Content-Length": "0"}
+    raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": 503, "headers": raw})
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
