@@ -53,11 +53,11 @@ bench-generate: $(VENV)/.test-ready
 bench-dialects: $(VENV)/.test-ready
 	$(VENV)/bin/python -m benchmarks.dialects
 
-# Roadmaps and answers by a real small language model (about a quarter of an hour).
+# Roadmaps and answers by a real small language model (about half an hour).
 bench-model: $(VENV)/.test-ready
 	$(VENV)/bin/python -m benchmarks.model
 
-# A thousand generations over a model that misbehaves.
+# A thousand generations over a model that misbehaves (about ten minutes).
 chaos-generate: $(VENV)/.test-ready
 	$(VENV)/bin/python -m benchmarks.chaos_generate
 
