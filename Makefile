@@ -35,7 +35,7 @@ types: $(VENV)/.test-ready
 	$(VENV)/bin/mypy
 
 quick-tests: $(VENV)/.test-ready
-	$(VENV)/bin/pytest tests/unit tests/contract tests/api -k "not supabase" -q -n 4
+	$(VENV)/bin/pytest tests/unit tests/contract tests/api -k "not supabase" -q -n 3 --dist worksteal
 
 # More at once than there are cores, because most of the long tests wait for something.
 pytest: $(VENV)/.test-ready tests/support/node_modules/.ready
