@@ -83,7 +83,7 @@ def install_problem_handlers(app: FastAPI) -> None:
         headers = dict(error.headers or {})
         if "Allow" in headers and "route" in request.scope:
             headers["Allow"] = _allowed_methods(request)
-        return _response(http_text(error.status_code), headers)
+        return http_problem_response(error.status_code, headers)
 
 
 def http_problem_response(status: int, headers: Mapping[str, str]) -> JSONResponse:
@@ -93,7 +93,7 @@ def http_problem_response(status: int, headers: Mapping[str, str]) -> JSONRespon
 
 def internal_error_response() -> JSONResponse:
     """Return the response to an unexpected error; it does not reveal the cause."""
-    return _response(http_text(500))
+    return http_problem_response(500, {})
 
 
 def report_problem(error: errors.MomentumError) -> Problem:

@@ -43,8 +43,7 @@ MAX_JSON_LENGTH = 100_000
 class Answer(BaseModel):
     """A part of a model's answer."""
 
-    # A `strict` schema must allow no extra fields; one that a model adds all the same is ignored.
-    model_config = ConfigDict(extra="ignore", json_schema_extra={"additionalProperties": False})
+    model_config = ConfigDict(extra="ignore")  # models add fields that nobody asked for
 
     @model_validator(mode="before")
     @classmethod
@@ -132,12 +131,6 @@ class WeekGoal(Answer):
     focus: Annotated[list[str], BeforeValidator(_read_topics)]
 
 
-class OutlineAnswer(Answer):
-    """An outline: the goals of the weeks, in order."""
-
-    weeks: list[WeekGoal]
-
-
 class TaskAnswer(Answer):
     """A task."""
 
@@ -151,19 +144,6 @@ class DayAnswer(Answer):
 
     day_number: _Number
     tasks: Annotated[list[object], BeforeValidator(_read_tasks)]
-
-
-class WeekAnswer(Answer):
-    """Days of one week."""
-
-    week_number: int
-    days: list[DayAnswer]
-
-
-class TasksAnswer(Answer):
-    """Tasks that replace others."""
-
-    tasks: list[TaskAnswer]
 
 
 def parse_item(item: object, model: type[A]) -> A:

@@ -88,7 +88,7 @@ class CallSlots:
                 self._limit = 1.0  # it took all the time that there is to find out
 
     def report_too_many(self, started_at: float) -> None:
-        """Note that the server says that it takes no so many calls at once."""
+        """Note that the server names this many calls at once as too many."""
         self._ceiling = max(self._running - 1.0, 1.0)
         self._ceiling_until = time.monotonic() + FACT_SECONDS
         if started_at >= self._lowered_at:

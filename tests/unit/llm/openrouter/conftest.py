@@ -9,8 +9,10 @@ import pytest
 
 from src.domain.errors import ModelError
 from src.llm.openrouter.client import OpenRouterClient
+from src.llm.openrouter.planner import OpenRouterPlanner
 from src.llm.openrouter.schemas import AnswerShape
 from tests.support.scripted_server import Script, ScriptedServer, scripted_server
+from tests.support.standin import OpenRouterStandIn
 
 SECRET_KEY = "sk-or-v1-canary"  # noqa: S105  no password
 GOAL = "Learn Rust"
@@ -113,3 +115,19 @@ def serve() -> Serve:
                 await scripted.client.close()
 
     return serve
+
+
+@pytest.fixture
+async def model_planner(standin: OpenRouterStandIn) -> AsyncIterator[OpenRouterPlanner]:
+    """Offer a planner over the stand-in, with time enough for a busy machine."""
+    client = OpenRouterClient(
+        base_url=standin.base_url,
+        api_key=standin.api_key,
+        model="openai/gpt-4o-mini",
+        call_timeout=60,
+        idle_timeout=60,
+        retry_wait=0.01,
+    )
+    planner = OpenRouterPlanner(client, 32)
+    yield planner
+    await planner.close()

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
@@ -11,7 +11,6 @@ import pytest
 from src.domain.errors import ModelOutputError
 from src.domain.plan import Outline, PlannedWeek, PlanRequest
 from src.domain.plan_rules import outline_violations
-from src.llm.openrouter.client import OpenRouterClient
 from src.llm.openrouter.planner import OpenRouterPlanner
 from tests.support.plans import week_violations
 from tests.support.standin import OpenRouterStandIn
@@ -25,18 +24,8 @@ CALLS = {"outline": 1, "week": 4}
 
 
 @pytest.fixture
-async def planner(standin: OpenRouterStandIn) -> AsyncIterator[OpenRouterPlanner]:
-    client = OpenRouterClient(
-        base_url=standin.base_url,
-        api_key=standin.api_key,
-        model="openai/gpt-4o-mini",
-        call_timeout=60,
-        idle_timeout=60,
-        retry_wait=0.01,
-    )
-    planner = OpenRouterPlanner(client, 32)
-    yield planner
-    await planner.close()
+def planner(model_planner: OpenRouterPlanner) -> OpenRouterPlanner:
+    return model_planner
 
 
 @pytest.fixture

@@ -116,5 +116,5 @@ def test_costs_beyond_reason_are_bounded(caplog: pytest.LogCaptureFixture) -> No
     assert "$26.15; $0.20 of it count" in caplog.text
 
 
-def test_one_event_is_parsed_in_little_time() -> None:
+def test_an_event_has_at_most_a_megabyte() -> None:
     assert MAX_EVENT_BYTES <= MEGABYTE

@@ -1,7 +1,6 @@
 """Planning that goes on from what an earlier planning came to."""
 
 import random
-from collections.abc import AsyncIterator
 from itertools import chain, groupby
 
 import pytest
@@ -12,7 +11,6 @@ from src.domain.plan import DayReady, ModelUsage, Outline, PlannedWeek, PlanRequ
 from src.domain.plan_rules import outline_violations, same_text_key
 from src.llm import Planner
 from src.llm.offline.planner import OfflinePlanner
-from src.llm.openrouter.client import OpenRouterClient
 from src.llm.openrouter.planner import OpenRouterPlanner
 from tests.support.plans import week_violations
 from tests.support.standin import OpenRouterStandIn
@@ -22,21 +20,6 @@ REQUEST = PlanRequest(
 )
 PARTS = 1 + 3 * 8
 """The outline, and each week with its seven days."""
-
-
-@pytest.fixture
-async def model_planner(standin: OpenRouterStandIn) -> AsyncIterator[OpenRouterPlanner]:
-    client = OpenRouterClient(
-        base_url=standin.base_url,
-        api_key=standin.api_key,
-        model="openai/gpt-4o-mini",
-        call_timeout=60,
-        idle_timeout=60,
-        retry_wait=0.01,
-    )
-    planner = OpenRouterPlanner(client, 32)
-    yield planner
-    await planner.close()
 
 
 @pytest.fixture(params=["offline", "openrouter"])
