@@ -62,8 +62,8 @@ def assert_one_plan(parts: list[PlannedPart], request: PlanRequest = REQUEST) ->
     days = {identity(part): part for part in parts if isinstance(part, DayReady)}
     for week in weeks:
         for day in week.days:
-            told = days[week.week_number, day.day_number]
-            assert (told.day, told.weekly_goal) == (day, week.goal)
+            emitted = days[week.week_number, day.day_number]
+            assert (emitted.day, emitted.weekly_goal) == (day, week.goal)
 
 
 async def test_every_beginning_is_completed(planner: Planner, standin: OpenRouterStandIn) -> None:
@@ -193,7 +193,7 @@ async def test_failure_after_failure_comes_to_a_plan(
 
 
 async def test_usage_is_of_what_was_asked_now(model_planner: OpenRouterPlanner) -> None:
-    """A resumed planning tells its own calls; the record adds them to the earlier ones."""
+    """A resumed planning reports its own calls; the record adds them to the earlier ones."""
     whole = await parts_from(model_planner)
     missing = [part for part in whole if _week(part) != 2]
     usage = [part async for part in model_planner.plan(REQUEST, missing)][-1]
