@@ -91,6 +91,9 @@ DailyHours = Annotated[
     BeforeValidator(_require_number),
 ]
 
+Minutes = Annotated[int, Field(ge=5, le=480, multiple_of=5)]
+"""How long a task takes: whole minutes in steps of 5, at most a day of eight hours."""
+
 RoadmapId = Annotated[int, Field(ge=1, le=MAX_ID), BeforeValidator(_require_number)]
 
 
