@@ -84,7 +84,7 @@ def _task(request: PlanRequest) -> Schema:
         text=_text(shortest, MAX_TEXT_LENGTH),
         effort=_word(Effort),
         category=_word(Category),
-        # llama.cpp ignores `multipleOf`; the minutes are scaled to the day's hours anyway.
+        # Without `multipleOf`, one more word that a server may not know: they are rounded anyway.
         minutes={
             "type": "integer",
             "minimum": MINUTES_STEP,
