@@ -8,6 +8,7 @@ from src.domain.vocabulary import (
     DailyHours,
     Effort,
     Goal,
+    Minutes,
     Value,
     WeekCount,
 )
@@ -28,6 +29,8 @@ class PlannedTask(Value):
     text: str
     effort: Effort
     category: Category
+    estimated_minutes: Minutes | None = None
+    """None in parts of plans that older releases stored."""
 
 
 class PlannedDay(Value):

@@ -91,6 +91,13 @@ DailyHours = Annotated[
     BeforeValidator(_require_number),
 ]
 
+MINUTES_STEP = 5
+MAX_MINUTES = 8 * 60
+"""A task takes at most a whole day, of which a learner gives at most eight hours."""
+
+Minutes = Annotated[int, Field(ge=MINUTES_STEP, le=MAX_MINUTES, multiple_of=MINUTES_STEP)]
+"""How long a task takes, in whole minutes."""
+
 RoadmapId = Annotated[int, Field(ge=1, le=MAX_ID), BeforeValidator(_require_number)]
 
 
