@@ -6,10 +6,10 @@ unknown key.
 """
 
 import logging
+import re
 import time
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 from uuid import UUID
 
 import jwt
@@ -113,8 +113,7 @@ class TokenVerifier:
 
 
 def _lower_host(url: str) -> str:
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=parts.netloc.lower()))
+    return re.sub(r"^[^/]*//[^/]*", lambda host: host[0].lower(), url)
 
 
 def _read_header(token: str) -> dict[str, Any]:
