@@ -82,7 +82,11 @@ def create_app(
 
     At its end it closes everything, including what was passed.
     """
-    verifier = TokenVerifier(project_url=settings.supabase_url, secret=settings.supabase_jwt_secret)
+    verifier = TokenVerifier(
+        project_url=settings.supabase_url,
+        secret=settings.supabase_jwt_secret,
+        issuer=settings.supabase_jwt_issuer,
+    )
     app = FastAPIOffline(
         title="Momentum-AI",
         version=VERSION,
@@ -122,7 +126,7 @@ def _add_middleware(app: FastAPI, settings: Settings, verifier: TokenVerifier) -
         ProblemCORSMiddleware,
         allow_origins=settings.cors_origins or CORS_ORIGINS,
         allow_methods=["GET", "POST", "DELETE"],
-        allow_headers=CORS_REQUEST_HEADERS,
+        allow_headers=(*CORS_REQUEST_HEADERS, *settings.cors_request_headers),
         expose_headers=CORS_RESPONSE_HEADERS,
     )
     app.add_middleware(ResponseHeadersMiddleware, behind_tls=settings.in_production)

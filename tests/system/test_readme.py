@@ -236,8 +236,10 @@ def _documented_default(name: str) -> str:
         return ",".join(api.CORS_ORIGINS)
     default = Settings.model_fields[name].default
     assert default is not PydanticUndefined
-    if default is None or default == ():
+    if default is None:
         return ""
+    if isinstance(default, tuple):
+        return ",".join(default)
     return json.dumps(default) if isinstance(default, bool | float | int) else str(default)
 
 
