@@ -54,6 +54,13 @@ class Task(Value):
     created_at: UtcTime
 
 
+class RoadmapWithTasks(Value):
+    """A stored roadmap and all its tasks in order."""
+
+    roadmap: Roadmap
+    tasks: list[Task]
+
+
 class WeekTotals(Value):
     """A week's number of tasks, and how many of them are completed."""
 
