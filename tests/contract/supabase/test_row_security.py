@@ -244,6 +244,21 @@ def test_owner_deletes_a_roadmap_with_all_that_was_planned(
     }
 
 
+def test_learners_do_not_meet_in_their_keywords(
+    data_plane: DataPlane, rows: SecuredRows, owner: httpx.Client
+) -> None:
+    """A keyword that another learner uses can be added, and renamed to, as any other."""
+    with client_of(data_plane, "other") as other:
+        for client, number in ((owner, PUBLISHED), (other, OTHERS)):
+            added = client.post("/rules", json={"keyword": "rust", "goal_id": number})
+            assert added.status_code == 201, added.text
+        again = other.post("/rules", json={"keyword": "rust", "goal_id": OTHERS})
+        assert again.status_code == 409
+        rule = {"rule_id": f"eq.{PUBLISHED}"}
+        assert owner.patch("/rules", params=rule, json={"keyword": f"word {OTHERS}"}).is_success
+    assert rows.changed()
+
+
 # --- Which functions -----------------------------------------------------------------------------
 
 
