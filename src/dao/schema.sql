@@ -1,11 +1,11 @@
 -- The PostgreSQL schema. It is idempotent: it creates everything in an empty database, upgrades a
 -- database of an older release without losing a row, and changes nothing when applied again.
--- Apply it in Supabase's SQL editor, or with: psql "$DATABASE_URL" -f src/dao/schema.sql
+-- Apply it in Supabase's SQL editor, or with:
+-- psql -v ON_ERROR_STOP=1 "$DATABASE_URL" -f src/dao/schema.sql
 --
--- It is safe while the service runs: requests wait for it, for less than a second as a rule. If
--- somebody else holds a table for longer than 5 seconds, it stops with a lock timeout (SQLSTATE
--- 55P03) and has changed nothing. Then apply it again: at once if it was a coincidence; otherwise
--- find out with pg_stat_activity who holds the table.
+-- It may run while the service does: requests wait for it, usually for less than a second. If a
+-- table stays locked for 5 seconds, it stops with a lock timeout (SQLSTATE 55P03) and has changed
+-- nothing. Apply it again then; pg_stat_activity shows what holds the table.
 
 begin;
 
