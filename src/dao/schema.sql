@@ -24,8 +24,9 @@ declare
         where relnamespace = 'public'::regnamespace
             and relkind in ('r', 'p', 'v')
             and relname in (
-                'roadmaps', 'roadmap_tasks', 'roadmap_weeks', 'goals', 'tasks', 'time_entries',
-                'rules', 'activity_logs', 'generations', 'generation_events', 'questions', 'ledger'
+                'roadmaps', 'roadmap_tasks', 'roadmap_weeks', 'tasks_in_order', 'goals', 'tasks',
+                'time_entries', 'rules', 'activity_logs', 'generations', 'generation_events',
+                'questions', 'ledger'
             )
     );
     relation text;
@@ -275,8 +276,8 @@ do $$
 declare
     old record;
 begin
-    -- Keywords of older releases were unique over all learners. Whatever ensures that has to go: one
-    -- learner could take another's words, and learn from the refusal that somebody uses them.
+    -- In older releases keywords were unique over all learners. Whatever ensures that has to go:
+    -- one learner could take another's words, and learn from the refusal that somebody uses them.
     for old in
         select i.indexrelid::regclass as index, c.conname
         from pg_index as i
@@ -329,38 +330,27 @@ return json_build_object(
     'created_at', public.iso_utc(coalesce(r.created_at, 'epoch'))
 );
 
--- All tasks of a roadmap or of one week, in order.
-create or replace function public.tasks_as_json(
-    p_roadmap_id bigint, p_week_number int default null
-) returns json
-language sql
-stable
-security invoker
-set search_path = ''
-as $$
-    select coalesce(json_agg(task), '[]')
-    from (
-        select
-            t.id,
-            t.roadmap_id,
-            coalesce(t.week_number, 1) as week_number,
-            coalesce(t.weekly_goal, '') as weekly_goal,
-            coalesce(t.day_number, 1) as day_number,
-            coalesce(t.task_text, '') as task_text,
-            coalesce(t.effort, 'medium') as effort,
-            coalesce(t.category, 'practice') as category,
-            coalesce(t.completed, false) as completed,
-            public.iso_utc(t.completed_at) as completed_at,
-            public.iso_utc(coalesce(t.created_at, r.created_at)) as created_at
-        from public.roadmap_tasks as t
-        join public.roadmaps as r using (roadmap_id)
-        where t.roadmap_id = p_roadmap_id
-            and (p_week_number is null or coalesce(t.week_number, 1) = p_week_number)
-        order by
-            coalesce(t.week_number, 1), coalesce(t.day_number, 1),
-            t.position nulls first, t.created_at, t.id
-    ) as task;
-$$;
+-- The tasks of published roadmaps, in order, with the members that the API has. The functions below
+-- collect its rows as they come. New columns have to stand at its end.
+create or replace view public.tasks_in_order with (security_invoker = true) as
+select
+    t.id,
+    t.roadmap_id,
+    coalesce(t.week_number, 1) as week_number,
+    coalesce(t.weekly_goal, '') as weekly_goal,
+    coalesce(t.day_number, 1) as day_number,
+    coalesce(t.task_text, '') as task_text,
+    coalesce(t.effort, 'medium') as effort,
+    coalesce(t.category, 'practice') as category,
+    coalesce(t.completed, false) as completed,
+    public.iso_utc(t.completed_at) as completed_at,
+    public.iso_utc(coalesce(t.created_at, r.created_at)) as created_at
+from public.roadmap_tasks as t
+join public.roadmaps as r using (roadmap_id)
+where r.published_at is not null
+order by
+    coalesce(t.week_number, 1), coalesce(t.day_number, 1),
+    t.position nulls first, t.created_at, t.id;
 
 -- A user's roadmaps, newest first. Always one row.
 create or replace function public.list_roadmaps(p_user_id uuid) returns setof json
@@ -402,7 +392,13 @@ rows 1
 security invoker
 set search_path = ''
 as $$
-    select json_build_object('tasks', public.tasks_as_json(r.roadmap_id))
+    select json_build_object(
+        'tasks', (
+            select coalesce(json_agg(task), '[]')
+            from public.tasks_in_order as task
+            where task.roadmap_id = r.roadmap_id
+        )
+    )
     from public.roadmaps as r
     where r.roadmap_id = p_roadmap_id
         and r.published_at is not null
@@ -420,7 +416,12 @@ security invoker
 set search_path = ''
 as $$
     select json_build_object(
-        'roadmap', public.roadmap_as_json(r), 'tasks', public.tasks_as_json(r.roadmap_id)
+        'roadmap', public.roadmap_as_json(r),
+        'tasks', (
+            select coalesce(json_agg(task), '[]')
+            from public.tasks_in_order as task
+            where task.roadmap_id = r.roadmap_id
+        )
     )
     from public.roadmaps as r
     where r.roadmap_id = p_roadmap_id
@@ -469,26 +470,29 @@ security invoker
 set search_path = ''
 as $$
     select (
-        with tasks as (
-            select task, place, (task ->> 'day_number')::int as day_number
-            from json_array_elements(public.tasks_as_json(r.roadmap_id, p_week_number))
-                with ordinality as elements (task, place)
-        ),
-        days as (
-            select day_number, json_agg(task order by place) as tasks
-            from tasks
-            group by day_number
-        )
         select json_build_object(
             'week_number', p_week_number,
-            'weekly_goal', (select task -> 'weekly_goal' from tasks order by place limit 1),
-            'progress', (
-                select 100 * count(*) filter (where (task ->> 'completed')::boolean) / count(*)
-                from tasks
-            ),
-            'days', (select json_object_agg(day_number, tasks order by day_number) from days)
+            'weekly_goal', (array_agg(day.weekly_goal order by day.day_number))[1],
+            'progress', 100 * sum(day.completed_tasks)::int / sum(day.total_tasks)::int,
+            'days', json_object_agg(day.day_number, day.tasks order by day.day_number)
         )
-        where exists (select from tasks)
+        from (
+            select
+                task.day_number,
+                (array_agg(task.weekly_goal order by place))[1] as weekly_goal,
+                count(*) as total_tasks,
+                count(*) filter (where task.completed) as completed_tasks,
+                json_agg(task.document order by place) as tasks
+            from (
+                select
+                    day_number, weekly_goal, completed,
+                    row_to_json(t) as document, row_number() over () as place
+                from public.tasks_in_order as t
+                where roadmap_id = r.roadmap_id and week_number = p_week_number
+            ) as task
+            group by task.day_number
+        ) as day
+        having count(*) > 0
     )
     from public.roadmaps as r
     where r.roadmap_id = p_roadmap_id
@@ -1059,7 +1063,7 @@ revoke all on
     public.roadmaps, public.roadmap_tasks, public.goals, public.tasks,
     public.time_entries, public.rules, public.activity_logs,
     public.generations, public.generation_events, public.questions,
-    public.roadmap_weeks, public.ledger
+    public.roadmap_weeks, public.tasks_in_order, public.ledger
 from public, anon, authenticated;
 
 -- Newer hosted projects grant none to anybody.
@@ -1068,7 +1072,7 @@ grant select, insert, update, delete on
     public.time_entries, public.rules, public.activity_logs,
     public.generations, public.generation_events, public.questions
 to service_role;
-grant select on public.roadmap_weeks, public.ledger to service_role;
+grant select on public.roadmap_weeks, public.tasks_in_order, public.ledger to service_role;
 grant usage, select on all sequences in schema public to service_role;
 
 -- Only the service creates and publishes roadmaps, so that each is complete.

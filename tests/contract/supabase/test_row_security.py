@@ -39,7 +39,7 @@ def test_everybody_has_exactly_their_rights(new_project: DataPlane, before: str)
     new_project.apply_schema()
     matrix = measured_matrix(new_project)
     assert matrix.wrong == []
-    assert matrix.cells == 500
+    assert matrix.cells == 540
 
 
 @pytest.fixture
