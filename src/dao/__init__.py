@@ -17,7 +17,7 @@ from src.domain.generation import (
 )
 from src.domain.plan import ModelUsage, NewRoadmap
 from src.domain.quotas import NewQuestion, QuotaPolicies
-from src.domain.roadmap import Roadmap, Task, WeekTotals
+from src.domain.roadmap import Roadmap, RoadmapWithTasks, Task, WeekTotals
 from src.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -154,6 +154,11 @@ class Store(Protocol):
 
     async def get_roadmap(self, roadmap_id: int, user_id: UUID | None = None) -> Roadmap:
         """Return one roadmap."""
+
+    async def get_roadmap_with_tasks(
+        self, roadmap_id: int, user_id: UUID | None = None
+    ) -> RoadmapWithTasks:
+        """Return one roadmap and its tasks, ordered by week, day and position."""
 
     async def list_tasks(
         self, roadmap_id: int, user_id: UUID | None = None, *, week_number: int | None = None

@@ -52,10 +52,17 @@ class Task(Value):
     task_text: str
     effort: str
     category: str
-    estimated_minutes: int | None = None
     completed: bool
     completed_at: UtcTime | None
     created_at: UtcTime
+    estimated_minutes: int | None = None
+
+
+class RoadmapWithTasks(Value):
+    """A stored roadmap and all its tasks in order."""
+
+    roadmap: Roadmap
+    tasks: list[Task]
 
 
 class WeekTotals(Value):

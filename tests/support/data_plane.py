@@ -172,13 +172,13 @@ def _program(name: str) -> Path:
 class Postgrest:
     """A PostgREST over a database, on a port of its own that outlives its process."""
 
-    def __init__(self, database: Database, secret: str) -> None:
+    def __init__(self, database: Database, secret: str, max_rows: int = MAX_ROWS) -> None:
         self._port = free_port()
         self._settings = {
             "PGRST_DB_URI": database.uri("authenticator"),
             "PGRST_DB_ANON_ROLE": "anon",
             "PGRST_DB_SCHEMAS": "public",
-            "PGRST_DB_MAX_ROWS": str(MAX_ROWS),
+            "PGRST_DB_MAX_ROWS": str(max_rows),
             "PGRST_JWT_SECRET": secret,
             "PGRST_SERVER_HOST": "127.0.0.1",
             "PGRST_SERVER_PORT": str(self._port),
@@ -295,10 +295,10 @@ async def open_store(url: str, key: str, seconds: float = 30) -> AsyncIterator[S
 
 
 @contextmanager
-def running_data_plane(database: Database) -> Iterator[DataPlane]:
+def running_data_plane(database: Database, max_rows: int = MAX_ROWS) -> Iterator[DataPlane]:
     """Run a PostgREST over the database, and the proxy that gives it Supabase's paths."""
     secret = secrets.token_hex(32)
-    postgrest = Postgrest(database, secret)
+    postgrest = Postgrest(database, secret, max_rows)
     try:
         postgrest.start()
         with FaultProxy(postgrest.url) as proxy:

@@ -111,7 +111,7 @@ class PostgrestClient:
                     answer = await query.execute()
                 rows = answer.data if isinstance(answer.data, list) else []
                 if not isinstance(answer.data, expected) or any(
-                    not isinstance(row, dict) for row in rows
+                    not isinstance(row, dict | list | None) for row in rows
                 ):
                     raise errors.StoreUnavailableError("the answer did not come from PostgREST")
         return answer
