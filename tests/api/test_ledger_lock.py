@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from src.dao import open_store
+from src.dao.supabase.client import LEDGER_CONNECTIONS
 from tests.api.replicas import Replica, replica
 from tests.support.backends import count
 from tests.support.data_plane import BUSY_SESSIONS, DataPlane
@@ -75,6 +76,7 @@ async def test_lock_on_the_ledger_stops_begins_alone(
             assert await on.roadmaps(ANA) == [created]
             assert (await on.client.get(f"{path}/weeks")).status_code == httpx.codes.OK
             assert (await on.client.post("/task/update", json=update)).status_code == httpx.codes.OK
+            assert len(data_plane.query(WAITING)) <= LEDGER_CONNECTIONS
         assert not all(task.done() for task in begins)
         answers = await asyncio.gather(*begins)
         assert [answer.status_code for answer in answers] == [503] * BEGINS
