@@ -53,7 +53,9 @@ class GenerationRecovery:
     async def _resume_one(self) -> bool:
         """Continue a generation that nobody works on; return whether there was one."""
         with self._runs.reserve() as lease:
-            record = await self._generations.claim(lease)
+            given_up = errors.StoreTooSlowError("no claim before the process has to end")
+            async with self._runs.drain.raise_when_over(given_up):
+                record = await self._generations.claim(lease)
             if record is not None:
                 logger.warning("continuing generation %s", record.generation_id)
                 await self._runs.start(record, lease, is_new=False)
