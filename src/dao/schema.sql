@@ -631,6 +631,22 @@ where finished_at is not null and cost_known is null;
 update public.questions set finished_at = finished_at
 where finished_at is not null and cost_known is null;
 
+-- Lets one caller at a time enter the ledger, until its transaction ends. A caller that waits too long
+-- gets PT503: if something holds the lock, those that wait must not use up all connections. The bound
+-- also holds for the locks that the caller takes after this one.
+create or replace function public.lock_ledger() returns void
+language plpgsql
+security invoker
+set search_path = ''
+as $$
+begin
+    set local lock_timeout = '2s';  -- far below the timeouts of the service and of Supabase
+    perform pg_advisory_xact_lock(hashtext('momentum-ai: the ledger'));
+exception when lock_not_available then
+    raise sqlstate 'PT503' using message = 'the ledger is locked';
+end;
+$$;
+
 -- Raises PT429 if one more entry would exceed a limit; the detail holds the limit and the seconds
 -- to wait. The caller keeps the lock until it has written the entry, so the count is exact.
 create or replace function public.refuse_over_limits(
@@ -648,7 +664,7 @@ declare
     since timestamptz;
     wait double precision;
 begin
-    perform pg_advisory_xact_lock(hashtext('momentum-ai: the ledger'));
+    perform public.lock_ledger();
     for bound in
         select * from jsonb_to_recordset(p_bounds -> 'limits')
             as (policy text, scope text, most int, window_seconds int)
@@ -732,7 +748,7 @@ security invoker
 set search_path = ''
 as $$
 begin
-    perform pg_advisory_xact_lock(hashtext('momentum-ai: the ledger'));
+    perform public.lock_ledger();
     perform 1 from public.questions where question_id = p_question_id;
     if not found then  -- otherwise this is a retry whose first answer was lost
         perform public.refuse_over_limits(
@@ -836,7 +852,7 @@ declare
     known public.generations;
 begin
     -- One caller at a time, so that two identical requests cannot both find nothing.
-    perform pg_advisory_xact_lock(hashtext('momentum-ai: the ledger'));
+    perform public.lock_ledger();
     -- With a key, a request repeats the generation of that key, unless that has failed or has ended
     -- and began more than a day ago; without a key, it repeats an identical unfinished one.
     select * into known from public.generations

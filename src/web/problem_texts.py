@@ -90,6 +90,12 @@ _TEXTS: dict[type[errors.MomentumError], ProblemText] = {
     errors.StoreUnavailableError: ProblemText(
         503, "The database is not available right now. Try again in a moment.", retry_after=5
     ),
+    errors.StoreFileLostError: ProblemText(
+        503,
+        "The database's file was deleted or replaced while the service was running. Its operator"
+        " has to put the file back, or restart the service.",
+        retry_after=60,
+    ),
     errors.StoreTooSlowError: ProblemText(
         504, "The database did not answer in time. Try again in a moment.", retry_after=5
     ),

@@ -67,6 +67,10 @@ do $$ declare name text; begin
 end $$
 """
 """Most tables are empty: this takes a fifth of the time of `truncate`."""
+BUSY_SESSIONS = """
+select from pg_stat_activity
+where datname = current_database() and usename = 'authenticator' and state <> 'idle'
+"""
 
 
 @dataclass(frozen=True)
@@ -264,8 +268,12 @@ class DataPlane:
         self.reload_schema()
 
     def reset(self) -> None:
-        """Return to a project without a row, with a proxy that only forwards."""
+        """Return to a project without a row, with a proxy that only forwards.
+
+        What clients have given up is still being written; it must not land after this.
+        """
         self.proxy.reset()
+        wait_until(lambda: self.proxy.is_idle and not self.query(BUSY_SESSIONS))
         self.database.empty()
 
     def reload_schema(self) -> None:

@@ -53,6 +53,12 @@ _CLAIM = (
     " order by lease_until limit 1) returning *"
 )
 
+# After the clock was set back, a lease would seem to last longer than it can. The holder renews it.
+_CAP_LEASES = (
+    "update generations set lease_until = :lease_until"
+    " where finished_at is null and resume_at is null and lease_until > :lease_until"
+)
+
 _COUNTS = ("weeks_done", "calls", "priced_calls", "retries", "prompt_tokens", "completion_tokens")
 _MONOTONIC_COUNTS = ", ".join(f"{count} = max({count}, :{count})" for count in _COUNTS)
 """A delayed report may arrive after later ones and must not lower what they counted."""
@@ -98,10 +104,8 @@ class SqliteGenerations:
         return [parse_part(row["kind"], json.loads(row["part"])) for row in rows]
 
     async def claim(self, lease: Lease) -> GenerationRecord | None:
-        row = await self._file.write(
-            lambda connection: connection.execute(_CLAIM, _lease_values(lease)).fetchone()
-        )
-        return row and _parse_record(row)
+        row = await self._file.write(lambda connection: _claim(connection, _lease_values(lease)))
+        return _parse_record(row) if row else None
 
     async def record_progress(self, lease: Lease, progress: ProgressReport) -> None:
         await self._file.write(lambda connection: _record_progress(connection, lease, progress))
@@ -206,9 +210,14 @@ def _begin(
         )
         row = connection.execute(_INSERT, values).fetchone()
     elif row["finished_at"] is None and row["fingerprint"] == generation.fingerprint:
-        claim = {**values, "generation_id": row["generation_id"]}
-        row = connection.execute(_CLAIM, claim).fetchone() or row
+        row = _claim(connection, {**values, "generation_id": row["generation_id"]}) or row
     return _parse_record(row)
+
+
+def _claim(connection: sqlite3.Connection, values: Mapping[str, object]) -> sqlite3.Row | None:
+    connection.execute(_CAP_LEASES, values)
+    row: sqlite3.Row | None = connection.execute(_CLAIM, values).fetchone()
+    return row
 
 
 def _postpone(

@@ -57,7 +57,7 @@ class SupabaseGenerations:
                 "p_bounds": quotas.model_dump(mode="json"),
             },
         )
-        answer = await self._client.execute_for_client(query, retry_on=TRANSIENT_ERRORS)
+        answer = await self._client.enter_ledger(query)
         (record,) = parse_rows(_RECORDS, answer.data)
         return record
 
