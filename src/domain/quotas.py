@@ -25,6 +25,13 @@ _ADDRESS_SUFFIX = "-of-an-address"
 BUDGET_POLICY = "budget-per-day"
 ADDRESS_BUDGET_POLICY = f"{BUDGET_POLICY}{_ADDRESS_SUFFIX}"
 
+FOLLOWERS_POLICY = "followers-at-once"
+ADDRESS_FOLLOWERS_POLICY = f"{FOLLOWERS_POLICY}{_ADDRESS_SUFFIX}"
+
+FOLLOWERS_PER_GENERATION = 3
+"""How often a user may follow each of the generations that they may have at once: in the page that
+asked for it, in a second one, and on a connection that is lost and not yet given up."""
+
 
 @dataclass(frozen=True)
 class Quota:
@@ -92,6 +99,9 @@ def quota_sentence(policy: str, most: int | None) -> str:
         return "The service has used up its budget for the language model for today."
     if policy == ADDRESS_BUDGET_POLICY:
         return "Your network has used up its share of today's budget for the language model."
+    if policy in {FOLLOWERS_POLICY, ADDRESS_FOLLOWERS_POLICY}:
+        whose = "You wait" if policy == FOLLOWERS_POLICY else "Your network waits"
+        return f"{whose} for roadmaps with {most} requests already, which is the limit."
     _, quota = _QUOTAS[policy.removesuffix(_ADDRESS_SUFFIX)]
     who = "Your network has" if policy.endswith(_ADDRESS_SUFFIX) else "You have"
     noun = _NOUNS[quota.entry] if most == 1 else f"{_NOUNS[quota.entry]}s"
@@ -142,6 +152,22 @@ def quota_policies(settings: QuotaSettings, entry: EntryKind) -> QuotaPolicies:
         budget_dollars=settings.daily_budget_dollars,
         address_budget_dollars=settings.daily_budget_dollars * settings.address_budget_share,
     )
+
+
+class FollowerLimits(Value):
+    """How many requests to one process may follow generations at once.
+
+    `per_user` is for one user at one address, `per_address` for all users of one address.
+    """
+
+    per_user: int
+    per_address: int
+
+
+def follower_limits(settings: QuotaSettings) -> FollowerLimits:
+    """Return the limits for requests that follow generations."""
+    per_user = FOLLOWERS_PER_GENERATION * settings.generations_at_once
+    return FollowerLimits(per_user=per_user, per_address=per_user * settings.learners_per_address)
 
 
 class Requester(Value):
