@@ -901,8 +901,8 @@ grant select, delete, insert (keyword, category, goal_id), update (keyword, cate
 on public.rules to authenticated;
 -- Without the leases, addresses and costs.
 grant select (
-    generation_id, user_id, request, weeks_total, weeks_done, started_at, finished_at, resume_at,
-    problem, roadmap_id, roadmap
+    generation_id, user_id, request, weeks_total, weeks_done, started_at, finished_at, end_number,
+    resume_at, problem, roadmap_id, roadmap
 ) on public.generations to authenticated;
 grant select on public.generation_events to authenticated;
 

@@ -204,7 +204,6 @@ async def get_generation(
         **error_responses(
             errors.GenerationNotFoundError,
             errors.LimitReachedError,
-            errors.OverloadedError,
             *STORE_ERRORS,
         ),
     },

@@ -27,7 +27,7 @@ from src.domain.generation import (
 from src.domain.plan import ModelUsage
 from src.llm.offline.planner import OfflinePlanner
 from src.routers.bodies import GenerateRoadmap
-from src.services.generation import places
+from src.services.generation import polling
 from src.services.generation.polling import POLL_SECONDS
 from src.settings import Settings
 from tests.api.replicas import GatedPlanner, Replica, replica, request_to_gate
@@ -509,24 +509,23 @@ async def test_recorded_end_outweighs_the_error_that_revealed_it(
     assert (answer.status_code, problem_of(answer)) == (409, "generation-cancelled")
 
 
-async def test_number_of_followers_is_bounded(
-    start: Start, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """One too many gets a 503, as a request or as a stream."""
-    monkeypatch.setattr(places, "MAX_FOLLOWERS", 1)
+async def test_number_of_polls_is_bounded(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who would follow one generation too many gets a 503, as a request or as a stream."""
+    monkeypatch.setattr(polling, "MAX_POLLS", 1)
     one, other = await start(planner := GatedPlanner(4)), await start()
     first = await request_to_gate(one, planner)
     second = asyncio.create_task(other.client.post(PATH, json=REQUEST))
     await until_followed(other)
-    refused = await other.client.post(PATH, json=REQUEST)
-    assert (refused.status_code, problem_of(refused)) == (503, "overloaded")
-    location = await begin(one)
-    assert refused.headers["location"] == location
-    refused = await other.client.get(f"{location}/events")
+    location = await begin(one, goal="Learn C")
+    refused = await other.client.post(PATH, json=REQUEST | {"goal": "Learn C"})
     assert (refused.status_code, problem_of(refused)) == (503, "overloaded")
     assert refused.headers["retry-after"] == "60"
-    # A finished generation needs no follower.
-    created = await one.client.post(PATH, json=REQUEST | {"goal": "Learn Go"}, headers=KEY)
+    assert refused.headers["location"] == location
+    (event,) = await other.events(location)
+    assert event["data"]["type"].endswith(":overloaded")
+    assert "id" not in event
+    # A finished generation needs no poll.
+    created = await other.client.post(PATH, json=REQUEST | {"goal": "Learn Go"}, headers=KEY)
     again = await other.client.post(PATH, json=REQUEST | {"goal": "Learn Go"}, headers=KEY)
     assert (again.status_code, again.content) == (200, created.content)
     planner.gate.set()

@@ -62,7 +62,7 @@ class GenerationFollower:
 
         Raises:
             LimitReachedError: too many requests of this user or address follow generations.
-            OverloadedError: too many requests of this process follow generations.
+            OverloadedError: this process polls as many generations as it can.
             MomentumError: it failed, waits, or continues elsewhere; the subclass says why.
         """
         outcome: SavedRoadmap | errors.MomentumError = record.outcome
@@ -93,13 +93,12 @@ class GenerationFollower:
 
         Raises:
             LimitReachedError: too many requests of this user or address follow generations.
-            OverloadedError: too many requests of this process follow generations.
         """
         events = self._events(generation_id, requester, after)
         try:
             # A generator that has started gives its place back even if nobody reads from it.
             await anext(events)
-        except (errors.OverloadedError, errors.LimitReachedError) as error:
+        except errors.LimitReachedError as error:
             error.generation_id = generation_id
             raise
         return cast("AsyncGenerator[NumberedEvent, None]", events)

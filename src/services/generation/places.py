@@ -6,17 +6,17 @@ from contextlib import contextmanager
 from typing import TypeVar
 from uuid import UUID
 
-from src.domain.errors import LimitReachedError, OverloadedError
+from src.domain.errors import LimitReachedError
 from src.domain.quotas import ADDRESS_FOLLOWERS_POLICY, FOLLOWERS_POLICY, FollowerLimits, Requester
-
-MAX_FOLLOWERS = 500
-"""How many requests of one process may follow generations at once."""
 
 K = TypeVar("K")
 
 
 class FollowerPlaces:
-    """Shares the places out, so that neither one user nor one address can take all of them."""
+    """Limits how many requests of one user, and of one address, follow generations at once.
+
+    Without that, one client could open as many streams as this process can hold.
+    """
 
     def __init__(self, limits: FollowerLimits) -> None:
         self._limits = limits
@@ -32,8 +32,7 @@ class FollowerPlaces:
         """Check that one more place is free.
 
         Raises:
-            LimitReachedError: the user, at this address, or the address has all its places taken.
-            OverloadedError: all places of the process are taken.
+            LimitReachedError: the user, at this address, or the address has taken all its places.
         """
         for taken, most, policy in (
             (self._of_users[_user_key(requester)], self._limits.per_user, FOLLOWERS_POLICY),
@@ -45,8 +44,6 @@ class FollowerPlaces:
         ):
             if taken >= most:
                 raise LimitReachedError(policy, most=most)
-        if self.taken >= MAX_FOLLOWERS:
-            raise OverloadedError(f"{MAX_FOLLOWERS} requests follow generations")
 
     @contextmanager
     def take(self, requester: Requester) -> Iterator[None]:
