@@ -28,9 +28,10 @@ ADDRESS_BUDGET_POLICY = f"{BUDGET_POLICY}{_ADDRESS_SUFFIX}"
 FOLLOWERS_POLICY = "followers-at-once"
 ADDRESS_FOLLOWERS_POLICY = f"{FOLLOWERS_POLICY}{_ADDRESS_SUFFIX}"
 
-FOLLOWERS_PER_GENERATION = 3
-"""How often a user may follow each of the generations that they may have at once: in the page that
-asked for it, in a second one, and on a connection that is lost and not yet given up."""
+FOLLOWERS_PER_USER = 10
+"""How many requests of one user at one network address may follow generations in one process at
+once, besides those that began them: two for each of four generations, and some whose connection is
+lost and not given up yet."""
 
 
 @dataclass(frozen=True)
@@ -166,8 +167,10 @@ class FollowerLimits(Value):
 
 def follower_limits(settings: QuotaSettings) -> FollowerLimits:
     """Return the limits for requests that follow generations."""
-    per_user = FOLLOWERS_PER_GENERATION * settings.generations_at_once
-    return FollowerLimits(per_user=per_user, per_address=per_user * settings.learners_per_address)
+    return FollowerLimits(
+        per_user=FOLLOWERS_PER_USER,
+        per_address=FOLLOWERS_PER_USER * settings.learners_per_address,
+    )
 
 
 class Requester(Value):

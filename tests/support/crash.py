@@ -35,8 +35,6 @@ SETTINGS = {
     "GENERATION_LEASE_SECONDS": "5",
     "SWEEP_INTERVAL_SECONDS": "1",
     "STORE_TIMEOUT_SECONDS": "10",
-    # Each learner's generations are followed twice besides the request that waits for them.
-    "GENERATIONS_AT_ONCE": "12",
 }
 PACE = Pace(first_token=0.1, slow_first_token=1.0)
 LATE_SHARE = 0.3

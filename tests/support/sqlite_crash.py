@@ -22,8 +22,6 @@ VARIABLES = {
     "WEB_CONCURRENCY": "4",
     "GENERATION_LEASE_SECONDS": "2",
     "SWEEP_INTERVAL_SECONDS": "1",
-    # Each learner's generations are followed twice besides the request that waits for them.
-    "GENERATIONS_AT_ONCE": "12",
 }
 LEARNERS = 8
 MEAN_PAUSE_SECONDS = 0.3

@@ -1,8 +1,8 @@
 """Follows generations to their end, whichever process works on them."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing, contextmanager
 from typing import cast
 from uuid import UUID
 
@@ -69,7 +69,7 @@ class GenerationFollower:
         if record.finished_at is None:
             requester = Requester(user_id=record.user_id, client_key=client_key)
             try:
-                with self.places.take(requester):
+                with self._take_place(record.generation_id, requester):
                     outcome = await self._wait_for_outcome(record.generation_id)
             except (errors.StoreError, errors.OverloadedError, errors.LimitReachedError) as error:
                 error.generation_id = record.generation_id
@@ -107,7 +107,7 @@ class GenerationFollower:
         self, generation_id: UUID, requester: Requester, after: int
     ) -> AsyncGenerator[NumberedEvent | None, None]:
         """Yield None once the place is taken, and then the events."""
-        with self.places.take(requester):
+        with self._take_place(generation_id, requester):
             yield None
             if run := self._runs.get(generation_id):
                 async with aclosing(run.events.stream(after)) as events:
@@ -120,6 +120,20 @@ class GenerationFollower:
             async with aclosing(self._stored_events(generation_id, after)) as events:
                 async for number, event in events:
                     yield number, event
+
+    @contextmanager
+    def _take_place(self, generation_id: UUID, requester: Requester) -> Iterator[None]:
+        run = self._runs.get(generation_id)
+        if run is None or run.is_followed:
+            with self.places.take(requester):
+                yield
+            return
+        # The first to follow a run has asked for it, and is admitted with it.
+        run.is_followed = True
+        try:
+            yield
+        finally:
+            run.is_followed = False
 
     async def _stored_events(
         self, generation_id: UUID, after: int

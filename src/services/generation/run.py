@@ -79,6 +79,8 @@ class GenerationRun:
         self._is_stopping = False
         self._has_news = asyncio.Event()
         self._outcome: SavedRoadmap | errors.MomentumError | None = None
+        self.is_followed = False
+        """Whether a follower holds the place that belongs to this run."""
         self.events = EventLog((stored.number, stored.part) for stored in recorded_parts or ())
         self.task = asyncio.create_task(self._run())
         """Ends without an exception, also if the generation fails."""
