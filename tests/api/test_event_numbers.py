@@ -10,6 +10,8 @@ import httpx
 import pytest
 
 from src.domain.errors import ModelOutputError
+from src.domain.generation import Lease
+from src.domain.quotas import Requester
 from src.services.generation.polling import POLL_SECONDS
 from src.settings import Settings
 from tests.api.replicas import GatedPlanner, Replica, events_in, replica
@@ -91,9 +93,16 @@ def hold_reads(on: Replica, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Non
     return may_read.set
 
 
-async def test_instance_that_slept_sends_what_others_stored(start: Start, backend: Backend) -> None:
+async def test_instance_that_slept_sends_what_others_stored(
+    start: Start, backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It had sent an outline when another one took over; its follower gets the other's events."""
     one = await start(planner := GatedPlanner(1))
+
+    async def claim_nothing(_: Lease) -> None:
+        """Sleep."""
+
+    monkeypatch.setattr(one.store.generations, "claim", claim_nothing)
     location = await begin(one)
     followed = asyncio.create_task(one.events(location))
     await planner.at_the_gate()
@@ -279,3 +288,15 @@ async def test_one_client_cannot_take_all_places(start: Start, place: str) -> No
     for answer in whole:
         assert_counts_from_1(events_in(answer.text))
     assert on.state.follower.places.taken == 0
+
+
+async def test_place_of_a_stream_that_nobody_reads_is_given_back(start: Start) -> None:
+    """A client may have left before the response began."""
+    one, other = await start(GatedPlanner(4)), await start()
+    location = await begin(one)
+    requester = Requester(user_id=UUID(ANA), client_key="somewhere")
+    follower = other.state.follower
+    events = await follower.follow(UUID(location[-36:]), requester)
+    assert follower.places.taken == 1
+    del events
+    await until_true(lambda: follower.places.taken == 0)

@@ -74,7 +74,6 @@ class GenerationPolls:
             if not poll.followers:
                 self._forget(generation_id, poll)
                 poll.task.cancel()
-                await asyncio.wait({poll.task})
 
     async def read(self, generation_id: UUID, after: int) -> GenerationSnapshot:
         """Read a generation, and retry for as long as writers also wait for the database.
