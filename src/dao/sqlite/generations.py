@@ -5,7 +5,12 @@ import sqlite3
 from collections.abc import Mapping
 from uuid import UUID, uuid4
 
-from src.dao.rows import parse_stored_part
+from src.dao.sqlite.events import (
+    NUMBER_END,
+    insert_parts,
+    select_last_number,
+    select_parts,
+)
 from src.dao.sqlite.file import SqliteFile, now
 from src.dao.sqlite.ledger import refuse_over_limits
 from src.dao.sqlite.upgrades import transaction
@@ -21,16 +26,11 @@ from src.domain.generation import (
     ProgressReport,
     StoredPart,
     SweepResult,
-    part_kind,
 )
 from src.domain.quotas import DAY_SECONDS, QuotaPolicies
 from src.domain.roadmap import Roadmap
 
-_NUMBER_END = (
-    "end_number = 1 + (select coalesce(max(number), 0) from generation_events as e"
-    " where e.generation_id = generations.generation_id)"
-)
-_FINISH = f"finished_at = :now, problem = :problem, cost_known = :cost_known, {_NUMBER_END}"
+_FINISH = f"finished_at = :now, problem = :problem, cost_known = :cost_known, {NUMBER_END}"
 
 # With a key, a request repeats the generation of that key, unless that has failed or has ended and
 # began more than a day ago; without a key, it repeats an identical unfinished one.
@@ -90,15 +90,15 @@ class SqliteGenerations:
                 record = _select_record(connection, generation_id, user_id)
                 return GenerationSnapshot(
                     record=record,
-                    parts=tuple(_select_parts(connection, generation_id, after)),
-                    last_number=_last_number(connection, generation_id),
+                    parts=tuple(select_parts(connection, generation_id, after)),
+                    last_number=select_last_number(connection, generation_id),
                 )
 
         return await self._file.read_for_client(read)
 
     async def list_parts(self, generation_id: UUID) -> list[StoredPart]:
         # Not in the clients' queue: a process that takes a generation over needs its parts.
-        return await self._file.read(lambda connection: _select_parts(connection, generation_id))
+        return await self._file.read(lambda connection: select_parts(connection, generation_id))
 
     async def claim(self, lease: Lease) -> GenerationRecord | None:
         row = await self._file.write(
@@ -182,7 +182,7 @@ def finish_generation(
     """
     row = connection.execute(
         "update generations set finished_at = ?, roadmap_id = ?, roadmap = ?, cost_known = ?,"  # noqa: S608  ours
-        f" {_NUMBER_END} where lease_id = ? and finished_at is null returning *",
+        f" {NUMBER_END} where lease_id = ? and finished_at is null returning *",
         (now(), roadmap.roadmap_id, roadmap.model_dump_json(), cost_known, str(lease_id)),
     ).fetchone()
     if row is None:
@@ -250,25 +250,6 @@ def _select_record(
     return _parse_record(row)
 
 
-def _select_parts(
-    connection: sqlite3.Connection, generation_id: UUID, after: int = 0
-) -> list[StoredPart]:
-    rows = connection.execute(
-        "select number, kind, part from generation_events"
-        " where generation_id = ? and number > ? order by number",
-        (str(generation_id), after),
-    )
-    return [parse_stored_part(row["number"], row["kind"], json.loads(row["part"])) for row in rows]
-
-
-def _last_number(connection: sqlite3.Connection, generation_id: UUID) -> int:
-    number: int = connection.execute(
-        "select coalesce(max(number), 0) from generation_events where generation_id = ?",
-        (str(generation_id),),
-    ).fetchone()[0]
-    return number
-
-
 def _record_progress(connection: sqlite3.Connection, lease: Lease, progress: ProgressReport) -> int:
     row = connection.execute(
         "update generations set lease_until = :lease_until,"  # noqa: S608  ours
@@ -288,14 +269,9 @@ def _record_progress(connection: sqlite3.Connection, lease: Lease, progress: Pro
     ).fetchone()
     if row is None:
         raise LeaseLostError
-    connection.executemany(
-        "insert or ignore into generation_events values (?, ?, ?, ?, ?)",
-        (
-            (row["generation_id"], number, part_kind(part), part.model_dump_json(), now())
-            for number, part in enumerate(progress.parts, start=progress.first_number)
-        ),
-    )
-    return _last_number(connection, UUID(row["generation_id"]))
+    generation_id = UUID(row["generation_id"])
+    insert_parts(connection, generation_id, progress.parts, progress.first_number)
+    return select_last_number(connection, generation_id)
 
 
 def _delete_expired(connection: sqlite3.Connection) -> None:
