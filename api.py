@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from src.app_state import AppState, state_of
 from src.dao import Store, open_store
 from src.domain.errors import SettingsError, ShuttingDownError
-from src.domain.quotas import QuotaSettings
+from src.domain.quotas import QuotaSettings, follower_limits
 from src.llm import Assistant, Planner, open_models
 from src.routers import assistant as assistant_routes
 from src.routers import generations, health, roadmaps, tasks
@@ -22,6 +22,7 @@ from src.server.logs import configure_logging
 from src.services.assistant.service import AssistantService
 from src.services.generation.admission import GenerationAdmission
 from src.services.generation.following import GenerationFollower
+from src.services.generation.places import FollowerPlaces
 from src.services.generation.recovery import GenerationRecovery
 from src.services.generation.registry import RunRegistry
 from src.services.roadmaps import RoadmapService
@@ -183,6 +184,7 @@ def _build_state(
         follower=GenerationFollower(
             store.generations,
             runs,
+            FollowerPlaces(follower_limits(quotas)),
             timeout_seconds=settings.generation_timeout_seconds,
             patience_seconds=settings.generation_lease_seconds,
         ),

@@ -147,6 +147,7 @@ create table if not exists public.generations (
     weeks_done int not null default 0,
     started_at timestamptz not null default clock_timestamp(),
     finished_at timestamptz,
+    end_number int,  -- the number of its last event, which is how it ended
     lease_id uuid not null,
     lease_until timestamptz not null,
     resume_at timestamptz,  -- when it may continue, while it waits for the model's provider
@@ -220,6 +221,8 @@ alter table public.generations
     add column if not exists changed_hands boolean not null default false;
 alter table public.generations add column if not exists cost_known boolean;
 alter table public.generations add column if not exists resume_at timestamptz;
+-- Null in generations that ended before this column existed.
+alter table public.generations add column if not exists end_number int;
 alter table public.questions add column if not exists cost_known boolean;
 
 alter table public.roadmaps alter column is_active set default true;
@@ -828,6 +831,62 @@ begin
 end;
 $$;
 
+-- Numbers the end of a generation, in the transaction that ends it, whoever does: this release or a
+-- worker of an older one that shares the database during a deploy. The end is no row of
+-- generation_events, since those workers could not read its kind.
+create or replace function public.number_end() returns trigger
+language plpgsql
+security invoker
+set search_path = ''
+as $$
+begin
+    select coalesce(max(e.number), 0) + 1 into new.end_number
+    from public.generation_events as e
+    where e.generation_id = new.generation_id;
+    return new;
+end;
+$$;
+create or replace trigger number_end
+    before update of finished_at on public.generations
+    for each row when (old.finished_at is null and new.finished_at is not null)
+    execute function public.number_end();
+
+-- Returns a generation and its events after a number, as of one moment: {record, last_number,
+-- events}, where `last_number` is that of the last stored part and `record` is null if there is no
+-- such generation of this user. One value, since a project's "Max rows" silently cuts rows.
+create or replace function public.read_generation(
+    p_generation_id uuid, p_after int default 0, p_user_id uuid default null
+) returns json
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+    select json_build_object(
+        'record', to_json(g),
+        'last_number', (
+            select coalesce(max(e.number), 0)
+            from public.generation_events as e
+            where e.generation_id = g.generation_id
+        ),
+        'events', (
+            select coalesce(
+                json_agg(
+                    json_build_object('number', e.number, 'kind', e.kind, 'part', e.part)
+                    order by e.number
+                ),
+                '[]'
+            )
+            from public.generation_events as e
+            where e.generation_id = g.generation_id and e.number > p_after
+        )
+    )
+    from (values (p_generation_id)) as asked (generation_id)
+    left join public.generations as g
+        on g.generation_id = asked.generation_id
+        and (p_user_id is null or g.user_id = p_user_id);
+$$;
+
 -- Records a generation, or returns the existing one that the request repeats. If the row has the
 -- caller's lease_id, the caller holds the lease: the row is new, its previous lease had expired, or
 -- it had waited long enough.
@@ -893,7 +952,56 @@ begin
 end;
 $$;
 
--- Records new parts of a plan and renews the lease. Returns whether the lease is still valid.
+-- Records new parts of a plan and renews the lease, in one step: what a former holder sends late
+-- changes nothing. Returns the number of the last stored part, or no row if the lease is lost.
+create or replace function public.record_events(
+    p_lease_id uuid,
+    p_lease_seconds double precision,
+    p_parts jsonb,
+    p_weeks_done int,
+    p_usage jsonb,
+    p_first_day_seconds double precision
+) returns table (last_number int)
+language plpgsql
+security invoker
+set search_path = ''
+as $$
+declare
+    held uuid;
+begin
+    update public.generations as g
+    set lease_until = clock_timestamp() + make_interval(secs => p_lease_seconds),
+        resumptions = case when jsonb_array_length(p_parts) > 0 then 0 else g.resumptions end,
+        -- A delayed report may arrive after later ones and must not lower what they counted.
+        first_day_seconds = coalesce(g.first_day_seconds, p_first_day_seconds),
+        model = case
+            when (p_usage ->> 'calls')::int < g.calls then g.model else p_usage ->> 'model'
+        end,
+        weeks_done = greatest(g.weeks_done, p_weeks_done),
+        calls = greatest(g.calls, (p_usage ->> 'calls')::int),
+        priced_calls = greatest(g.priced_calls, (p_usage ->> 'priced_calls')::int),
+        retries = greatest(g.retries, (p_usage ->> 'retries')::int),
+        prompt_tokens = greatest(g.prompt_tokens, (p_usage ->> 'prompt_tokens')::bigint),
+        completion_tokens = greatest(
+            g.completion_tokens, (p_usage ->> 'completion_tokens')::bigint
+        ),
+        cost_dollars = greatest(g.cost_dollars, (p_usage ->> 'cost_dollars')::double precision)
+    where g.lease_id = p_lease_id and g.finished_at is null
+    returning g.generation_id into held;
+    if not found then
+        return;
+    end if;
+    insert into public.generation_events (generation_id, number, kind, part)
+    select held, (part ->> 'number')::int, part ->> 'kind', part -> 'part'
+    from jsonb_array_elements(p_parts) as part
+    on conflict do nothing;  -- a retry whose first answer was lost
+    return query
+    select coalesce(max(e.number), 0) from public.generation_events as e
+    where e.generation_id = held;
+end;
+$$;
+
+-- The same for workers of older releases, which share the database during a deploy.
 create or replace function public.record_progress(
     p_lease_id uuid,
     p_lease_seconds double precision,
@@ -906,36 +1014,10 @@ language sql
 security invoker
 set search_path = ''
 as $$
-    with held as (
-        update public.generations as g
-        set lease_until = clock_timestamp() + make_interval(secs => p_lease_seconds),
-            resumptions = case when jsonb_array_length(p_parts) > 0 then 0 else g.resumptions end,
-            -- A delayed report may arrive after later ones and must not lower what they counted.
-            first_day_seconds = coalesce(g.first_day_seconds, p_first_day_seconds),
-            model = case
-                when (p_usage ->> 'calls')::int < g.calls then g.model else p_usage ->> 'model'
-            end,
-            weeks_done = greatest(g.weeks_done, p_weeks_done),
-            calls = greatest(g.calls, (p_usage ->> 'calls')::int),
-            priced_calls = greatest(g.priced_calls, (p_usage ->> 'priced_calls')::int),
-            retries = greatest(g.retries, (p_usage ->> 'retries')::int),
-            prompt_tokens = greatest(g.prompt_tokens, (p_usage ->> 'prompt_tokens')::bigint),
-            completion_tokens = greatest(
-                g.completion_tokens, (p_usage ->> 'completion_tokens')::bigint
-            ),
-            cost_dollars = greatest(
-                g.cost_dollars, (p_usage ->> 'cost_dollars')::double precision
-            )
-        where g.lease_id = p_lease_id and g.finished_at is null
-        returning g.generation_id
-    ),
-    kept as (
-        insert into public.generation_events (generation_id, number, kind, part)
-        select held.generation_id, (part ->> 'number')::int, part ->> 'kind', part -> 'part'
-        from held, jsonb_array_elements(p_parts) as part
-        on conflict do nothing  -- a retry whose first answer was lost
-    )
-    select exists (select from held);
+    select count(*) > 0
+    from public.record_events(
+        p_lease_id, p_lease_seconds, p_parts, p_weeks_done, p_usage, p_first_day_seconds
+    );
 $$;
 
 -- The commit point: publishes the roadmap that was written under a lease and finishes its
@@ -1116,8 +1198,8 @@ grant select, delete, insert (keyword, category, goal_id), update (keyword, cate
 on public.rules to authenticated;
 -- Without the leases, addresses and costs.
 grant select (
-    generation_id, user_id, request, weeks_total, weeks_done, started_at, finished_at, resume_at,
-    problem, roadmap_id, roadmap
+    generation_id, user_id, request, weeks_total, weeks_done, started_at, finished_at, end_number,
+    resume_at, problem, roadmap_id, roadmap
 ) on public.generations to authenticated;
 grant select on public.generation_events to authenticated;
 

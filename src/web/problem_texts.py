@@ -205,6 +205,8 @@ def text_of(error: errors.MomentumError) -> ProblemText:
         if error.window_seconds is None:
             when = "when one of them is finished"
         sentence = f"{quota_sentence(error.policy, error.most)} Try again {when}."
+        if error.generation_id:
+            sentence = f"{sentence} {_MAY_BE_FINISHED}"
         return replace(text, detail=sentence, retry_after=error.retry_after)
     if isinstance(error, errors.ModelUnavailableError) and error.retry_after:
         return replace(text, retry_after=error.retry_after)

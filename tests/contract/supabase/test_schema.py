@@ -388,9 +388,12 @@ READS = {
         update generations set weeks_done = 1
         where lease_id = '11111111-1111-4111-8111-111111111111' and finished_at is null""",
     "parts": """
-        select kind, part from generation_events
-        where generation_id = '11111111-1111-4111-8111-111111111111' and number > 3
-        order by number limit 100""",
+        select json_agg(json_build_object('number', number, 'kind', kind) order by number)
+        from generation_events
+        where generation_id = '11111111-1111-4111-8111-111111111111' and number > 3""",
+    "the last part's number": """
+        select coalesce(max(number), 0) from generation_events
+        where generation_id = '11111111-1111-4111-8111-111111111111'""",
     "a claim": """
         select generation_id from generations
         where finished_at is null and lease_until < clock_timestamp() and resumptions < 5

@@ -424,6 +424,7 @@ async def outcomes_of_all(store: Store, roadmap: Roadmap, task_id: str) -> dict[
         "add_roadmap": store.add_roadmap(plan),
         "begin": store.generations.begin(asked, lease, UNBOUNDED),
         "get": store.generations.get(generation_id),
+        "read": store.generations.read(generation_id),
         "list_parts": store.generations.list_parts(generation_id),
         "claim": store.generations.claim(lease),
         "record_progress": store.generations.record_progress(lease, progress),
