@@ -4,28 +4,16 @@ A goal is read from left to right. Cues such as "I already know" or "not" say wh
 them are to the learner, until the next cue or the end of the clause. The cues are in `wording.toml`.
 """
 
-from collections.abc import Iterator
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from src.llm.offline.curricula import Curriculum, Topic, curricula
-from src.llm.offline.naming import name_without_curriculum
-from src.llm.offline.wording import Phrase, load_wording, longest, phrase, tokenize
+from src.llm.offline.naming import name_of
+from src.llm.offline.wording import is_mark, load_wording, longest, phrase, tokenize
 
 _PLAIN, _CAREER, _GENERAL = range(3)
 """How plainly a subject is named: `SQL`, `data analyst`, `programming`. The plainest are meant."""
-
-_SCRIPTS = {
-    "ja": ("\u3040", "\u30ff"),
-    "zh": ("\u3400", "\u9fff"),
-    "hi": ("\u0900", "\u097f"),
-    "ar": ("\u0600", "\u06ff"),
-    "ko": ("\uac00", "\ud7af"),
-    "ru": ("\u0400", "\u04ff"),
-    "el": ("\u0370", "\u03ff"),
-    "he": ("\u0590", "\u05ff"),
-    "th": ("\u0e00", "\u0e7f"),
-}
-"""The first and last letter of a script. Japanese stands first because it uses Chinese ones, too."""
 
 
 @dataclass(frozen=True)
@@ -46,199 +34,178 @@ class UnderstoodGoal:
 
 @dataclass
 class _Mention:
-    name: str
+    subject: str
     """The name of a curriculum; empty for a subject that has none."""
-    start: int
     end: int
-    """Its first token and the one after its last."""
+    """The place after its last word."""
     said: str
     plainness: int
 
 
 def understand(goal: str) -> UnderstoodGoal:
     """Read a goal as its learner wrote it, of any length and in any language; never fails."""
-    return _Reader(goal).read()
+    reader = _Reader(goal)
+    wanted, known = reader.subjects()
+    files = tuple(dict.fromkeys(name for name in wanted if name))
+    subjects = tuple(curricula()[name] for name in files)
+    names = tuple(subject.subject for subject in subjects)
+    topics = [t.id for subject in subjects for t in subject.topics if reader.knows(t)]
+    return UnderstoodGoal(
+        subjects=subjects,
+        names=names or (name_of(goal, reader.language),),
+        known=tuple(dict.fromkeys([*(name for name in known if name not in files), *topics])),
+        is_exam=reader.has_any("exam"),
+        language=reader.language,
+    )
 
 
 class _Reader:
-    """Reads one goal. `said` is what the last cue says of the tokens after it."""
+    """Reads one goal. `said` is what the last cue says of the words after it."""
 
     def __init__(self, goal: str) -> None:
         self._goal = goal
         self._wording = load_wording()
         self._tokens = tokenize(goal)
-        self._words = [self._wording.corrected(token.text) for token in self._tokens]
+        self._words = [self._wording.corrected(token.word) for token in self._tokens]
         self._mentions: list[_Mention] = []
-        self._said = "wanted"
         self._known_words: list[str] = []
+        self._said = "wanted"
         self._clause = 0
         """How many mentions there were when the clause began."""
         self._is_moving = False
         """Whether a `from` waits for its `to`."""
-
-    def read(self) -> UnderstoodGoal:
+        self.language = self._find_language()
         at = 0
         while at < len(self._words):
             at += self._read_at(at)
-        wanted, known = self._choose()
-        language = self._language()
-        names = tuple(dict.fromkeys(name for name in wanted if name))
-        subjects = tuple(curricula()[name] for name in names)
-        topics = [topic.id for subject in subjects for topic in subject.topics if self._knows(topic)]
-        called = tuple(subject.subject for subject in subjects)
-        return UnderstoodGoal(
-            subjects=subjects,
-            names=called or (name_without_curriculum(self._goal, language),),
-            known=tuple(dict.fromkeys([*(name for name in known if name not in names), *topics])),
-            is_exam=any(self._is_listed(at, "exam") for at in range(len(self._words))),
-            language=language,
-        )
+
+    def subjects(self) -> tuple[list[str], list[str]]:
+        """Return the names of the subjects that are wanted, and of those that are known."""
+        known = [m for m in self._mentions if m.said in ("known", "role")]
+        wanted = [m for m in self._mentions if m.said == "wanted"]
+        if not wanted:
+            # Learners who name only what they know want to know it better.
+            wanted, known = known, []
+        wanted = wanted or [m for m in self._mentions if m.said in ("aside", "reason")]
+        plainest = min((m.plainness for m in wanted), default=_PLAIN)
+        names = [m.subject for m in wanted if m.plainness == plainest]
+        if not names and self.has_any("speaking"):
+            places = (self._find(at, "places") for at in range(len(self._words)))
+            names = [self._wording.places[place] for place in places if place]
+        return names, [m.subject for m in known if m.subject]
+
+    def knows(self, topic: Topic) -> bool:
+        """Whether the learner knows a topic, by its name or a part of it."""
+        said = f" {' '.join(_stem(word) for word in self._known_words)} "
+        names = (topic.id.replace("-", " "), topic.name, *topic.name.split(" and "))
+        return any(f" {' '.join(map(_stem, phrase(name)))} " in said for name in names)
+
+    def has_any(self, name: str) -> bool:
+        """Whether the goal has a phrase of a list in `wording.toml`."""
+        return any(self._find(at, name) for at in range(len(self._words)))
 
     def _read_at(self, at: int) -> int:
-        """Take in what stands at a place, and return how many tokens it has."""
-        word = self._words[at]
-        if self._tokens[at].is_mark:
-            self._end_clause(keeps_cue=word == "," and self._said not in ("refused", "role"))
-            return 1
-        found = longest(self._words, at, self._wording.meanings)
-        meaning = self._wording.meanings.get(found)
+        """Take in what stands at a place, and return how many words it has."""
+        word, found = self._words[at], self._find(at, "meanings")
         if self._said == "known":
-            self._known_words += found or [word]
-        if meaning is None or (meaning.kind == "subject" and not self._is_meant(at, found)):
-            self._begin_move(at)
-            return 1
-        if meaning.kind == "subject":
-            self._add_mention(meaning.name, at, at + len(found))
-        elif meaning.kind == "clause":
+            self._known_words += found or (word,)
+        if is_mark(word):
+            self._end_clause(keeps_cue=word == "," and self._said not in ("refused", "role"))
+        elif word == "from" and (moved := self._find(at + 1, "meanings")):
+            if self._wording.meanings[moved].kind == "subject":
+                self._said, self._is_moving = "known", True
+        elif found and (found != (word,) or self._is_meant(at)):
+            self._take(*self._wording.meanings[found], at, at + len(found))
+            return len(found)
+        return 1
+
+    def _take(self, kind: str, subject: str, at: int, end: int) -> None:
+        if kind == "subject":
+            self._add_mention(subject, at, end)
+        elif kind == "clause":
             self._end_clause(keeps_cue=False)
-        elif meaning.kind.endswith("_before"):
+        elif kind.endswith("_before"):
             for mention in self._mentions[self._clause :]:
                 if mention.said == "wanted":
-                    mention.said = meaning.kind.removesuffix("_before")
+                    mention.said = kind.removesuffix("_before")
             self._said = "wanted"
-        elif meaning.kind != "elsewhere":
-            self._said = self._after_cue(meaning.kind, at)
-        return len(found)
+        elif kind != "elsewhere":
+            self._said = self._after_cue(kind, at)
+
+    def _after_cue(self, cue: str, at: int) -> str:
+        last = self._mentions[-1] if self._mentions else None
+        match cue:
+            case "learned" if self._said in ("known", "role"):
+                return "wanted"
+            case "role" if self._said == "wanted":
+                return "role"
+            case "tool" if self._said == "wanted" and last:
+                return "aside"
+            case "aside" if self._is_moving:
+                self._is_moving = False
+                return "wanted"
+            case "aside" if self._said == "wanted" and last and last.end == at:
+                return "aside" if last.plainness != _GENERAL else "wanted"
+            case "learned" | "role" | "tool" | "aside":
+                return self._said
+        return cue
 
     def _end_clause(self, *, keeps_cue: bool) -> None:
         self._clause = len(self._mentions)
         if not keeps_cue:
             self._said, self._is_moving = "wanted", False
 
-    def _begin_move(self, at: int) -> None:
-        """Take `from Java to Kotlin` as a move from what is known to what is wanted."""
-        following = longest(self._words, at + 1, self._wording.meanings)
-        if self._words[at] == "from" and following:
-            if self._wording.meanings[following].kind == "subject":
-                self._said, self._is_moving = "known", True
-
-    def _after_cue(self, cue: str, at: int) -> str:
-        last = self._mentions[-1] if self._mentions else None
-        follows_subject = last is not None and last.end == at and last.plainness != _GENERAL
-        match cue:
-            case "learned":
-                return "wanted" if self._said in ("known", "role") else self._said
-            case "role":
-                return "role" if self._said == "wanted" else self._said
-            case "tool":
-                return "aside" if self._said == "wanted" and last else self._said
-            case "aside" if self._is_moving:
-                self._is_moving = False
-                return "wanted"
-            case "aside":
-                return "aside" if self._said == "wanted" and follows_subject else self._said
-            case _:
-                return cue
-
-    def _is_meant(self, at: int, found: Phrase) -> bool:
-        """Whether an ambiguous word names a subject here: `Go`, `C`."""
-        if found not in self._wording.lists["ambiguous"]:
+    def _is_meant(self, at: int) -> bool:
+        """Whether a word is more than a part of the sentence, should it be ambiguous: `Go`, `C`."""
+        if not self._find(at, "ambiguous") or self._find(at - 1, "surely_before_ambiguous"):
             return True
-        after = at + 1
-        if at and self._is_listed(at - 1, "surely_before_ambiguous"):
-            return True
-        if self._is_listed(after, "never_after"):
+        if self._find(at + 1, "never_after_ambiguous"):
             return False
-        follows = at == 0 or self._tokens[at - 1].is_mark or self._is_listed(at - 1, "before_ambiguous")
-        ends = after == len(self._words) or self._tokens[after].is_mark
+        before, after = self._words[:at][-1:], self._words[at + 1 : at + 2]
+        follows = not before or is_mark(before[0]) or self._find(at - 1, "before_ambiguous")
+        ends = not after or is_mark(after[0]) or self._find(at + 1, "after_ambiguous")
         is_title = self._goal.isascii() and self._goal.istitle()
-        is_capital = self._goal[self._tokens[at].start].isupper() and not is_title
-        return (follows and (ends or self._is_listed(after, "after_ambiguous"))) or (
-            is_capital and (at > 0 or found != ("go",))
-        )
+        is_name = self._goal[self._tokens[at].start].isupper() and not is_title
+        return bool(follows and ends) or (is_name and (at > 0 or self._words[at] != "go"))
 
-    def _add_mention(self, name: str, start: int, end: int) -> None:
+    def _add_mention(self, subject: str, at: int, end: int) -> None:
         last = self._mentions[-1] if self._mentions else None
-        joins = start > 0 and self._is_listed(start - 1, "joining")
         # `Python for work and Spanish for my holidays`
-        if self._said == "aside" and joins and last and last.said == "wanted":
+        if self._said == "aside" and last and last.said == "wanted" and self._find(at - 1, "joining"):
             self._said = "wanted"
         # Spanish guitar is no Spanish.
-        if last and last.end == start and _is_language(last.name) and _is_art(name):
+        if last and last.end == at and _is(last.subject, "language") and _is(subject, *_ARTS):
             self._mentions.pop()
-        plainness = _PLAIN
-        if tuple(self._words[start:end]) in self._wording.lists["general"]:
+        is_person = _is(subject, "language") and self._find(end, "people")
+        plainness = _CAREER if self._find(end - 1, "careers") or is_person else _PLAIN
+        if len(self._find(at, "general")) == end - at:
             plainness = _GENERAL
-        elif self._is_listed(end - 1, "careers"):
-            plainness = _CAREER
-        elif _is_language(name) and self._is_listed(end, "people"):
-            plainness = _CAREER
-        self._mentions.append(_Mention(name, start, end, self._said, plainness))
+        self._mentions.append(_Mention(subject, end, self._said, plainness))
 
-    def _choose(self) -> tuple[list[str], list[str]]:
-        """Return the names of the subjects that are wanted, and of those that are known."""
-        known = [m for m in self._mentions if m.said in ("known", "role")]
-        wanted = [m for m in self._mentions if m.said == "wanted"]
-        if not wanted:
-            # Who names only what they know wants to know it better.
-            wanted, known = known, []
-        wanted = wanted or [m for m in self._mentions if m.said in ("aside", "reason")]
-        plainest = min((m.plainness for m in wanted), default=_PLAIN)
-        names = [m.name for m in wanted if m.plainness == plainest]
-        return names or list(self._spoken_there()), [m.name for m in known if m.name]
+    def _find(self, at: int, name: str) -> tuple[str, ...]:
+        return longest(self._words, at, self._wording.lists[name])
 
-    def _spoken_there(self) -> Iterator[str]:
-        """Yield the language of a place, if the goal is to speak there."""
-        places = range(len(self._words))
-        if any(self._is_listed(at, "speaking") for at in places):
-            found = (longest(self._words, at, self._wording.places) for at in places)
-            yield from (self._wording.places[place] for place in found if place)
-
-    def _knows(self, topic: Topic) -> bool:
-        """Whether the learner knows a topic, by its name or a part of it."""
-        said = _stems(self._known_words)
-        names = {topic.id.replace("-", " "), topic.name, *topic.name.split(" and ")}
-        return any(_holds(said, _stems(phrase(name))) for name in names)
-
-    def _language(self) -> str | None:
-        words = [token.text for token in self._tokens]
+    def _find_language(self) -> str | None:
+        words = [token.word for token in self._tokens]
         counts = {
             code: sum(bool(longest(words, at, shown)) for at in range(len(words)))
             for code, shown in self._wording.languages.items()
         }
         if counts["en"] == 0:
-            for code, (first, last) in _SCRIPTS.items():
-                if any(first <= character <= last for character in self._goal):
+            for code, letters in self._wording.letters.items():
+                if re.search(f"[{letters}]", self._goal):
                     return code
         best = max(counts, key=lambda code: counts[code])
         is_clear = counts[best] > 1 or 2 * counts[best] >= len(words)
         return best if counts[best] > counts["en"] and is_clear else None
 
-    def _is_listed(self, at: int, name: str) -> bool:
-        return bool(longest(self._words, at, self._wording.lists[name]))
+
+_ARTS = ("craft", "instrument")
 
 
-def _is_language(name: str) -> bool:
-    return bool(name) and curricula()[name].kind == "language"
+def _is(subject: str, *kinds: str) -> bool:
+    return bool(subject) and curricula()[subject].kind in kinds
 
 
-def _stems(words: tuple[str, ...] | list[str]) -> list[str]:
-    return [word.rstrip("s") for word in words]
-
-
-def _holds(words: list[str], part: list[str]) -> bool:
-    return any(words[at : at + len(part)] == part for at in range(len(words) - len(part) + 1))
-
-
-def _is_art(name: str) -> bool:
-    return bool(name) and curricula()[name].kind in ("craft", "instrument")
+def _stem(word: str) -> str:
+    return word.rstrip("s")

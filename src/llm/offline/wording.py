@@ -4,11 +4,11 @@ import re
 import tomllib
 import unicodedata
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
@@ -16,9 +16,8 @@ from rapidfuzz.distance import OSA
 from src.llm.offline.curricula import curricula
 
 Phrase: TypeAlias = tuple[str, ...]
-
-_LONGEST_PHRASE = 14
-"""In tokens; a Japanese name has as many as it has characters."""
+Phrases: TypeAlias = Mapping[str, Sequence[Phrase]]
+"""Phrases by their first word, the longest first."""
 
 _SHORTEST_CORRECTED = 5
 _TWO_TYPOS_FROM = 8
@@ -34,24 +33,16 @@ _TOKEN = re.compile(
 _OPTIONAL_MARKS = re.compile("[\u0300-\u036f\u0640\u064b-\u0655\u0670\u093c]")
 
 
-@dataclass(frozen=True)
-class Token:
-    """A word, one Chinese or Japanese character, or a mark that divides clauses."""
+class Token(NamedTuple):
+    """A word, in lower case without accents, or a mark; and its place in the text."""
 
-    text: str
-    """In lower case, without accents."""
+    word: str
     start: int
     end: int
 
-    @property
-    def is_mark(self) -> bool:
-        """Whether it is punctuation."""
-        return not self.text[0].isalnum() and self.text[0] != "+"
 
-
-@dataclass(frozen=True)
-class Meaning:
-    """What a phrase means: a kind of `wording.toml`'s phrases, or a `subject` with its name."""
+class Meaning(NamedTuple):
+    """What a phrase means: `subject`, or a kind of the phrases in `wording.toml`."""
 
     kind: str
     name: str = ""
@@ -64,16 +55,19 @@ class Wording:
 
     meanings: Mapping[Phrase, Meaning]
     places: Mapping[Phrase, str]
-    lists: Mapping[str, frozenset[Phrase]]
-    languages: Mapping[str, frozenset[Phrase]]
+    lists: Mapping[str, Phrases]
+    """The lists of `wording.toml`, and as `meanings` and `places` the phrases of those."""
+    languages: Mapping[str, Phrases]
     """By its ISO 639-1 code, the words and names that show a language."""
     spelling: Mapping[str, Sequence[str]]
     """The words of the subjects' names, by their first letter."""
-    known_words: frozenset[str]
+    letters: Mapping[str, str]
+    """By its code, the letters of a language that has its own, as a range such as `a-z`."""
+    words: frozenset[str]
 
     def corrected(self, word: str) -> str:
         """Return the word of a subject's name that is a typo away, or the word itself."""
-        if len(word) < _SHORTEST_CORRECTED or word in self.known_words or not word.isalpha():
+        if len(word) < _SHORTEST_CORRECTED or word in self.words or not word.isalpha():
             return word
         # People seldom mistype the first letter, and `looking` is not `cooking`.
         near = self.spelling.get(word[0], ())
@@ -87,50 +81,65 @@ def tokenize(text: str) -> list[Token]:
     return [Token(_fold(m.group()), m.start(), m.end()) for m in _TOKEN.finditer(text)]
 
 
+def is_mark(word: str) -> bool:
+    """Whether a token is punctuation that divides clauses."""
+    return not word[0].isalnum() and word[0] != "+"
+
+
 def phrase(text: str) -> Phrase:
     """Return a text's words; punctuation is left out."""
-    return tuple(token.text for token in tokenize(text) if not token.is_mark)
+    return tuple(token.word for token in tokenize(text) if not is_mark(token.word))
 
 
-def longest(words: Sequence[str], at: int, phrases: Collection[Phrase]) -> Phrase:
+def longest(words: Sequence[str], at: int, phrases: Phrases) -> Phrase:
     """Return the longest of the phrases that the words hold at a place, or an empty one."""
-    for length in range(min(_LONGEST_PHRASE, len(words) - at), 0, -1):
-        if (found := tuple(words[at : at + length])) in phrases:
-            return found
-    return ()
+    if not 0 <= at < len(words):
+        return ()
+    found = (p for p in phrases.get(words[at], ()) if tuple(words[at : at + len(p)]) == p)
+    return next(found, ())
 
 
 @cache
 def load_wording() -> Wording:
     """Read the data files; the next calls return the same."""
     said, translations = _read("wording.toml"), _read("translations.toml")
-    lists = {name: frozenset(map(phrase, texts)) for name, texts in said["lists"].items()}
     meanings: dict[Phrase, Meaning] = {}
-    for name, curriculum in curricula().items():
-        names = (curriculum.subject, *curriculum.aliases)
-        meanings |= dict.fromkeys(map(phrase, names), Meaning("subject", name))
-    languages = defaultdict(set)
+    for name, subject in curricula().items():
+        names = map(phrase, (subject.subject, *subject.aliases))
+        meanings |= dict.fromkeys(names, Meaning("subject", name))
+    shown: dict[str, list[Phrase]] = {}
     for code, entry in translations.items():
-        languages[code] |= {(word,) for word in phrase(entry.get("words", ""))}
+        shown[code] = [phrase(word) for word in entry.get("words", "").split()]
         for name, texts in entry.get("names", {}).items():
-            languages[code] |= set(map(phrase, texts))
             meanings |= dict.fromkeys(map(phrase, texts), Meaning("subject", name))
+            shown[code] += map(phrase, texts)
+    lists = {name: [phrase(text) for text in texts] for name, texts in said["lists"].items()}
     meanings |= dict.fromkeys(lists["general"], Meaning("subject", "python"))
-    spelling = defaultdict(set)
-    for word in {word for name in meanings for word in name if len(word) >= _SHORTEST_CORRECTED - 1}:
-        spelling[word[0]].add(word)
+    spelling = {word for name in meanings for word in name}
     for kind, texts in said["phrases"].items():
         meaning = Meaning("subject" if kind == "without_curriculum" else kind)
         meanings |= dict.fromkeys(map(phrase, texts), meaning)
-    listed = {*meanings, *languages["en"], *(name for names in lists.values() for name in names)}
+    places = {phrase(text): name for name, texts in said["places"].items() for text in texts}
+    lists |= {"meanings": list(meanings), "places": list(places)}
     return Wording(
         meanings=meanings,
-        places={phrase(text): name for name, texts in said["places"].items() for text in texts},
-        lists=lists,
-        languages={code: frozenset(words) for code, words in languages.items()},
-        spelling={letter: sorted(words) for letter, words in spelling.items()},
-        known_words=frozenset(word for name in listed for word in name),
+        places=places,
+        lists={name: _by_first(phrases) for name, phrases in lists.items()},
+        languages={code: _by_first(phrases) for code, phrases in shown.items()},
+        letters={code: e["letters"] for code, e in translations.items() if "letters" in e},
+        spelling=_by_first(spelling),
+        words=frozenset(word for texts in (*lists.values(), shown["en"]) for t in texts for word in t),
     )
+
+
+_T = TypeVar("_T", str, Phrase)
+
+
+def _by_first(texts: Iterable[_T]) -> dict[str, list[_T]]:
+    found = defaultdict(list)
+    for text in sorted(texts, key=lambda text: (-len(text), text)):
+        found[text[0]].append(text)
+    return dict(found)
 
 
 def _read(name: str) -> dict[str, Any]:
@@ -138,6 +147,6 @@ def _read(name: str) -> dict[str, Any]:
 
 
 def _fold(text: str) -> str:
-    """Return a text as it is compared: without capitals and optional marks such as accents."""
+    # Decomposed, so that marks such as accents, which learners leave out, can be removed.
     decomposed = unicodedata.normalize("NFKD", text.casefold())
     return unicodedata.normalize("NFC", _OPTIONAL_MARKS.sub("", decomposed))
