@@ -1,11 +1,10 @@
 """What a learner's goal asks for: subjects, what is known already, an exam, its language.
 
-A goal is read from left to right. Cues such as "I already know" or "not" say what the subjects after
-them are to the learner, until the next cue or the end of the clause. The cues are in `wording.toml`.
+A goal is read from left to right. Cues such as "I already know" or "not" say what the subjects
+after them are to the learner, until the next cue or the end of the clause; `wording.toml` has them.
 """
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from src.llm.offline.curricula import Curriculum, Topic, curricula
@@ -133,22 +132,19 @@ class _Reader:
             self._said = self._after_cue(kind, at)
 
     def _after_cue(self, cue: str, at: int) -> str:
-        last = self._mentions[-1] if self._mentions else None
-        match cue:
-            case "learned" if self._said in ("known", "role"):
-                return "wanted"
-            case "role" if self._said == "wanted":
-                return "role"
-            case "tool" if self._said == "wanted" and last:
-                return "aside"
-            case "aside" if self._is_moving:
-                self._is_moving = False
-                return "wanted"
-            case "aside" if self._said == "wanted" and last and last.end == at:
-                return "aside" if last.plainness != _GENERAL else "wanted"
-            case "learned" | "role" | "tool" | "aside":
-                return self._said
-        return cue
+        """Return what a cue makes of the words after it. Weak cues do not end stronger ones."""
+        last = self._last()
+        follows_subject = last is not None and last.end == at and last.plainness != _GENERAL
+        if cue == "learned":
+            return "wanted" if self._said in ("known", "role") else self._said
+        if cue == "aside" and self._is_moving:
+            self._is_moving = False
+            return "wanted"
+        if cue not in ("role", "tool", "aside"):
+            return cue
+        applies = cue == "role" or (last if cue == "tool" else follows_subject)
+        said = "role" if cue == "role" else "aside"
+        return said if applies and self._said == "wanted" else self._said
 
     def _end_clause(self, *, keeps_cue: bool) -> None:
         self._clause = len(self._mentions)
@@ -169,18 +165,24 @@ class _Reader:
         return bool(follows and ends) or (is_name and (at > 0 or self._words[at] != "go"))
 
     def _add_mention(self, subject: str, at: int, end: int) -> None:
-        last = self._mentions[-1] if self._mentions else None
+        last = self._last()
         # `Python for work and Spanish for my holidays`
-        if self._said == "aside" and last and last.said == "wanted" and self._find(at - 1, "joining"):
+        is_joined = last and last.said == "wanted" and self._find(at - 1, "joining")
+        if is_joined and self._said == "aside":
             self._said = "wanted"
         # Spanish guitar is no Spanish.
         if last and last.end == at and _is(last.subject, "language") and _is(subject, *_ARTS):
             self._mentions.pop()
+        if _is(subject, "language") and self._find(end, "of_a_country"):
+            subject = ""
         is_person = _is(subject, "language") and self._find(end, "people")
         plainness = _CAREER if self._find(end - 1, "careers") or is_person else _PLAIN
         if len(self._find(at, "general")) == end - at:
             plainness = _GENERAL
         self._mentions.append(_Mention(subject, end, self._said, plainness))
+
+    def _last(self) -> _Mention | None:
+        return self._mentions[-1] if self._mentions else None
 
     def _find(self, at: int, name: str) -> tuple[str, ...]:
         return longest(self._words, at, self._wording.lists[name])

@@ -17,7 +17,7 @@ _KEYBOARD = ("qwertyuiop", "asdfghjkl", "zxcvbnm", "qwertzuiop", "azertyuiop")
 def name_of(goal: str, language: str | None) -> str:
     """Return how to call a goal's subject inside an English sentence.
 
-    It is "your subject" if the goal is in another language, too long, or no phrase that means anything.
+    It is "your subject" if the goal is in another language, too long, or means nothing.
     """
     tokens = _subject_tokens(tokenize(goal))
     words = [token.word for token in tokens]

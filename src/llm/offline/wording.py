@@ -121,6 +121,7 @@ def load_wording() -> Wording:
         meanings |= dict.fromkeys(map(phrase, texts), meaning)
     places = {phrase(text): name for name, texts in said["places"].items() for text in texts}
     lists |= {"meanings": list(meanings), "places": list(places)}
+    written = [text for texts in (*lists.values(), shown["en"]) for text in texts]
     return Wording(
         meanings=meanings,
         places=places,
@@ -128,7 +129,7 @@ def load_wording() -> Wording:
         languages={code: _by_first(phrases) for code, phrases in shown.items()},
         letters={code: e["letters"] for code, e in translations.items() if "letters" in e},
         spelling=_by_first(spelling),
-        words=frozenset(word for texts in (*lists.values(), shown["en"]) for t in texts for word in t),
+        words=frozenset(word for text in written for word in text),
     )
 
 
