@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from src.llm.offline.curricula import Curriculum, Topic, curricula
 from src.llm.offline.naming import name_of
-from src.llm.offline.wording import is_mark, load_wording, longest, phrase, tokenize
+from src.llm.offline.wording import is_mark, load_wording, longest, longest_name, tokenize
 
 _PLAIN, _CAREER, _GENERAL = range(3)
 """How plainly a subject is named: `SQL`, `data analyst`, `programming`. The plainest are meant."""
@@ -95,9 +95,7 @@ class _Reader:
 
     def knows(self, topic: Topic) -> bool:
         """Whether the learner knows a topic, by its name or a part of it."""
-        said = f" {' '.join(_stem(word) for word in self._known_words)} "
-        names = (topic.id.replace("-", " "), topic.name, *topic.name.split(" and "))
-        return any(f" {' '.join(map(_stem, phrase(name)))} " in said for name in names)
+        return longest_name(topic, self._known_words) > 0
 
     def has_any(self, name: str) -> bool:
         """Whether the goal has a phrase of a list in `wording.toml`."""
@@ -207,7 +205,3 @@ _ARTS = ("craft", "instrument")
 
 def _is(subject: str, *kinds: str) -> bool:
     return bool(subject) and curricula()[subject].kind in kinds
-
-
-def _stem(word: str) -> str:
-    return word.rstrip("s")

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
-from src.llm.offline.curricula import curricula
+from src.llm.offline.curricula import Topic, curricula
 
 Phrase: TypeAlias = tuple[str, ...]
 Phrases: TypeAlias = Mapping[str, Sequence[Phrase]]
@@ -97,6 +97,18 @@ def longest(words: Sequence[str], at: int, phrases: Phrases) -> Phrase:
         return ()
     found = (p for p in phrases.get(words[at], ()) if tuple(words[at : at + len(p)]) == p)
     return next(found, ())
+
+
+def longest_name(topic: Topic, words: Iterable[str]) -> int:
+    """Return how many words the longest of a topic's names has that a text holds; 0 for none."""
+    said = _stemmed(words)
+    names = (topic.id.replace("-", " "), topic.name, *topic.name.split(" and "))
+    found = (name for name in map(phrase, names) if _stemmed(name) in said)
+    return max(map(len, found), default=0)
+
+
+def _stemmed(words: Iterable[str]) -> str:
+    return f" {' '.join(word.rstrip('s') for word in words)} "
 
 
 @cache
