@@ -7,9 +7,9 @@ after them are to the learner, until the next cue or the end of the clause; `wor
 import re
 from dataclasses import dataclass
 
-from src.llm.offline.curricula import Curriculum, Topic, curricula
+from src.llm.offline.curricula import Curriculum, curricula
 from src.llm.offline.naming import name_of
-from src.llm.offline.wording import is_mark, load_wording, longest, longest_name, tokenize
+from src.llm.offline.wording import Phrase, is_mark, longest, longest_name, tokenize, wording
 
 _PLAIN, _CAREER, _GENERAL = range(3)
 """How plainly a subject is named: `SQL`, `data analyst`, `programming`. The plainest are meant."""
@@ -45,16 +45,16 @@ def understand(goal: str) -> UnderstoodGoal:
     """Read a goal as its learner wrote it, of any length and in any language; never fails."""
     reader = _Reader(goal)
     wanted, known = reader.subjects()
-    files = tuple(dict.fromkeys(name for name in wanted if name))
-    subjects = tuple(curricula()[name] for name in files)
-    names = tuple(subject.subject for subject in subjects)
-    topics = [t.id for subject in subjects for t in subject.topics if reader.knows(t)]
+    subjects = tuple(curricula()[name] for name in wanted)
+    topics = (topic for subject in subjects for topic in subject.topics)
+    known += [topic.id for topic in topics if longest_name(topic, reader.known_words)]
+    language = reader.language()
     return UnderstoodGoal(
         subjects=subjects,
-        names=names or (name_of(goal, reader.language),),
-        known=tuple(dict.fromkeys([*(name for name in known if name not in files), *topics])),
+        names=tuple(s.subject for s in subjects) or (name_of(goal, language),),
+        known=tuple(dict.fromkeys(name for name in known if name not in wanted)),
         is_exam=reader.has_any("exam"),
-        language=reader.language,
+        language=language,
     )
 
 
@@ -62,24 +62,23 @@ class _Reader:
     """Reads one goal. `said` is what the last cue says of the words after it."""
 
     def __init__(self, goal: str) -> None:
+        self.known_words: list[str] = []
         self._goal = goal
-        self._wording = load_wording()
         self._tokens = tokenize(goal)
-        self._words = [self._wording.corrected(token.word) for token in self._tokens]
+        self._words = [wording().corrected(token.word) for token in self._tokens]
         self._mentions: list[_Mention] = []
-        self._known_words: list[str] = []
+        self._places: list[str] = []
         self._said = "wanted"
         self._clause = 0
         """How many mentions there were when the clause began."""
         self._is_moving = False
         """Whether a `from` waits for its `to`."""
-        self.language = self._find_language()
         at = 0
         while at < len(self._words):
             at += self._read_at(at)
 
     def subjects(self) -> tuple[list[str], list[str]]:
-        """Return the names of the subjects that are wanted, and of those that are known."""
+        """Return the names of the curricula that are wanted, and of those that are known."""
         known = [m for m in self._mentions if m.said in ("known", "role")]
         wanted = [m for m in self._mentions if m.said == "wanted"]
         if not wanted:
@@ -89,36 +88,47 @@ class _Reader:
         plainest = min((m.plainness for m in wanted), default=_PLAIN)
         names = [m.subject for m in wanted if m.plainness == plainest]
         if not names and self.has_any("speaking"):
-            places = (self._find(at, "places") for at in range(len(self._words)))
-            names = [self._wording.places[place] for place in places if place]
-        return names, [m.subject for m in known if m.subject]
-
-    def knows(self, topic: Topic) -> bool:
-        """Whether the learner knows a topic, by its name or a part of it."""
-        return longest_name(topic, self._known_words) > 0
+            names = self._places
+        return list(dict.fromkeys(filter(None, names))), [m.subject for m in known if m.subject]
 
     def has_any(self, name: str) -> bool:
         """Whether the goal has a phrase of a list in `wording.toml`."""
         return any(self._find(at, name) for at in range(len(self._words)))
 
+    def language(self) -> str | None:
+        words, data = [token.word for token in self._tokens], wording()
+        counts = {
+            code: sum(bool(longest(words, at, shown)) for at in range(len(words)))
+            for code, shown in data.languages.items()
+        }
+        if counts["en"] == 0:
+            for code, letters in data.letters.items():
+                if re.search(f"[{letters}]", self._goal):
+                    return code
+        best = max(counts, key=lambda code: counts[code])
+        is_clear = counts[best] > 1 or 2 * counts[best] >= len(words)
+        return best if counts[best] > counts["en"] and is_clear else None
+
     def _read_at(self, at: int) -> int:
         """Take in what stands at a place, and return how many words it has."""
         word, found = self._words[at], self._find(at, "meanings")
         if self._said == "known":
-            self._known_words += found or (word,)
+            self.known_words += found or (word,)
         if is_mark(word):
             self._end_clause(keeps_cue=word == "," and self._said not in ("refused", "role"))
-        elif word == "from" and (moved := self._find(at + 1, "meanings")):
-            if self._wording.meanings[moved].kind == "subject":
-                self._said, self._is_moving = "known", True
+        elif word == "from" and self._kind(self._find(at + 1, "meanings")) == "subject":
+            self._said, self._is_moving = "known", True
         elif found and (found != (word,) or self._is_meant(at)):
-            self._take(*self._wording.meanings[found], at, at + len(found))
+            self._take(found, at)
             return len(found)
         return 1
 
-    def _take(self, kind: str, subject: str, at: int, end: int) -> None:
+    def _take(self, found: Phrase, at: int) -> None:
+        kind, subject = wording().meanings[found]
         if kind == "subject":
-            self._add_mention(subject, at, end)
+            self._add_mention(subject, at, at + len(found))
+        elif kind == "place":
+            self._places.append(subject)
         elif kind == "clause":
             self._end_clause(keeps_cue=False)
         elif kind.endswith("_before"):
@@ -131,8 +141,6 @@ class _Reader:
 
     def _after_cue(self, cue: str, at: int) -> str:
         """Return what a cue makes of the words after it. Weak cues do not end stronger ones."""
-        last = self._last()
-        follows_subject = last is not None and last.end == at and last.plainness != _GENERAL
         if cue == "learned":
             return "wanted" if self._said in ("known", "role") else self._said
         if cue == "aside" and self._is_moving:
@@ -140,7 +148,9 @@ class _Reader:
             return "wanted"
         if cue not in ("role", "tool", "aside"):
             return cue
-        applies = cue == "role" or (last if cue == "tool" else follows_subject)
+        last = self._mentions[-1] if self._mentions else None
+        follows_subject = last is not None and last.end == at and last.plainness != _GENERAL
+        applies = {"role": True, "tool": bool(last), "aside": follows_subject}[cue]
         said = "role" if cue == "role" else "aside"
         return said if applies and self._said == "wanted" else self._said
 
@@ -163,7 +173,7 @@ class _Reader:
         return bool(follows and ends) or (is_name and (at > 0 or self._words[at] != "go"))
 
     def _add_mention(self, subject: str, at: int, end: int) -> None:
-        last = self._last()
+        last = self._mentions[-1] if self._mentions else None
         # `Python for work and Spanish for my holidays`
         is_joined = last and last.said == "wanted" and self._find(at - 1, "joining")
         if is_joined and self._said == "aside":
@@ -179,25 +189,12 @@ class _Reader:
             plainness = _GENERAL
         self._mentions.append(_Mention(subject, end, self._said, plainness))
 
-    def _last(self) -> _Mention | None:
-        return self._mentions[-1] if self._mentions else None
+    def _find(self, at: int, name: str) -> Phrase:
+        return longest(self._words, at, wording().lists[name])
 
-    def _find(self, at: int, name: str) -> tuple[str, ...]:
-        return longest(self._words, at, self._wording.lists[name])
-
-    def _find_language(self) -> str | None:
-        words = [token.word for token in self._tokens]
-        counts = {
-            code: sum(bool(longest(words, at, shown)) for at in range(len(words)))
-            for code, shown in self._wording.languages.items()
-        }
-        if counts["en"] == 0:
-            for code, letters in self._wording.letters.items():
-                if re.search(f"[{letters}]", self._goal):
-                    return code
-        best = max(counts, key=lambda code: counts[code])
-        is_clear = counts[best] > 1 or 2 * counts[best] >= len(words)
-        return best if counts[best] > counts["en"] and is_clear else None
+    @staticmethod
+    def _kind(found: Phrase) -> str:
+        return wording().meanings[found].kind if found else ""
 
 
 _ARTS = ("craft", "instrument")

@@ -1,14 +1,12 @@
 """What a question to the offline assistant means."""
 
 import re
-import tomllib
 from collections.abc import Sequence
 from functools import cache
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from src.llm.offline.curricula import Topic
-from src.llm.offline.wording import longest_name, phrase
+from src.llm.offline.wording import longest_name, phrase, read_data
 
 _MOST_WORDS_BESIDE_A_TOPIC = 2
 
@@ -25,21 +23,20 @@ class Question(NamedTuple):
 
 def understand_question(text: str, topics: Sequence[Topic]) -> Question:
     """Return what a question means to a learner of these topics; never fails."""
-    wording, words = _read(), phrase(text)
+    data, words = question_data(), phrase(text)
     said = " ".join(words)
-    for number, digits in wording["numbers"].items():
+    for number, digits in data["numbers"].items():
         said = re.sub(rf"\b{number}\b", digits, said)
-    if re.search(wording["beyond"], said):
+    if re.search(data["beyond"], said):
         return Question("unknown")
     topic = max(topics, key=lambda topic: longest_name(topic, words), default=None)
     if topic and (named := longest_name(topic, words)):
         is_bare = len(words) - named <= _MOST_WORDS_BESIDE_A_TOPIC
-        if is_bare or re.search(wording["explaining"], said):
+        if is_bare or re.search(data["explaining"], said):
             return Question("explain", topic=topic)
-    intents = wording["intents"].items()
+    intents = data["intents"].items()
     intent = next((name for name, pattern in intents if re.search(pattern, said)), "unknown")
-    hours = _number("h", said)
-    minutes = _number("min", said) or (hours * 60 if hours else None)
+    minutes = _number("min", said) or (_number("h", said) or 0) * 60 or None
     return Question(intent, _number("week", said), _number("day", said), minutes)
 
 
@@ -50,5 +47,6 @@ def _number(unit: str, said: str) -> int | None:
 
 
 @cache
-def _read() -> dict[str, Any]:
-    return tomllib.loads(Path(__file__).with_name("questions.toml").read_text("utf-8"))
+def question_data() -> dict[str, Any]:
+    """Return what `questions.toml` says; read once."""
+    return read_data("questions.toml")

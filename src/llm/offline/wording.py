@@ -5,7 +5,6 @@ import tomllib
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias, TypeVar
@@ -31,6 +30,7 @@ _TOKEN = re.compile(
     r"|[,;!?()\n。、，；！？।،؛]|[.:](?=\s|$)|(?<=\s)[-–—](?=\s)"  # noqa: RUF001  all scripts' marks
 )
 _OPTIONAL_MARKS = re.compile("[\u0300-\u036f\u0640\u064b-\u0655\u0670\u093c]")
+_T = TypeVar("_T", str, Phrase)
 
 
 class Token(NamedTuple):
@@ -42,42 +42,66 @@ class Token(NamedTuple):
 
 
 class Meaning(NamedTuple):
-    """What a phrase means: `subject`, or a kind of the phrases in `wording.toml`."""
+    """What a phrase means: a `subject`, a `place`, or a kind of the phrases in `wording.toml`."""
 
     kind: str
-    name: str = ""
+    subject: str = ""
     """The name of a curriculum; empty for a subject that has none."""
 
 
-@dataclass(frozen=True)
 class Wording:
     """What `wording.toml` and `translations.toml` say, and the names of all subjects."""
 
-    meanings: Mapping[Phrase, Meaning]
-    places: Mapping[Phrase, str]
-    lists: Mapping[str, Phrases]
-    """The lists of `wording.toml`, and as `meanings` and `places` the phrases of those."""
-    languages: Mapping[str, Phrases]
-    """By its ISO 639-1 code, the words and names that show a language."""
-    spelling: Mapping[str, Sequence[str]]
-    """The words of the subjects' names, by their first letter."""
-    letters: Mapping[str, str]
-    """By its code, the letters of a language that has its own, as a range such as `a-z`."""
-    words: frozenset[str]
+    def __init__(self) -> None:
+        said, translations = read_data("wording.toml"), read_data("translations.toml")
+        lists = {name: [phrase(text) for text in texts] for name, texts in said["lists"].items()}
+        names = {name: [s.subject, *s.aliases] for name, s in curricula().items()}
+        shown: dict[str, list[Phrase]] = {}
+        for code, entry in translations.items():
+            shown[code] = [phrase(word) for word in entry.get("words", "").split()]
+            for name, texts in entry.get("names", {}).items():
+                shown[code] += map(phrase, texts)
+                names[name] += texts
+        self.meanings = {phrase(t): Meaning("subject", name) for name in names for t in names[name]}
+        self.meanings |= dict.fromkeys(lists["general"], Meaning("subject", "python"))
+        self._spelling = _by_first({word for name in self.meanings for word in name})
+        for kind, texts in said["phrases"].items():
+            meaning = Meaning("subject" if kind == "without_curriculum" else kind)
+            self.meanings |= dict.fromkeys(map(phrase, texts), meaning)
+        for name, texts in said["places"].items():
+            self.meanings |= dict.fromkeys(map(phrase, texts), Meaning("place", name))
+        lists["meanings"] = list(self.meanings)
+        self.lists: dict[str, Phrases] = {name: _by_first(lists[name]) for name in lists}
+        self.languages: dict[str, Phrases] = {code: _by_first(shown[code]) for code in shown}
+        """By its ISO 639-1 code, the words and names that show a language."""
+        self.letters = {code: e["letters"] for code, e in translations.items() if "letters" in e}
+        """By its code, the letters that only a language has, as a range such as `a-z`."""
+        written = [text for texts in (*lists.values(), shown["en"]) for text in texts]
+        self._words = frozenset(word for text in written for word in text)
 
     def corrected(self, word: str) -> str:
         """Return the word of a subject's name that is a typo away, or the word itself."""
-        if len(word) < _SHORTEST_CORRECTED or word in self.words or not word.isalpha():
+        if len(word) < _SHORTEST_CORRECTED or word in self._words or not word.isalpha():
             return word
         # People seldom mistype the first letter, and `looking` is not `cooking`.
-        near = self.spelling.get(word[0], ())
-        typos = 2 if len(word) >= _TWO_TYPOS_FROM else 1
+        near, typos = self._spelling.get(word[0], ()), 1 + (len(word) >= _TWO_TYPOS_FROM)
         best = process.extractOne(word, near, scorer=OSA.distance, score_cutoff=typos)
         return best[0] if best else word
 
 
+@cache
+def wording() -> Wording:
+    """Return the one wording; the first call reads its files."""
+    return Wording()
+
+
+def read_data(name: str) -> dict[str, Any]:
+    """Read a TOML file beside this module."""
+    return tomllib.loads((Path(__file__).parent / name).read_text("utf-8"))
+
+
 def tokenize(text: str) -> list[Token]:
-    """Return a text's tokens, with their places in it."""
+    """Return a text's tokens."""
     return [Token(_fold(m.group()), m.start(), m.end()) for m in _TOKEN.finditer(text)]
 
 
@@ -93,59 +117,19 @@ def phrase(text: str) -> Phrase:
 
 def longest(words: Sequence[str], at: int, phrases: Phrases) -> Phrase:
     """Return the longest of the phrases that the words hold at a place, or an empty one."""
-    if not 0 <= at < len(words):
-        return ()
-    found = (p for p in phrases.get(words[at], ()) if tuple(words[at : at + len(p)]) == p)
-    return next(found, ())
+    known = phrases.get(words[at], ()) if 0 <= at < len(words) else ()
+    return next((p for p in known if tuple(words[at : at + len(p)]) == p), ())
 
 
 def longest_name(topic: Topic, words: Iterable[str]) -> int:
     """Return how many words the longest of a topic's names has that a text holds; 0 for none."""
     said = _stemmed(words)
     names = (topic.id.replace("-", " "), topic.name, *topic.name.split(" and "))
-    found = (name for name in map(phrase, names) if _stemmed(name) in said)
-    return max(map(len, found), default=0)
+    return max((len(name) for name in map(phrase, names) if _stemmed(name) in said), default=0)
 
 
 def _stemmed(words: Iterable[str]) -> str:
     return f" {' '.join(word.rstrip('s') for word in words)} "
-
-
-@cache
-def load_wording() -> Wording:
-    """Read the data files; the next calls return the same."""
-    said, translations = _read("wording.toml"), _read("translations.toml")
-    meanings: dict[Phrase, Meaning] = {}
-    for name, subject in curricula().items():
-        names = map(phrase, (subject.subject, *subject.aliases))
-        meanings |= dict.fromkeys(names, Meaning("subject", name))
-    shown: dict[str, list[Phrase]] = {}
-    for code, entry in translations.items():
-        shown[code] = [phrase(word) for word in entry.get("words", "").split()]
-        for name, texts in entry.get("names", {}).items():
-            meanings |= dict.fromkeys(map(phrase, texts), Meaning("subject", name))
-            shown[code] += map(phrase, texts)
-    lists = {name: [phrase(text) for text in texts] for name, texts in said["lists"].items()}
-    meanings |= dict.fromkeys(lists["general"], Meaning("subject", "python"))
-    spelling = {word for name in meanings for word in name}
-    for kind, texts in said["phrases"].items():
-        meaning = Meaning("subject" if kind == "without_curriculum" else kind)
-        meanings |= dict.fromkeys(map(phrase, texts), meaning)
-    places = {phrase(text): name for name, texts in said["places"].items() for text in texts}
-    lists |= {"meanings": list(meanings), "places": list(places)}
-    written = [text for texts in (*lists.values(), shown["en"]) for text in texts]
-    return Wording(
-        meanings=meanings,
-        places=places,
-        lists={name: _by_first(phrases) for name, phrases in lists.items()},
-        languages={code: _by_first(phrases) for code, phrases in shown.items()},
-        letters={code: e["letters"] for code, e in translations.items() if "letters" in e},
-        spelling=_by_first(spelling),
-        words=frozenset(word for text in written for word in text),
-    )
-
-
-_T = TypeVar("_T", str, Phrase)
 
 
 def _by_first(texts: Iterable[_T]) -> dict[str, list[_T]]:
@@ -153,10 +137,6 @@ def _by_first(texts: Iterable[_T]) -> dict[str, list[_T]]:
     for text in sorted(texts, key=lambda text: (-len(text), text)):
         found[text[0]].append(text)
     return dict(found)
-
-
-def _read(name: str) -> dict[str, Any]:
-    return tomllib.loads((Path(__file__).parent / name).read_text("utf-8"))
 
 
 def _fold(text: str) -> str:
