@@ -115,6 +115,7 @@ MISSED = (
     "Open from before today: 1 task, about 0.5 hours. To catch up within a week, do 1 of them a "
     "day besides today's:\n- Week 1, day 2 (30 min): Delete the pod"
 )
+TOO_LONG = "No task is that short. Begin this one, and stop in time:\n- Week 1, day 2 (30 min): Del"
 ANSWERS: dict[str, tuple[str, str]] = {
     "now": ("What should I do now?", NEXT),
     "today is counted from the first day": (
@@ -136,7 +137,7 @@ ANSWERS: dict[str, tuple[str, str]] = {
     ),
     "too little time": (
         "only 10 min",
-        "No task is that short. Begin this one, and stop in time:\n- Week 1",
+        TOO_LONG,
     ),
     "the end at this pace": (
         "When will I be finished?",
@@ -150,7 +151,7 @@ ANSWERS: dict[str, tuple[str, str]] = {
     "how to practise a topic that the plan leaves out": ("explain DaemonSets", "To practise: "),
     "what comes after": (
         "What comes after this plan?",
-        "Topics that this plan leaves out: a local",
+        "this plan leaves out: a local cluster, ",
     ),
     "thanks": ("thanks!", "You are welcome."),
     "a greeting": ("hello", "Hello! I can say what to do now or today,"),
