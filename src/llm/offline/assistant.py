@@ -117,10 +117,8 @@ class _Answer:
         if chosen or not near:
             fits = f"This fits into {self._asked.minutes} minutes:"
             return self._listed(fits, chosen) if near else self._next()
-        shortest = [min(near, key=self._minutes)]
-        return self._listed(
-            "No task is that short. Begin the shortest, and stop in time:", shortest
-        )
+        shortest = min(near, key=self._minutes)
+        return self._listed("No task is that short. Begin this one, and stop in time:", [shortest])
 
     def _explain(self) -> list[str]:
         topic = self._asked.topic
