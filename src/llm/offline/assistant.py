@@ -1,5 +1,6 @@
 """The assistant that works without a model: it answers from the roadmap and its curriculum."""
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import replace
@@ -39,7 +40,9 @@ class OfflineAssistant:
         report: Callable[[ModelUsage], None],  # noqa: ARG002  no model is asked
     ) -> AsyncGenerator[str | AssistantAnswer, None]:
         """Yield the lines that answer, at most six, or a sentence that says what can be asked."""
-        lines = _Answer(question, context, self._clock().astimezone(UTC).date()).lines()
+        today = self._clock().astimezone(UTC).date()
+        # In a thread: the first answer reads the curricula, and a year's plan has many tasks.
+        lines = await asyncio.to_thread(lambda: _Answer(question, context, today).lines())
         text = "\n".join(lines[:MAX_LINES])
         yield text
         yield AssistantAnswer(response=text)
@@ -135,11 +138,12 @@ class _Answer:
         if not missed:
             return ["You have missed nothing: every task before today is done.", *self._next()]
         tasks = f"{len(missed)} task{'s' if len(missed) > 1 else ''}"
-        hours = sum(map(self._minutes, missed)) / 60
-        heading = (
-            f"Open from before today: {tasks}, about {hours:.1f} hours. To catch up within a week, "
-            f"do {ceil(len(missed) / DAYS_PER_WEEK)} of them a day besides today's:"
-        )
+        hours, daily = sum(map(self._minutes, missed)) / 60, self._context.roadmap.daily_hours
+        advice = f"Do {ceil(len(missed) / DAYS_PER_WEEK)} of them a day besides today's for a week:"
+        if hours > daily * DAYS_PER_WEEK / 2:
+            # Half as much again is what a day can bear.
+            advice = f"Go on from here, and you end about {ceil(hours / daily)} days later:"
+        heading = f"Open from before today: {tasks}, about {hours:.1f} hours. {advice}"
         return self._listed(heading, missed)
 
     def _progress(self) -> list[str]:
@@ -165,9 +169,9 @@ class _Answer:
     def _after(self) -> list[str]:
         if not self._subjects:
             return ["Make something of your own. What you miss for it is your next roadmap's goal."]
-        subject, said = self._subjects[0], [phrase(task.task_text) for task in self._context.tasks]
-        new = [t.name for t in subject.topics if not any(longest_name(t, words) for words in said)]
-        project = subject.projects[-1]
+        subject, project = self._subjects[0], self._subjects[0].projects[-1]
+        said = phrase("\n".join(task.task_text for task in self._context.tasks))
+        new = [topic.name for topic in subject.topics if not longest_name(topic, said)]
         lines = [f"Topics that this plan leaves out: {', '.join(new[:4])}."] if new else []
         return [*lines, f"A project to go on with: {project.name}.", project.milestones[0]]
 

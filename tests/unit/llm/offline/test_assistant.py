@@ -112,8 +112,8 @@ def test_the_corpus_is_large_and_has_each_question_once() -> None:
 NEXT = "Next:\n- Week 1, day 2 (30 min): Delete the pod\n- Week 1, day 3 (60 min): Write a dep"
 SECOND_DAY = "Week 1, day 2: Done: 1 of 2 tasks (50 %).\n- Week 1, day 2 (30 min): Delete the pod"
 MISSED = (
-    "Open from before today: 1 task, about 0.5 hours. To catch up within a week, do 1 of them a "
-    "day besides today's:\n- Week 1, day 2 (30 min): Delete the pod"
+    "Open from before today: 1 task, about 0.5 hours. Do 1 of them a day besides today's for a "
+    "week:\n- Week 1, day 2 (30 min): Delete the pod"
 )
 TOO_LONG = "No task is that short. Begin this one, and stop in time:\n- Week 1, day 2 (30 min): Del"
 ANSWERS: dict[str, tuple[str, str]] = {
@@ -212,6 +212,13 @@ async def test_a_hundred_percent_means_everything() -> None:
 async def test_the_end_is_the_plans_if_nothing_is_done() -> None:
     answer = await ask("When am I done?", FRESH, days_later=100)
     assert answer == "If you begin today and keep to the plan, on 23 June 2026."
+
+
+async def test_much_that_was_missed_moves_the_end() -> None:
+    """Nobody catches up with more than half a day's work besides each day of a week."""
+    behind = [task(1, day, f"Pod {day}") for day in range(1, 8)]
+    answer = await ask("What did I miss?", behind, days_later=7)
+    assert "about 7.0 hours. Go on from here, and you end about 7 days later:" in answer
 
 
 async def test_a_pace_that_ends_nowhere_gives_no_date() -> None:
