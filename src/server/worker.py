@@ -5,6 +5,7 @@ import logging
 import math
 import os
 import signal
+import socket
 import sys
 import time
 from types import FrameType
@@ -33,6 +34,10 @@ MAX_DRAIN_SECONDS = 20.0
 """How long after SIGTERM responses may take. Gunicorn kills a worker after its `graceful_timeout`
 (25 s, see gunicorn.conf.py), and the lifespan needs a part of that."""
 
+ACCEPTED_AT_ONCE = 16
+"""Connections that are accepted in one turn of the event loop: before they are counted, and before
+the connections that are there already get their turn."""
+
 
 class DrainingServer(Server):
     """Shuts down without dropping a request.
@@ -42,11 +47,15 @@ class DrainingServer(Server):
     question answered. Then it waits for the responses that are still being sent.
     """
 
-    def __init__(self, config: Config, app: FastAPI, master: int) -> None:
-        """`master` is the id of the process that replaces this one if it ends."""
+    def __init__(self, config: Config, app: FastAPI, master: int, queue_length: int) -> None:
+        """`master` is the id of the process that replaces this one if it ends.
+
+        `queue_length` is how many connections may wait in the system until they are accepted.
+        """
         super().__init__(config)
         self._app = app
         self._master = master
+        self._queue_length = queue_length
         self._is_draining = False
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -58,6 +67,16 @@ class DrainingServer(Server):
             self._is_draining = True
             # Not in this signal handler, which may interrupt any code.
             asyncio.get_running_loop().call_soon_threadsafe(self._start_drain)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start to accept connections, a few at a time, from a queue that is as long as before.
+
+        asyncio calls both numbers `backlog`. If thousands of connections wait, all of them together
+        would need more file descriptors than the process has.
+        """
+        await super().startup(sockets)
+        for each in sockets or ():
+            each.listen(self._queue_length)
 
     async def on_tick(self, counter: int) -> bool:
         """Drain if the master is gone: nobody would replace this worker, and it holds the port."""
@@ -99,13 +118,14 @@ class Worker(UvicornWorker):
         "proxy_headers": False,  # src.web.client_address reads the trusted one
         "http": BoundedHttpProtocol,
         "ws": "none",  # no route accepts them, and the refusal would have a banner
+        "backlog": ACCEPTED_AT_ONCE,
         "access_log": False,  # src.web.request_log logs each request
     }
 
     async def _serve(self) -> None:
         # As in the base class, but with our server.
         self.config.app = self.wsgi
-        server = DrainingServer(self.config, self.wsgi, self.ppid)
+        server = DrainingServer(self.config, self.wsgi, self.ppid, self.cfg.backlog)
         self._install_sigquit_handler()
         await server.serve(sockets=self.sockets)
         if not server.started:
