@@ -4,12 +4,14 @@ import asyncio
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
 import httpx
 
 from tests.support.abuse.traffic import GOAL, roadmap_of
+from tests.support.waiting import until
 
 RECOVERY_SECONDS = 65.0
 """By then all is answered again: Gunicorn replaces a worker that hangs after 60 s."""
@@ -31,15 +33,19 @@ class Acknowledged:
 
     async def begin(self, number: int) -> None:
         """Let so many new users begin a roadmap each, without waiting for it."""
+        for _ in range(number):
+            user_id = str(uuid4())
+            self.generations[await until(partial(self._begin, user_id))] = user_id
+
+    async def _begin(self, user_id: str) -> str:
+        """Return the URL; empty if the service refuses for now, as a worker that stops does."""
+        headers = {"Prefer": "respond-async", "Idempotency-Key": user_id}
+        body = roadmap_of(user_id, 2, GOAL)
         async with self._client() as client:
-            for _ in range(number):
-                user_id = str(uuid4())
-                answer = await client.post(
-                    "/generate_roadmap",
-                    json=roadmap_of(user_id, 2, GOAL),
-                    headers={"Prefer": "respond-async", "Idempotency-Key": user_id},
-                )
-                self.generations[answer.raise_for_status().headers["location"]] = user_id
+            with suppress(httpx.TransportError):
+                answer = await client.post("/generate_roadmap", json=body, headers=headers)
+                return answer.headers["location"] if answer.is_success else ""
+        return ""
 
     async def tick(self, roadmap_id: int) -> None:
         """Tick off the first task of a roadmap that is not done."""
@@ -61,9 +67,10 @@ class Acknowledged:
             await asyncio.sleep(0 if answered else PAUSE_SECONDS)
         return []
 
-    async def lost(self, began: float) -> list[str]:
-        """Return what is not there after the fault that began then, once all should be."""
+    async def lost(self, began: float | None = None) -> list[str]:
+        """Return what is not there in time after the fault that began then, by default now."""
         wrong = []
+        began = time.monotonic() if began is None else began
         for path, user_id in self.generations.items():
             status = await self._get(path)
             while status is None or status["state"] in {"running", "waiting"}:

@@ -1,7 +1,6 @@
 """Attackers with many connections, which they keep busy, idle, slow, or about to break."""
 
 import asyncio
-import socket
 from contextlib import AsyncExitStack
 
 from tests.support.abuse.attack import Attack
@@ -149,23 +148,6 @@ async def send_pipelines(target: Target) -> list[str]:
     return []
 
 
-async def send_urgent_bytes(target: Target) -> list[str]:
-    """Send bytes out of band in the middle of requests."""
-
-    async def send(_: int) -> None:
-        while True:
-            async with connected(target) as (reader, writer):
-                raw: socket.socket = writer.get_extra_info("socket")
-                writer.write(HEALTH[:20])
-                await writer.drain()
-                await asyncio.to_thread(socket.socket.send, raw._sock, b"!", socket.MSG_OOB)
-                writer.write(HEALTH[20:])
-                await reader.readline()
-
-    await side_by_side(20, send)
-    return []
-
-
 ATTACKS = (
     Attack("one-byte chunks", send_one_byte_chunks),
     Attack("connections that are kept alive", keep_connections_alive),
@@ -177,7 +159,9 @@ ATTACKS = (
     Attack("resets in mid-answer", reset_in_mid_answer),
     Attack("connections without a byte", connect_and_leave),
     Attack("pipelines", send_pipelines),
-    Attack("half-closed connections", Flood([HEALTH * 3], frozenset({(200,) * 3}), half_close=True)),
+    Attack(
+        "half-closed connections", Flood([HEALTH * 3], frozenset({(200,) * 3}), half_close=True)
+    ),
     Attack("half a request and the end", Flood([UNFINISHED], frozenset({()}), half_close=True)),
     Attack("TLS on the plain port", Flood([TLS_HELLO], answered(400))),
     Attack("HTTP/2 prefaces", Flood([HTTP2_PREFACE], answered(400))),

@@ -5,7 +5,7 @@ import gzip
 import itertools
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ from tests.support.abuse.acknowledged import Acknowledged
 from tests.support.abuse.attack import Attack, Run
 from tests.support.abuse.target import Target
 from tests.support.abuse.traffic import Traffic
-from tests.support.loopback import LoopbackServer, reset_on_close
+from tests.support.loopback import LoopbackServer
 
 MEGABYTE = 1024 * 1024
 SECONDS = 2.0
@@ -57,8 +57,10 @@ class BadPostgrest(LoopbackServer):
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         up_reader, up_writer = await asyncio.open_connection("127.0.0.1", self._project_port)
-        ways = [asyncio.create_task(_copy(reader, up_writer)),
-                asyncio.create_task(_copy(up_reader, writer))]
+        ways = [
+            asyncio.create_task(_copy(reader, up_writer)),
+            asyncio.create_task(_copy(up_reader, writer)),
+        ]
         try:
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -130,23 +132,31 @@ ANSWERS = {
     "huge numbers": Answer(_once(_http(b'[{"roadmap_id": ' + b"9" * 100_000 + b"}]"))),
     "no UTF-8": Answer(_once(_http(b'["\xff\xfe"]'))),
     "a body without end": Answer(lambda: _chunks(b" " * MEGABYTE, b"[")),
-    "a gzip bomb": Answer(_once(_http(gzip.compress(b" " * (200 * MEGABYTE)), 200, b"Content-Encoding: gzip\r\n"))),
+    "a gzip bomb": Answer(
+        _once(_http(gzip.compress(b" " * (200 * MEGABYTE)), 200, b"Content-Encoding: gzip\r\n"))
+    ),
     "a body that drips": Answer(lambda: _chunks(b" "), pause=0.2),
-    "headers without end": Answer(lambda: itertools.chain([HEAD], itertools.repeat(b"X: y\r\n" * 1_000))),
+    "headers without end": Answer(
+        lambda: itertools.chain([HEAD], itertools.repeat(b"X: y\r\n" * 1_000))
+    ),
     "silence": Answer(lambda: [b""], pause=3_600),
-    "closed without a byte": Answer(lambda: []),
+    "closed without a byte": Answer(list),
     "1xx without end": Answer(lambda: itertools.repeat(b"HTTP/1.1 103 Early Hints\r\n\r\n" * 100)),
     "status 401": Answer(_error(401)),
     "status 429": Answer(_error(429)),
     "status 544": Answer(_once(_http(PAGE, 544, b"Content-Type: text/html\r\n"))),
     "too many clients": Answer(_error(503, "53300")),
     "a limit without details": Answer(_error(429, "PT429")),
-    "a redirect to another origin": Answer(_once(_http(b"", 307, b"Location: http://127.0.0.1:9/rest/v1/roadmaps\r\n"))),
+    "a redirect to another origin": Answer(
+        _once(_http(b"", 307, b"Location: http://127.0.0.1:9/rest/v1/roadmaps\r\n"))
+    ),
 }
 
 
-def attacks(project: BadPostgrest, acknowledged: Acknowledged) -> list[Attack]:
-    """Return the attacks of a project that answers so for a while."""
+def attacks(
+    project: BadPostgrest, acknowledged: Acknowledged, answers: Mapping[str, Answer]
+) -> list[Attack]:
+    """Return the attacks of a project that gives these answers for a while."""
 
     def attack(answer: Answer) -> Run:
         async def run(_: Target) -> list[str]:
@@ -158,4 +168,4 @@ def attacks(project: BadPostgrest, acknowledged: Acknowledged) -> list[Attack]:
 
         return run
 
-    return [Attack(name, attack(answer)) for name, answer in ANSWERS.items()]
+    return [Attack(name, attack(answer)) for name, answer in answers.items()]

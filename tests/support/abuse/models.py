@@ -4,8 +4,7 @@ import asyncio
 import gzip
 import itertools
 import json
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from contextlib import aclosing
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from uuid import uuid4
 
@@ -20,9 +19,9 @@ from tests.support.standin.calls import Call
 from tests.support.standin.wire import Request, Wire
 
 MEGABYTE = 1024 * 1024
-SECRET_GOAL = "Break things in secret"
+GOAL_OF_OTHERS = "Break things in secret"
 """What the log of a hostile server's words must not quote."""
-FORGED = f"stop\n2026-11-26 ERROR forged by the server: {SECRET_GOAL}"
+FORGED = f"stop\n2026-11-26 ERROR forged by the server: {GOAL_OF_OTHERS}"
 GENERATIONS = 3
 WEEKS = 8
 SECONDS = 3.0
@@ -89,7 +88,7 @@ def hostile(model: HostileModel, answer: Answer) -> Run:
         ) as client:
             begun = [
                 await client.post(
-                    "/generate_roadmap", json=roadmap_of(str(uuid4()), WEEKS, SECRET_GOAL)
+                    "/generate_roadmap", json=roadmap_of(str(uuid4()), WEEKS, GOAL_OF_OTHERS)
                 )
                 for _ in range(GENERATIONS)
             ]
@@ -98,10 +97,14 @@ def hostile(model: HostileModel, answer: Answer) -> Run:
             ends = [await client.delete(path) for path in paths]
             states = [(await client.get(path)).json()["state"] for path in paths]
         model.attack = None
-        wrong = [f"a cancellation answered {end.status_code}" for end in ends if end.is_server_error]
-        wrong += [f"a generation is {s} after its end" for s in states if s in {"running", "waiting"}]
+        wrong = [
+            f"a cancellation answered {end.status_code}" for end in ends if end.is_server_error
+        ]
+        wrong += [
+            f"a generation is {s} after its end" for s in states if s in {"running", "waiting"}
+        ]
         log = target.service.log
-        wrong += ["the log quotes a goal"] * (SECRET_GOAL in log)
+        wrong += ["the log quotes a goal"] * (GOAL_OF_OTHERS in log)
         return wrong + ["a line of the log is forged"] * ("\n2026-11-26 ERROR forged" in log)
 
     return attack
@@ -111,9 +114,15 @@ TINY_EVENTS = (b"data: {}\n\n" * 6_000, b":\n" * 30_000, b"id: 1\n" * 10_000, b"
 DEEP = b"[" * 100_000
 
 ANSWERS = {
-    "a gzip bomb": Answer(_once(gzip.compress(bytes(200 * MEGABYTE))), headers={"content-encoding": "gzip"}),
-    "a gzip bomb as an error": Answer(_once(gzip.compress(bytes(200 * MEGABYTE))), 400, {"content-encoding": "gzip"}),
-    "an event of 100 MB": Answer(lambda: [b"data: ", *itertools.repeat(b"x" * MEGABYTE, 100), b"\n\n"]),
+    "a gzip bomb": Answer(
+        _once(gzip.compress(bytes(200 * MEGABYTE))), headers={"content-encoding": "gzip"}
+    ),
+    "a gzip bomb as an error": Answer(
+        _once(gzip.compress(bytes(200 * MEGABYTE))), 400, {"content-encoding": "gzip"}
+    ),
+    "an event of 100 MB": Answer(
+        lambda: [b"data: ", *itertools.repeat(b"x" * MEGABYTE, 100), b"\n\n"]
+    ),
     "a body without lines": Answer(_endless(b" " * MEGABYTE)),
     "an error without end": Answer(_endless(b" " * 65_536), 500),
     "an error that drips": Answer(_endless(b" "), 429, pause=0.2),
@@ -124,27 +133,81 @@ ANSWERS = {
     "text without end": Answer(_endless(_chunk("x" * 10_000))),
     "one letter per event": Answer(_endless(_chunk("x") * 500)),
     "brackets without end": Answer(_endless(_chunk("[" * 10_000))),
-    "an object without end": Answer(lambda: itertools.chain([_chunk('{"weeks":["')], itertools.repeat(_chunk("\\u0041" * 2_000)))),
-    "thousands of items": Answer(lambda: itertools.chain([_chunk('{"weeks":[')], itertools.repeat(_chunk('{"week_number":1},' * 500)))),
-    "thinking without end": Answer(_endless(_event({"choices": [{"index": 0, "delta": {"reasoning": "hm " * 1_000}}]}))),
-    "thoughts that never close": Answer(lambda: itertools.chain([_chunk("<think>")], itertools.repeat(_chunk("<thi" * 2_000)))),
-    "annotations without end": Answer(_endless(_event({"choices": [{"index": 0, "delta": {"annotations": [{"url_citation": {"url": "https://x.example/" + "x" * 10_000}}] * 10}}]}))),
+    "an object without end": Answer(
+        lambda: itertools.chain(
+            [_chunk('{"weeks":["')], itertools.repeat(_chunk("\\u0041" * 2_000))
+        )
+    ),
+    "thousands of items": Answer(
+        lambda: itertools.chain(
+            [_chunk('{"weeks":[')], itertools.repeat(_chunk('{"week_number":1},' * 500))
+        )
+    ),
+    "thinking without end": Answer(
+        _endless(_event({"choices": [{"index": 0, "delta": {"reasoning": "hm " * 1_000}}]}))
+    ),
+    "thoughts that never close": Answer(
+        lambda: itertools.chain([_chunk("<think>")], itertools.repeat(_chunk("<thi" * 2_000)))
+    ),
+    "annotations without end": Answer(
+        _endless(
+            _event(
+                {
+                    "choices": [
+                        {
+                            "index": 0,
+                            "delta": {
+                                "annotations": [
+                                    {"url_citation": {"url": "https://x.example/" + "x" * 10_000}}
+                                ]
+                                * 10
+                            },
+                        }
+                    ]
+                }
+            )
+        )
+    ),
     "deep JSON": Answer(_once(b"data: " + DEEP + b"\n\n", _chunk(DEEP.decode()))),
     "numbers without end": Answer(_once(b'data: {"usage": {"cost": ' + b"9" * 900_000 + b"}}\n\n")),
-    "a forged line in the log": Answer(_once(_chunk("x", end=FORGED), _event({"model": FORGED, "provider": FORGED}))),
-    "a forged line in an error": Answer(_once(json.dumps({"error": {"message": FORGED, "code": FORGED, "type": FORGED}}).encode()), 400),
-    "names with NUL": Answer(_once(_chunk("x", end="\0", provider="\0"), _event({"model": "a\0b" * 100}))),
+    "a forged line in the log": Answer(
+        _once(_chunk("x", end=FORGED), _event({"model": FORGED, "provider": FORGED}))
+    ),
+    "a forged line in an error": Answer(
+        _once(json.dumps({"error": {"message": FORGED, "code": FORGED, "type": FORGED}}).encode()),
+        400,
+    ),
+    "names with NUL": Answer(
+        _once(_chunk("x", end="\0", provider="\0"), _event({"model": "a\0b" * 100}))
+    ),
     "2^63 tokens": _usage(prompt_tokens=2**63, completion_tokens=-(2**63), cost=0.01),
     "infinite costs": _usage(cost=1e308, prompt_tokens=1e308),
     "costs of $26": _usage(cost=26, prompt_tokens=1, completion_tokens=1),
-    "an hour's wait": Answer(_once(b'{"error": {"message": "slow down"}}'), 429, {"retry-after": "1e300", "x-ratelimit-reset": "9" * 400}),
-    "errors within errors": Answer(_once(json.dumps({"error": {"metadata": {"raw": json.dumps({"error": json.dumps({"detail": "x" * 50_000})})}}}).encode()), 502),
+    "an hour's wait": Answer(
+        _once(b'{"error": {"message": "slow down"}}'),
+        429,
+        {"retry-after": "1e300", "x-ratelimit-reset": "9" * 400},
+    ),
+    "errors within errors": Answer(
+        _once(
+            json.dumps(
+                {
+                    "error": {
+                        "metadata": {
+                            "raw": json.dumps({"error": json.dumps({"detail": "x" * 50_000})})
+                        }
+                    }
+                }
+            ).encode()
+        ),
+        502,
+    ),
     "a header without end": Answer(_once(b"{}"), headers={"x-long": "x" * 2 * MEGABYTE}),
     "no chunk but [DONE]": Answer(_once(b"data: [DONE]\n\n" * 100_000)),
     "cut at once": Answer(_once()),
 }
 
 
-def attacks(model: HostileModel) -> list[Attack]:
-    """Return the attacks of a server, each with a name of its own."""
-    return [Attack(name, hostile(model, answer)) for name, answer in ANSWERS.items()]
+def attacks(model: HostileModel, answers: Mapping[str, Answer]) -> list[Attack]:
+    """Return the attacks of a server that gives these answers."""
+    return [Attack(name, hostile(model, answer)) for name, answer in answers.items()]

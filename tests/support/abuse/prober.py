@@ -40,15 +40,15 @@ class Prober:
 
     path: Path
     _read: int = 0
-    _probes: dict[str, list[tuple[float, float]]] = field(
-        default_factory=lambda: defaultdict(list)
-    )
+    _probes: dict[str, list[tuple[float, float]]] = field(default_factory=lambda: defaultdict(list))
 
     async def p99(self, began: float, ended: float) -> float:
         """Return the worst series' 99th percentile, in seconds, of the probes due in this time."""
         await until_true(lambda: all(due > ended for due in self._latest()))
-        return max(_p99([s for due, s in probes if began <= due <= ended])
-                   for probes in self._probes.values())
+        return max(
+            _p99([s for due, s in probes if began <= due <= ended])
+            for probes in self._probes.values()
+        )
 
     def _latest(self) -> list[float]:
         with self.path.open() as file:
@@ -58,8 +58,10 @@ class Prober:
         for line in lines:
             series, due, seconds = line.split(",")
             self._probes[series].append((float(due), float(seconds)))
-        return [self._probes[series][-1][0] if self._probes[series] else 0.0
-                for series in (*KEPT, FRESH)]
+        return [
+            self._probes[series][-1][0] if self._probes[series] else 0.0
+            for series in (*KEPT, FRESH)
+        ]
 
 
 def _p99(seconds: list[float]) -> float:

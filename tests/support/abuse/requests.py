@@ -67,7 +67,13 @@ HOSTS = [
     )
 ]
 NOT_A_REQUEST = [
-    *(b"\0" * 1_000, b"\r\n" * 10_000 + b"x", b"GET\r\n\r\n", b"GET  HTTP/1.1\r\n\r\n", b"\x80" * 100),
+    *(
+        b"\0" * 1_000,
+        b"\r\n" * 10_000 + b"x",
+        b"GET\r\n\r\n",
+        b"GET  HTTP/1.1\r\n\r\n",
+        b"\x80" * 100,
+    ),
     *(b"GET /health HTTP/9.9\r\n\r\n", b"GET /health\r\n\r\n", HEALTH.replace(b"\r\n", b"\n")),
     b"CONNECT api:443 HTTP/1.1\r\nHost: api:443\r\n\r\n",
 ]
@@ -116,24 +122,85 @@ async def send_mutations(target: Target) -> list[str]:
 
 
 ATTACKS = (
-    Attack("headers of a megabyte", Flood([get(b"/health", b"X: " + b"a" * 2**20 + b"\r\n")], answered(431))),
+    Attack(
+        "headers of a megabyte",
+        Flood([get(b"/health", b"X: " + b"a" * 2**20 + b"\r\n")], answered(431)),
+    ),
     Attack("ten thousand headers", Flood([get(b"/health", b"X: a\r\n" * 10_000)], answered(431))),
     Attack("targets of a megabyte", Flood([get(b"/" + b"a" * 2**20)], answered(414))),
     Attack("methods of ten kilobytes", Flood([b"A" * 10_000 + HEALTH], REFUSED)),
-    Attack("paths of percent signs", Flood(
-        [get(b"/" + b"%" * 8_000), get(b"/" + b"%25" * 2_600), get(b"/" + b"%00" * 2_600), get(b"/roadmap/" + b"%ff" * 2_000), get(b"/" + b"..%2f" * 1_600)],
-        answered(404, 422))),
-    Attack("query strings", Flood([get(b"/roadmaps?" + b"user_id=1&" * 800), get(b"/roadmaps?" + b"&" * 8_000)], answered(422))),
+    Attack(
+        "paths of percent signs",
+        Flood(
+            [
+                get(b"/" + b"%" * 8_000),
+                get(b"/" + b"%25" * 2_600),
+                get(b"/" + b"%00" * 2_600),
+                get(b"/roadmap/" + b"%ff" * 2_000),
+                get(b"/" + b"..%2f" * 1_600),
+            ],
+            answered(404, 422),
+        ),
+    ),
+    Attack(
+        "query strings",
+        Flood(
+            [get(b"/roadmaps?" + b"user_id=1&" * 800), get(b"/roadmaps?" + b"&" * 8_000)],
+            answered(422),
+        ),
+    ),
     Attack("smuggling", Flood(SMUGGLING, REFUSED)),
     Attack("sizes of chunks", Flood(CHUNK_SIZES, answered(400, 413))),
     Attack("hosts", Flood(HOSTS, REFUSED)),
-    Attack("absolute targets", Flood([get(b"http://internal/health"), get(b"https://user:pass@api:1/health"), get(b"http://" + b"a" * 8_000 + b"/health")], answered(200, 400))),
+    Attack(
+        "absolute targets",
+        Flood(
+            [
+                get(b"http://internal/health"),
+                get(b"https://user:pass@api:1/health"),
+                get(b"http://" + b"a" * 8_000 + b"/health"),
+            ],
+            answered(200, 400),
+        ),
+    ),
     Attack("no requests at all", Flood(NOT_A_REQUEST, REFUSED, half_close=True)),
     Attack("requests with other bytes", send_mutations),
     Attack("trailers without end", send_trailers_without_end),
-    Attack("ranges", Flood([get(b"/static-offline-docs/redoc.standalone.js", b"Range: bytes=" + b"0-," * 8_000 + b"\r\n")], answered(200))),
+    Attack(
+        "ranges",
+        Flood(
+            [
+                get(
+                    b"/static-offline-docs/redoc.standalone.js",
+                    b"Range: bytes=" + b"0-," * 8_000 + b"\r\n",
+                )
+            ],
+            answered(200),
+        ),
+    ),
     Attack("Expect: 100-continue", ask_to_continue),
-    Attack("offers of other protocols", Flood([get(b"/health", WEB_SOCKET).replace(CLOSE, b""), get(b"/health", b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n")], answered(200), half_close=True)),
-    Attack("preflights", Flood([PREFLIGHT % (n, b"x-%d," % n * 300) for n in range(50)], answered(400))),
-    Attack("addresses", Flood([get(b"/roadmaps?user_id=x").replace(ADDRESS, b"X-Real-IP: %s\r\n" % (b"%d" % n * n)) for n in range(200)], answered(422))),
+    Attack(
+        "offers of other protocols",
+        Flood(
+            [
+                get(b"/health", WEB_SOCKET).replace(CLOSE, b""),
+                get(b"/health", b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"),
+            ],
+            answered(200),
+            half_close=True,
+        ),
+    ),
+    Attack(
+        "preflights", Flood([PREFLIGHT % (n, b"x-%d," % n * 300) for n in range(50)], answered(400))
+    ),
+    Attack(
+        "addresses",
+        Flood(
+            [
+                get(b"/roadmaps?user_id=x").replace(ADDRESS, b"X-Real-IP: %s\r\n" % (b"%d" % n * n))
+                for n in range(200)
+            ],
+            answered(422),
+        ),
+    ),
 )

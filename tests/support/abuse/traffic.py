@@ -1,7 +1,6 @@
 """What learners do meanwhile: a roadmap is generated, others are read, tasks are ticked off."""
 
 import asyncio
-import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -57,7 +56,9 @@ class Learner:
         ) as answer:
             events = [line async for line in answer.aiter_lines() if line.startswith("event: ")]
         if events[-1:] != ["event: saved"]:
-            raise RuntimeError(f"a stream with status {answer.status_code} ended with {events[-1:]}")
+            raise RuntimeError(
+                f"a stream with status {answer.status_code} ended with {events[-1:]}"
+            )
 
     def requests(self) -> list[httpx.Request]:
         """Return what a learner asks for who opens the page and ticks off a task."""
