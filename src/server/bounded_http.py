@@ -12,18 +12,11 @@ from http import HTTPStatus
 from typing import Any, cast
 
 import httptools
-from uvicorn._types import (
-    ASGI3Application,
-)
-from uvicorn.protocols.http.httptools_impl import (
-    STATUS_LINE,
-    HttpToolsProtocol,
-    RequestResponseCycle,
-)
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from src.server.asgi import announce_end, refuse_overloaded, skip_if_reset
+from src.server.asgi import announce_end, refusal, refuse_overloaded, skip_if_reset
 from src.server.connections import HEALTH_CONNECTIONS, connection_limit, longest_idle
-from src.web.response_headers import PRIVATE_HEADERS
 
 MAX_TARGET_BYTES = 8 * 1024
 """Of a request's target; RFC 9112, section 3, recommends to accept at least 8,000."""
@@ -266,14 +259,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if cycle is not None and cycle.response_started:
             self.transport.close()  # Nothing else can be sent inside a response.
             return
-        text = status.phrase.encode("ascii")
-        headers = PRIVATE_HEADERS | {
-            "Content-Type": "text/plain; charset=utf-8",
-            "Content-Length": str(len(text)),
-            "Connection": "close",
-        }
-        lines = [f"{name}: {value}\r\n".encode("ascii") for name, value in headers.items()]
-        self.transport.write(b"".join([STATUS_LINE[status], *lines, b"\r\n", text]))
+        self.transport.write(refusal(status))
         self._close_after_answer()
 
     # Answers

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -72,21 +73,25 @@ class Acknowledged:
         wrong = []
         began = time.monotonic() if began is None else began
         for path, user_id in self.generations.items():
-            status = await self._get(path)
-            while status is None or status["state"] in {"running", "waiting"}:
-                if time.monotonic() > began + RECOVERY_SECONDS:
-                    break
-                await asyncio.sleep(PAUSE_SECONDS)
-                status = await self._get(path)
+            status = await self._get_until(began, path, _has_finished)
             if status is None or status["state"] != "succeeded":
                 wrong.append(f"a generation is {status and status['state']}")
-            elif len(await self._get(f"/roadmaps?user_id={user_id}") or ()) != 1:
-                wrong.append("not one roadmap for one request")
+                continue
+            roadmaps = await self._get_until(began, f"/roadmaps?user_id={user_id}", bool)
+            wrong += ["not one roadmap for one request"] * (len(roadmaps or ()) != 1)
         for task_id, path in self.ticks.items():
-            roadmap = await self._get(path) or {"tasks": []}
-            if not any(t["id"] == task_id and t["completed"] for t in roadmap["tasks"]):
-                wrong.append("a tick was lost")
+            roadmap = await self._get_until(began, path, bool)
+            done = {task["id"] for task in (roadmap or {"tasks": ()})["tasks"] if task["completed"]}
+            wrong += ["a tick was lost"] * (task_id not in done)
         return wrong
+
+    async def _get_until(self, began: float, path: str, is_it: Callable[[Any], bool]) -> Any:  # noqa: ANN401  JSON
+        """Return what is answered, once it is what is waited for or the time is over."""
+        while not is_it(found := await self._get(path)):
+            if time.monotonic() > began + RECOVERY_SECONDS:
+                break
+            await asyncio.sleep(PAUSE_SECONDS)
+        return found
 
     async def _get(self, path: str) -> Any:  # noqa: ANN401  JSON
         """Return what is answered; None without a good answer."""
@@ -100,3 +105,7 @@ class Acknowledged:
     def _client(self) -> httpx.AsyncClient:
         headers = {"X-Real-IP": f"fd00:{uuid4().hex[:4]}::1"}
         return httpx.AsyncClient(base_url=self.url, headers=headers, timeout=30, verify=False)  # noqa: S501  plain HTTP
+
+
+def _has_finished(status: Any) -> bool:  # noqa: ANN401  JSON
+    return status is not None and status["state"] not in {"running", "waiting"}

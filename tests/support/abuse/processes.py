@@ -16,7 +16,7 @@ from tests.support.abuse.watch import workers_of
 from tests.support.service import ROOT, Service, free_port, gunicorn_command, running_process
 from tests.support.waiting import PATIENCE_SECONDS, until_true
 
-PAUSE_SECONDS = 3.0
+PAUSE_SECONDS = 2.0
 GENERATIONS = 2
 """How many are under way at each fault."""
 
