@@ -37,7 +37,7 @@ async def send_one_byte_chunks(target: Target) -> list[str]:
             await writer.drain()
             await reader.read()
 
-    await side_by_side(140, send, seconds=5)
+    await side_by_side(140, send, seconds=3)
     return []
 
 
