@@ -4,7 +4,7 @@
 """
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
@@ -24,6 +24,7 @@ Kind = Literal[
     "study",
     "career",
     "habit",
+    "general",
 ]
 
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=40)]
@@ -90,10 +91,15 @@ class Curriculum(Value):
 @cache
 def curricula() -> Mapping[str, Curriculum]:
     """Return every subject by the name of its file."""
-    return dict(_read_all())
+    paths = sorted(Path(__file__).parent.glob("*.toml"))
+    return {path.stem: _read(path.read_text("utf-8")) for path in paths}
 
 
-def _read_all() -> Iterator[tuple[str, Curriculum]]:
-    for path in sorted(Path(__file__).parent.glob("*.toml")):
-        with path.open("rb") as file:
-            yield path.stem, Curriculum.model_validate(tomllib.load(file))
+@cache
+def general_curriculum() -> Curriculum:
+    """Return how to learn anything; `{subject}` in its sentences stands for what is learned."""
+    return _read((Path(__file__).parents[1] / "general.toml").read_text("utf-8"))
+
+
+def _read(text: str) -> Curriculum:
+    return Curriculum.model_validate(tomllib.loads(text))
