@@ -28,7 +28,7 @@ class Lesson:
     @property
     def cost(self) -> float:
         """How many tasks it takes: a new topic is met, practised, challenged and brought back."""
-        return 0.5 if self.is_known else 5
+        return 1.5 if self.is_known else 5
 
 
 @dataclass(frozen=True)
@@ -69,8 +69,9 @@ def _choose(
         topic.id: Lesson(curriculum, topic, _is_below(topic.level, level) or topic.id in known)
         for topic in curriculum.topics
     }
+    needed = {each for need in project.needs for each in _with_needs(need, lessons)}
     chosen: set[str] = set()
-    for topic_id in sorted(lessons, key=lambda i: (lessons[i].is_known, i not in project.needs)):
+    for topic_id in sorted(lessons, key=lambda i: (lessons[i].is_known, i not in needed)):
         added = set(_with_needs(topic_id, lessons)) - chosen
         cost = sum(lessons[each].cost for each in added)
         # Half a topic too much is better than half a topic too little.
@@ -82,8 +83,9 @@ def _choose(
 
 
 def _with_needs(topic_id: str, lessons: dict[str, Lesson]) -> Iterator[str]:
+    """Yield a topic and what it rests on; of known topics one check is enough."""
     yield topic_id
-    for need in lessons[topic_id].topic.needs:
+    for need in lessons[topic_id].topic.needs if not lessons[topic_id].is_known else ():
         yield from _with_needs(need, lessons)
 
 

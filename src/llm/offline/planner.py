@@ -75,7 +75,7 @@ def _outline(
 ) -> WeekOutline:
     """Return what a week is about: its new topics, or those that it works on most."""
     slots = list(chain.from_iterable(days))
-    most = Counter(slot.lessons[0] for slot in slots).most_common(3)
+    most = Counter(slot.lessons[0] for slot in slots if not slot.project).most_common(3)
     new = [lesson for lesson in begun if not lesson.is_known]
     focus = (new or begun or [lesson for lesson, _ in most])[:MAX_FOCUS_TOPICS]
     practice = chain.from_iterable(lesson.topic.practice for lesson in focus)

@@ -15,12 +15,14 @@ from src.llm.offline.course import Course, Lesson
 from src.llm.offline.patterns import Slot, patterns
 from src.llm.offline.projects import ProjectWork
 
-_TEACHING_SHARE = 0.75
+_TEACHING_SHARE = 0.65
 """New topics begin in this share of the days; afterwards all are combined."""
+_HASTE = 1.2
+"""Above 1, topics follow each other faster at first, and practice more slowly later."""
 _GAPS = (0.1, 0.2)
 _MOST_TOGETHER = 3
 """One task asks for so many topics at most."""
-_PLAIN_SHARES = (0.5, 0.2)
+_PLAIN_SHARES = (0.6, 0.2)
 """The share of tasks that only recall and explain, at the start and at the end of a plan."""
 _LONG_TASK_MINUTES = 60
 _FIRST_USES = 3
@@ -42,8 +44,8 @@ class Timetable:
         self._count = tasks_for_day(request.level, request.daily_hours)
         self._most_returns = 2 if self._count < 4 else 3
         self._has_long_tasks = request.daily_hours * 60 / self._count > _LONG_TASK_MINUTES
-        costs = list(accumulate((lesson.cost for lesson in course.lessons), initial=0.0))
-        starts = (self._teaching_days * cost / costs[-1] for cost in costs)
+        costs = list(accumulate((lesson.cost**2 for lesson in course.lessons), initial=0.0))
+        starts = (self._teaching_days * (cost / costs[-1]) ** _HASTE for cost in costs)
         self._pending = deque(zip(starts, course.lessons, strict=False))
         has_project = request.duration_weeks > 1 or request.daily_hours > 1
         self._projects = ProjectWork(course, self._project_days() if has_project else ())
@@ -160,10 +162,9 @@ class Timetable:
     def _has_room(self, purpose: str, slots: list[Slot]) -> bool:
         """Return whether the day still has practice, and long tasks enough to fill its hours."""
         kept = 2 if self._has_long_tasks and self._count > 2 else 1
-        is_plain = patterns().purposes[purpose].is_plain
-        return len(slots) < self._count - 1 and (
-            not is_plain or self._plain_in(slots) < self._count - kept
-        )
+        names = [purpose, *(slot.purpose for slot in slots)]
+        short = sum(patterns().purposes[name].most_minutes <= _LONG_TASK_MINUTES for name in names)
+        return len(slots) < self._count - 1 and short <= self._count - kept
 
     @staticmethod
     def _plain_in(slots: list[Slot]) -> int:

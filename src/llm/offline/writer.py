@@ -18,6 +18,8 @@ _LONGEST_SENTENCE = 22
 _SESSION_MINUTES = 60
 _LONG_SESSION_MINUTES = 120
 """Longer tasks are sessions of three steps, and of four from the second bound on."""
+_LONGEST_GOAL = MAX_WEEKLY_GOAL_LENGTH - 40
+"""In characters; the first week's goal may have a note in front."""
 _WEIGHTS: dict[Effort, int] = {"light": 2, "medium": 3, "deep": 4}
 
 
@@ -38,17 +40,18 @@ class Writer:
         tasks = (self._task(slot, each) for slot, each in zip(slots, minutes, strict=True))
         return PlannedDay(day_number=number, tasks=tuple(tasks))
 
-    def goal(self, lessons: Sequence[Lesson], exercises: Iterable[str]) -> str:
+    def goal(self, lessons: Sequence[Lesson], exercises: Sequence[str]) -> str:
         """Return a week's goal, proved by the first exercise that proves no other week's."""
-        topics = listed([lesson.topic.name for lesson in lessons])
         queue = self._queue("goals", patterns().goals)
-        for exercise in exercises:
-            text = _joined(queue[0].format(topics=topics), exercise)
-            text = text.replace("{subject}", self._subject)
-            if exercise not in self._proofs and len(text) < MAX_WEEKLY_GOAL_LENGTH:
-                self._proofs.add(exercise)
-                queue.append(queue.pop(0))
-                return text
+        names = [lesson.topic.name for lesson in lessons]
+        for count in range(len(names), 0, -1):
+            for exercise in exercises:
+                text = _joined(queue[0].format(topics=listed(names[:count])), exercise)
+                text = text.replace("{subject}", self._subject)
+                if exercise not in self._proofs and len(text) <= _LONGEST_GOAL:
+                    self._proofs.add(exercise)
+                    queue.append(queue.pop(0))
+                    return text
         raise AssertionError("too few exercises for the goals of so many weeks")
 
     def _task(self, slot: Slot, minutes: int) -> PlannedTask:
