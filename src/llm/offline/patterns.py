@@ -1,47 +1,34 @@
-"""The sentence patterns of `patterns.toml`, and the tasks that are worded by them."""
+"""What `patterns.toml` says: the purposes of tasks, and how they are worded."""
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Literal
 
 from src.domain.vocabulary import Category, Effort, Value
-from src.llm.offline.course import Lesson
-from src.llm.offline.curricula import Kind, Project
 
 
 class Purpose(Value):
-    """What a task is for; `own` stands for the category of practice in its curriculum."""
+    """What a task is for. Plain ones ask to recall and explain, others to use and judge."""
 
     effort: Effort
-    category: Category | Literal["own"]
+    category: Category | Literal["as in its curriculum"]
     most_minutes: int
     is_plain: bool = False
-    """Whether it asks to recall and explain, rather than to use and judge."""
     patterns: tuple[str, ...]
-    kinds: Mapping[Kind, tuple[str, ...]] = {}
+    kinds: Mapping[str, tuple[str, ...]] = {}
 
 
 class Patterns(Value):
-    """All of `patterns.toml`; the order of the purposes is their order in a day."""
+    """All of the file; the order of the purposes is their order in a day."""
 
-    words: Mapping[Kind, Mapping[str, str]]
     goals: tuple[str, ...]
     english_only: str
+    deeper: tuple[tuple[str, ...], ...]
+    words: Mapping[str, Mapping[str, str]]
     steps: Mapping[str, tuple[str, ...]]
     purposes: Mapping[str, Purpose]
-
-
-@dataclass(frozen=True)
-class Slot:
-    """A task before it has words: its purpose, its topics and the sentence at its core."""
-
-    purpose: str
-    lessons: tuple[Lesson, ...]
-    sentence: str
-    project: Project | None = None
 
 
 @cache

@@ -1,86 +1,86 @@
-"""When a plan does what: each day's tasks before they have words.
-
-Topics come back when 10 to 20 % of the time between their last visit and the end of the plan has
-passed, the gap after which most is remembered at the end (Cepeda et al. 2008,
-doi:10.1111/j.1467-9280.2008.02209.x).
-"""
+"""When a plan does what: each day's tasks before they have words."""
 
 from collections import Counter, deque
-from itertools import accumulate
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
+from math import ceil
 
 from src.domain.plan import PlanRequest
 from src.domain.plan_rules import tasks_for_day
 from src.domain.vocabulary import DAYS_PER_WEEK
-from src.llm.offline.course import Course, Lesson
-from src.llm.offline.patterns import Slot, patterns
-from src.llm.offline.projects import ProjectWork
+from src.llm.offline.course import Lesson
+from src.llm.offline.curricula import Project
+from src.llm.offline.patterns import patterns
 
-_TEACHING_SHARE = 0.65
-"""New topics begin in this share of the days; afterwards all are combined."""
-_HASTE = 1.2
-"""Above 1, topics follow each other faster at first, and practice more slowly later."""
-_GAPS = (0.1, 0.2)
-_MOST_TOGETHER = 3
-"""One task asks for so many topics at most."""
-_PLAIN_SHARES = (0.6, 0.2)
-"""The share of tasks that only recall and explain, at the start and at the end of a plan."""
-_LONG_TASK_MINUTES = 60
+_TEACHING_SHARE = 0.65  # of the days; afterwards no topic is new
+_HASTE = 1.2  # above 1, new topics follow each other faster at first
+_PLAIN_SHARES = (0.6, 0.2)  # of tasks that recall and explain, at the start and at the end
+_EXAMS_FROM = 0.75  # of the days
+_MOST_TURNS = 8  # on a milestone
+_LONG_MINUTES = 60
 _FIRST_USES = 3
-_DEEPER = (
-    ("vary", "pair", "vary", "rethink"),
-    ("pair", "vary", "create", "rethink"),
-    ("create", "pair", "rethink", "create"),
-)
-"""What is done with a familiar topic, in each third of a plan."""
+_MOST_TOGETHER = 3
+_GAPS = (0.1, 0.2)
+"""A topic comes back after this share of the days that are left: what is asked for again after
+such a gap is remembered best at the end (Cepeda et al. 2008, doi:10.1111/j.1467-9280.2008.02209.x).
+"""
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A task before it has words: its purpose, its topics and the sentence at its core."""
+
+    purpose: str
+    lessons: tuple[Lesson, ...]
+    sentence: str
+    project: Project | None = None
 
 
 class Timetable:
-    """Fills the days of one plan, in order."""
+    """Fills the days of one plan; they have to be asked for in order, from day 0."""
 
-    def __init__(self, course: Course, request: PlanRequest) -> None:
-        self._course = course
+    def __init__(
+        self, request: PlanRequest, lessons: Sequence[Lesson], projects: Sequence[Project]
+    ) -> None:
         self._days = request.duration_weeks * DAYS_PER_WEEK
         self._teaching_days = self._days * _TEACHING_SHARE
         self._count = tasks_for_day(request.level, request.daily_hours)
-        self._most_returns = 2 if self._count < 4 else 3
-        self._has_long_tasks = request.daily_hours * 60 / self._count > _LONG_TASK_MINUTES
-        costs = list(accumulate((lesson.cost**2 for lesson in course.lessons), initial=0.0))
+        self._has_long_tasks = request.daily_hours * 60 / self._count > _LONG_MINUTES
+        costs = list(accumulate((lesson.cost**2 for lesson in lessons), initial=0.0))
         starts = (self._teaching_days * (cost / costs[-1]) ** _HASTE for cost in costs)
-        self._pending = deque(zip(starts, course.lessons, strict=False))
-        has_project = request.duration_weeks > 1 or request.daily_hours > 1
-        self._projects = ProjectWork(course, self._project_days() if has_project else ())
+        self._pending = deque(zip(starts, lessons, strict=False))
+        self._projects = deque(projects)
+        has_time = request.duration_weeks > 1 or request.daily_hours > 1
+        self._project_days = self._days_for_projects() if has_time else []
+        self._work: deque[Slot] = deque()
         self.begun: list[Lesson] = []
         """The topics that have been met so far, in order."""
         self._ladders: dict[Lesson, deque[tuple[str, str]]] = {}
         self._visits: dict[Lesson, list[int]] = {}
         self._uses: Counter[Lesson | str] = Counter()
-        self._explained: Counter[Lesson] = Counter()
         self._plain = self._total = 0
 
-    def week(self, number: int) -> list[list[Slot]]:
-        """Return the days of a week, numbered from 1; the weeks have to be asked for in order."""
-        first = (number - 1) * DAYS_PER_WEEK
-        return [self._day(day) for day in range(first, first + DAYS_PER_WEEK)]
-
-    def _day(self, day: int) -> list[Slot]:
+    def day(self, day: int, *, has_mock_exams: bool) -> list[Slot]:
+        """Return the tasks of a day in the order in which they are to be done."""
         is_review = day % DAYS_PER_WEEK == DAYS_PER_WEEK - 1
         slots: list[Slot] = []
         if not is_review:
             self._begin_topics(day, slots)
         self._bring_back(day, slots, is_review=is_review)
-        is_late = day >= self._days * 0.75 and (is_review or day % 3 == 0)
-        if self._course.has_mock_exams and is_late and len(slots) < self._count:
+        is_late = day >= self._days * _EXAMS_FROM and (is_review or day % 3 == 0)
+        if has_mock_exams and is_late and len(slots) < self._count:
             first = day * 4 % len(self.begun)
-            asked = (self.begun + self.begun)[first : first + 4]
-            slots.append(self._slot("mock", *dict.fromkeys(asked)))
-        if len(slots) < self._count and (work := self._projects.work(day, self.begun)):
-            slots.append(work)
+            slots.append(self._exercise("mock", *(self.begun * 2)[first : first + 4]))
+        if day in self._project_days and len(slots) < self._count:
+            slots += self._build(day)
+        for _ in range((self._count + 1) // 3):
+            self._explain(day, slots)
         while len(slots) < self._count:
-            slots.append(self._explanation(day, slots) or self._practice(day))
+            slots.append(self._practise(day))
         self._total += len(slots)
-        self._plain += self._plain_in(slots)
-        order = list(patterns().purposes)
-        return sorted(slots, key=lambda slot: order.index(slot.purpose))
+        self._plain += _count_plain(slots)
+        return sorted(slots, key=lambda slot: list(patterns().purposes).index(slot.purpose))
 
     def _begin_topics(self, day: int, slots: list[Slot]) -> None:
         while self._pending and self._pending[0][0] <= day:
@@ -95,42 +95,59 @@ class Timetable:
             self._visits[lesson] = [day]
             ladder = deque(("practise", sentence) for sentence in lesson.topic.practice)
             ladder.insert(2, ("challenge", lesson.topic.challenge))
-            core = lesson.topic.explain if purpose == "learn" else ladder[0][1]
-            slots.append(Slot(purpose, (lesson,), core))
-            if purpose != "learn":
-                ladder.popleft()
             self._ladders[lesson] = ladder
+            core = lesson.topic.explain if purpose == "learn" else ladder.popleft()[1]
+            slots.append(Slot(purpose, (lesson,), core))
 
     def _bring_back(self, day: int, slots: list[Slot], *, is_review: bool) -> None:
-        for _ in range(2 if self._count > 4 else 1):
+        for _ in range(1 + self._count // 5):
             due = []
             for turn, (lesson, visits) in enumerate(self._visits.items()):
-                opens, closes = (gap * (self._days - 1 - visits[-1]) for gap in _GAPS)
                 gap = day - visits[-1]
-                if is_review or (gap >= max(opens, 1) and len(visits) <= self._most_returns):
+                opens, closes = (share * (self._days - 1 - visits[-1]) for share in _GAPS)
+                if is_review or (gap >= max(opens, 1) and len(visits) <= 2 + self._count // 4):
                     due.append((gap == 0, closes - gap, turn, lesson))
-            due.sort()
-            is_pressing = bool(due) and (is_review or due[0][1] < 1)
+            is_pressing = bool(due) and (is_review or min(due)[1] < 1)
             if not is_pressing or not self._has_room("recall", slots):
                 return
-            lessons = [lesson for *_, lesson in due[:_MOST_TOGETHER]]
+            lessons = [lesson for *_, lesson in sorted(due)[:_MOST_TOGETHER]]
             for lesson in lessons:
                 self._visits[lesson].append(day)
-            slots.append(self._slot("recall", *sorted(lessons, key=lambda each: -self._uses[each])))
+            slots.append(self._exercise("recall", *sorted(lessons, key=lambda i: -self._uses[i])))
 
-    def _explanation(self, day: int, slots: list[Slot]) -> Slot | None:
-        """Return a task that explains a topic, if by this day there are too few that do."""
+    def _build(self, day: int) -> Iterator[Slot]:
+        """Yield the day's work on a project, if all of its topics for which there is time began."""
+        pending = {lesson.topic.id for _, lesson in self._pending}
+        if not self._work and self._projects and pending.isdisjoint(self._projects[0].needs):
+            left = [each for each in self._project_days if each >= day]
+            self._work = deque(self._steps(ceil(len(left) / len(self._projects))))
+        if self._work:
+            yield self._work.popleft()
+
+    def _steps(self, turns: int) -> Iterator[Slot]:
+        """Yield the steps of the next project; what a short plan has no topics for is left out."""
+        project = self._projects.popleft()
+        used = [each for each in self.begun if each.topic.id in project.needs] or self.begun
+        share = min(len(used) / len(project.needs), 2 * turns / len(project.milestones), 1)
+        steps = project.milestones[: ceil(share * len(project.milestones))]
+        turns = min(turns, _MOST_TURNS * len(steps))
+        ends = [ceil(turn * len(steps) / turns) for turn in range(turns + 1)]
+        for turn, (first, last) in enumerate(pairwise(ends)):
+            text = " Then: ".join(steps[first:last]) or steps[last - 1]
+            lesson = used[turn % len(used)]
+            yield Slot("project" if first < last else "improve", (lesson,), text, project)
+
+    def _explain(self, day: int, slots: list[Slot]) -> None:
+        """Add a task that explains a topic if by this day too few have done so."""
         start, end = _PLAIN_SHARES
-        wanted = start + (end - start) * day / self._days
-        plain = self._plain + self._plain_in(slots)
-        is_enough = plain >= wanted * (self._total + len(slots) + 1)
-        if is_enough or not self._has_room("teach", slots):
-            return None
-        lesson = min(reversed(self.begun), key=lambda each: self._explained[each])
-        self._explained[lesson] += 1
-        return Slot("teach", (lesson,), lesson.topic.explain)
+        wanted = (start + (end - start) * day / self._days) * (self._total + len(slots) + 1)
+        if self._plain + _count_plain(slots) < wanted and self._has_room("teach", slots):
+            lesson = min(reversed(self.begun), key=lambda each: self._uses[each.topic.explain])
+            self._uses[lesson.topic.explain] += 1
+            slots.append(Slot("teach", (lesson,), lesson.topic.explain))
 
-    def _practice(self, day: int) -> Slot:
+    def _practise(self, day: int) -> Slot:
+        """Return practice: first uses come first, then new and neglected topics take turns."""
         turn = self._uses.total()
         owed = (each for each in self.begun if not each.is_known and self._uses[each] < _FIRST_USES)
         least_used = min(self.begun, key=lambda each: self._uses[each])
@@ -141,41 +158,37 @@ class Timetable:
             purpose, sentence = self._ladders[lesson].popleft()
             self._uses[sentence] += 1
             return Slot(purpose, (lesson,), sentence)
-        purposes = _DEEPER[day * len(_DEEPER) // self._days]
+        purposes = patterns().deeper[day * len(patterns().deeper) // self._days]
         purpose = purposes[self._uses[lesson] % len(purposes)]
         if purpose == "rethink":
             return Slot(purpose, (lesson,), lesson.topic.challenge)
         others = [each for each in self.begun if each is not lesson]
         if purpose == "pair" and others:
-            return self._slot("pair", lesson, others[turn % len(others)])
-        return self._slot("vary" if purpose == "pair" else purpose, lesson)
+            return self._exercise("pair", lesson, others[turn % len(others)])
+        return self._exercise("vary" if purpose == "pair" else purpose, lesson)
 
-    def _slot(self, purpose: str, *lessons: Lesson) -> Slot:
+    def _exercise(self, purpose: str, *lessons: Lesson) -> Slot:
         """Return a task with the exercise of the first topic that has been used least."""
         waiting = {sentence for _, sentence in self._ladders[lessons[0]]}
         practice = lessons[0].topic.practice
         seen = [each for each in practice if each not in waiting] or practice[:1]
         sentence = min(seen, key=lambda each: self._uses[each])
         self._uses[sentence] += 1
-        return Slot(purpose, lessons, sentence)
+        return Slot(purpose, tuple(dict.fromkeys(lessons)), sentence)
 
     def _has_room(self, purpose: str, slots: list[Slot]) -> bool:
         """Return whether the day still has practice, and long tasks enough to fill its hours."""
-        kept = 2 if self._has_long_tasks and self._count > 2 else 1
+        kept = min(self._count - 1, 1 + self._has_long_tasks)
         names = [purpose, *(slot.purpose for slot in slots)]
-        short = sum(patterns().purposes[name].most_minutes <= _LONG_TASK_MINUTES for name in names)
+        short = sum(patterns().purposes[name].most_minutes <= _LONG_MINUTES for name in names)
         return len(slots) < self._count - 1 and short <= self._count - kept
 
-    @staticmethod
-    def _plain_in(slots: list[Slot]) -> int:
-        return sum(patterns().purposes[slot.purpose].is_plain for slot in slots)
-
-    def _project_days(self) -> list[int]:
+    def _days_for_projects(self) -> list[int]:
         """Return one day a week, two where days have many tasks, and most days at the end."""
-        weekly = (2, 5) if self._count > 3 else (5,)
-        return [
-            day
-            for day in range(self._days)
-            if day % DAYS_PER_WEEK in weekly
-            or (day >= self._teaching_days and (self._count > 2 or day % 2))
-        ]
+        weekly = (5, 2)[: 1 + self._count // 4]
+        last = range(int(self._teaching_days), self._days, max(1, 4 - self._count))
+        return [day for day in range(self._days) if day % DAYS_PER_WEEK in weekly or day in last]
+
+
+def _count_plain(slots: list[Slot]) -> int:
+    return sum(patterns().purposes[slot.purpose].is_plain for slot in slots)

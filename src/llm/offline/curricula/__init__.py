@@ -1,6 +1,6 @@
 """What the offline planner knows of subjects: one TOML file for each, beside this one.
 
-`docs/curricula.md` says how to add a subject.
+`docs/curricula.md` says what the fields mean and how to add a subject.
 """
 
 import tomllib
@@ -13,20 +13,6 @@ from pydantic import Field, StringConstraints, model_validator
 
 from src.domain.vocabulary import Level, Value
 
-Kind = Literal[
-    "programming",
-    "data",
-    "cloud",
-    "language",
-    "instrument",
-    "craft",
-    "sport",
-    "study",
-    "career",
-    "habit",
-    "general",
-]
-
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=40)]
 Name = Annotated[str, StringConstraints(min_length=2, max_length=60)]
 Sentence = Annotated[str, StringConstraints(pattern=r"^\S.*[.!?]$", min_length=20, max_length=240)]
@@ -38,18 +24,12 @@ class Topic(Value):
 
     id: Id
     name: Name
-    """As it stands inside a sentence: `list comprehensions`."""
     level: Level
-    """The lowest level whose plans treat it as new."""
     needs: tuple[Id, ...] = ()
-    """Topics that come before it; all stand above it in the file."""
     explain: Sentence
     read: Annotated[str, StringConstraints(min_length=5, max_length=160)]
-    """A thing to read or watch, by its name and place, without a link."""
     practice: Annotated[tuple[Task, ...], Field(min_length=2, max_length=3)]
-    """What to do with it; each names the topic or a part of it."""
     challenge: Task
-    """A task that analyses, evaluates or creates something with it."""
 
 
 class Project(Value):
@@ -62,13 +42,11 @@ class Project(Value):
 
 
 class Curriculum(Value):
-    """A subject."""
+    """A subject, its topics in the order of learning, and its projects."""
 
     subject: Name
-    """As it stands in a sentence: `Python`, `watercolour painting`."""
-    kind: Kind
+    kind: str
     aliases: tuple[Annotated[str, StringConstraints(min_length=1, max_length=40)], ...]
-    """Other names under which people ask for it, in lower case."""
     practice_category: Literal["coding", "practice"]
     topics: Annotated[tuple[Topic, ...], Field(min_length=24)]
     projects: Annotated[tuple[Project, ...], Field(min_length=1, max_length=3)]
@@ -91,15 +69,14 @@ class Curriculum(Value):
 @cache
 def curricula() -> Mapping[str, Curriculum]:
     """Return every subject by the name of its file."""
-    paths = sorted(Path(__file__).parent.glob("*.toml"))
-    return {path.stem: _read(path.read_text("utf-8")) for path in paths}
+    return {path.stem: _read(path) for path in sorted(Path(__file__).parent.glob("*.toml"))}
 
 
 @cache
 def general_curriculum() -> Curriculum:
     """Return how to learn anything; `{subject}` in its sentences stands for what is learned."""
-    return _read((Path(__file__).parents[1] / "general.toml").read_text("utf-8"))
+    return _read(Path(__file__).parents[1] / "general.toml")
 
 
-def _read(text: str) -> Curriculum:
-    return Curriculum.model_validate(tomllib.loads(text))
+def _read(path: Path) -> Curriculum:
+    return Curriculum.model_validate(tomllib.loads(path.read_text("utf-8")))
