@@ -1,7 +1,7 @@
 """What a plan teaches: the topics that fit into its time, in the order of learning."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import get_args
 
 from src.domain.plan import PlanRequest
@@ -14,13 +14,19 @@ _SHARE_FOR_TOPICS = 0.75  # the rest of the tasks builds the project and goes de
 _MINUTES_PER_TASK = 15  # days with shorter tasks than this take fewer topics
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Lesson:
-    """A topic in a plan; one check is enough if the learner knows it already."""
+    """A topic in a plan and what became of it; one check is enough if the learner knows it."""
 
     curriculum: Curriculum
     topic: Topic
     is_known: bool
+    visits: list[int] = field(default_factory=list)
+    """The days on which it was met and brought back."""
+    ahead: list[tuple[str, str]] = field(default_factory=list)
+    """The purposes and sentences of tasks that are still to come."""
+    uses: int = 0
+    explained: int = 0
 
     @property
     def cost(self) -> float:

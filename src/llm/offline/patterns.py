@@ -27,7 +27,7 @@ class Patterns(Value):
     english_only: str
     deeper: tuple[tuple[str, ...], ...]
     words: Mapping[str, Mapping[str, str]]
-    steps: Mapping[str, tuple[str, ...]]
+    steps: Mapping[str, Mapping[str, tuple[str, ...]]]
     purposes: Mapping[str, Purpose]
 
 

@@ -1,6 +1,6 @@
 """When a plan does what: each day's tasks before they have words."""
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
@@ -19,7 +19,8 @@ _PLAIN_SHARES = (0.6, 0.2)  # of tasks that recall and explain, at the start and
 _EXAMS_FROM = 0.75  # of the days
 _MOST_TURNS = 8  # on a milestone
 _LONG_MINUTES = 60
-_FIRST_USES = 3
+_FIRST_USES = 2  # of a topic, before the next one is practised
+_MOST_USES_WHEN_NEW = 12  # then it takes turns with all others
 _MOST_TOGETHER = 3
 _GAPS = (0.1, 0.2)
 """A topic comes back after this share of the days that are left: what is asked for again after
@@ -47,18 +48,14 @@ class Timetable:
         self._teaching_days = self._days * _TEACHING_SHARE
         self._count = tasks_for_day(request.level, request.daily_hours)
         self._has_long_tasks = request.daily_hours * 60 / self._count > _LONG_MINUTES
+        self._returns = min(request.duration_weeks, 2 + self._count // 4)
         costs = list(accumulate((lesson.cost**2 for lesson in lessons), initial=0.0))
         starts = (self._teaching_days * (cost / costs[-1]) ** _HASTE for cost in costs)
         self._pending = deque(zip(starts, lessons, strict=False))
-        self._projects = deque(projects)
         has_time = request.duration_weeks > 1 or request.daily_hours > 1
-        self._project_days = self._days_for_projects() if has_time else []
-        self._work: deque[Slot] = deque()
+        self._projects, self._work = deque(projects if has_time else ()), deque[Slot]()
         self.begun: list[Lesson] = []
         """The topics that have been met so far, in order."""
-        self._ladders: dict[Lesson, deque[tuple[str, str]]] = {}
-        self._visits: dict[Lesson, list[int]] = {}
-        self._uses: Counter[Lesson | str] = Counter()
         self._plain = self._total = 0
 
     def day(self, day: int, *, has_mock_exams: bool) -> list[Slot]:
@@ -71,13 +68,13 @@ class Timetable:
         is_late = day >= self._days * _EXAMS_FROM and (is_review or day % 3 == 0)
         if has_mock_exams and is_late and len(slots) < self._count:
             first = day * 4 % len(self.begun)
-            slots.append(self._exercise("mock", *(self.begun * 2)[first : first + 4]))
-        if day in self._project_days and len(slots) < self._count:
+            slots.append(_exercise("mock", *(self.begun * 2)[first : first + 4]))
+        if self._is_for_projects(day) and len(slots) < self._count:
             slots += self._build(day)
         for _ in range((self._count + 1) // 3):
             self._explain(day, slots)
         while len(slots) < self._count:
-            slots.append(self._practise(day))
+            slots.append(self._practise(day, self._total + len(slots)))
         self._total += len(slots)
         self._plain += _count_plain(slots)
         return sorted(slots, key=lambda slot: list(patterns().purposes).index(slot.purpose))
@@ -92,35 +89,34 @@ class Timetable:
                 return
             self._pending.popleft()
             self.begun.append(lesson)
-            self._visits[lesson] = [day]
-            ladder = deque(("practise", sentence) for sentence in lesson.topic.practice)
-            ladder.insert(2, ("challenge", lesson.topic.challenge))
-            self._ladders[lesson] = ladder
-            core = lesson.topic.explain if purpose == "learn" else ladder.popleft()[1]
+            lesson.visits.append(day)
+            lesson.ahead = [("practise", sentence) for sentence in lesson.topic.practice]
+            lesson.ahead.insert(2, ("challenge", lesson.topic.challenge))
+            core = lesson.topic.explain if purpose == "learn" else lesson.ahead.pop(0)[1]
             slots.append(Slot(purpose, (lesson,), core))
 
     def _bring_back(self, day: int, slots: list[Slot], *, is_review: bool) -> None:
         for _ in range(1 + self._count // 5):
             due = []
-            for turn, (lesson, visits) in enumerate(self._visits.items()):
-                gap = day - visits[-1]
-                opens, closes = (share * (self._days - 1 - visits[-1]) for share in _GAPS)
-                if is_review or (gap >= max(opens, 1) and len(visits) <= 2 + self._count // 4):
+            for turn, lesson in enumerate(self.begun):
+                gap = day - lesson.visits[-1]
+                opens, closes = (share * (self._days - 1 - lesson.visits[-1]) for share in _GAPS)
+                if is_review or (gap >= max(opens, 1) and len(lesson.visits) <= self._returns):
                     due.append((gap == 0, closes - gap, turn, lesson))
             is_pressing = bool(due) and (is_review or min(due)[1] < 1)
             if not is_pressing or not self._has_room("recall", slots):
                 return
             lessons = [lesson for *_, lesson in sorted(due)[:_MOST_TOGETHER]]
             for lesson in lessons:
-                self._visits[lesson].append(day)
-            slots.append(self._exercise("recall", *sorted(lessons, key=lambda i: -self._uses[i])))
+                lesson.visits.append(day)
+            slots.append(_exercise("recall", *sorted(lessons, key=lambda each: -each.uses)))
 
     def _build(self, day: int) -> Iterator[Slot]:
         """Yield the day's work on a project, if all of its topics for which there is time began."""
         pending = {lesson.topic.id for _, lesson in self._pending}
         if not self._work and self._projects and pending.isdisjoint(self._projects[0].needs):
-            left = [each for each in self._project_days if each >= day]
-            self._work = deque(self._steps(ceil(len(left) / len(self._projects))))
+            left = sum(map(self._is_for_projects, range(day, self._days)))
+            self._work.extend(self._steps(ceil(left / len(self._projects))))
         if self._work:
             yield self._work.popleft()
 
@@ -142,39 +138,27 @@ class Timetable:
         start, end = _PLAIN_SHARES
         wanted = (start + (end - start) * day / self._days) * (self._total + len(slots) + 1)
         if self._plain + _count_plain(slots) < wanted and self._has_room("teach", slots):
-            lesson = min(reversed(self.begun), key=lambda each: self._uses[each.topic.explain])
-            self._uses[lesson.topic.explain] += 1
+            lesson = min(reversed(self.begun), key=lambda each: each.explained)
+            lesson.explained += 1
             slots.append(Slot("teach", (lesson,), lesson.topic.explain))
 
-    def _practise(self, day: int) -> Slot:
+    def _practise(self, day: int, turn: int) -> Slot:
         """Return practice: first uses come first, then new and neglected topics take turns."""
-        turn = self._uses.total()
-        owed = (each for each in self.begun if not each.is_known and self._uses[each] < _FIRST_USES)
-        least_used = min(self.begun, key=lambda each: self._uses[each])
-        is_new = turn % 3 and day < self._teaching_days
-        lesson = next(owed, self.begun[-1] if is_new else least_used)
-        self._uses[lesson] += 1
-        if self._ladders[lesson]:
-            purpose, sentence = self._ladders[lesson].popleft()
-            self._uses[sentence] += 1
+        owed = (each for each in self.begun if not each.is_known and each.uses < _FIRST_USES)
+        least_used = min(self.begun, key=lambda each: each.uses)
+        newest = self.begun[-1]
+        is_new = turn % 3 and newest.uses < _MOST_USES_WHEN_NEW
+        lesson = next(owed, newest if is_new else least_used)
+        if lesson.ahead:
+            lesson.uses += 1
+            purpose, sentence = lesson.ahead.pop(0)
             return Slot(purpose, (lesson,), sentence)
         purposes = patterns().deeper[day * len(patterns().deeper) // self._days]
-        purpose = purposes[self._uses[lesson] % len(purposes)]
-        if purpose == "rethink":
-            return Slot(purpose, (lesson,), lesson.topic.challenge)
+        purpose = purposes[lesson.uses % len(purposes)]
         others = [each for each in self.begun if each is not lesson]
         if purpose == "pair" and others:
-            return self._exercise("pair", lesson, others[turn % len(others)])
-        return self._exercise("vary" if purpose == "pair" else purpose, lesson)
-
-    def _exercise(self, purpose: str, *lessons: Lesson) -> Slot:
-        """Return a task with the exercise of the first topic that has been used least."""
-        waiting = {sentence for _, sentence in self._ladders[lessons[0]]}
-        practice = lessons[0].topic.practice
-        seen = [each for each in practice if each not in waiting] or practice[:1]
-        sentence = min(seen, key=lambda each: self._uses[each])
-        self._uses[sentence] += 1
-        return Slot(purpose, tuple(dict.fromkeys(lessons)), sentence)
+            return _exercise("pair", lesson, others[turn % len(others)])
+        return _exercise("vary" if purpose == "pair" else purpose, lesson)
 
     def _has_room(self, purpose: str, slots: list[Slot]) -> bool:
         """Return whether the day still has practice, and long tasks enough to fill its hours."""
@@ -183,11 +167,20 @@ class Timetable:
         short = sum(patterns().purposes[name].most_minutes <= _LONG_MINUTES for name in names)
         return len(slots) < self._count - 1 and short <= self._count - kept
 
-    def _days_for_projects(self) -> list[int]:
-        """Return one day a week, two where days have many tasks, and most days at the end."""
+    def _is_for_projects(self, day: int) -> bool:
+        """Return true on a day a week, or two if days have many tasks, and often at the end."""
         weekly = (5, 2)[: 1 + self._count // 4]
-        last = range(int(self._teaching_days), self._days, max(1, 4 - self._count))
-        return [day for day in range(self._days) if day % DAYS_PER_WEEK in weekly or day in last]
+        is_last = day >= self._teaching_days and day % max(1, 4 - self._count) == 0
+        return is_last or day % DAYS_PER_WEEK in weekly
+
+
+def _exercise(purpose: str, *lessons: Lesson) -> Slot:
+    """Return a task with an exercise of the first topic: each that was done already in turn."""
+    topic, waiting = lessons[0].topic, {sentence for _, sentence in lessons[0].ahead}
+    lessons[0].uses += 1
+    done = [each for each in topic.practice if each not in waiting] or topic.practice
+    sentence = topic.challenge if purpose == "rethink" else done[lessons[0].uses % len(done)]
+    return Slot(purpose, tuple(dict.fromkeys(lessons)), sentence)
 
 
 def _count_plain(slots: list[Slot]) -> int:

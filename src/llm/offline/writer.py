@@ -18,8 +18,7 @@ from src.llm.offline.timetable import Slot
 _MOST_ALIKE = (84, 100)
 """In percent of the letters, how alike two texts may be, and if every wording has been used."""
 _LONGEST_SENTENCE = 22  # in words
-_SESSION_MINUTES = (60, 120)
-"""Longer tasks are sessions of three steps, and of four from the second bound on."""
+_SESSION_MINUTES = (60, 120)  # longer tasks are sessions of three or four steps
 _LONGEST_GOAL = MAX_WEEKLY_GOAL_LENGTH - 40  # the first week's may have a note in front
 _WEIGHTS: dict[Effort, int] = {"light": 2, "medium": 3, "deep": 4}
 
@@ -64,7 +63,7 @@ class Writer:
         queue = self._queues.setdefault(name, self._shuffled(name, choices))
         for most_alike, pattern in product(_MOST_ALIKE, queue):
             text = _render(pattern, slot).replace("{subject}", self._subject)
-            text += self._steps(text, minutes)
+            text += self._steps(text, slot.lessons[0].curriculum.kind, minutes)
             # Only texts with the same exercise or the same pattern can be nearly the same.
             keys = (slot.sentence, slot.purpose + pattern)
             others = [other for key in keys for other in self._texts[key]]
@@ -76,14 +75,14 @@ class Writer:
                 return text
         return ""
 
-    def _steps(self, text: str, minutes: int) -> str:
-        """Return the steps of a long task."""
-        pools = dict(patterns().steps)
+    def _steps(self, text: str, kind: str, minutes: int) -> str:
+        """Return the steps of a long task: three, and four if it is very long."""
+        pools = {**patterns().steps["all"], **patterns().steps.get(kind, {})}
         if minutes <= _SESSION_MINUTES[0]:
             return ""
         if minutes <= _SESSION_MINUTES[1]:
             pools.pop(self._shuffled(text, ("begin", "finish"))[0])
-        steps = [self._shuffled(text, pool)[0] for pool in pools.values()]
+        steps = (self._shuffled(text, pool)[0] for pool in pools.values())
         return f" Steps: {'; '.join(f'({n}) {step}' for n, step in enumerate(steps, 1))}."
 
     def _shuffled(self, name: str, choices: Iterable[str]) -> list[str]:
