@@ -17,9 +17,9 @@ class UnderstoodGoal:
 
     subjects: tuple[Curriculum, ...]
     names: tuple[str, ...]
-    known: tuple[str, ...] = ()
-    is_exam: bool = False
-    language: str | None = None
+    known: tuple[str, ...]
+    is_exam: bool
+    language: str | None
 
 
 def understand(goal: str) -> UnderstoodGoal:
@@ -27,10 +27,14 @@ def understand(goal: str) -> UnderstoodGoal:
     text = goal.casefold()
     found = {}
     for curriculum in curricula().values():
-        names = sorted((curriculum.subject, *curriculum.aliases), key=len, reverse=True)
-        matches = (re.search(rf"(?<!\w){re.escape(name.casefold())}(?!\w)", text) for name in names)
+        aliases = sorted((curriculum.subject, *curriculum.aliases), key=len, reverse=True)
+        matches = (
+            re.search(rf"(?<!\w){re.escape(name.casefold())}(?!\w)", text) for name in aliases
+        )
         if match := next(filter(None, matches), None):
             found[match.start()] = curriculum
     subjects = tuple(curriculum for _, curriculum in sorted(found.items(), key=lambda at: at[0]))
-    names = tuple(each.subject for each in subjects) or (goal.strip()[:60] or "your subject",)
-    return UnderstoodGoal(subjects, names, is_exam="exam" in text)
+    names = tuple(each.subject for each in subjects) or (
+        " ".join(goal.split())[:60] or "your subject",
+    )
+    return UnderstoodGoal(subjects, names, (), "exam" in text, None)

@@ -42,9 +42,8 @@ class Writer:
         """Return a week's goal: as many topics as it can name, and an exercise that proves them."""
         sizes = range(len(lessons), 0, -1)
         slots = [Slot("goal", tuple(lessons[:size]), each) for size in sizes for each in exercises]
-        return next(
-            filter(None, (self._word(s, patterns().goals, 0, _LONGEST_GOAL) for s in slots))
-        )
+        texts = (self._word(slot, patterns().goals, 0, _LONGEST_GOAL) for slot in slots)
+        return next(filter(None, texts))
 
     def _task(self, slot: Slot, minutes: int) -> PlannedTask:
         purpose, curriculum = patterns().purposes[slot.purpose], slot.lessons[0].curriculum
@@ -60,7 +59,9 @@ class Writer:
     def _word(self, slot: Slot, choices: Sequence[str], minutes: int, longest: int) -> str:
         """Return the first wording that is short enough and unlike the others; empty if none is."""
         name = f"{slot.purpose} {slot.lessons[0].curriculum.kind}"
-        queue = self._queues.setdefault(name, self._shuffled(name, choices))
+        if name not in self._queues:
+            self._queues[name] = self._shuffled(name, choices)
+        queue = self._queues[name]
         for most_alike, pattern in product(_MOST_ALIKE, queue):
             text = _render(pattern, slot).replace("{subject}", self._subject)
             text += self._steps(text, slot.lessons[0].curriculum.kind, minutes)
