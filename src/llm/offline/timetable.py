@@ -16,7 +16,7 @@ from src.llm.offline.patterns import patterns
 _TEACHING_SHARE = 0.65  # of the days; afterwards no topic is new
 _HASTE = 1.2  # above 1, new topics follow each other faster at first
 _PLAIN_SHARES = (0.6, 0.2)  # of tasks that recall and explain, at the start and at the end
-_EXAMS_FROM = 0.7  # of the days
+_EXAMS_FROM, _EXAM_DAYS = 0.7, (5, 6)  # of the plan's days, and of a week's
 _MOST_TURNS = 8  # on a milestone
 _LONG_MINUTES = 60
 _FIRST_USES = 2  # of a topic, before the next one is practised
@@ -65,8 +65,8 @@ class Timetable:
         if not is_review:
             self._begin_topics(day, slots)
         self._bring_back(day, slots, is_review=is_review)
-        is_late = day >= self._days * _EXAMS_FROM and (is_review or day % 3 == 2)
-        if has_mock_exams and is_late and len(slots) < self._count:
+        has_mock_exams &= day >= self._days * _EXAMS_FROM and day % DAYS_PER_WEEK in _EXAM_DAYS
+        if has_mock_exams and len(slots) < self._count:
             first = day * 4 % len(self.begun)
             slots.append(_exercise("mock", *(self.begun * 2)[first : first + 4]))
         if self._is_for_projects(day) and len(slots) < self._count:

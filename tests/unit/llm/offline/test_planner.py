@@ -114,13 +114,15 @@ def tasks_of(*weeks: PlannedWeek) -> list[PlannedTask]:
     return [task for week in weeks for day in week.days for task in day.tasks]
 
 
-def slots_of(*combination: object) -> tuple[Timetable, list[Lesson], list[list[Slot]]]:
+def slots_of(
+    *combination: object, has_mock_exams: bool = False
+) -> tuple[Timetable, list[Lesson], list[list[Slot]]]:
     """Return a plan before it has words: its topics, and its tasks by day."""
     request = request_of(*combination)  # type: ignore[arg-type]
     lessons, projects = course_for(request, understand(request.goal))
     timetable = Timetable(request, lessons, projects)
     days = range(request.duration_weeks * DAYS_PER_WEEK)
-    return timetable, lessons, [timetable.day(day, has_mock_exams=False) for day in days]
+    return timetable, lessons, [timetable.day(day, has_mock_exams=has_mock_exams) for day in days]
 
 
 def topic_names(goal: str) -> list[str]:
@@ -326,23 +328,20 @@ async def test_two_subjects_take_turns() -> None:
     assert all(len(set(pair)) == 2 for pair in pairwise(subjects))
 
 
+@pytest.mark.parametrize("weeks", [1, 8])
 async def test_an_exam_is_rehearsed_near_the_end(
-    understood: Callable[[UnderstoodGoal], None],
+    understood: Callable[[UnderstoodGoal], None], weeks: int
 ) -> None:
-    subject = curricula()["exam-calculus"]
-    understood(meaning("calculus", subject, is_exam=True))
-    for weeks in (1, 8):
-        _, plan = await plan_anew(request_of("pass my calculus exam", "beginner", weeks, 2))
-        days = [day for week in plan for day in week.days]
-        rehearsed = [
-            number
-            for number, day in enumerate(days)
-            if any("mock" in task.text or "past paper" in task.text for task in day.tasks)
-            or any("timed paper" in task.text for task in day.tasks)
-        ]
-        assert len(rehearsed) >= 2
-        assert rehearsed[0] >= 0.7 * len(days)
-        assert rehearsed[-1] >= len(days) - DAYS_PER_WEEK
+    _, _, days = slots_of("calculus", "beginner", weeks, 2, has_mock_exams=True)
+    rehearsed = [
+        day for day, slots in enumerate(days) if any(slot.purpose == "mock" for slot in slots)
+    ]
+    assert len(rehearsed) >= 2
+    assert rehearsed[0] >= 0.7 * len(days)
+    assert rehearsed[-1] == len(days) - 1
+    understood(meaning("calculus", curricula()["exam-calculus"], is_exam=True))
+    _, plan = await plan_anew(request_of("calculus", "beginner", weeks, 2))
+    assert any("mock" in task.text for task in plan[-1].days[-1].tasks)
 
 
 @pytest.mark.parametrize("combination", [each for each in SAMPLE if each[2] > 1])
