@@ -10,6 +10,7 @@ from src.domain.vocabulary import DAYS_PER_WEEK, Level
 from src.llm.offline.curricula import Curriculum, Project, Topic, general_curriculum
 from src.llm.offline.goals import UnderstoodGoal
 
+_rank = get_args(Level).index
 _SHARE_FOR_TOPICS = 0.75  # the rest of the tasks builds the project and goes deeper
 _MINUTES_PER_TASK = 15  # days with shorter tasks than this take fewer topics
 
@@ -21,10 +22,8 @@ class Lesson:
     curriculum: Curriculum
     topic: Topic
     is_known: bool
-    visits: list[int] = field(default_factory=list)
-    """The days on which it was met and brought back."""
-    ahead: list[tuple[str, str]] = field(default_factory=list)
-    """The purposes and sentences of tasks that are still to come."""
+    visits: list[int] = field(default_factory=list)  # days on which it was met and brought back
+    ahead: list[tuple[str, str]] = field(default_factory=list)  # purposes and sentences to come
     uses: int = 0
     explained: int = 0
 
@@ -46,14 +45,14 @@ def course_for(request: PlanRequest, goal: UnderstoodGoal) -> tuple[list[Lesson]
     turns: list[tuple[float, Lesson]] = []
     projects: list[Project] = []
     for subject in subjects:
-        fitting = [each for each in subject.projects if not _is_below(each.level, request.level)]
+        fitting = [each for each in subject.projects if _rank(each.level) >= _rank(request.level)]
         first, *further = fitting or subject.projects[-1:]
         chosen = list(_choose(subject, request.level, goal.known, first, room))
         turns += (((turn + 0.5) / len(chosen), lesson) for turn, lesson in enumerate(chosen))
         taught = {lesson.topic.id for lesson in chosen}
         projects += [first, *(each for each in further if taught.issuperset(each.needs))]
     lessons = [lesson for _, lesson in sorted(turns, key=lambda turn: turn[0])]
-    return lessons, sorted(projects, key=lambda project: get_args(Level).index(project.level))
+    return lessons, sorted(projects, key=lambda project: _rank(project.level))
 
 
 def _choose(
@@ -61,7 +60,7 @@ def _choose(
 ) -> Iterator[Lesson]:
     """Yield the topics for so many tasks: first those of the project, each with its needs."""
     lessons = {
-        topic.id: Lesson(curriculum, topic, _is_below(topic.level, level) or topic.id in known)
+        topic.id: Lesson(curriculum, topic, _rank(topic.level) < _rank(level) or topic.id in known)
         for topic in curriculum.topics
     }
     needed = {each for need in project.needs for each in _with_needs(need, lessons)}
@@ -82,7 +81,3 @@ def _with_needs(topic_id: str, lessons: dict[str, Lesson]) -> Iterator[str]:
     yield topic_id
     for need in lessons[topic_id].topic.needs if not lessons[topic_id].is_known else ():
         yield from _with_needs(need, lessons)
-
-
-def _is_below(level: Level, other: Level) -> bool:
-    return get_args(Level).index(level) < get_args(Level).index(other)

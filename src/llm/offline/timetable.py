@@ -1,7 +1,7 @@
 """When a plan does what: each day's tasks before they have words."""
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from math import ceil
@@ -42,7 +42,7 @@ class Timetable:
     """Fills the days of one plan; they have to be asked for in order, from day 0."""
 
     def __init__(
-        self, request: PlanRequest, lessons: Sequence[Lesson], projects: Sequence[Project]
+        self, request: PlanRequest, lessons: list[Lesson], projects: list[Project]
     ) -> None:
         self._days = request.duration_weeks * DAYS_PER_WEEK
         self._teaching_days = self._days * _TEACHING_SHARE
@@ -54,8 +54,7 @@ class Timetable:
         self._pending = deque(zip(starts, lessons, strict=False))
         has_time = request.duration_weeks > 1 or request.daily_hours > 1
         self._projects, self._work = deque(projects if has_time else ()), deque[Slot]()
-        self.begun: list[Lesson] = []
-        """The topics that have been met so far, in order."""
+        self.begun: list[Lesson] = []  # the topics that have been met so far, in order
         self._plain = self._total = 0
 
     def day(self, day: int, *, has_mock_exams: bool) -> list[Slot]:
@@ -155,9 +154,9 @@ class Timetable:
             return Slot(purpose, (lesson,), sentence)
         purposes = patterns().deeper[day * len(patterns().deeper) // self._days]
         purpose = purposes[lesson.uses % len(purposes)]
-        others = [each for each in self.begun if each is not lesson]
-        if purpose == "pair" and others:
-            return _exercise("pair", lesson, others[turn % len(others)])
+        other = self.begun[turn % len(self.begun)]
+        if purpose == "pair" and other is not lesson:
+            return _exercise("pair", lesson, other)
         return _exercise("vary" if purpose == "pair" else purpose, lesson)
 
     def _has_room(self, purpose: str, slots: list[Slot]) -> bool:

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints
 
 from src.domain.vocabulary import Level, Value
 
@@ -20,7 +20,7 @@ Task = Annotated[str, StringConstraints(pattern=r"^[A-Z].*\.$", min_length=25, m
 
 
 class Topic(Value):
-    """One thing to learn. Its place in the file is its place in the order of learning."""
+    """One thing to learn; what it needs stands above it in the file."""
 
     id: Id
     name: Name
@@ -50,20 +50,6 @@ class Curriculum(Value):
     practice_category: Literal["coding", "practice"]
     topics: Annotated[tuple[Topic, ...], Field(min_length=24)]
     projects: Annotated[tuple[Project, ...], Field(min_length=1, max_length=3)]
-
-    @model_validator(mode="after")
-    def _refer_to_earlier_topics(self) -> "Curriculum":
-        known: set[str] = set()
-        for topic in self.topics:
-            if missing := set(topic.needs) - known:
-                raise ValueError(f"{topic.id} needs {sorted(missing)}, which do not come before it")
-            if topic.id in known:
-                raise ValueError(f"{topic.id} stands twice")
-            known.add(topic.id)
-        for project in self.projects:
-            if missing := set(project.needs) - known:
-                raise ValueError(f"the project {project.name} needs {sorted(missing)}")
-        return self
 
 
 @cache

@@ -5,6 +5,7 @@ import logging
 import re
 from collections import Counter
 from collections.abc import Callable
+from functools import cache
 from itertools import pairwise
 
 import pytest
@@ -114,6 +115,7 @@ def tasks_of(*weeks: PlannedWeek) -> list[PlannedTask]:
     return [task for week in weeks for day in week.days for task in day.tasks]
 
 
+@cache
 def slots_of(
     *combination: object, has_mock_exams: bool = False
 ) -> tuple[Timetable, list[Lesson], list[list[Slot]]]:
@@ -125,6 +127,7 @@ def slots_of(
     return timetable, lessons, [timetable.day(day, has_mock_exams=has_mock_exams) for day in days]
 
 
+@cache
 def topic_names(goal: str) -> list[str]:
     """Return the names of a goal's topics, the longest first."""
     subjects = understand(goal).subjects or (general_curriculum(),)
