@@ -20,6 +20,7 @@ _EXAMS_FROM, _EXAM_DAYS = 0.7, (5, 6)  # of the plan's days, and of a week's
 _MOST_TURNS = 8  # on a milestone
 _LONG_MINUTES = 60
 _FIRST_USES = 2  # of a topic, before the next one is practised
+_HEAD_START = 10  # how much more often new topics are practised than those known before
 _MOST_USES_WHEN_NEW = 12  # then it takes turns with all others
 _MOST_TOGETHER = 3
 _GAPS = (0.1, 0.2)
@@ -48,7 +49,7 @@ class Timetable:
         self._teaching_days = self._days * _TEACHING_SHARE
         self._count = tasks_for_day(request.level, request.daily_hours)
         self._has_long_tasks = request.daily_hours * 60 / self._count > _LONG_MINUTES
-        self._returns = min(request.duration_weeks, 2 + self._count // 4)
+        self._returns = min(request.duration_weeks, 2 + self._count // 5)
         costs = list(accumulate((lesson.cost**2 for lesson in lessons), initial=0.0))
         starts = (self._teaching_days * (cost / costs[-1]) ** _HASTE for cost in costs)
         self._pending = deque(zip(starts, lessons, strict=False))
@@ -144,7 +145,7 @@ class Timetable:
     def _practise(self, day: int, turn: int) -> Slot:
         """Return practice: first uses come first, then new and neglected topics take turns."""
         owed = (each for each in self.begun if not each.is_known and each.uses < _FIRST_USES)
-        least_used = min(self.begun, key=lambda each: each.uses)
+        least_used = min(self.begun, key=lambda each: each.uses + _HEAD_START * each.is_known)
         newest = self.begun[-1]
         is_new = turn % 3 and newest.uses < _MOST_USES_WHEN_NEW
         lesson = next(owed, newest if is_new else least_used)
@@ -154,7 +155,8 @@ class Timetable:
             return Slot(purpose, (lesson,), sentence)
         purposes = patterns().deeper[day * len(patterns().deeper) // self._days]
         purpose = purposes[lesson.uses % len(purposes)]
-        other = self.begun[turn % len(self.begun)]
+        partners = [each for each in self.begun if not each.is_known] or self.begun
+        other = partners[turn % len(partners)]
         if purpose == "pair" and other is not lesson:
             return _exercise("pair", lesson, other)
         return _exercise("vary" if purpose == "pair" else purpose, lesson)

@@ -41,7 +41,8 @@ class Writer:
     def goal(self, lessons: Sequence[Lesson], exercises: Sequence[str]) -> str:
         """Return a week's goal: as many topics as it can name, and an exercise that proves them."""
         sizes = range(len(lessons), 0, -1)
-        slots = [Slot("goal", tuple(lessons[:size]), each) for size in sizes for each in exercises]
+        fresh = sorted(exercises, key=lambda each: len(self._texts[each]))
+        slots = (Slot("goal", tuple(lessons[:size]), each) for size in sizes for each in fresh)
         texts = (self._word(slot, patterns().goals, 0, _LONGEST_GOAL) for slot in slots)
         return next(filter(None, texts))
 

@@ -44,6 +44,7 @@ SAMPLE: list[Combination] = [
     ("statistics", "advanced", 2, 1.5),
     ("Spanish", "beginner", 52, 0.5),
     ("French", "intermediate", 4, 4),
+    ("French", "advanced", 4, 1),
     ("Japanese", "advanced", 12, 0.5),
     ("guitar", "beginner", 1, 0.5),
     ("piano", "intermediate", 26, 6),
@@ -343,8 +344,11 @@ async def test_an_exam_is_rehearsed_near_the_end(
     assert rehearsed[0] >= 0.7 * len(days)
     assert rehearsed[-1] == len(days) - 1
     understood(meaning("calculus", curricula()["exam-calculus"], is_exam=True))
-    _, plan = await plan_anew(request_of("calculus", "beginner", weeks, 2))
-    assert any("mock" in task.text for task in plan[-1].days[-1].tasks)
+    for hours in (2, 8):
+        _, plan = await plan_anew(request_of("calculus", "beginner", weeks, hours))
+        assert any("mock" in task.text for task in plan[-1].days[-1].tasks)
+        for day in plan[-1].days:
+            assert sum(task.estimated_minutes or 0 for task in day.tasks) == hours * 60
 
 
 @pytest.mark.parametrize("combination", [each for each in SAMPLE if each[2] > 1])
