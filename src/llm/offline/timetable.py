@@ -96,7 +96,7 @@ class Timetable:
             slots.append(Slot(purpose, (lesson,), core))
 
     def _bring_back(self, day: int, slots: list[Slot], *, is_review: bool) -> None:
-        for _ in range(1 + self._count // 5):
+        for _ in range(1 + self._count // 4):
             due = []
             for turn, lesson in enumerate(self.begun):
                 gap = day - lesson.visits[-1]
