@@ -16,22 +16,22 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor
 from functools import partial
-from itertools import cycle, islice
+from itertools import chain, cycle, islice
 from pathlib import Path
 from typing import get_args
 
 from benchmarks.plan_checks.checks import CHECKS
-from benchmarks.plan_checks.faults import count_catches
+from benchmarks.plan_checks.faults import catch_faults
 from benchmarks.plan_checks.plans import Goal, Plan, make_plan, read_goals
-from benchmarks.plan_checks.repetition import stamps_of
+from benchmarks.plan_checks.repetition import pairs, shared_tasks, stamps_of
 from benchmarks.plan_checks.report import (
     Judged,
-    compare_subjects,
     print_catches,
     print_figures,
     print_groups,
+    print_pairs,
     shortfalls,
 )
 from benchmarks.plan_checks.topics import subjects_in
@@ -45,8 +45,10 @@ from tests.support.verdict import conclude
 PROCESSES = 2
 MODEL_PLANS_AT_ONCE = 4
 SHAPES: tuple[tuple[int, float], ...] = ((4, 1), (12, 0.5), (1, 2), (52, 1.5), (4, 8), (12, 4))
-GOOD_PLANS = 24
-"""How many of the run's own good plans get faults, beside the synthetic ones."""
+GOOD_PLANS = 12
+"""How many of the run's own good plans get faults, beside those of `good_plans`."""
+
+MOST_WEEKS_OF_GOOD_PLANS = 4
 
 OpenPlanner = Callable[[], Planner]
 
@@ -54,22 +56,25 @@ OpenPlanner = Callable[[], Planner]
 def judge(plan: Plan) -> Judged:
     """Judge a plan by every check that concerns it."""
     verdicts = {name: check.judge(plan) for name, check in CHECKS.items() if check.concerns(plan)}
-    day_one = tuple(placed.text for placed in plan.tasks if placed.day == 1)
-    return Judged(plan.goal, verdicts, stamps_of(plan), day_one)
+    return Judged(plan.goal, verdicts, stamps_of(plan))
+
+
+def plan_offline(open_planner: OpenPlanner, goal: Goal) -> Plan:
+    """Plan for a goal in this process."""
+    logging.disable(logging.CRITICAL)
+    return asyncio.run(make_plan(open_planner(), goal))
 
 
 def plan_and_judge(open_planner: OpenPlanner, goal: Goal) -> Judged:
     """Plan for a goal in this process, and judge the plan."""
-    logging.disable(logging.CRITICAL)
-    return judge(asyncio.run(make_plan(open_planner(), goal)))
+    return judge(plan_offline(open_planner, goal))
 
 
-def judge_offline(goals: Sequence[Goal], open_planner: OpenPlanner) -> list[Judged]:
+def judge_offline(pool: Executor, goals: Sequence[Goal], open_planner: OpenPlanner) -> list[Judged]:
     """Plan and judge on all cores, the long plans first."""
     by_length = sorted(goals, key=lambda goal: -goal.weeks)
-    with ProcessPoolExecutor(PROCESSES) as pool:
-        judged = pool.map(partial(plan_and_judge, open_planner), by_length)
-        by_goal = dict(zip(by_length, judged, strict=True))
+    judged = pool.map(partial(plan_and_judge, open_planner), by_length)
+    by_goal = dict(zip(by_length, judged, strict=True))
     return [by_goal[goal] for goal in goals]
 
 
@@ -107,33 +112,40 @@ def spread(goals: Sequence[Goal], limit: int | None) -> tuple[Goal, ...]:
     return tuple(islice(goals[::step], limit))
 
 
-def candidates(judged: Iterable[Judged]) -> list[Goal]:
+def good_goals(judged: Iterable[Judged]) -> list[Goal]:
     """Return goals of which the plans pass everything and are short enough to judge often."""
-    return [
+    good = (
         one.goal
         for one in judged
         if one.goal.is_known
-        and one.goal.weeks <= 12
+        and one.goal.weeks <= MOST_WEEKS_OF_GOOD_PLANS
         and all(verdict.passed for verdict in one.verdicts.values())
-    ][:GOOD_PLANS]
+    )
+    return list(islice(good, GOOD_PLANS))
 
 
 def evaluate(goals: Sequence[Goal], open_planner: OpenPlanner | None) -> int:
     """Print the tables and the verdict; without an `open_planner`, plan through the model."""
     started = time.monotonic()
-    if open_planner:
-        judged = judge_offline(goals, open_planner)
-    else:
-        plans = asyncio.run(plan_through_model(goals))
-        with ProcessPoolExecutor(PROCESSES) as pool:
-            judged = list(pool.map(judge, plans))
-    print_groups(judged)
-    print_figures(judged)
-    faults = shortfalls(judged) + compare_subjects(judged)
-    good = list(good_plans())
-    if open_planner:
-        good += [asyncio.run(make_plan(open_planner(), goal)) for goal in candidates(judged)]
-    faults += print_catches(count_catches(good))
+    plans: dict[Goal, Plan] = {}
+    with ProcessPoolExecutor(PROCESSES) as pool:
+        if open_planner:
+            judged = judge_offline(pool, goals, open_planner)
+            good = [plan_offline(open_planner, goal) for goal in good_goals(judged)]
+        else:
+            plans = {plan.goal: plan for plan in asyncio.run(plan_through_model(goals))}
+            judged = list(pool.map(judge, plans.values()))
+            good = [plans[goal] for goal in good_goals(judged)]
+        catches = pool.map(catch_faults, [*good_plans(), *good])
+        print_groups(judged)
+        print_figures(judged)
+        faults = shortfalls(judged)
+        faults += print_pairs(
+            (one.goal, other.goal, shared_tasks(one, other))
+            for one, other in pairs([one.stamps for one in judged])
+        )
+        print(f"{len(good)} plans of this run and {len(good_plans())} others get faults")
+        faults += print_catches(chain.from_iterable(catches))
     print(f"{len(judged)} goals in {time.monotonic() - started:.0f} s")
     return conclude(faults)
 

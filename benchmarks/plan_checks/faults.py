@@ -5,8 +5,8 @@ for it (the weeks of a plan of one week cannot change places). What spoils a pla
 terms of the learner: the fault does not know how its check counts.
 """
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from random import Random
 
 from benchmarks.plan_checks.checks import CHECKS
@@ -24,6 +24,16 @@ from benchmarks.plan_checks.text import words
 from benchmarks.plan_checks.topics import Topic, TopicList, curriculum_of, topics_of
 
 Fault = Callable[[Plan, Random], Plan | None]
+
+
+@dataclass(frozen=True)
+class Catch:
+    """A fault that was injected, and whether its check found it."""
+
+    check: str
+    fault: str
+    caught: bool
+
 
 ROUNDS = 3
 """How often each fault is injected into each plan, each time elsewhere."""
@@ -470,21 +480,19 @@ _COMPUTING = (
 _AT_A_COMPUTER = ("programming", "data", "cloud", "study", "career", "several")
 
 
-def count_catches(plans: Iterable[Plan]) -> dict[tuple[str, str], tuple[int, int]]:
-    """Return how many faults were found and how many injected, by check and kind of fault.
+def catch_faults(plan: Plan) -> list[Catch]:
+    """Inject every fault into a plan, and return which of them are found.
 
-    A plan gets the faults of a check if it passes the check without them.
+    A plan gets the faults of those checks that it passes without them.
     """
-    caught: Counter[tuple[str, str]] = Counter()
-    injected: Counter[tuple[str, str]] = Counter()
-    for number, plan in enumerate(plans):
-        for check, faults in FAULTS.items():
-            if not CHECKS[check].judge(plan).passed:
-                continue
-            for name, fault in faults.items():
-                for turn in range(ROUNDS):
-                    spoilt = fault(plan, Random(f"{number} {name} {turn}"))
-                    if spoilt is not None:
-                        injected[check, name] += 1
-                        caught[check, name] += not CHECKS[check].judge(spoilt).passed
-    return {key: (caught[key], injected[key]) for key in injected}
+    catches = []
+    for check, faults in FAULTS.items():
+        judge = CHECKS[check].judge
+        if not CHECKS[check].concerns(plan) or not judge(plan).passed:
+            continue
+        for name, fault in faults.items():
+            for turn in range(ROUNDS):
+                spoilt = fault(plan, Random(f"{plan.goal.goal} {name} {turn}"))
+                if spoilt is not None:
+                    catches.append(Catch(check, name, caught=not judge(spoilt).passed))
+    return catches

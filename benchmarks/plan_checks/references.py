@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 
 from benchmarks.plan_checks.plans import PlacedTask, Plan
 from benchmarks.plan_checks.text import sentences, stems, without_quotations
@@ -87,11 +88,11 @@ class _Reader:
         if is_back and not place.is_before(placed):
             return f"{place.name} is not over"
         said = self._said(sentence, theme, is_back=is_back)
-        there = " . ".join(
-            [other.text for other in self.plan.tasks if place.holds(other) and other != placed]
-            + [name for week, name in self.plan.focus() if week == place.week]
-        )
-        if said and not any(name in self._named(there, theme) for name in said):
+        there = [other.text for other in self.plan.tasks if place.holds(other) and other != placed]
+        if place.day is None:
+            there += [name for week, name in self.plan.focus() if week == place.week]
+        named = frozenset(chain.from_iterable(self._named(text, theme) for text in there))
+        if said and len(said & named) < (len(said) / 2 if theme else 1):
             return f"{place.name} had nothing of {', '.join(sorted(said)[:3])}"
         return None
 
@@ -101,8 +102,8 @@ class _Reader:
             return frozenset(stems(theme))
         return self.topics.named_in(sentence) if is_back else frozenset()
 
-    def _named(self, there: str, theme: str | None) -> frozenset[str]:
-        return frozenset(stems(there)) if theme else self.topics.named_in(there)
+    def _named(self, text: str, theme: str | None) -> frozenset[str]:
+        return frozenset(stems(text)) if theme else self.topics.named_in(text)
 
 
 def _places(match: re.Match[str], placed: PlacedTask) -> Iterator[Place]:

@@ -5,8 +5,9 @@ itself refuses a model's repeats; the largest share of tasks that have one sente
 common; and the share of tasks that have no sentence of their own, which is a skeleton that no other
 task of the plan has. For the skeletons the names of topics and of the subject, numbers, and what
 is quoted are masked (`skeletons.py`). For two plans of equal length and level for different
-subjects: the tasks of which the whole skeleton stands in both plans, divided by the tasks of the
-shorter plan.
+subjects: the tasks of which the whole skeleton stands in the other plan, too, divided by all tasks;
+a skeleton is the same from the similarity on by which the registry calls two texts a repeat. Twelve
+weeks are compared, and of the shorter plan's tasks a hundred, evenly spread.
 Threshold: no repeats; each share at most 30 %; for two subjects at most 20 %; and no reference to
 another day or week that is not true (`references.py`). The figure of a plan is the share of its
 tasks that have no sentence of their own. Two plans for unknown subjects are not compared: all that
@@ -19,14 +20,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
+from rapidfuzz import fuzz, process
+
 from benchmarks.plan_checks.plans import Goal, Plan
 from benchmarks.plan_checks.references import untrue_references
 from benchmarks.plan_checks.skeletons import mask_of
 from benchmarks.plan_checks.verdict import Verdict, share
-from src.llm.openrouter.repeats import TaskRegistry
+from src.llm.openrouter.repeats import MIN_SIMILARITY, TaskRegistry
 
 MOST_STAMPED = 0.3
 MOST_SHARED = 0.2
+COMPARED_WEEKS = 12
+COMPARED_TASKS = 100
 
 
 @dataclass(frozen=True)
@@ -58,13 +63,23 @@ def judge(plan: Plan) -> Verdict:
 def stamps_of(plan: Plan) -> Stamps:
     """Return what other plans are compared by."""
     mask = mask_of(plan)
-    return Stamps(plan.goal, tuple(mask.whole(placed.text) for placed in plan.tasks))
+    return Stamps(
+        plan.goal,
+        tuple(mask.whole(p.text) for p in plan.tasks if p.week_number <= COMPARED_WEEKS),
+    )
 
 
 def shared_tasks(one: Stamps, other: Stamps) -> float:
-    """Return the share of tasks that two plans have in common, of the shorter one's."""
-    common = Counter(one.tasks) & Counter(other.tasks)
-    return share(common.total(), min(len(one.tasks), len(other.tasks)))
+    """Return the share of a plan's tasks that another plan has as well."""
+    shorter, longer = sorted((one.tasks, other.tasks), key=len)
+    sample = shorter[:: -(-len(shorter) // COMPARED_TASKS) or 1]
+    if not sample:
+        return 0.0
+    alike = sum(
+        process.extractOne(task, longer, scorer=fuzz.ratio, score_cutoff=MIN_SIMILARITY) is not None
+        for task in sample
+    )
+    return share(alike, len(sample))
 
 
 def pairs(plans: Sequence[Stamps]) -> Iterator[tuple[Stamps, Stamps]]:

@@ -3,13 +3,16 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from benchmarks.plan_checks.checks import CHECKS
+from benchmarks.plan_checks.faults import Catch
 from benchmarks.plan_checks.plans import Goal
-from benchmarks.plan_checks.repetition import MOST_SHARED, Stamps, pairs, shared_tasks
+from benchmarks.plan_checks.repetition import MOST_SHARED, Stamps
 from benchmarks.plan_checks.verdict import Verdict, share
 
 EXAMPLES = 3
+LEAST_CAUGHT = 0.95
 WIDTH = 160
 
 
@@ -20,16 +23,16 @@ class Judged:
     goal: Goal
     verdicts: Mapping[str, Verdict]
     stamps: Stamps
-    day_one: tuple[str, ...]
-    """The tasks of the plan's first day."""
 
 
 def rows(judged: Sequence[Judged], group: str) -> Iterator[tuple[str, list[Judged]]]:
-    """Yield the plans by a field of their goals, in the order in which the values come up."""
-    by_value: dict[str, list[Judged]] = defaultdict(list)
+    """Yield the plans by a field of their goals: numbers in order, others as they come up."""
+    by_value: dict[str | float, list[Judged]] = defaultdict(list)
     for one in judged:
-        by_value[str(getattr(one.goal, group))].append(one)
-    yield from by_value.items()
+        by_value[getattr(one.goal, group)].append(one)
+    in_order = sorted(by_value) if group in {"weeks", "hours"} else by_value
+    for value in in_order:
+        yield str(value), by_value[value]
 
 
 def print_groups(judged: Sequence[Judged]) -> None:
@@ -71,16 +74,16 @@ def print_figures(judged: Sequence[Judged]) -> None:
             print(f"    {one.goal.goal[:40]} ({shape}): {fault}"[:WIDTH])
 
 
-def compare_subjects(judged: Sequence[Judged]) -> list[str]:
+def print_pairs(compared: Iterable[tuple[Goal, Goal, float]]) -> list[str]:
     """Print how many tasks plans for two subjects share, and return the faults.
 
-    Two unknown subjects are printed, and not judged: what can be said of them is the same.
+    `compared` has pairs of goals, and the share of tasks that their plans have in common. Two
+    unknown subjects are printed, and not judged: what can be said of them is the same.
     """
     shared: dict[bool, list[tuple[float, str]]] = {True: [], False: []}
-    for one, other in pairs([judged_plan.stamps for judged_plan in judged]):
-        both_unknown = not one.goal.is_known and not other.goal.is_known
-        names = f"{one.goal.goal[:40]} | {other.goal.goal[:40]}"
-        shared[not both_unknown].append((shared_tasks(one, other), names))
+    for one, other, part in compared:
+        is_judged = one.is_known or other.is_known
+        shared[is_judged].append((part, f"{one.goal[:40]} | {other.goal[:40]}"))
     for is_judged, found in shared.items():
         if found:
             worst = max(found)
@@ -105,22 +108,18 @@ def shortfalls(judged: Iterable[Judged]) -> list[str]:
     return [f"{name}: {failed[name]} of {whole[name]} plans" for name in CHECKS if failed[name]]
 
 
-def print_catches(catches: Mapping[tuple[str, str], tuple[int, int]]) -> list[str]:
-    """Print how many injected faults each check found, and return the checks that miss some.
-
-    `catches` has for each check and kind of fault how many were found, and how many injected.
-    """
-    print(f"{'faults injected into good plans':<55}{'caught':>10}")
-    totals: dict[str, list[int]] = defaultdict(lambda: [0, 0])
-    for (check, fault), (caught, injected) in catches.items():
-        print(f"{f'{check}: {fault}':<55}{f'{caught}/{injected}':>10}")
-        totals[check][0] += caught
-        totals[check][1] += injected
-    return [
-        f"{check} finds {caught} of {injected} faults"
-        for check, (caught, injected) in totals.items()
-        if share(caught, injected) < LEAST_CAUGHT
-    ]
-
-
-LEAST_CAUGHT = 0.95
+def print_catches(catches: Iterable[Catch]) -> list[str]:
+    """Print how many injected faults each check found, and return the checks that miss some."""
+    found: dict[tuple[str, str], list[bool]] = defaultdict(list)
+    for catch in catches:
+        found[catch.check, catch.fault].append(catch.caught)
+    print(f"{'faults injected into good plans':<60}{'caught':>10}")
+    faults = []
+    for check in CHECKS:
+        own = {fault: caught for (name, fault), caught in found.items() if name == check}
+        for fault, caught in own.items():
+            print(f"{f'{check}: {fault}':<60}{f'{sum(caught)}/{len(caught)}':>10}")
+        every = list(chain.from_iterable(own.values()))
+        if share(sum(every), len(every)) < LEAST_CAUGHT:
+            faults.append(f"{check} finds {sum(every)} of {len(every)} faults")
+    return faults
