@@ -27,8 +27,11 @@ _IZE = re.compile(r"(?<=..)([iy])[sz]$|(i)[sz]ation")
 
 def words(text: str) -> list[str]:
     """Return a text's words in lower case and without accents; hyphens separate words."""
-    plain = unicodedata.normalize("NFKD", text.casefold())
-    return _WORD.findall("".join(c for c in plain if not unicodedata.combining(c)))
+    plain = text.casefold()
+    if not plain.isascii():
+        apart = unicodedata.normalize("NFKD", plain)
+        plain = "".join(letter for letter in apart if not unicodedata.combining(letter))
+    return _WORD.findall(plain)
 
 
 @cache
@@ -55,6 +58,7 @@ def stem(word: str) -> str:
     return _IZE.sub(r"\1\2z", word.replace("our", "or"))
 
 
+@cache
 def is_small(word: str) -> bool:
     """Whether a word says nothing about a topic."""
     return word in STOPWORDS or stem(word) in STOPWORDS
