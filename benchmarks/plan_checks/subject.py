@@ -28,8 +28,10 @@ def judge_subject(plan: Plan) -> Verdict:
     topics = topics_of(plan.goal.subjects)
     strangers = [placed.text for placed in plan.tasks if not topics.named_in(placed.text)]
     about = 1 - share(len(strangers), len(plan.tasks)) if plan.tasks else 0.0
-    faults = [] if about >= LEAST_SUBJECT else [f"names no topic: {text}" for text in strangers[:3]]
-    faults += _neglected(plan)
+    faults = [*_neglected(plan)]
+    if about < LEAST_SUBJECT:
+        example = f", for example not: {strangers[0]}" if strangers else ""
+        faults.append(f"{about:.0%} of the tasks name a topic{example}")
     return Verdict(not faults, about, tuple(faults))
 
 

@@ -121,8 +121,9 @@ class TopicList:
         ]
 
 
+@cache
 def read_toml(path: Path) -> Mapping[str, Any]:
-    """Return a TOML file's content."""
+    """Return a TOML file's content, which nobody may change."""
     with path.open("rb") as file:
         return tomllib.load(file)
 
@@ -181,25 +182,32 @@ def topics_of(subjects: tuple[str, ...]) -> TopicList:
 
 
 @cache
-def _aliases() -> dict[str, str]:
-    """Return the curricula by every name under which people ask for them."""
+def _aliases() -> dict[tuple[str, ...], str]:
+    """Return the curricula by the words of every name under which people ask for them.
+
+    A name of one letter ("C") is no word of a goal that we could trust.
+    """
     return {
-        str(alias).casefold(): path.stem
+        tuple(words(alias)): path.stem
         for path in sorted(CURRICULA.glob("*.toml"))
         for alias in (read_toml(path)["subject"], *read_toml(path)["aliases"])
+        if len(alias) > 1
     }
 
 
 def subjects_in(goal: str) -> tuple[str, ...]:
     """Return the curricula that a goal names as whole words; empty if it names none.
 
-    The longest name counts: "Thai cooking" is not "cooking".
+    Where names overlap, the first and longest counts: "Thai cooking at home" is not "cooking".
     """
-    text = f" {' '.join(words(goal))} "
+    names = _aliases()
+    text = words(goal)
     found: list[str] = []
-    for alias in sorted(_aliases(), key=len, reverse=True):
-        name = f" {' '.join(words(alias))} "
-        if len(alias) > 1 and name.strip() and name in text:
-            text = text.replace(name, "  ")
-            found.append(_aliases()[alias])
+    start = 0
+    while start < len(text):
+        ends = range(len(text), start, -1)
+        phrase = next((end for end in ends if tuple(text[start:end]) in names), None)
+        if phrase:
+            found.append(names[tuple(text[start:phrase])])
+        start = phrase or start + 1
     return tuple(dict.fromkeys(found))
