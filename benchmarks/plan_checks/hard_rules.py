@@ -60,12 +60,14 @@ def _vocabulary(day: PlannedDay) -> Iterator[str]:
 
 
 def _of_order(plan: Plan) -> Iterator[str]:
-    """Yield a fault or "" per week: each of its days came by itself, once, before the week."""
-    early: Counter[PlannedDay] = Counter()
+    """Yield a fault or "" per week: each of its days came by itself, once, before the week.
+
+    The days of different weeks may come in any order, since a model plans several at once.
+    """
+    early: Counter[tuple[int, PlannedDay]] = Counter()
     for part in plan.parts:
         if isinstance(part, DayReady):
-            early[part.day] += 1
+            early[part.week_number, part.day] += 1
         if isinstance(part, PlannedWeek):
-            alone = all(early[day] == 1 for day in part.days)
+            alone = all(early[part.week_number, day] == 1 for day in part.days)
             yield "" if alone else f"week {part.week_number} does not come after its days"
-            early.clear()

@@ -7,6 +7,7 @@ import pytest
 from benchmarks.plan_checks.checks import CHECKS
 from benchmarks.plan_checks.faults import FAULTS
 from benchmarks.plan_checks.plans import Plan
+from src.domain.plan import PlannedWeek
 from tests.support.good_plans import SAMPLES, good_plan
 
 PYTHON, *_, ONE_WEEK = SAMPLES
@@ -42,6 +43,13 @@ def test_spoilt_plans_fail(check: str, fault: str, plans: tuple[Plan, Plan]) -> 
 def test_plan_that_failed_fails(check: str) -> None:
     """Where the model gave no plan, no check passes for want of anything to judge."""
     assert not CHECKS[check].judge(Plan(PYTHON, ())).passed
+
+
+def test_weeks_may_be_planned_at_once(plans: tuple[Plan, Plan]) -> None:
+    """A model's plan may bring the days of all weeks before the first complete week."""
+    first, *others = plans[0].parts
+    days_first = sorted(others, key=lambda part: isinstance(part, PlannedWeek))
+    assert CHECKS["hard rules"].judge(Plan(PYTHON, (first, *days_first))).passed
 
 
 def test_every_check_has_at_least_three_faults() -> None:
