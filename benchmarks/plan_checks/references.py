@@ -3,8 +3,9 @@
 A reference is "week 3", "weeks 3 and 5", "day 2 of this week", "day 2 of week 3", "yesterday",
 "last week". It is untrue if the plan has no such day or week; if the task sends the learner back to
 it ("go back to", "recall from") and it is not earlier; and if the sentence says what stood there,
-in parentheses or by naming topics of the plan, and it did not. A day and a week of something else
-("week 1 of Couch to 5K") cannot be told apart from the plan's, unless it is quoted.
+in parentheses or by naming topics of the plan, and it did not. A day by itself and
+"yesterday" count only with one or the other. A day and a week of something else ("week 1 of
+Couch to 5K") cannot be told apart from the plan's, unless it is quoted.
 """
 
 import re
@@ -18,15 +19,14 @@ from benchmarks.plan_checks.text import sentences, stems, without_quotations
 from benchmarks.plan_checks.topics import Topic, TopicList, topics_of
 
 _REFERENCE = re.compile(
-    r"\bday (?P<day>\d+)(?: of (?:this week|week (?P<week_of_day>\d+)))?(?! of (?!this|week))"
+    r"\bday (?P<day>[1-9]\d*)(?: of (?:this week|week (?P<week_of_day>\d+)))?(?! of (?!this|week))"
     r"|\bweeks? (?P<week>\d+)(?:(?:, \d+)*,? (?:and|to) (?P<week_too>\d+))?(?! of )"
     r"|\b(?P<relative>yesterday|the day before|last week|the week before)\b",
     re.IGNORECASE,
 )
 _BACKWARDS = re.compile(
-    r"\b(go(ing)? back|return(ing)?|recall|redo|repeat|remember|again|revise|review|rebuild"
-    r"|once more|look(ing)? back|from memory|(from|since) (week|day)"
-    r"|you (made|learned|wrote|built|did|met))\b",
+    r"\b(go(ing)? back to|return(ing)? to|recall|redo|repeat|revise|review|rebuild|look(ing)? back"
+    r"|(from|since) (week|day|last)|you (made|learned|wrote|built|did|met))\b",
     re.IGNORECASE,
 )
 _THEME = re.compile(r"^\s*\(([^)]+)\)")
@@ -72,9 +72,9 @@ class _Reader:
     def faults(self, placed: PlacedTask) -> Iterator[str]:
         for sentence in sentences(without_quotations(placed.text, "it")):
             for match in _REFERENCE.finditer(sentence):
-                if match["relative"] and not _BACKWARDS.search(sentence):
-                    continue  # "Compare the price with the day before" is about something else.
                 theme = _THEME.match(sentence[match.end() :])
+                if _is_ambiguous(match) and not (theme or _BACKWARDS.search(sentence)):
+                    continue
                 for place in _places(match, placed):
                     if fault := self._fault(placed, place, sentence, theme and theme[1]):
                         yield f"week {placed.week_number} day {placed.day_number}: {fault}"
@@ -104,6 +104,11 @@ class _Reader:
 
     def _named(self, text: str, theme: str | None) -> frozenset[str]:
         return frozenset(stems(text)) if theme else self.topics.named_in(text)
+
+
+def _is_ambiguous(match: re.Match[str]) -> bool:
+    """Whether it may be no reference: the data of day 3, or a price and that of the day before."""
+    return bool(match["relative"] or (match["day"] and "week" not in match[0].lower()))
 
 
 def _places(match: re.Match[str], placed: PlacedTask) -> Iterator[Place]:

@@ -44,6 +44,7 @@ PRACTICE = Bounds("practice", 120, 240)
 
 _EXAM = re.compile(r"\b(mock|past|practice|timed|full|model) (exam|paper|test)s?\b", re.IGNORECASE)
 _LIST = re.compile(
+    r"\b(make|write|compile|prepare|create|draw up|start|keep|learn)\b[^.;:]*?"
     r"\b(glossary|glossaries|flash ?cards?|index cards?|(word|vocabulary) lists?|cheat ?sheet"
     r"|list of (the )?(\w+ )?(terms|words))\b",
     re.IGNORECASE,

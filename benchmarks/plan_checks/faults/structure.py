@@ -141,8 +141,14 @@ def _basics_last(plan: Plan, random: Random) -> Plan | None:
 
 
 def _days_backwards(plan: Plan, random: Random) -> Plan | None:
-    """Turn around the days of a plan of one week."""
-    if len(plan.weeks) > 1:
+    """Turn around the days of a plan of one week in which a topic rests on another."""
+    taught = {name for _, name in plan.focus()}
+    needed = any(
+        topic.name in taught and taught & set(topic.needs)
+        for subject in plan.goal.subjects
+        for topic in curriculum_of(subject).topics
+    )
+    if len(plan.weeks) > 1 or not needed:
         return None
     del random
     for day in (1, 2, 3):

@@ -119,6 +119,7 @@ READABILITY: Mapping[str, Fault] = {
         " somebody else at your side who has not done it before and does not know the words."
     ),
     "words of five syllables": _add_to_all(
-        ". Internationalisation, institutionalisation, conceptualisation, differentiation."
+        ". Internationalisation, institutionalisation, conceptualisation, differentiation,"
+        " operationalisation, individualisation."
     ),
 }
