@@ -9,7 +9,7 @@ SERVER_OPTIONS := --no-server-header --no-proxy-headers --no-access-log --ws non
 	--http src.server.bounded_http:BoundedHttpProtocol
 
 .PHONY: run standin check test lint types quick-tests pytest sizes bench-generate bench-dialects bench-model \
-	chaos-generate chaos-crash audit format clean
+	eval-plans chaos-generate chaos-crash audit format clean
 
 run: $(VENV)/.run-ready
 	$(VENV)/bin/uvicorn api:app --host $(HOST) --port $(PORT) $(SERVER_OPTIONS)
@@ -56,6 +56,10 @@ bench-dialects: $(VENV)/.test-ready
 # Roadmaps and answers by a real small language model (about half an hour).
 bench-model: $(VENV)/.test-ready
 	$(VENV)/bin/python -m benchmarks.model
+
+# Plans judged by rules alone: offline by default, or as OPTIONS says (about two minutes).
+eval-plans: $(VENV)/.test-ready
+	$(VENV)/bin/python -m benchmarks.eval_plans $(OPTIONS)
 
 # A thousand generations over a model that misbehaves (about ten minutes).
 chaos-generate: $(VENV)/.test-ready
