@@ -8,7 +8,7 @@ VENV := .venv
 SERVER_OPTIONS := --no-server-header --no-proxy-headers --no-access-log --ws none \
 	--http src.server.bounded_http:BoundedHttpProtocol
 
-.PHONY: run standin check test lint types quick-tests pytest sizes bench-generate bench-dialects bench-model \
+.PHONY: run standin check test lint types quick-tests pytest openapi sizes bench-generate bench-dialects bench-model \
 	eval-plans chaos-generate chaos-crash audit format clean
 
 run: $(VENV)/.run-ready
@@ -40,6 +40,10 @@ quick-tests: $(VENV)/.test-ready
 # More at once than there are cores, because most of the long tests wait for something.
 pytest: $(VENV)/.test-ready tests/support/node_modules/.ready
 	$(VENV)/bin/pytest -n 4 --dist worksteal --cov --cov-report=term
+
+# Writes docs/openapi.json; refuses what would break clients, unless OPTIONS=--breaking.
+openapi: $(VENV)/.test-ready
+	$(VENV)/bin/python -m tests.support.openapi_document $(OPTIONS)
 
 # How long modules and functions are.
 sizes: $(VENV)/.test-ready
