@@ -38,6 +38,7 @@ async def test_not_ready(
     client: httpx.AsyncClient,
     store: Store,
     monkeypatch: pytest.MonkeyPatch,
+    *,
     error: Exception,
     database: str,
     schema: str,

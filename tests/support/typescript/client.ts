@@ -29,6 +29,7 @@ type Roadmap = components["schemas"]["Roadmap"];
 const body = { user_id, goal: "Learn Go", duration_weeks: 1, daily_hours: 0.5, level: "beginner" } as const;
 
 const health: "ok" = ok(await client.GET("/health")).status ?? "ok";
+const ready: string = ok(await client.GET("/health/ready")).planner;
 const made = await client.POST("/generate_roadmap", { body });
 const generated = ok(made);
 if (!("roadmap_id" in generated)) throw new Error("the answer is that of Prefer: respond-async");
@@ -63,6 +64,7 @@ const deleted = ok(
 
 const checks: Record<string, boolean> = {
   health: health === "ok",
+  ready: ready === "offline",
   listed: listed[0]?.roadmap_id === roadmap.roadmap_id,
   weeks: weeks[0]?.total_tasks === tasks.length,
   week: Object.keys(week.days).length === 7,
