@@ -17,6 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from supabase import AsyncClient, AsyncClientOptions, acreate_client
 
 from src.dao.bounded_queue import BoundedQueue, Bulkhead
+from src.dao.supabase.bounded_transport import BoundedConnector, BoundedTransport
 from src.domain import errors
 
 POOL_SIZE = 20
@@ -167,11 +168,11 @@ def _open_transport(url: str) -> httpx.AsyncBaseTransport:
     """
 
     def open_session() -> aiohttp.ClientSession:
-        connector = aiohttp.TCPConnector(limit=POOL_SIZE, ssl=transport.ssl_context)
+        connector = BoundedConnector(limit=POOL_SIZE, ssl=transport.ssl_context)
         return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
 
     transport = AiohttpTransport(proxy=_environment_proxy(url), client=open_session)
-    return transport
+    return BoundedTransport(transport)
 
 
 def _environment_proxy(url: str) -> httpx.Proxy | None:
