@@ -73,7 +73,7 @@ class BoundedConnector(aiohttp.TCPConnector):
     def __init__(self, **options: Any) -> None:  # noqa: ANN401  as the base class has them
         super().__init__(**options)
         # aiohttp offers no other way to count interim answers, which it skips without a bound.
-        self._factory = partial[ResponseHandler](_BoundedResponseHandler, loop=self._loop)
+        self._factory = partial(_BoundedResponseHandler, loop=self._loop)  # type: ignore[assignment]  # partial is invariant
 
 
 class _BoundedStream(httpx.AsyncByteStream):

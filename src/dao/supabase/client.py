@@ -189,7 +189,7 @@ def _translate_errors() -> Iterator[None]:
         yield
     except APIError as error:
         if error.code == _LIMIT_SQLSTATE:
-            raise errors.LimitReachedError(**json.loads(error.details or "{}")) from None
+            raise _limit_error(error) from None
         # Only the code, since messages and details quote rows.
         raise _error_class(error)(f"PostgREST answered {error.code}") from error
     except errors.MomentumError:
@@ -198,6 +198,13 @@ def _translate_errors() -> Iterator[None]:
         # Errors of the transport, and whatever the client raises on an answer it cannot parse.
         cls = errors.StoreTooSlowError if _is_timeout(error) else errors.StoreUnavailableError
         raise cls(type(error.__cause__ or error).__name__) from error
+
+
+def _limit_error(error: APIError) -> errors.MomentumError:
+    try:
+        return errors.LimitReachedError(**json.loads(error.details or "{}"))
+    except (TypeError, ValueError):
+        return errors.StoreUnavailableError("a limit without its facts")
 
 
 def _is_timeout(error: Exception) -> bool:
