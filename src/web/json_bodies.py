@@ -72,8 +72,8 @@ class _StrictJSONRequest(Request):
 
 def _reject_too_many_parts(body: bytes) -> None:
     """Refuse what would be expensive to parse, at the price of counting some bytes."""
-    # Quotes inside strings are escaped. One after an escaped backslash only looks as if it were: that
-    # hides some of the strings, and never counts too many.
+    # Quotes inside strings are escaped. Some others look escaped, since they follow an escaped
+    # backslash: the number is never too high.
     strings = (body.count(b'"') - body.count(b'\\"')) // 2
     if body.count(b"{") + body.count(b"[") > MAX_BRACKETS:
         raise HTTPException(400)  # as for what the parser finds to be nested too deeply
