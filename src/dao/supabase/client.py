@@ -17,6 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from supabase import AsyncClient, AsyncClientOptions, acreate_client
 
 from src.dao.bounded_queue import BoundedQueue, Bulkhead
+from src.dao.supabase.bounded_transport import BoundedConnector, BoundedTransport
 from src.domain import errors
 from src.telemetry import spend
 
@@ -168,11 +169,11 @@ def _open_transport(url: str) -> httpx.AsyncBaseTransport:
     """
 
     def open_session() -> aiohttp.ClientSession:
-        connector = aiohttp.TCPConnector(limit=POOL_SIZE, ssl=transport.ssl_context)
+        connector = BoundedConnector(limit=POOL_SIZE, ssl=transport.ssl_context)
         return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
 
     transport = AiohttpTransport(proxy=_environment_proxy(url), client=open_session)
-    return transport
+    return BoundedTransport(transport)
 
 
 def _environment_proxy(url: str) -> httpx.Proxy | None:
@@ -190,7 +191,7 @@ def _translate_errors() -> Iterator[None]:
             yield
     except APIError as error:
         if error.code == _LIMIT_SQLSTATE:
-            raise errors.LimitReachedError(**json.loads(error.details or "{}")) from None
+            raise _limit_error(error) from None
         # Only the code, since messages and details quote rows.
         raise _error_class(error)(f"PostgREST answered {error.code}") from error
     except errors.MomentumError:
@@ -199,6 +200,13 @@ def _translate_errors() -> Iterator[None]:
         # Errors of the transport, and whatever the client raises on an answer it cannot parse.
         cls = errors.StoreTooSlowError if _is_timeout(error) else errors.StoreUnavailableError
         raise cls(type(error.__cause__ or error).__name__) from error
+
+
+def _limit_error(error: APIError) -> errors.MomentumError:
+    try:
+        return errors.LimitReachedError(**json.loads(error.details or "{}"))
+    except (TypeError, ValueError):
+        return errors.StoreUnavailableError("a limit without its facts")
 
 
 def _is_timeout(error: Exception) -> bool:

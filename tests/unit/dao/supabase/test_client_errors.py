@@ -121,3 +121,14 @@ async def test_refusal_of_the_ledger_keeps_its_facts(client: PostgrestClient) ->
     limit = raised.value
     facts = (limit.policy, limit.most, limit.window_seconds, limit.retry_after)
     assert facts == ("budget-per-day", None, 86_400, 60.5)
+
+
+@pytest.mark.parametrize(
+    "details", [None, "", "text", "[]", "7", '{"most": 1}', '{"policy": "a", "b": 1}']
+)
+async def test_limit_without_its_facts_is_none(
+    client: PostgrestClient, details: str | None
+) -> None:
+    error = APIError({"code": "PT429", "message": SECRET, "details": details})
+    with pytest.raises(StoreUnavailableError):
+        await client.execute(FailingQuery(error))
