@@ -178,7 +178,6 @@ def _open_transport(url: str) -> httpx.AsyncBaseTransport:
     httpx's own pool is scanned on every request: with 20 connections that takes several times as
     long as the request itself (httpx issue 3215).
     """
-
     proxy = _environment_proxy(url)
     if proxy and proxy.url.scheme in {"socks5", "socks5h"}:  # aiohttp knows no SOCKS
         limits = httpx.Limits(max_connections=POOL_SIZE, max_keepalive_connections=POOL_SIZE)
