@@ -1,0 +1,161 @@
+"""The language model: whether its server is there, takes the key and the model, and in which form."""
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from urllib.parse import urlsplit
+
+from src.doctor.findings import Finding, note, ok, wrong
+from src.doctor.network import WAIT_SECONDS, Network, UnreachableError, proxy_variable
+from src.domain.errors import (
+    ModelDeclinedError,
+    ModelError,
+    ModelMisconfiguredError,
+    ModelTooSlowError,
+)
+from src.domain.plan import PlanRequest, WeekOutline
+from src.domain.vocabulary import DAYS_PER_WEEK
+from src.llm.openrouter.client import OpenRouterClient
+from src.llm.openrouter.dialect import Dialect
+from src.llm.openrouter.errors import (
+    ContextTooSmallError,
+    NoDialectError,
+    NotTheProtocolError,
+    RateLimitedError,
+    WrongAddressError,
+)
+from src.llm.openrouter.prompts import days_messages
+from src.llm.openrouter.schemas import days_shape
+from src.settings import Settings
+
+KEY, BASE_URL, MODEL = "OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL"
+
+SMALL_CONTEXT_TOKENS = 4_096
+"""Below it, a busy week is asked for in many short calls, and the assistant sees few tasks."""
+
+ANSWER_TOKENS = 2_048
+"""As much as two days of the planner's largest questions take."""
+
+_FORMATS = {
+    "rich": "takes a JSON schema with all rules",
+    "plain": "takes a JSON schema with types alone, so rules are checked here",
+    "json_object": "takes no schema, only JSON mode, so weaker models need more attempts",
+    "text": "takes no format at all, so weaker models need more attempts",
+}
+
+_MENDS: tuple[tuple[str, str, str], ...] = (
+    ("no version such as /v1", BASE_URL, "Add /v1, or what the server's documents say."),
+    ("no credits", KEY, "Buy credits, or take a free or a local model."),
+    ("OPENAI_API_KEY is not accepted", KEY, "Copy the key again, from the server in OPENAI_BASE_URL."),
+    ("OPENAI_BASE_URL leads elsewhere", BASE_URL, "Write the address to which it leads."),
+    ("OPENAI_MODEL is unknown", MODEL, "Write the model's name as the server lists it."),
+    ("OPENAI_BASE_URL is wrong", BASE_URL, "Write the address up to /v1, without an endpoint."),
+    ("region", BASE_URL, "Take another provider."),
+)
+"""Words of a misconfiguration, the variable that it is about, and the mend."""
+
+
+async def check_model(settings: Settings, network: Network) -> AsyncIterator[Finding]:
+    """Yield what one question of the planner meets; it is cancelled at its first words."""
+    if settings.openai_api_key is None:
+        what = "it is not set, so every plan is the offline one, and the assistant is offline"
+        yield note(KEY, what)
+        return
+    try:
+        # For the reason if nothing is there, and for the clock; whatever it answers is fine.
+        await network.fetch("GET", f"{settings.openai_base_url}/models")
+    except UnreachableError as error:
+        yield error.finding(BASE_URL)
+        return
+    client = _open_client(settings, settings.openai_api_key.get_secret_value())
+    try:
+        await _ask(client)
+    except ModelTooSlowError:
+        yield _explain_silence(client)
+    except ModelError as error:
+        yield _explain(error, settings)
+    else:
+        for finding in _describe(client.dialect(), settings):
+            yield finding
+    finally:
+        await client.close()
+
+
+def _open_client(settings: Settings, key: str) -> OpenRouterClient:
+    return OpenRouterClient(
+        base_url=settings.openai_base_url,
+        api_key=key,
+        model=settings.openai_model,
+        call_timeout=WAIT_SECONDS,
+        idle_timeout=WAIT_SECONDS,
+        fallback_models=settings.openai_fallback_models,
+    )
+
+
+async def _ask(client: OpenRouterClient) -> None:
+    """Put a real question, whose prompt and schema are as large as in service.
+
+    Raises:
+        ModelError: there is no answer.
+    """
+    request = PlanRequest(
+        goal="Learn to juggle three balls", duration_weeks=1, daily_hours=1, level="beginner"
+    )
+    week = WeekOutline(week_number=1, goal="Throw and catch three balls", focus=("throws", "rhythm"))
+    days = range(1, DAYS_PER_WEEK + 1)
+    answer = client.stream(
+        days_messages(request, week, (None, None), days, ()),
+        shape=days_shape(request, 1, days),
+        max_tokens=ANSWER_TOKENS,
+        meter=client.meter(retries=0, timeout=2 * WAIT_SECONDS),
+    )
+    async with aclosing(answer) as pieces:
+        async for _ in pieces:
+            return
+
+
+def _describe(dialect: Dialect, settings: Settings) -> list[Finding]:
+    server = urlsplit(settings.openai_base_url).hostname
+    is_strict = dialect.answer_format in {"rich", "plain"}
+    found = ok if is_strict else note
+    findings = [found(MODEL, f"{server} answers, and {_FORMATS[dialect.answer_format]}")]
+    if dialect.context is not None and dialect.context < SMALL_CONTEXT_TOKENS:
+        findings.append(
+            wrong(
+                MODEL,
+                f"its context has {dialect.context} tokens, too few for most questions",
+                f"Start the server with {2 * SMALL_CONTEXT_TOKENS} or more, or take another model.",
+            )
+        )
+    return findings
+
+
+def _explain_silence(client: OpenRouterClient) -> Finding:
+    return wrong(
+        MODEL,
+        f"no word within {WAIT_SECONDS:.0f} s",
+        "If the server first has to load the model, run the doctor again; otherwise take a faster"
+        " one, or one that thinks less.",
+    )
+
+
+def _explain(error: ModelError, settings: Settings) -> Finding:
+    """Return what an error means; the errors themselves quote neither key nor server."""
+    if isinstance(error, ContextTooSmallError):
+        mend = f"Start the server with {2 * SMALL_CONTEXT_TOKENS} tokens or more."
+        return wrong(MODEL, str(error), mend)
+    if isinstance(error, NotTheProtocolError):
+        mend = "Write the address up to /v1, and see whether a login page is in between."
+        return wrong(BASE_URL, "what answers there does not speak OpenAI's protocol", mend)
+    if isinstance(error, RateLimitedError):
+        return wrong(KEY, str(error), "Wait, or raise the limit of this key at the provider.")
+    if isinstance(error, NoDialectError):
+        return wrong(MODEL, str(error), "Take another model, or a newer server.")
+    if isinstance(error, ModelDeclinedError):
+        return wrong(KEY, str(error), "See the key's rights and the account's moderation settings.")
+    if isinstance(error, ModelMisconfiguredError | WrongAddressError):
+        for words, subject, mend in _MENDS:
+            if words in str(error):
+                return wrong(subject, str(error), mend)
+    proxy = proxy_variable(settings.openai_base_url)
+    mend = f"See the server's log{f', and the proxy in {proxy}' if proxy else ''}."
+    return wrong(BASE_URL, f"the model does not answer ({error})", mend)
