@@ -127,5 +127,3 @@ def _is_number(value: object) -> bool:
 
 def _is_object(value: object) -> bool:
     return isinstance(value, dict)
-
-

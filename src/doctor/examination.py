@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing, contextmanager
 
 import api
@@ -13,6 +13,7 @@ from src.doctor.model import check_model
 from src.doctor.network import Network
 from src.doctor.settings import check_settings, explain_invalid
 from src.doctor.sqlite import check_sqlite
+from src.doctor.supabase_address import URL
 from src.doctor.surroundings import check_clock, check_cors, check_proxies
 from src.doctor.tokens import check_tokens
 from src.domain.errors import SettingsError
@@ -21,36 +22,38 @@ from src.settings import Settings, load_settings
 TOTAL_SECONDS = 60.0
 
 
-async def examine(settings: Settings) -> AsyncIterator[Finding]:
+async def examine(settings: Settings) -> AsyncGenerator[Finding, None]:
     """Yield all findings, each as soon as it is there."""
     network = Network()
     for finding in [*check_settings(settings), *check_proxies(settings)]:
         yield finding
-    url, key = settings.supabase_url, settings.supabase_service_role_key
-    if url and key:
-        is_reached = True
-        async for finding in check_database(
-            url, key.get_secret_value(), settings.store_timeout_seconds, network
-        ):
-            yield finding
-            is_reached = is_reached and not (finding.is_wrong and finding.subject == "SUPABASE_URL")
-    else:
-        is_reached = True
-        for finding in check_sqlite(settings.sqlite_path):
-            yield finding
-    if is_reached:
+    is_reached = True
+    async for finding in _check_store(settings, network):
+        yield finding
+        is_reached = is_reached and not (finding.is_wrong and finding.subject == URL)
+    if is_reached:  # otherwise it would say the same again
         async for finding in check_tokens(settings, network):
             yield finding
     async for finding in check_model(settings, network):
         yield finding
-    for finding in [
-        *check_cors(settings, api.CORS_ORIGINS),
-        *check_clock(network.clock_offsets),
-    ]:
+    for finding in check_cors(settings, api.CORS_ORIGINS):
         yield finding
+    yield check_clock(network.clock_offsets)
 
 
-async def _examine_in_time() -> AsyncIterator[Finding]:
+async def _check_store(settings: Settings, network: Network) -> AsyncIterator[Finding]:
+    url, key = settings.supabase_url, settings.supabase_service_role_key
+    if url and key:
+        async for finding in check_database(
+            url, key.get_secret_value(), settings.store_timeout_seconds, network
+        ):
+            yield finding
+    else:
+        for finding in check_sqlite(settings.sqlite_path):
+            yield finding
+
+
+async def _examine_in_time() -> AsyncGenerator[Finding, None]:
     try:
         settings = load_settings()
     except SettingsError as error:

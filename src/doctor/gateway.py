@@ -45,7 +45,7 @@ _MEANINGS = (
         signs="legacy.{0,20}keys? (?:are|is|were) disabled",
         subject=KEY,
         what="the project's legacy keys are disabled",
-        mend="Use a secret key (sb_secret_…), or enable the legacy keys, in Project settings, API keys.",
+        mend="Use a secret key (sb_secret_…) from Project settings, API keys.",
     ),
     _meaning(
         *(401, 403),

@@ -1,4 +1,4 @@
-"""The language model: whether its server is there, takes the key and the model, and in which form."""
+"""The language model: whether its server takes the key, the model's name, and which format."""
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
@@ -21,7 +21,6 @@ from src.llm.openrouter.errors import (
     NoDialectError,
     NotTheProtocolError,
     RateLimitedError,
-    WrongAddressError,
 )
 from src.llm.openrouter.prompts import days_messages
 from src.llm.openrouter.schemas import days_shape
@@ -45,13 +44,39 @@ _FORMATS = {
 _MENDS: tuple[tuple[str, str, str], ...] = (
     ("no version such as /v1", BASE_URL, "Add /v1, or what the server's documents say."),
     ("no credits", KEY, "Buy credits, or take a free or a local model."),
-    ("OPENAI_API_KEY is not accepted", KEY, "Copy the key again, from the server in OPENAI_BASE_URL."),
+    (
+        "OPENAI_API_KEY is not accepted",
+        KEY,
+        "Copy it again, from the server in OPENAI_BASE_URL.",
+    ),
     ("OPENAI_BASE_URL leads elsewhere", BASE_URL, "Write the address to which it leads."),
     ("OPENAI_MODEL is unknown", MODEL, "Write the model's name as the server lists it."),
     ("OPENAI_BASE_URL is wrong", BASE_URL, "Write the address up to /v1, without an endpoint."),
     ("region", BASE_URL, "Take another provider."),
 )
 """Words of a misconfiguration, the variable that it is about, and the mend."""
+
+_MORE_CONTEXT = f"Give the server a context of {2 * SMALL_CONTEXT_TOKENS} tokens or more."
+
+_MEANINGS: tuple[tuple[type[ModelError], str, str, str], ...] = (
+    (ContextTooSmallError, MODEL, "", _MORE_CONTEXT),
+    (NoDialectError, MODEL, "", "Take another model, or a newer server."),
+    (
+        NotTheProtocolError,
+        BASE_URL,
+        "what answers there does not speak OpenAI's protocol",
+        "Write the address up to /v1, and see whether a login page is in between.",
+    ),
+    (RateLimitedError, KEY, "", "Wait, or raise the limit of this key at the provider."),
+    (ModelDeclinedError, KEY, "", "See the key's rights, and the account's moderation settings."),
+    (
+        ModelTooSlowError,
+        MODEL,
+        f"it does not begin to answer within {WAIT_SECONDS:.0f} s",
+        "If the server has to load it first, run the doctor again; otherwise take a faster one.",
+    ),
+)
+"""Other errors, the variable, what is wrong (if empty, the error's own words), and the mend."""
 
 
 async def check_model(settings: Settings, network: Network) -> AsyncIterator[Finding]:
@@ -69,8 +94,6 @@ async def check_model(settings: Settings, network: Network) -> AsyncIterator[Fin
     client = _open_client(settings, settings.openai_api_key.get_secret_value())
     try:
         await _ask(client)
-    except ModelTooSlowError:
-        yield _explain_silence(client)
     except ModelError as error:
         yield _explain(error, settings)
     else:
@@ -100,7 +123,7 @@ async def _ask(client: OpenRouterClient) -> None:
     request = PlanRequest(
         goal="Learn to juggle three balls", duration_weeks=1, daily_hours=1, level="beginner"
     )
-    week = WeekOutline(week_number=1, goal="Throw and catch three balls", focus=("throws", "rhythm"))
+    week = WeekOutline(week_number=1, goal="Throw and catch", focus=("throws", "rhythm"))
     days = range(1, DAYS_PER_WEEK + 1)
     answer = client.stream(
         days_messages(request, week, (None, None), days, ()),
@@ -123,39 +146,21 @@ def _describe(dialect: Dialect, settings: Settings) -> list[Finding]:
             wrong(
                 MODEL,
                 f"its context has {dialect.context} tokens, too few for most questions",
-                f"Start the server with {2 * SMALL_CONTEXT_TOKENS} or more, or take another model.",
+                _MORE_CONTEXT,
             )
         )
     return findings
 
 
-def _explain_silence(client: OpenRouterClient) -> Finding:
-    return wrong(
-        MODEL,
-        f"no word within {WAIT_SECONDS:.0f} s",
-        "If the server first has to load the model, run the doctor again; otherwise take a faster"
-        " one, or one that thinks less.",
-    )
-
-
 def _explain(error: ModelError, settings: Settings) -> Finding:
     """Return what an error means; the errors themselves quote neither key nor server."""
-    if isinstance(error, ContextTooSmallError):
-        mend = f"Start the server with {2 * SMALL_CONTEXT_TOKENS} tokens or more."
-        return wrong(MODEL, str(error), mend)
-    if isinstance(error, NotTheProtocolError):
-        mend = "Write the address up to /v1, and see whether a login page is in between."
-        return wrong(BASE_URL, "what answers there does not speak OpenAI's protocol", mend)
-    if isinstance(error, RateLimitedError):
-        return wrong(KEY, str(error), "Wait, or raise the limit of this key at the provider.")
-    if isinstance(error, NoDialectError):
-        return wrong(MODEL, str(error), "Take another model, or a newer server.")
-    if isinstance(error, ModelDeclinedError):
-        return wrong(KEY, str(error), "See the key's rights and the account's moderation settings.")
-    if isinstance(error, ModelMisconfiguredError | WrongAddressError):
+    if isinstance(error, ModelMisconfiguredError):
         for words, subject, mend in _MENDS:
             if words in str(error):
                 return wrong(subject, str(error), mend)
+    for cls, subject, what, mend in _MEANINGS:
+        if isinstance(error, cls):
+            return wrong(subject, what or str(error), mend)
     proxy = proxy_variable(settings.openai_base_url)
     mend = f"See the server's log{f', and the proxy in {proxy}' if proxy else ''}."
     return wrong(BASE_URL, f"the model does not answer ({error})", mend)

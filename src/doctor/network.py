@@ -6,7 +6,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -91,9 +91,7 @@ class Network:
         except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
             raise _explain(error, url) from None
 
-    async def _send(
-        self, method: str, url: str, headers: Mapping[str, str], json: object
-    ) -> Reply:
+    async def _send(self, method: str, url: str, headers: Mapping[str, str], json: object) -> Reply:
         sent_at = time.time()
         body = b""
         async with (
@@ -166,20 +164,26 @@ async def _resolve(url: str) -> None:
 def _explain(error: Exception, url: str) -> UnreachableError:
     """Return why a request has failed, and the mend."""
     host = urlsplit(url).netloc.rpartition("@")[2]
-    proxy = proxy_variable(url)
     causes = list(_causes(error))
-    if isinstance(error, httpx.ProxyError):
-        return UnreachableError(
-            f"the proxy in {proxy} refuses to connect to {host}",
-            f"Correct {proxy}, with name and password if the proxy wants them, or unset it.",
-        )
     tls = next((cause for cause in causes if isinstance(cause, ssl.SSLError)), None)
     if tls is not None:
         return _explain_tls(tls, host)
-    if proxy and isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
-        return UnreachableError(
-            f"the proxy in {proxy} cannot be reached", f"Correct {proxy}, or unset it."
-        )
+    if proxy := proxy_variable(url):
+        if isinstance(error, httpx.ProxyError):
+            return UnreachableError(
+                f"the proxy in {proxy} refuses to connect to {host}",
+                f"Correct {proxy}, with name and password if the proxy wants them, or unset it.",
+            )
+        if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
+            return UnreachableError(
+                f"the proxy in {proxy} cannot be reached", f"Correct {proxy}, or unset it."
+            )
+    return _explain_connection(error, causes, host)
+
+
+def _explain_connection(
+    error: Exception, causes: Sequence[BaseException], host: str
+) -> UnreachableError:
     if any(isinstance(cause, socket.gaierror) for cause in causes):
         return UnreachableError(
             f"no server has the name {host} (DNS)",

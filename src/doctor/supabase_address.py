@@ -16,7 +16,8 @@ _HOSTED = re.compile(r"([a-z0-9]+)\.supabase\.(?:co|in|red)")
 _DASHBOARD = re.compile(r"/(?:dashboard/)?project/([a-z0-9]+)")
 
 _COPY_KEY = (
-    "Copy the secret key (sb_secret_…) or the legacy service_role key from Project settings, API keys."
+    "Copy the secret key (sb_secret_…), or the legacy service_role key, from Project settings, API"
+    " keys."
 )
 
 _PREFIXES = {

@@ -1,6 +1,6 @@
 """What is between the service and the world: browsers' rules, proxies, and the clock."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 
 from src.doctor.findings import Finding, note, ok, wrong
@@ -50,19 +50,17 @@ def check_proxies(settings: Settings) -> Iterator[Finding]:
         yield note("TRUSTED_PROXY_HEADER", what, "Set it if a proxy stands before the service.")
 
 
-def check_clock(offsets: dict[str, float]) -> Iterator[Finding]:
-    """Yield whether this machine's clock agrees with those of the servers (seconds ahead)."""
+def check_clock(offsets: Mapping[str, float]) -> Finding:
+    """Return whether this machine's clock agrees with those of the servers (seconds ahead)."""
     subject = "clock"
     if not offsets:
-        yield note(subject, "no server said what time it is")
-        return
+        return note(subject, "no server said what time it is")
     host, offset = max(offsets.items(), key=lambda item: abs(item[1]))
-    if abs(offset) > LEEWAY_SECONDS:
-        yield wrong(
-            subject,
-            f"this machine is {abs(offset):.0f} s {'behind' if offset > 0 else 'ahead of'} {host},"
-            f" and tokens allow {LEEWAY_SECONDS} s",
-            "Set it by NTP (on Linux: timedatectl set-ntp true).",
-        )
-    else:
-        yield ok(subject, f"it agrees with {', '.join(sorted(offsets))}")
+    if abs(offset) <= LEEWAY_SECONDS:
+        return ok(subject, f"it agrees with {', '.join(sorted(offsets))}")
+    return wrong(
+        subject,
+        f"this machine is {abs(offset):.0f} s {'behind' if offset > 0 else 'ahead of'} {host}, and"
+        f" tokens allow {LEEWAY_SECONDS} s",
+        "Set it by NTP (on Linux: timedatectl set-ntp true).",
+    )

@@ -85,7 +85,7 @@ def _check_keys(reply: Reply, *, has_secret: bool) -> Finding:
     usable = keys.parse_keys()
     if usable:
         counts = Counter(key.algorithm_name for key in usable.values())
-        shown = ", ".join(f"{count} × {name}" for name, count in sorted(counts.items()))
+        shown = ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
         return ok(subject, f"the project publishes {shown}")
     if has_secret:
         return ok(subject, f"the project publishes no key that we take; {SECRET} verifies tokens")
