@@ -31,6 +31,12 @@ KEY, BASE_URL, MODEL = "OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL"
 SMALL_CONTEXT_TOKENS = 4_096
 """Below it, a busy week is asked for in many short calls, and the assistant sees few tasks."""
 
+THINKING_SECONDS = 3 * WAIT_SECONDS
+"""How long the model may think before its first word, as long as it shows that it does."""
+
+RETRIES = 2
+"""As in service: an error may pass, and some servers fail (5xx) where they mean to refuse."""
+
 ANSWER_TOKENS = 2_048
 """As much as two days of the planner's largest questions take."""
 
@@ -108,7 +114,7 @@ def _open_client(settings: Settings, key: str) -> OpenRouterClient:
         base_url=settings.openai_base_url,
         api_key=key,
         model=settings.openai_model,
-        call_timeout=WAIT_SECONDS,
+        call_timeout=THINKING_SECONDS,
         idle_timeout=WAIT_SECONDS,
         fallback_models=settings.openai_fallback_models,
     )
@@ -125,15 +131,17 @@ async def _ask(client: OpenRouterClient) -> None:
     )
     week = WeekOutline(week_number=1, goal="Throw and catch", focus=("throws", "rhythm"))
     days = range(1, DAYS_PER_WEEK + 1)
-    answer = client.stream(
-        days_messages(request, week, (None, None), days, ()),
-        shape=days_shape(request, 1, days),
-        max_tokens=ANSWER_TOKENS,
-        meter=client.meter(retries=0, timeout=2 * WAIT_SECONDS),
-    )
-    async with aclosing(answer) as pieces:
-        async for _ in pieces:
-            return
+    meter = client.meter(RETRIES, THINKING_SECONDS)
+    async for attempt in client.attempts(meter):
+        with attempt:
+            answer = client.stream(
+                days_messages(request, week, (None, None), days, ()),
+                shape=days_shape(request, 1, days),
+                max_tokens=ANSWER_TOKENS,
+                meter=meter,
+            )
+            async with aclosing(answer) as pieces:
+                await anext(pieces, None)
 
 
 def _describe(dialect: Dialect, settings: Settings) -> list[Finding]:

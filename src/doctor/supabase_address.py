@@ -69,8 +69,8 @@ def check_key(key: str, url: str) -> Iterator[Finding]:
         yield wrong(KEY, f"it is a key of the role {known}, not service_role", _COPY_KEY)
     elif project and claims.get("ref") not in (None, project[1]):
         yield wrong(
-            KEY,
-            f"it belongs to another project than {project[1]}, which SUPABASE_URL names",
+            URL,
+            f"it names the project {project[1]}, and {KEY} belongs to another project",
             "Take both from the same project.",
         )
     elif isinstance(expiry, int | float) and expiry < time.time():

@@ -1,0 +1,77 @@
+"""The doctor in this process, with a deployer's variables and nothing else in its environment."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from src.doctor.examination import main
+from src.settings import Settings
+from tests.support.data_plane import DataPlane
+from tests.support.tokens import JWKS_PATH, TokenMint
+
+ABOUT_PATH = "/auth/v1/.well-known/openid-configuration"
+READ_BY_LIBRARIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "ssl_cert_file")
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    status: int
+    lines: list[str]
+
+    def of(self, level: str) -> list[str]:
+        return [line[7:] for line in self.lines if line.startswith(f"{level:<5}  ")]
+
+    @property
+    def wrongs(self) -> list[str]:
+        return self.of("WRONG")
+
+
+class Doctor:
+    """Runs the doctor in an empty folder, and sees that it quotes no secret."""
+
+    def __init__(
+        self, patch: pytest.MonkeyPatch, folder: Path, capture: pytest.CaptureFixture[str]
+    ) -> None:
+        self._patch = patch
+        self._capture = capture
+        patch.chdir(folder)
+        for name in [*Settings.model_fields, *READ_BY_LIBRARIES]:
+            for spelling in (name, name.upper()):
+                patch.delenv(spelling, raising=False)
+
+    def examine(self, **variables: str) -> Diagnosis:
+        for name, value in variables.items():
+            self._patch.setenv(name, value)
+        self._capture.readouterr()
+        status = main()
+        printed, errors = self._capture.readouterr()
+        assert not errors
+        for name, value in variables.items():
+            assert not name.endswith(("_KEY", "_SECRET")) or value not in printed, name
+        *lines, verdict = printed.splitlines()
+        diagnosis = Diagnosis(status, lines)
+        wrongs = len(diagnosis.wrongs)
+        assert verdict == (f"FALLS SHORT: {wrongs} WRONG" if wrongs else "PASS")
+        assert status == min(wrongs, 1)
+        return diagnosis
+
+    def name_one(self, *words: str, **variables: str) -> None:
+        """Check that exactly one thing is wrong, and that its line has these words."""
+        wrongs = self.examine(**variables).wrongs
+        assert len(wrongs) == 1, wrongs
+        assert all(word in wrongs[0] for word in words), wrongs[0]
+
+
+def about(issuer: str) -> dict[str, str]:
+    """Return what a project's Auth says of itself, as far as the service reads it."""
+    return {"issuer": issuer}
+
+
+def publish_auth(plane: DataPlane, mint: TokenMint) -> None:
+    """Let the project's Auth publish its keys and its name beside the data."""
+    plane.proxy.documents = {
+        JWKS_PATH: json.dumps(mint.jwks()).encode(),
+        ABOUT_PATH: json.dumps(about(f"{plane.url}/auth/v1")).encode(),
+    }
