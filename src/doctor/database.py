@@ -56,20 +56,22 @@ async def check_database(
             return
         yield ok(URL, "the project answers")
         yield ok(KEY, "the project takes it")
-        async for finding in _check_schema(project, version.json(), store_timeout):
+        if version.json() < SCHEMA_VERSION:
+            yield _outdated(version.json())
+            return
+        async for finding in _check_schema(project, store_timeout):
             yield finding
         yield await _check_store(url, key)
     except UnreachableError as error:
         yield error.finding(URL)
 
 
-async def _check_schema(
-    project: Project, version: int, store_timeout: float
-) -> AsyncIterator[Finding]:
-    if version < SCHEMA_VERSION:
-        what = f"the database has version {version}, and this release needs {SCHEMA_VERSION}"
-        yield wrong("schema.sql", what, APPLY_SCHEMA)
-        return
+def _outdated(version: int) -> Finding:
+    what = f"the database has version {version}, and this release needs {SCHEMA_VERSION}"
+    return wrong("schema.sql", what, APPLY_SCHEMA)
+
+
+async def _check_schema(project: Project, store_timeout: float) -> AsyncIterator[Finding]:
     reply = await project.call("schema_report")
     if "PGRST202" in reply.text:
         yield wrong(
@@ -99,9 +101,6 @@ async def _check_max_rows(project: Project, stated: str | None) -> Finding:
         rows = (await project.call("many_rows")).json()
         count = len(rows) if isinstance(rows, list) else 0
         stated = f"{MANY_ROWS} or more" if count >= MANY_ROWS else str(count)
-    if stated == "0":
-        mend = "Raise it in Project settings, Data API."
-        return wrong("Max rows", "the project returns no row at all", mend)
     return ok("Max rows", f"answers are cut at {stated} rows, which cuts none of the service's")
 
 

@@ -130,7 +130,7 @@ async def _ask(client: OpenRouterClient) -> None:
         goal="Learn to juggle three balls", duration_weeks=1, daily_hours=1, level="beginner"
     )
     week = WeekOutline(week_number=1, goal="Throw and catch", focus=("throws", "rhythm"))
-    days = range(1, DAYS_PER_WEEK + 1)
+    days = list(range(1, DAYS_PER_WEEK + 1))
     meter = client.meter(RETRIES, THINKING_SECONDS)
     async for attempt in client.attempts(meter):
         with attempt:

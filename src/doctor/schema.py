@@ -7,7 +7,6 @@ from typing import Self
 
 from pydantic import BaseModel
 
-from src.dao.supabase.store import SCHEMA_VERSION
 from src.doctor.findings import Finding, note, ok, wrong
 from src.doctor.gateway import APPLY_SCHEMA
 
@@ -47,7 +46,7 @@ def check_report(found: SchemaReport, store_timeout: float) -> Iterator[Finding]
     """Yield how a database differs from what this release needs. `store_timeout` is in seconds."""
     expected = SchemaReport.expected()
     findings = [
-        *_check_versions(found),
+        *_check_server(found),
         *_check_missing(found, expected),
         *_check_access(found, expected),
         *_check_timeout(found.statement_timeout, store_timeout),
@@ -60,13 +59,7 @@ def check_report(found: SchemaReport, store_timeout: float) -> Iterator[Finding]
         )
 
 
-def _check_versions(found: SchemaReport) -> Iterator[Finding]:
-    if found.version < SCHEMA_VERSION:
-        yield wrong(
-            "schema.sql",
-            f"the database has version {found.version}, and this release needs {SCHEMA_VERSION}",
-            APPLY_SCHEMA,
-        )
+def _check_server(found: SchemaReport) -> Iterator[Finding]:
     if found.server_version < OLDEST_SERVER:
         yield wrong(
             "PostgreSQL",
@@ -100,7 +93,8 @@ def _check_missing(found: SchemaReport, expected: SchemaReport) -> Iterator[Find
 def _check_access(found: SchemaReport, expected: SchemaReport) -> Iterator[Finding]:
     """Yield what lets others reach more than this release gives them."""
     ours = expected_objects(expected.columns)
-    if unprotected := ours & (expected.row_security - found.row_security):
+    there = expected_objects(found.columns)
+    if unprotected := there & (expected.row_security - found.row_security):
         yield wrong(
             "schema.sql",
             f"row-level security is off on {_listed(unprotected)}, so learners reach the rows of"

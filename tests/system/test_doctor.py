@@ -3,7 +3,7 @@
 `test_doctor_project.py` has the database and the tokens, `test_doctor_model.py` the model.
 """
 
-import datetime
+import datetime as dt
 import socket
 import sqlite3
 import ssl
@@ -314,15 +314,15 @@ def self_signed(folder: Path) -> ssl.SSLContext:
     """Return the server's side of TLS with a certificate of its own making."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.datetime.now(datetime.UTC)
+    now = dt.datetime.now(dt.UTC)
     certificate = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=1))
         .sign(key, hashes.SHA256())
     )
     path = folder / "server.pem"
