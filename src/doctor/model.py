@@ -1,6 +1,6 @@
 """The language model: whether its server takes the key, the model's name, and which format."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
 from urllib.parse import urlsplit
 
@@ -31,8 +31,15 @@ KEY, BASE_URL, MODEL = "OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL"
 SMALL_CONTEXT_TOKENS = 4_096
 """Below it, a busy week is asked for in many short calls, and the assistant sees few tasks."""
 
-THINKING_SECONDS = 3 * WAIT_SECONDS
-"""How long the model may think before its first word, as long as it shows that it does."""
+# A real question, whose prompt and schema are as large as in service.
+REQUEST = PlanRequest(
+    goal="Learn to juggle three balls", duration_weeks=1, daily_hours=1, level="beginner"
+)
+WEEK = WeekOutline(week_number=1, goal="Throw and catch", focus=("throws", "rhythm"))
+DAYS = list(range(1, DAYS_PER_WEEK + 1))
+SHAPE = days_shape(REQUEST, 1, DAYS)
+
+RETRY_WAIT_SECONDS = 0.5
 
 RETRIES = 2
 """As in service: an error may pass, and some servers fail (5xx) where they mean to refuse."""
@@ -99,14 +106,15 @@ async def check_model(settings: Settings, network: Network) -> AsyncIterator[Fin
         return
     client = _open_client(settings, settings.openai_api_key.get_secret_value())
     try:
-        await _ask(client)
-    except ModelError as error:
-        yield _explain(error, settings)
-    else:
-        for finding in _describe(client.dialect(), settings):
-            yield finding
+        failure = await _ask(client)
+        dialect = client.accepted_dialect(SHAPE)
     finally:
         await client.close()
+    if dialect and (failure is None or isinstance(failure, ModelTooSlowError)):
+        for finding in _describe(dialect, settings, thinks_long=failure is not None):
+            yield finding
+    elif failure:
+        yield _explain(failure, settings)
 
 
 def _open_client(settings: Settings, key: str) -> OpenRouterClient:
@@ -114,50 +122,42 @@ def _open_client(settings: Settings, key: str) -> OpenRouterClient:
         base_url=settings.openai_base_url,
         api_key=key,
         model=settings.openai_model,
-        call_timeout=THINKING_SECONDS,
+        call_timeout=WAIT_SECONDS,
         idle_timeout=WAIT_SECONDS,
+        retry_wait=RETRY_WAIT_SECONDS,
         fallback_models=settings.openai_fallback_models,
     )
 
 
-async def _ask(client: OpenRouterClient) -> None:
-    """Put a real question, whose prompt and schema are as large as in service.
-
-    Raises:
-        ModelError: there is no answer.
-    """
-    request = PlanRequest(
-        goal="Learn to juggle three balls", duration_weeks=1, daily_hours=1, level="beginner"
-    )
-    week = WeekOutline(week_number=1, goal="Throw and catch", focus=("throws", "rhythm"))
-    days = list(range(1, DAYS_PER_WEEK + 1))
-    meter = client.meter(RETRIES, THINKING_SECONDS)
-    async for attempt in client.attempts(meter):
-        with attempt:
-            answer = client.stream(
-                days_messages(request, week, (None, None), days, ()),
-                shape=days_shape(request, 1, days),
-                max_tokens=ANSWER_TOKENS,
-                meter=meter,
-            )
-            async with aclosing(answer) as pieces:
-                await anext(pieces, None)
+async def _ask(client: OpenRouterClient) -> ModelError | None:
+    """Put the question until its answer begins; return why it does not, or None if it does."""
+    meter = client.meter(RETRIES, WAIT_SECONDS)
+    try:
+        async for attempt in client.attempts(meter):
+            with attempt:
+                answer = client.stream(
+                    days_messages(REQUEST, WEEK, (None, None), DAYS, ()),
+                    shape=SHAPE,
+                    max_tokens=ANSWER_TOKENS,
+                    meter=meter,
+                )
+                async with aclosing(answer) as pieces:
+                    await anext(pieces, None)
+    except ModelError as error:
+        return error
+    return None
 
 
-def _describe(dialect: Dialect, settings: Settings) -> list[Finding]:
+def _describe(dialect: Dialect, settings: Settings, *, thinks_long: bool) -> Iterator[Finding]:
     server = urlsplit(settings.openai_base_url).hostname
     is_strict = dialect.answer_format in {"rich", "plain"}
     found = ok if is_strict else note
-    findings = [found(MODEL, f"{server} answers, and {_FORMATS[dialect.answer_format]}")]
+    yield found(MODEL, f"{server} answers, and {_FORMATS[dialect.answer_format]}")
+    if thinks_long:
+        yield note(MODEL, f"it thinks for longer than {WAIT_SECONDS:.0f} s before its first word")
     if dialect.context is not None and dialect.context < SMALL_CONTEXT_TOKENS:
-        findings.append(
-            wrong(
-                MODEL,
-                f"its context has {dialect.context} tokens, too few for most questions",
-                _MORE_CONTEXT,
-            )
-        )
-    return findings
+        what = f"its context has {dialect.context} tokens, so plans take many short calls"
+        yield note(MODEL, what, _MORE_CONTEXT)
 
 
 def _explain(error: ModelError, settings: Settings) -> Finding:

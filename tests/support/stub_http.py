@@ -3,6 +3,8 @@
 import json
 import ssl
 import threading
+import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,6 +18,8 @@ class StubAnswer:
     status: int = 200
     body: object = None
     headers: dict[str, str] = field(default_factory=dict)
+    pause: float = 0.0
+    """In seconds, before the last byte."""
 
     def content(self) -> bytes:
         text = self.body if isinstance(self.body, str) else json.dumps(self.body)
@@ -74,7 +78,10 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in (headers | answer.headers).items():
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(content)
+        self.wfile.write(content[:-1])
+        time.sleep(answer.pause)
+        with suppress(OSError):  # the client need not wait
+            self.wfile.write(content[-1:])
 
     def log_message(self, *_args: object) -> None:
         """Stay silent."""

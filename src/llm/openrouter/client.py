@@ -78,9 +78,9 @@ class OpenRouterClient:
         self._patience = FirstTokenPatience(idle_timeout)
         self._memory = DialectMemory()
 
-    def dialect(self) -> Dialect:
-        """Return how the server is known to take calls; the defaults until it has refused some."""
-        return self._memory.dialect()
+    def accepted_dialect(self, shape: AnswerShape) -> Dialect | None:
+        """Return the dialect in which the server takes such questions; None if it took none."""
+        return self._memory.dialect() if self._memory.is_accepted(shape.name) else None
 
     def meter(
         self, retries: int, timeout: float = math.inf, reserved_dollars: float = math.inf
