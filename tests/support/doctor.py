@@ -1,15 +1,24 @@
 """The doctor in this process, with a deployer's variables and nothing else in its environment."""
 
 import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import jwt
 import pytest
 
 from src.doctor.examination import main
 from src.settings import Settings
 from tests.support.data_plane import DataPlane
-from tests.support.tokens import JWKS_PATH, TokenMint
+from tests.support.stub_http import StubAnswer, StubServer
+from tests.support.tokens import JWKS_PATH, TokenMint, new_ec_key
+
+HOSTED_URL = "https://abcdefghijklmnopqrst.supabase.co"
+VERSION_PATH = "/rest/v1/rpc/schema_version"
+PAGE = "<!doctype html><html><body>Sign in</body></html>"
 
 ABOUT_PATH = "/auth/v1/.well-known/openid-configuration"
 READ_BY_LIBRARIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "ssl_cert_file")
@@ -75,3 +84,26 @@ def publish_auth(plane: DataPlane, mint: TokenMint) -> None:
         JWKS_PATH: json.dumps(mint.jwks()).encode(),
         ABOUT_PATH: json.dumps(about(f"{plane.url}/auth/v1")).encode(),
     }
+
+
+@contextmanager
+def stub_project() -> Iterator[StubServer]:
+    """Run a project whose Auth is fine, and which has no database yet."""
+    with StubServer({}) as server:
+        server.answers = {
+            JWKS_PATH: StubAnswer(body={"keys": [new_ec_key().jwk()]}),
+            ABOUT_PATH: StubAnswer(body=about(f"{server.url}/auth/v1")),
+        }
+        yield server
+
+
+def legacy_key(role: str = "service_role", **claims: object) -> str:
+    """Return a key as older projects have it."""
+    expiry = int(time.time()) + 3_600
+    claims = {"iss": "supabase", "role": role, "exp": expiry, **claims}
+    return jwt.encode(claims, "the project's legacy JWT secret!", algorithm="HS256")
+
+
+def variables_of(url: str) -> dict[str, str]:
+    """Return the variables of a service on this project."""
+    return {"SUPABASE_URL": url, "SUPABASE_SERVICE_ROLE_KEY": legacy_key()}

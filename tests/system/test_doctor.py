@@ -1,45 +1,33 @@
-"""The doctor on misconfigured settings, addresses, keys and networks: each is named, and only it.
+"""The doctor on Supabase projects: a good one passes, and each fault is named, and only it.
 
-`test_doctor_project.py` has the database and the tokens, `test_doctor_model.py` the model.
+The database is a real PostgREST; what only Supabase's gateway answers is a stub's.
 """
 
-import datetime as dt
-import socket
-import sqlite3
-import ssl
-import time
+import json
 from collections.abc import Iterator
-from contextlib import closing
-from email.utils import formatdate
 from pathlib import Path
 
-import jwt
+import httpx
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-import src.doctor.network
-from tests.support.doctor import ABOUT_PATH, Doctor, about
-from tests.support.service import free_port
+from src.doctor.schema import EXPECTED_PATH
+from tests.support.data_plane import SCHEMA, DataPlane, Postgres, running_data_plane
+from tests.support.doctor import (
+    ABOUT_PATH,
+    HOSTED_URL,
+    PAGE,
+    VERSION_PATH,
+    Doctor,
+    about,
+    legacy_key,
+    publish_auth,
+    stub_project,
+    variables_of,
+)
+from tests.support.schema_snapshot import schema_report
+from tests.support.standin import OpenRouterStandIn
 from tests.support.stub_http import StubAnswer, StubServer
-from tests.support.tokens import JWKS_PATH, new_ec_key
-
-SECRET = "the project's legacy JWT secret!"  # noqa: S105  a test's
-HOSTED = "https://abcdefghijklmnopqrst.supabase.co"
-VERSION_PATH = "/rest/v1/rpc/schema_version"
-PAGE = "<!doctype html><html><body>Sign in</body></html>"
-
-
-def legacy_key(role: str = "service_role", **claims: object) -> str:
-    expiry = int(time.time()) + 3_600
-    claims = {"iss": "supabase", "role": role, "exp": expiry, **claims}
-    return jwt.encode(claims, SECRET, algorithm="HS256")
-
-
-SERVICE_KEY = legacy_key()
-SUPABASE = {"SUPABASE_URL": HOSTED, "SUPABASE_SERVICE_ROLE_KEY": SERVICE_KEY}
+from tests.support.tokens import JWKS_PATH, SigningKey, TokenMint
 
 
 @pytest.fixture
@@ -51,112 +39,285 @@ def doctor(
 
 @pytest.fixture
 def stub() -> Iterator[StubServer]:
-    """Offer a project whose Auth is fine, and whose database does not answer yet."""
-    with StubServer({}) as server:
-        server.answers = {
-            JWKS_PATH: StubAnswer(body={"keys": [new_ec_key().jwk()]}),
-            ABOUT_PATH: StubAnswer(body=about(f"{server.url}/auth/v1")),
-        }
+    with stub_project() as server:
         yield server
 
 
-def test_nothing_configured_is_fine(doctor: Doctor) -> None:
-    """The offline service on its own file; what is not set is a note."""
-    diagnosis = doctor.examine()
+@pytest.fixture(scope="module")
+def module_project(postgres: Postgres) -> Iterator[DataPlane]:
+    with postgres.database() as database, running_data_plane(database) as plane:
+        plane.apply_schema()
+        yield plane
+
+
+@pytest.fixture
+def project(module_project: DataPlane, rsa_key: SigningKey) -> DataPlane:
+    """Offer a good project, with Auth; a test that damages it repairs it."""
+    publish_auth(module_project, TokenMint(module_project.url, rsa_key=rsa_key))
+    return module_project
+
+
+def test_expected_schema_is_this_release_s(project: DataPlane) -> None:
+    """After a change of schema.sql, run `python -m tests.support.schema_snapshot`."""
+    assert json.loads(EXPECTED_PATH.read_text()) == schema_report(project.database)
+
+
+def test_report_is_for_the_service_alone(project: DataPlane) -> None:
+    """It says what a stranger could look for."""
+    for role in ("anon", "authenticated"):
+        headers = {"Authorization": f"Bearer {project.key(role)}"}
+        for function in ("schema_report", "many_rows"):
+            answer = httpx.post(f"{project.rest_url}/rpc/{function}", headers=headers)
+            assert answer.status_code in {401, 403}
+            assert answer.json()["code"] == "42501"
+
+
+def test_good_project_and_model_pass(
+    doctor: Doctor, project: DataPlane, standin: OpenRouterStandIn
+) -> None:
+    """Nothing is invented: not even a note, but for the header of a proxy."""
+    diagnosis = doctor.examine(
+        AUTH_MODE="required",
+        TRUSTED_PROXY_HEADER="X-Real-IP",
+        OPENAI_API_KEY=standin.api_key,
+        OPENAI_BASE_URL=standin.base_url,
+        **project.variables,
+    )
     assert diagnosis.wrongs == []
-    assert {line.partition(":")[0] for line in diagnosis.of("note")} >= {
-        "SUPABASE_URL",
+    assert diagnosis.of("note") == []
+    shown = "\n".join(diagnosis.lines)
+    for line in (
+        "SUPABASE_URL: the project answers",
+        "schema.sql: version",
+        "Max rows: answers are cut at 1000 rows",
+        "access tokens: the project publishes 1 ES256, 1 RS256",
+        "SUPABASE_JWT_ISSUER: tokens are issued by",
+        "OPENAI_MODEL: 127.0.0.1 answers, and takes a JSON schema with all rules",
+        "clock: it agrees with 127.0.0.1",
+    ):
+        assert f"ok     {line}" in shown, diagnosis.lines
+
+
+def test_good_project_in_production_passes(doctor: Doctor, project: DataPlane) -> None:
+    """Without a model's key the offline planner serves, as the service says at its start, too."""
+    diagnosis = doctor.examine(
+        RAILWAY_ENVIRONMENT="production",
+        SUPABASE_JWT_SECRET=project.secret,
+        **project.variables,
+    )
+    assert diagnosis.wrongs == []
+    assert [line.partition(":")[0] for line in diagnosis.of("note")] == [
+        "AUTH_MODE",
         "OPENAI_API_KEY",
-    }
+    ]
 
 
-INVALID = {
-    "no key": ({"SUPABASE_URL": HOSTED}, "SUPABASE_SERVICE_ROLE_KEY"),
-    "no address": ({"SUPABASE_SERVICE_ROLE_KEY": SERVICE_KEY}, "SUPABASE_URL"),
-    "production without a database": ({"RAILWAY_ENVIRONMENT": "production"}, "SUPABASE_URL"),
-    "PostgreSQL's address": (SUPABASE | {"SUPABASE_URL": "postgresql://db.x:5432"}, "SUPABASE_URL"),
-    "a key with a space": (
-        SUPABASE | {"SUPABASE_SERVICE_ROLE_KEY": "sb_secret_a b"},
-        "SUPABASE_SERVICE_ROLE_KEY",
+DAMAGES = {
+    "a table": (
+        "alter table questions rename to asked",
+        "alter table asked rename to questions",
+        ("tables", "questions"),
     ),
-    "an origin with a path": ({"CORS_ORIGINS": "https://app.example.com/login"}, "CORS_ORIGINS"),
-    "tokens required, none verifiable": ({"AUTH_MODE": "required"}, "AUTH_MODE"),
-    "a word for a mode": ({"AUTH_MODE": "on"}, "AUTH_MODE"),
-    "a short secret": ({"SUPABASE_JWT_SECRET": "secret"}, "SUPABASE_JWT_SECRET"),
-    "a database in memory": ({"SQLITE_PATH": ":memory:"}, "SQLITE_PATH"),
-    "a folder that is not there": ({"SQLITE_PATH": "/nowhere/at/all.db"}, "SQLITE_PATH"),
-    "a port too high": ({"PORT": "80000"}, "PORT"),
-    "a model's address with a query": (
-        {"OPENAI_BASE_URL": "https://openrouter.ai/api/v1?x=1"},
-        "OPENAI_BASE_URL",
+    "a column": (
+        "alter table roadmap_tasks rename estimated_minutes to minutes",
+        "alter table roadmap_tasks rename minutes to estimated_minutes",
+        ("columns", "roadmap_tasks.estimated_minutes"),
     ),
-    "a proxy that is none": ({"ALL_PROXY": "ftp://proxy"}, "ALL_PROXY"),
-    "certificates that are not there": ({"SSL_CERT_FILE": "/nowhere.pem"}, "SSL_CERT_FILE"),
+    "a function": (
+        "alter function read_week(bigint, int, uuid) rename to read_one_week",
+        "alter function read_one_week(bigint, int, uuid) rename to read_week",
+        ("functions", "read_week(bigint,integer,uuid)"),
+    ),
+    "a policy": (
+        "alter policy owner_may_select on goals rename to owner_may_look",
+        "alter policy owner_may_look on goals rename to owner_may_select",
+        ("policies", "goals.owner_may_select"),
+    ),
+    "a right on a table": (
+        "revoke insert on roadmap_tasks from service_role",
+        "grant insert on roadmap_tasks to service_role",
+        ("rights", "service_role insert roadmap_tasks"),
+    ),
+    "a right to a function": (
+        "revoke execute on function list_roadmaps from service_role",
+        "grant execute on function list_roadmaps to service_role",
+        ("rights", "service_role execute list_roadmaps(uuid)"),
+    ),
+    "the right to the report": (
+        "revoke execute on function schema_report from service_role",
+        "grant execute on function schema_report to service_role",
+        ("may not execute",),
+    ),
+    "row-level security": (
+        "alter table roadmaps disable row level security",
+        "alter table roadmaps enable row level security",
+        ("row-level security", "roadmaps"),
+    ),
+    "tables open to strangers": (
+        "grant select on roadmap_tasks to anon",
+        "revoke select on roadmap_tasks from anon",
+        ("anon select roadmap_tasks",),
+    ),
+    "leases open to learners": (
+        "grant select (lease_id) on generations to authenticated",
+        "revoke select (lease_id) on generations from authenticated",
+        ("authenticated select generations.lease_id",),
+    ),
+    "functions open to everybody": (
+        "grant execute on function publish_roadmap to public",
+        "revoke execute on function publish_roadmap from public",
+        ("public execute publish_roadmap",),
+    ),
+    "too short a statement timeout": (
+        "alter role service_role set statement_timeout = '900ms'",
+        "alter role service_role reset statement_timeout",
+        ("statement_timeout", "900 ms"),
+    ),
 }
 
 
-@pytest.mark.parametrize(("variables", "named"), INVALID.values(), ids=INVALID.keys())
-def test_settings_that_keep_the_service_from_starting(
-    doctor: Doctor, variables: dict[str, str], named: str
+@pytest.mark.parametrize(("damage", "repair", "words"), DAMAGES.values(), ids=DAMAGES.keys())
+def test_damaged_schema(
+    doctor: Doctor, project: DataPlane, damage: str, repair: str, words: tuple[str, ...]
 ) -> None:
-    doctor.name_one(named, **variables)
+    project.execute(damage)
+    if "alter role" in damage:
+        project.reload_schema()  # PostgREST keeps what is set for roles
+    try:
+        doctor.name_one(*words, **project.variables)
+    finally:
+        project.execute(repair)
+        if "alter role" in damage:
+            project.reload_schema()
 
 
-def test_file_in_another_encoding(doctor: Doctor) -> None:
-    """PowerShell's `>` writes UTF-16."""
-    Path(".env").write_text("PORT=8000\n", encoding="utf-16")
-    doctor.name_one(".env is not in UTF-8")
+def test_policy_of_one_s_own_is_a_note(doctor: Doctor, project: DataPlane) -> None:
+    """Policies on tables that are not ours are nobody's business."""
+    project.execute("create policy friends on roadmaps for select using (true)")
+    try:
+        diagnosis = doctor.examine(**project.variables)
+    finally:
+        project.execute("drop policy friends on roadmaps")
+    assert diagnosis.wrongs == []
+    assert [line for line in diagnosis.of("note") if line.startswith("policy friends")]
 
 
-def test_names_that_nobody_reads(doctor: Doctor) -> None:
-    """A key under another tool's name is a note: it may be meant for that tool."""
-    Path(".env").write_text("OPENROUTER_API_KEY=abc\nOPENAI_API_KEY=your_openai_api_key\n")
-    diagnosis = doctor.examine()
-    notes = "\n".join(diagnosis.of("note"))
-    assert "OPENROUTER_API_KEY: it is set, and the service reads OPENAI_API_KEY" in notes
-    assert "OPENAI_API_KEY: its value is a placeholder" in notes
+def test_other_tables_in_the_project_are_fine(doctor: Doctor, project: DataPlane) -> None:
+    project.execute("create table notes (id int); grant all on notes to anon, authenticated")
+    try:
+        assert doctor.examine(**project.variables).wrongs == []
+    finally:
+        project.execute("drop table notes")
+
+
+OLD_VERSION = (
+    "create function public.schema_version() returns int language sql return {version};"
+    "grant execute on function public.schema_version to service_role"
+)
+
+
+def test_absent_schema(doctor: Doctor, new_project: DataPlane, rsa_key: SigningKey) -> None:
+    publish_auth(new_project, TokenMint(new_project.url, rsa_key=rsa_key))
+    doctor.name_one("schema.sql", "absent", **new_project.variables)
+
+
+def test_old_schema(doctor: Doctor, new_project: DataPlane, rsa_key: SigningKey) -> None:
+    publish_auth(new_project, TokenMint(new_project.url, rsa_key=rsa_key))
+    new_project.execute(OLD_VERSION.format(version=1))
+    new_project.reload_schema()
+    doctor.name_one("schema.sql", "version 1", **new_project.variables)
+
+
+def test_schema_that_postgrest_has_not_seen(
+    doctor: Doctor, new_project: DataPlane, rsa_key: SigningKey, tmp_path: Path
+) -> None:
+    """It still has the schema of before in its cache."""
+    publish_auth(new_project, TokenMint(new_project.url, rsa_key=rsa_key))
+    new_project.execute(OLD_VERSION.format(version=1))
+    new_project.reload_schema()
+    silent = tmp_path / "silent.sql"
+    silent.write_text(SCHEMA.read_text().replace("notify pgrst, 'reload schema';", ""))
+    new_project.database.run_file(silent)
+    doctor.name_one("schema.sql", "cache", "notify pgrst", **new_project.variables)
+
+
+def test_key_of_another_secret(doctor: Doctor, project: DataPlane) -> None:
+    key = TokenMint(project.url, secret="x" * 40).api_key("service_role")
+    variables = project.variables | {"SUPABASE_SERVICE_ROLE_KEY": key}
+    doctor.name_one("SUPABASE_SERVICE_ROLE_KEY", "not signed", **variables)
+
+
+OTHER_KEY = {"kty": "OKP", "crv": "Ed25519", "x": "AA", "kid": "1", "alg": "EdDSA", "use": "sig"}
+
+AUTH_FAULTS = {
+    "only the legacy secret": ({JWKS_PATH: {"keys": []}}, ("access tokens", "SUPABASE_JWT_SECRET")),
+    "keys that nobody takes": (
+        {JWKS_PATH: {"keys": [OTHER_KEY]}},
+        ("access tokens", "does not take"),
+    ),
+    "no keys": ({JWKS_PATH: None}, ("access tokens", "publishes no keys")),
+    "another issuer": (
+        {ABOUT_PATH: about("https://auth.example.com/auth/v1")},
+        ("SUPABASE_JWT_ISSUER=https://auth.example.com/auth/v1",),
+    ),
+}
+
+
+@pytest.mark.parametrize(("documents", "words"), AUTH_FAULTS.values(), ids=AUTH_FAULTS.keys())
+def test_tokens_that_cannot_be_verified(
+    doctor: Doctor,
+    project: DataPlane,
+    documents: dict[str, object],
+    words: tuple[str, ...],
+) -> None:
+    for path, document in documents.items():
+        project.proxy.documents[path] = json.dumps(document).encode() if document else b""
+    doctor.name_one(*words, **project.variables)
+
+
+def test_stated_issuer_passes(doctor: Doctor, project: DataPlane) -> None:
+    issuer = "https://auth.example.com/auth/v1"
+    project.proxy.documents[ABOUT_PATH] = json.dumps(about(issuer)).encode()
+    assert doctor.examine(SUPABASE_JWT_ISSUER=issuer, **project.variables).wrongs == []
+
+
+def test_legacy_secret_alone_passes(doctor: Doctor, project: DataPlane) -> None:
+    project.proxy.documents[JWKS_PATH] = b'{"keys": []}'
+    diagnosis = doctor.examine(SUPABASE_JWT_SECRET=project.secret, **project.variables)
     assert diagnosis.wrongs == []
 
 
-def test_damaged_file(doctor: Doctor) -> None:
-    Path("momentum.db").write_text("This is no database. " * 100)
-    doctor.name_one("SQLITE_PATH", "no SQLite database")
-
-
-def test_file_of_a_newer_release(doctor: Doctor) -> None:
-    with closing(sqlite3.connect("momentum.db")) as file:
-        file.execute("pragma user_version = 900")
-    before = Path("momentum.db").read_bytes()
-    doctor.name_one("SQLITE_PATH", "newer release")
-    assert Path("momentum.db").read_bytes() == before
-
-
-def test_full_disk(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("src.doctor.sqlite.LITTLE_SPACE_BYTES", 2**63)
-    doctor.name_one("SQLITE_PATH", "MB are free")
+def test_secret_of_another_project(doctor: Doctor, project: DataPlane) -> None:
+    words = ("SUPABASE_JWT_SECRET", "did not sign")
+    doctor.name_one(*words, SUPABASE_JWT_SECRET="x" * 40, **project.variables)
 
 
 ADDRESSES = {
     "the dashboard": (
         "https://supabase.com/dashboard/project/abcdefghijklmnopqrst",
-        ("dashboard", HOSTED),
+        ("dashboard", HOSTED_URL),
     ),
-    "PostgreSQL's host": ("https://db.abcdefghijklmnopqrst.supabase.co", ("PostgreSQL", HOSTED)),
-    "the API's path": (f"{HOSTED}/rest/v1/", ("/rest/v1",)),
-    "no TLS": (HOSTED.replace("https", "http"), ("http://", HOSTED)),
-    "a query": (f"{HOSTED}?a=b", ("?",)),
+    "PostgreSQL's host": (
+        "https://db.abcdefghijklmnopqrst.supabase.co",
+        ("PostgreSQL", HOSTED_URL),
+    ),
+    "the API's path": (f"{HOSTED_URL}/rest/v1/", ("/rest/v1",)),
+    "no TLS": (HOSTED_URL.replace("https", "http"), ("http://", HOSTED_URL)),
+    "a query": (f"{HOSTED_URL}?a=b", ("?",)),
 }
 
 
 @pytest.mark.parametrize(("url", "words"), ADDRESSES.values(), ids=ADDRESSES.keys())
 def test_address_that_shows_what_it_is(doctor: Doctor, url: str, words: tuple[str, ...]) -> None:
     """No request is needed to know, and none is made."""
-    doctor.name_one("SUPABASE_URL", *words, **SUPABASE | {"SUPABASE_URL": url})
+    doctor.name_one("SUPABASE_URL", *words, **variables_of(url))
 
 
 def test_key_of_another_project(doctor: Doctor) -> None:
     key = {"SUPABASE_SERVICE_ROLE_KEY": legacy_key(ref="zzzzzzzzzzzzzzzzzzzz")}
-    doctor.name_one("SUPABASE_URL", "SUPABASE_SERVICE_ROLE_KEY", "another", **SUPABASE | key)
+    doctor.name_one(
+        "SUPABASE_URL", "SUPABASE_SERVICE_ROLE_KEY", "another", **variables_of(HOSTED_URL) | key
+    )
 
 
 KEYS = {
@@ -217,117 +378,4 @@ def test_what_the_gateway_answers(
     doctor: Doctor, stub: StubServer, answer: StubAnswer, words: tuple[str, ...]
 ) -> None:
     stub.answers[VERSION_PATH] = answer
-    doctor.name_one(*words, **SUPABASE | {"SUPABASE_URL": stub.url})
-
-
-def test_unknown_name(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object, **__: object) -> None:
-        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-
-    monkeypatch.setattr(socket, "getaddrinfo", fail)
-    doctor.name_one("SUPABASE_URL", "DNS", **SUPABASE)
-
-
-def test_resolver_that_hangs(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The doctor does not wait for its thread."""
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: time.sleep(5))
-    monkeypatch.setattr(src.doctor.network, "WAIT_SECONDS", 0.2)
-    started = time.monotonic()
-    doctor.name_one("SUPABASE_URL", "does not answer", **SUPABASE)
-    assert time.monotonic() - started < 5
-
-
-def test_refused_connection(doctor: Doctor) -> None:
-    url = f"http://127.0.0.1:{free_port()}"
-    doctor.name_one("SUPABASE_URL", "refuses", **SUPABASE | {"SUPABASE_URL": url})
-
-
-def test_server_that_hangs(
-    doctor: Doctor, stub: StubServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(src.doctor.network, "WAIT_SECONDS", 0.3)
-    stub.open.clear()
-    doctor.name_one("SUPABASE_URL", "does not answer", **SUPABASE | {"SUPABASE_URL": stub.url})
-
-
-def test_certificate_that_nobody_knows(doctor: Doctor, tmp_path: Path) -> None:
-    with StubServer({}, self_signed(tmp_path)) as server:
-        words = ("SUPABASE_URL", "not trusted", "SSL_CERT_FILE")
-        doctor.name_one(*words, **SUPABASE | {"SUPABASE_URL": server.url})
-
-
-def test_server_without_tls(doctor: Doctor, stub: StubServer) -> None:
-    url = stub.url.replace("http://", "https://")
-    doctor.name_one("SUPABASE_URL", "TLS", **SUPABASE | {"SUPABASE_URL": url})
-
-
-def test_tls_without_https(doctor: Doctor, tmp_path: Path) -> None:
-    with StubServer({}, self_signed(tmp_path)) as server:
-        url = server.url.replace("https://", "http://")
-        doctor.name_one("SUPABASE_URL", "https://", **SUPABASE | {"SUPABASE_URL": url})
-
-
-CONTAINER = SUPABASE | {"SUPABASE_URL": "http://kong:8000"}
-
-
-def test_proxy_that_is_not_there(doctor: Doctor) -> None:
-    proxy = {"HTTP_PROXY": f"http://127.0.0.1:{free_port()}"}
-    doctor.name_one("HTTP_PROXY", "cannot be reached", **CONTAINER | proxy)
-
-
-def test_proxy_that_refuses(doctor: Doctor, stub: StubServer) -> None:
-    stub.otherwise = StubAnswer(407, PAGE)
-    doctor.name_one("ALL_PROXY", "refuses", **CONTAINER | {"ALL_PROXY": stub.url})
-
-
-def test_only_local_pages_in_production(doctor: Doctor, stub: StubServer) -> None:
-    stub.answers[VERSION_PATH] = StubAnswer(540, PAGE)
-    diagnosis = doctor.examine(
-        RAILWAY_ENVIRONMENT="production",
-        CORS_ORIGINS="http://localhost:3000",
-        **SUPABASE | {"SUPABASE_URL": stub.url},
-    )
-    assert [line for line in diagnosis.wrongs if line.startswith("CORS_ORIGINS")]
-
-
-@pytest.mark.parametrize(("seconds", "words"), [(3_600, "behind"), (-3_600, "ahead")])
-def test_clock_that_is_wrong(doctor: Doctor, stub: StubServer, seconds: int, words: str) -> None:
-    date = {"Date": formatdate(time.time() + seconds, usegmt=True)}
-    stub.answers = {
-        path: StubAnswer(answer.status, answer.body, date) for path, answer in stub.answers.items()
-    } | {VERSION_PATH: StubAnswer(540, PAGE, date)}
-    wrongs = doctor.examine(**SUPABASE | {"SUPABASE_URL": stub.url}).wrongs
-    assert len(wrongs) == 2
-    assert "clock" in wrongs[1]
-    assert words in wrongs[1]
-
-
-def test_whole_run_is_bounded(
-    doctor: Doctor, stub: StubServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("src.doctor.examination.TOTAL_SECONDS", 0.3)
-    stub.open.clear()
-    doctor.name_one("doctor", "not all", **SUPABASE | {"SUPABASE_URL": stub.url})
-
-
-def self_signed(folder: Path) -> ssl.SSLContext:
-    """Return the server's side of TLS with a certificate of its own making."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
-    now = dt.datetime.now(dt.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .sign(key, hashes.SHA256())
-    )
-    path = folder / "server.pem"
-    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    path.write_bytes(private + certificate.public_bytes(Encoding.PEM))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(path)
-    return context
+    doctor.name_one(*words, **variables_of(stub.url))

@@ -1,38 +1,24 @@
 """The doctor on models' servers: what keeps one from answering is named, and its format is told."""
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 import src.doctor.model
-import src.doctor.network
-from tests.support.doctor import Doctor
+from tests.support.doctor import PAGE, Doctor
 from tests.support.service import free_port
 from tests.support.standin import OpenRouterStandIn
 from tests.support.standin.dialects import DIALECTS, DialectStandIn
 from tests.support.stub_http import StubAnswer, StubServer
 
-PAGE = "<!doctype html><html><body>Sign in</body></html>"
 
-
-@pytest.fixture
-def doctor(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> Doctor:
-    # Retries in service wait for half a second at first.
+@pytest.fixture(autouse=True)
+def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Retries in service wait for half a second at first."""
     monkeypatch.setattr(src.doctor.model, "RETRY_WAIT_SECONDS", 0.01)
-    return Doctor(monkeypatch, tmp_path, capsys)
 
 
-@pytest.fixture
-def stub() -> Iterator[StubServer]:
-    with StubServer({}) as server:
-        yield server
-
-
-def variables_of(server: OpenRouterStandIn) -> dict[str, str]:
+def settings_of(server: OpenRouterStandIn) -> dict[str, str]:
     return {"OPENAI_API_KEY": server.api_key, "OPENAI_BASE_URL": server.base_url}
 
 
@@ -53,7 +39,7 @@ def test_server_that_refuses(
     doctor: Doctor, standin: OpenRouterStandIn, misbehaviour: str, words: tuple[str, ...]
 ) -> None:
     standin.script.fail_always(misbehaviour)
-    doctor.name_one(*words, **variables_of(standin))
+    doctor.name_one(*words, **settings_of(standin))
 
 
 REFUSING_DIALECTS = {
@@ -71,7 +57,7 @@ REFUSING_DIALECTS = {
 @pytest.mark.parametrize(("name", "words"), REFUSING_DIALECTS.items())
 def test_dialect_that_refuses(doctor: Doctor, name: str, words: tuple[str, ...]) -> None:
     with DialectStandIn(DIALECTS[name]) as server:
-        doctor.name_one(*words, **variables_of(server))
+        doctor.name_one(*words, **settings_of(server))
 
 
 FORMATS = {
@@ -90,7 +76,7 @@ FORMATS = {
 def test_format_that_the_server_takes(doctor: Doctor, name: str, words: str) -> None:
     """A weaker format is a note, since plans are made all the same."""
     with DialectStandIn(DIALECTS[name]) as server:
-        diagnosis = doctor.examine(**variables_of(server))
+        diagnosis = doctor.examine(**settings_of(server))
     assert diagnosis.wrongs == []
     assert any(words in line for line in diagnosis.lines if "OPENAI_MODEL" in line), diagnosis.lines
 
@@ -99,7 +85,7 @@ def test_format_that_the_server_takes(doctor: Doctor, name: str, words: str) -> 
 def test_small_context_passes(doctor: Doctor, name: str) -> None:
     """The service asks for less at once; that is a note where the server says how much it has."""
     with DialectStandIn(DIALECTS[name]) as server:
-        diagnosis = doctor.examine(**variables_of(server))
+        diagnosis = doctor.examine(**settings_of(server))
     assert diagnosis.wrongs == []
 
 
@@ -120,22 +106,22 @@ def test_long_thinking_passes(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -
 def test_schema_that_is_refused_as_a_failure(doctor: Doctor, standin: OpenRouterStandIn) -> None:
     """Some servers fail (500) where they mean to refuse; the service finds that out, too."""
     standin.script.fail_always("reject_json_schema_500")
-    assert doctor.examine(**variables_of(standin)).wrongs == []
+    assert doctor.examine(**settings_of(standin)).wrongs == []
 
 
 def test_error_that_passes(doctor: Doctor, standin: OpenRouterStandIn) -> None:
     standin.script.fail_next("status_503")
-    assert doctor.examine(**variables_of(standin)).wrongs == []
+    assert doctor.examine(**settings_of(standin)).wrongs == []
 
 
 def test_few_tokens_are_bought(doctor: Doctor, standin: OpenRouterStandIn) -> None:
     """One call, which is cancelled at its first words."""
-    doctor.examine(**variables_of(standin))
+    doctor.examine(**settings_of(standin))
     assert len(standin.calls.all()) == 1
 
 
 def test_key_that_is_not_the_server_s(doctor: Doctor, standin: OpenRouterStandIn) -> None:
-    variables = variables_of(standin) | {"OPENAI_API_KEY": "sk-or-another-one"}
+    variables = settings_of(standin) | {"OPENAI_API_KEY": "sk-or-another-one"}
     doctor.name_one("OPENAI_API_KEY", "not accepted", **variables)
 
 
@@ -148,7 +134,7 @@ def test_server_that_says_nothing(
 ) -> None:
     monkeypatch.setattr(src.doctor.model, "WAIT_SECONDS", 0.2)
     standin.script.fail_always(misbehaviour)
-    doctor.name_one("OPENAI_MODEL", "does not begin to answer", **variables_of(standin))
+    doctor.name_one("OPENAI_MODEL", "does not begin to answer", **settings_of(standin))
 
 
 def test_server_that_is_not_there(doctor: Doctor) -> None:
@@ -166,11 +152,6 @@ def test_page_without_v1(doctor: Doctor, stub: StubServer) -> None:
     stub.otherwise = StubAnswer(200, PAGE)
     words = ("OPENAI_BASE_URL", "/v1")
     doctor.name_one(*words, OPENAI_API_KEY="a-key-1", OPENAI_BASE_URL=stub.url)
-
-
-def test_budget_that_refuses_every_request(doctor: Doctor, standin: OpenRouterStandIn) -> None:
-    words = ("DAILY_BUDGET_DOLLARS", "RESERVED_DOLLARS_PER_QUESTION")
-    doctor.name_one(*words, DAILY_BUDGET_DOLLARS="0.02", **variables_of(standin))
 
 
 def test_clock_of_the_model_s_server_counts(doctor: Doctor, stub: StubServer) -> None:
