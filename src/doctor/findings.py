@@ -23,7 +23,8 @@ class Finding:
         return self.level == "WRONG"
 
     def __str__(self) -> str:
-        return f"{self.level:<5}  {self.subject}: {self.what}. {self.mend}".rstrip()
+        text = f"{self.subject}: {self.what}. {self.mend}"
+        return f"{self.level:<5}  {' '.join(text.split())}"
 
 
 def ok(subject: str, what: str) -> Finding:

@@ -1,5 +1,6 @@
 """The access tokens of learners: with which keys they can be verified, and who issues them."""
 
+import re
 from collections import Counter
 from collections.abc import AsyncIterator
 from http import HTTPStatus
@@ -15,6 +16,8 @@ from src.web.jwks import KeySet
 from src.web.tokens import SHARED_ALGORITHM, TokenVerifier
 
 SECRET, ISSUER = "SUPABASE_JWT_SECRET", "SUPABASE_JWT_ISSUER"
+
+_ISSUER = re.compile(r"https?://[!-~]{1,200}")
 
 _ONE_WAY = (
     f"Set {SECRET} (Project settings, JWT keys, legacy JWT secret), or let the project sign with"
@@ -103,7 +106,7 @@ async def _check_issuer(settings: Settings, reply: Reply) -> Finding:
     await verifier.close()
     document = reply.json()
     stated = document.get("issuer") if isinstance(document, dict) else None
-    if reply.status != HTTPStatus.OK or not isinstance(stated, str):
+    if reply.status != HTTPStatus.OK or not _ISSUER.fullmatch(str(stated)):
         return note(ISSUER, f"the project does not say who it is; {verifier.issuer} is expected")
     if stated != verifier.issuer:
         return wrong(

@@ -100,6 +100,16 @@ def test_only_local_pages_in_production(doctor: Doctor, stub: StubServer) -> Non
     assert [line for line in diagnosis.wrongs if line.startswith("CORS_ORIGINS")]
 
 
+def test_page_without_tls_in_production_is_a_note(doctor: Doctor, stub: StubServer) -> None:
+    stub.answers[VERSION_PATH] = StubAnswer(540, PAGE)
+    origins = "https://app.example.com,http://old.example.com"
+    diagnosis = doctor.examine(
+        RAILWAY_ENVIRONMENT="production", CORS_ORIGINS=origins, **variables_of(stub.url)
+    )
+    assert any("http://old.example.com is not encrypted" in line for line in diagnosis.of("note"))
+    assert not [line for line in diagnosis.wrongs if line.startswith("CORS_ORIGINS")]
+
+
 def test_budget_that_refuses_every_request(doctor: Doctor, standin: OpenRouterStandIn) -> None:
     words = ("DAILY_BUDGET_DOLLARS", "RESERVED_DOLLARS_PER_QUESTION")
     doctor.name_one(
