@@ -11,6 +11,7 @@ import jwt
 import pytest
 
 from src.doctor.examination import main
+from src.doctor.schema import EXPECTED_PATH
 from src.settings import Settings
 from tests.support.data_plane import DataPlane
 from tests.support.stub_http import StubAnswer, StubServer
@@ -18,6 +19,7 @@ from tests.support.tokens import JWKS_PATH, TokenMint, new_ec_key
 
 HOSTED_URL = "https://abcdefghijklmnopqrst.supabase.co"
 VERSION_PATH = "/rest/v1/rpc/schema_version"
+LEGACY_SECRET = "the-legacy-jwt-secret-of-the-project"  # noqa: S105  a test's
 PAGE = "<!doctype html><html><body>Sign in</body></html>"
 
 ABOUT_PATH = "/auth/v1/.well-known/openid-configuration"
@@ -97,11 +99,21 @@ def stub_project() -> Iterator[StubServer]:
         yield server
 
 
+def answer_as_database(server: StubServer) -> None:
+    """Let a stub answer the doctor as a database with this release's schema does."""
+    report = json.loads(EXPECTED_PATH.read_text())
+    server.answers |= {
+        VERSION_PATH: StubAnswer(body=report["version"]),
+        "/rest/v1/rpc/schema_report": StubAnswer(body=report),
+        "/rest/v1/rpc/many_rows": StubAnswer(body=list(range(1_000))),
+    }
+
+
 def legacy_key(role: str = "service_role", **claims: object) -> str:
     """Return a key as older projects have it."""
     expiry = int(time.time()) + 3_600
     claims = {"iss": "supabase", "role": role, "exp": expiry, **claims}
-    return jwt.encode(claims, "the project's legacy JWT secret!", algorithm="HS256")
+    return jwt.encode(claims, LEGACY_SECRET, algorithm="HS256")
 
 
 def variables_of(url: str) -> dict[str, str]:

@@ -1,6 +1,7 @@
-"""The doctor on Supabase projects: a good one passes, and each fault is named, and only it.
+"""The doctor on a real PostgREST: a good project passes, and each fault is named, and only it.
 
-The database is a real PostgREST; what only Supabase's gateway answers is a stub's.
+`tests/unit/doctor/` has what needs no database: settings, addresses, keys, what Supabase's gateway
+answers, access tokens, the model, networks and clocks.
 """
 
 import json
@@ -12,22 +13,10 @@ import pytest
 
 from src.doctor.schema import EXPECTED_PATH
 from tests.support.data_plane import SCHEMA, DataPlane, Postgres, running_data_plane
-from tests.support.doctor import (
-    ABOUT_PATH,
-    HOSTED_URL,
-    PAGE,
-    VERSION_PATH,
-    Doctor,
-    about,
-    legacy_key,
-    publish_auth,
-    stub_project,
-    variables_of,
-)
+from tests.support.doctor import Doctor, publish_auth
 from tests.support.schema_snapshot import schema_report
 from tests.support.standin import OpenRouterStandIn
-from tests.support.stub_http import StubAnswer, StubServer
-from tests.support.tokens import JWKS_PATH, SigningKey, TokenMint
+from tests.support.tokens import SigningKey, TokenMint
 
 
 @pytest.fixture
@@ -35,12 +24,6 @@ def doctor(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> Doctor:
     return Doctor(monkeypatch, tmp_path, capsys)
-
-
-@pytest.fixture
-def stub() -> Iterator[StubServer]:
-    with stub_project() as server:
-        yield server
 
 
 @pytest.fixture(scope="module")
@@ -245,137 +228,3 @@ def test_key_of_another_secret(doctor: Doctor, project: DataPlane) -> None:
     key = TokenMint(project.url, secret="x" * 40).api_key("service_role")
     variables = project.variables | {"SUPABASE_SERVICE_ROLE_KEY": key}
     doctor.name_one("SUPABASE_SERVICE_ROLE_KEY", "not signed", **variables)
-
-
-OTHER_KEY = {"kty": "OKP", "crv": "Ed25519", "x": "AA", "kid": "1", "alg": "EdDSA", "use": "sig"}
-
-AUTH_FAULTS = {
-    "only the legacy secret": ({JWKS_PATH: {"keys": []}}, ("access tokens", "SUPABASE_JWT_SECRET")),
-    "keys that nobody takes": (
-        {JWKS_PATH: {"keys": [OTHER_KEY]}},
-        ("access tokens", "does not take"),
-    ),
-    "no keys": ({JWKS_PATH: None}, ("access tokens", "publishes no keys")),
-    "another issuer": (
-        {ABOUT_PATH: about("https://auth.example.com/auth/v1")},
-        ("SUPABASE_JWT_ISSUER=https://auth.example.com/auth/v1",),
-    ),
-}
-
-
-@pytest.mark.parametrize(("documents", "words"), AUTH_FAULTS.values(), ids=AUTH_FAULTS.keys())
-def test_tokens_that_cannot_be_verified(
-    doctor: Doctor,
-    project: DataPlane,
-    documents: dict[str, object],
-    words: tuple[str, ...],
-) -> None:
-    for path, document in documents.items():
-        project.proxy.documents[path] = json.dumps(document).encode() if document else b""
-    doctor.name_one(*words, **project.variables)
-
-
-def test_stated_issuer_passes(doctor: Doctor, project: DataPlane) -> None:
-    issuer = "https://auth.example.com/auth/v1"
-    project.proxy.documents[ABOUT_PATH] = json.dumps(about(issuer)).encode()
-    assert doctor.examine(SUPABASE_JWT_ISSUER=issuer, **project.variables).wrongs == []
-
-
-def test_legacy_secret_alone_passes(doctor: Doctor, project: DataPlane) -> None:
-    project.proxy.documents[JWKS_PATH] = b'{"keys": []}'
-    diagnosis = doctor.examine(SUPABASE_JWT_SECRET=project.secret, **project.variables)
-    assert diagnosis.wrongs == []
-
-
-def test_secret_of_another_project(doctor: Doctor, project: DataPlane) -> None:
-    words = ("SUPABASE_JWT_SECRET", "did not sign")
-    doctor.name_one(*words, SUPABASE_JWT_SECRET="x" * 40, **project.variables)
-
-
-ADDRESSES = {
-    "the dashboard": (
-        "https://supabase.com/dashboard/project/abcdefghijklmnopqrst",
-        ("dashboard", HOSTED_URL),
-    ),
-    "PostgreSQL's host": (
-        "https://db.abcdefghijklmnopqrst.supabase.co",
-        ("PostgreSQL", HOSTED_URL),
-    ),
-    "the API's path": (f"{HOSTED_URL}/rest/v1/", ("/rest/v1",)),
-    "no TLS": (HOSTED_URL.replace("https", "http"), ("http://", HOSTED_URL)),
-    "a query": (f"{HOSTED_URL}?a=b", ("?",)),
-}
-
-
-@pytest.mark.parametrize(("url", "words"), ADDRESSES.values(), ids=ADDRESSES.keys())
-def test_address_that_shows_what_it_is(doctor: Doctor, url: str, words: tuple[str, ...]) -> None:
-    """No request is needed to know, and none is made."""
-    doctor.name_one("SUPABASE_URL", *words, **variables_of(url))
-
-
-def test_key_of_another_project(doctor: Doctor) -> None:
-    key = {"SUPABASE_SERVICE_ROLE_KEY": legacy_key(ref="zzzzzzzzzzzzzzzzzzzz")}
-    doctor.name_one(
-        "SUPABASE_URL", "SUPABASE_SERVICE_ROLE_KEY", "another", **variables_of(HOSTED_URL) | key
-    )
-
-
-KEYS = {
-    "publishable": "sb_publishable_abcdefgh",
-    "anon": legacy_key("anon"),
-    "authenticated": legacy_key("authenticated"),
-    "expired": legacy_key(exp=1),
-    "personal access token": "sbp_0123456789",
-}
-
-
-@pytest.mark.parametrize(("word", "key"), KEYS.items(), ids=KEYS.keys())
-def test_key_that_shows_what_it_is(doctor: Doctor, stub: StubServer, word: str, key: str) -> None:
-    """It is not even sent."""
-    variables = {"SUPABASE_URL": stub.url, "SUPABASE_SERVICE_ROLE_KEY": key}
-    doctor.name_one("SUPABASE_SERVICE_ROLE_KEY", word, **variables)
-
-
-ANSWERS = {
-    "an unknown key": (
-        StubAnswer(401, {"message": "Invalid API key", "hint": "Double check it."}),
-        ("SUPABASE_SERVICE_ROLE_KEY", "does not know"),
-    ),
-    "legacy keys disabled": (
-        StubAnswer(401, {"message": "Legacy API keys are disabled"}),
-        ("SUPABASE_SERVICE_ROLE_KEY", "legacy keys are disabled"),
-    ),
-    "a key of another secret": (
-        StubAnswer(401, {"code": "PGRST301", "message": "JWSError JWSInvalidSignature"}),
-        ("SUPABASE_SERVICE_ROLE_KEY", "not signed"),
-    ),
-    "a key that the server calls expired": (
-        StubAnswer(401, {"code": "PGRST303", "message": "JWT expired"}),
-        ("SUPABASE_SERVICE_ROLE_KEY", "expired"),
-    ),
-    "a login before the project": (StubAnswer(403, PAGE), ("SUPABASE_URL", "before the project")),
-    "a quota": (StubAnswer(402, {"message": "exceed_egress_quota"}), ("project", "402")),
-    "too many requests": (StubAnswer(429, {"message": "rate limit"}), ("project", "429")),
-    "a paused project": (StubAnswer(540, PAGE), ("project", "paused")),
-    "a gateway's timeout": (StubAnswer(544, PAGE), ("project", "in time")),
-    "a project that is gone": (StubAnswer(530, PAGE), ("project", "does not reach")),
-    "no database": (StubAnswer(503, {"code": "PGRST001", "message": "…"}), ("PostgREST",)),
-    "a slow database": (StubAnswer(500, {"code": "57014", "message": "…"}), ("statement timeout",)),
-    "a failure": (StubAnswer(500, "oops"), ("project", "fails")),
-    "a page": (StubAnswer(200, PAGE), ("SUPABASE_URL", "a page")),
-    "another API": (StubAnswer(200, {"ok": True}), ("SUPABASE_URL", "something else")),
-    "a redirect": (
-        StubAnswer(301, "", {"Location": "https://elsewhere.example"}),
-        ("SUPABASE_URL", "leads elsewhere"),
-    ),
-    "no PostgREST": (StubAnswer(404, PAGE), ("SUPABASE_URL", "no PostgREST")),
-    "a hidden schema": (StubAnswer(406, {"code": "PGRST106"}), ("project", "expose")),
-}
-
-
-@pytest.mark.parametrize(("answer", "words"), ANSWERS.values(), ids=ANSWERS.keys())
-def test_what_the_gateway_answers(
-    doctor: Doctor, stub: StubServer, answer: StubAnswer, words: tuple[str, ...]
-) -> None:
-    stub.answers[VERSION_PATH] = answer
-    doctor.name_one(*words, **variables_of(stub.url))

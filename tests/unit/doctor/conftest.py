@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.doctor import Doctor, stub_project
+from tests.support.doctor import Doctor, answer_as_database, stub_project
 from tests.support.stub_http import StubServer
 
 
@@ -20,3 +20,10 @@ def doctor(
 def stub() -> Iterator[StubServer]:
     with stub_project() as server:
         yield server
+
+
+@pytest.fixture
+def project(stub: StubServer) -> StubServer:
+    """Offer a good project."""
+    answer_as_database(stub)
+    return stub
