@@ -8,11 +8,15 @@ VENV := .venv
 SERVER_OPTIONS := --no-server-header --no-proxy-headers --no-access-log --ws none \
 	--http src.server.bounded_http:BoundedHttpProtocol
 
-.PHONY: run standin check test lint types quick-tests pytest openapi sizes bench-generate bench-dialects bench-model \
-	eval-plans chaos-generate chaos-crash audit format clean
+.PHONY: run doctor standin check test lint types quick-tests pytest openapi sizes bench-generate bench-dialects \
+	bench-model eval-plans chaos-generate chaos-crash audit format clean
 
 run: $(VENV)/.run-ready
 	$(VENV)/bin/uvicorn api:app --host $(HOST) --port $(PORT) $(SERVER_OPTIONS)
+
+# What is wrong with your variables, the database, the model and what is in between, and the mend.
+doctor: $(VENV)/.run-ready
+	$(VENV)/bin/python -m src.doctor
 
 # A stand-in for OpenRouter, to plan through a model without a key; it says how to point at it.
 standin: $(VENV)/.test-ready

@@ -48,6 +48,7 @@ CODES: dict[str | None, type[StoreError]] = {
     "PGRST205": StoreMisconfiguredError,
     "PGRST301": StoreMisconfiguredError,  # the key is not accepted
     "401": StoreMisconfiguredError,
+    "402": StoreMisconfiguredError,
     "403": StoreMisconfiguredError,
     "404": StoreMisconfiguredError,
     "PGRST000": StoreUnavailableError,  # no connection to the database
@@ -56,7 +57,9 @@ CODES: dict[str | None, type[StoreError]] = {
     "53300": StoreUnavailableError,  # too many connections
     "57P01": StoreUnavailableError,  # the database is shutting down
     "40001": StoreUnavailableError,
+    "429": StoreUnavailableError,
     "500": StoreUnavailableError,
+    "544": StoreUnavailableError,
     "502": StoreUnavailableError,
     "a code of the future": StoreUnavailableError,
     None: StoreUnavailableError,
