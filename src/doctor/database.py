@@ -108,7 +108,7 @@ async def _check_store(url: str, key: str) -> Finding:
     """Ask once more as the service does: by its own client, whose transport is another one."""
     store = await SupabaseStore.open(url, key, timeout=WAIT_SECONDS)
     try:
-        await store.check_schema()
+        await store.check()
     except StoreError as error:
         return wrong(
             URL,

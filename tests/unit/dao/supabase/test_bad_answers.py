@@ -30,7 +30,7 @@ READS: dict[str, Call] = {
     "list_tasks": lambda store: store.list_tasks(1),
     "list_tasks of a week": lambda store: store.list_tasks(1, week_number=1),
     "list_weeks": lambda store: store.list_weeks(1),
-    "check_schema": lambda store: store.check_schema(),
+    "check_schema": lambda store: store.check(),
     "get": lambda store: store.generations.get(ID),
     "read": lambda store: store.generations.read(ID),
     "list_parts": lambda store: store.generations.list_parts(ID),
