@@ -82,7 +82,7 @@ def _choose(
 
 
 def _with_needs(topic_id: str, lessons: dict[str, Lesson]) -> Iterator[str]:
-    """Yield a topic and what it rests on."""
+    """Yield a topic and what it rests on, down to topics that are known."""
     yield topic_id
-    for need in lessons[topic_id].topic.needs:
+    for need in lessons[topic_id].topic.needs if not lessons[topic_id].is_known else ():
         yield from _with_needs(need, lessons)
