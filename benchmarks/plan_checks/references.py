@@ -4,8 +4,10 @@ A reference is "week 3", "weeks 3 and 5", "day 2 of this week", "day 2 of week 3
 "last week". It is untrue if the plan has no such day or week; if the task sends the learner back to
 it ("go back to", "recall from") and it is not earlier; and if the sentence says what stood there,
 in parentheses or by naming topics of the plan, and it did not. A day by itself and
-"yesterday" count only with one or the other. A day and a week of something else ("week 1 of
-Couch to 5K") cannot be told apart from the plan's, unless it is quoted.
+"yesterday" count only with one or the other. A capital letter inside a sentence makes a week the
+title of a source's chapter ("CS50's Introduction, Week 0: Functions") and no reference. A day and a
+week of something else ("week 1 of Couch to 5K") cannot be told apart from the plan's otherwise,
+unless it is quoted.
 """
 
 import re
@@ -73,6 +75,8 @@ class _Reader:
         for sentence in sentences(without_quotations(placed.text, "it")):
             for match in _REFERENCE.finditer(sentence):
                 theme = _THEME.match(sentence[match.end() :])
+                if match[0].startswith("Week") and match.start() > 0:
+                    continue
                 if _is_ambiguous(match) and not (theme or _BACKWARDS.search(sentence)):
                     continue
                 for place in _places(match, placed):

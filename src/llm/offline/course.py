@@ -73,7 +73,12 @@ def _choose(
             break
         chosen |= added
         room -= cost
-    yield from (lesson for topic_id, lesson in lessons.items() if topic_id in chosen)
+    new = [i for i in lessons if i in chosen and not lessons[i].is_known]
+    places = {i: place * len(new) // len(lessons) for place, i in enumerate(lessons)}
+    for place, topic_id in reversed(list(enumerate(new))):
+        places |= dict.fromkeys(_with_needs(topic_id, lessons), place)
+    # What is known is brushed up just before the first new topic that rests on it.
+    yield from (lessons[i] for i in sorted(places, key=lambda i: places[i]) if i in chosen)
 
 
 def _with_needs(topic_id: str, lessons: dict[str, Lesson]) -> Iterator[str]:

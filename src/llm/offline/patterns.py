@@ -10,7 +10,7 @@ from src.domain.vocabulary import Category, Effort, Value
 
 
 class Purpose(Value):
-    """What a task is for. Plain ones ask to recall and explain, others to use and judge."""
+    """What a task is for. Plain ones ask to read and explain, others to use and judge."""
 
     effort: Effort
     category: Category | Literal["as in its curriculum"]

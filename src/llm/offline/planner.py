@@ -75,7 +75,11 @@ class OfflinePlanner:
 
 
 def _focus(days: list[list[Slot]], begun: Sequence[Lesson]) -> list[Lesson]:
-    """Return what a week is about: its new topics, or those that it works on most."""
+    """Return what a week is about: its new topics, or those that it works on most.
+
+    What is only brushed up is no week's topic, unless there is nothing else.
+    """
     new = [lesson for lesson in begun if not lesson.is_known]
-    most = Counter(slot.lessons[0] for slot in chain(*days) if not slot.project).most_common(3)
-    return list(new or begun or (lesson for lesson, _ in most))[:MAX_FOCUS_TOPICS]
+    worked_on = Counter(slot.lessons[0] for slot in chain(*days) if not slot.project)
+    most = [lesson for lesson, _ in worked_on.most_common() if not lesson.is_known][:3]
+    return (new or most or list(begun))[:MAX_FOCUS_TOPICS]

@@ -13,9 +13,9 @@ from src.llm.offline.course import Lesson
 from src.llm.offline.curricula import Project
 from src.llm.offline.patterns import patterns
 
-_TEACHING_SHARE = 0.65  # of the days; afterwards no topic is new
-_HASTE = 1.2  # above 1, new topics follow each other faster at first
-_PLAIN_SHARES = (0.6, 0.2)  # of tasks that recall and explain, at the start and at the end
+_TEACHING_SHARE = 0.6  # of the days; afterwards no topic is new
+_HASTE = 1.4  # above 1, new topics follow each other faster at first
+_PLAIN_SHARES = (0.5, 0.1, 0)  # of a day's tasks those that explain, in each third of a plan
 _EXAMS_FROM, _EXAM_DAYS = 0.7, (5, 6)  # of the plan's days, and of a week's
 _MOST_TURNS = 8  # on a milestone
 _LONG_MINUTES = 60
@@ -56,7 +56,7 @@ class Timetable:
         has_time = request.duration_weeks > 1 or request.daily_hours > 1
         self._projects, self._work = deque(projects if has_time else ()), deque[Slot]()
         self.begun: list[Lesson] = []  # the topics that have been met so far, in order
-        self._plain = self._total = 0
+        self._total = 0
 
     def day(self, day: int, *, has_mock_exams: bool) -> list[Slot]:
         """Return the tasks of a day in the order in which they are to be done."""
@@ -71,12 +71,10 @@ class Timetable:
             slots.append(_exercise("mock", *(self.begun * 2)[first : first + 4]))
         if self._is_for_projects(day) and len(slots) < self._count:
             slots += self._build(day)
-        for _ in range((self._count + 1) // 3):
-            self._explain(day, slots)
+        self._explain(day, slots)
         while len(slots) < self._count:
             slots.append(self._practise(day, self._total + len(slots)))
         self._total += len(slots)
-        self._plain += _count_plain(slots)
         return sorted(slots, key=lambda slot: list(patterns().purposes).index(slot.purpose))
 
     def _begin_topics(self, day: int, slots: list[Slot]) -> None:
@@ -134,10 +132,10 @@ class Timetable:
             yield Slot("project" if first < last else "improve", (lesson,), text, project)
 
     def _explain(self, day: int, slots: list[Slot]) -> None:
-        """Add a task that explains a topic if by this day too few have done so."""
-        start, end = _PLAIN_SHARES
-        wanted = (start + (end - start) * day / self._days) * (self._total + len(slots) + 1)
-        if self._plain + _count_plain(slots) < wanted and self._has_room("teach", slots):
+        """Add tasks that explain topics, so that a plan asks for more from third to third."""
+        a_day = _PLAIN_SHARES[int(3 * (day + 0.5) / self._days)] * self._count
+        wanted = int(a_day * (day + 1)) - int(a_day * day)
+        while _count_plain(slots) < wanted and self._has_room("teach", slots):
             lesson = min(reversed(self.begun), key=lambda each: each.explained)
             lesson.explained += 1
             slots.append(Slot("teach", (lesson,), lesson.topic.explain))

@@ -17,7 +17,8 @@ from src.llm.offline.timetable import Slot
 
 _MOST_ALIKE = (84, 100)
 """In percent of the letters, how alike two texts may be, and if every wording has been used."""
-_LONGEST_SENTENCE = 22  # in words
+_LONGEST_SENTENCE, _LONGEST_REPEATED = 22, 36
+"""In words. A pattern and an exercise that was done before share a longer sentence: it is new."""
 _SESSION_MINUTES = (60, 120)  # longer tasks are sessions of three or four steps
 _LONGEST_GOAL = MAX_WEEKLY_GOAL_LENGTH - 40  # the first week's may have a note in front
 _WEIGHTS: dict[Effort, int] = {"light": 2, "medium": 3, "deep": 4}
@@ -63,8 +64,9 @@ class Writer:
         if name not in self._queues:
             self._queues[name] = self._shuffled(name, choices)
         queue = self._queues[name]
+        longest_sentence = _LONGEST_REPEATED if self._texts[slot.sentence] else _LONGEST_SENTENCE
         for most_alike, pattern in product(_MOST_ALIKE, queue):
-            text = _render(pattern, slot).replace("{subject}", self._subject)
+            text = _render(pattern, slot, longest_sentence).replace("{subject}", self._subject)
             text += self._steps(text, slot.lessons[0].curriculum.kind, minutes)
             # Only texts with the same exercise or the same pattern can be nearly the same.
             keys = (slot.sentence, slot.purpose + pattern)
@@ -113,7 +115,7 @@ def listed(items: Sequence[str]) -> str:
     return f"{f'{comma} '.join(others)}{comma} and {last}" if others else last
 
 
-def _render(pattern: str, slot: Slot) -> str:
+def _render(pattern: str, slot: Slot, longest_sentence: int) -> str:
     """Return a pattern with its gaps filled, and the exercise after it.
 
     Both become one sentence if it is short or the pattern ends with a colon, else two.
@@ -132,7 +134,7 @@ def _render(pattern: str, slot: Slot) -> str:
         return text
     start = re.sub("`.*?`", "code", slot.sentence).split(". ")[0]
     words = len(text.rsplit(". ", maxsplit=1)[-1].split()) + len(start.split())
-    if text.endswith(":") or (words <= _LONGEST_SENTENCE and ":" not in start):
+    if text.endswith(":") or (words <= longest_sentence and ":" not in start):
         # An exercise begins with a verb.
         return f"{text.rstrip(':')}: {slot.sentence[0].lower()}{slot.sentence[1:]}"
     return f"{text}. {slot.sentence}"
