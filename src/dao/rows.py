@@ -36,6 +36,7 @@ def task_rows(roadmap: NewRoadmap, roadmap_id: int) -> list[dict[str, Any]]:
             "task_text": task.text,
             "effort": task.effort,
             "category": task.category,
+            "estimated_minutes": task.estimated_minutes,
             "completed": False,
         }
         for week in roadmap.weeks

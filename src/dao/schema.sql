@@ -26,6 +26,7 @@ create table if not exists public.roadmap_tasks (
     task_text text not null,
     effort text,
     category text,
+    estimated_minutes int,  -- null in rows of older code
     completed boolean not null default false,
     completed_at timestamptz,
     created_at timestamptz not null default now()
@@ -157,6 +158,7 @@ alter table public.roadmap_tasks add column if not exists completed_at timestamp
 alter table public.roadmap_tasks add column if not exists created_at timestamptz default now();
 -- The position within the day. It is null in rows of older code, which sort by created_at.
 alter table public.roadmap_tasks add column if not exists position int;
+alter table public.roadmap_tasks add column if not exists estimated_minutes int;
 -- Calls whose cost the provider reported. Older code did not count them.
 alter table public.generations add column if not exists priced_calls int not null default 0;
 alter table public.questions add column if not exists priced_calls int not null default 0;
@@ -221,7 +223,7 @@ create or replace function public.schema_version() returns int
 language sql
 immutable
 set search_path = ''
-as $$ select 3; $$;
+as $$ select 4; $$;
 
 -- Reads and writes that PostgREST cannot express in one request -----------------------------------
 
@@ -246,6 +248,7 @@ select
             'task_text', coalesce(t.task_text, ''),
             'effort', coalesce(t.effort, 'medium'),
             'category', coalesce(t.category, 'practice'),
+            'estimated_minutes', t.estimated_minutes,
             'completed', coalesce(t.completed, false),
             'completed_at', t.completed_at,
             'created_at', coalesce(t.created_at, r.created_at)

@@ -56,7 +56,10 @@ def outline_violations(outline: Outline, request: PlanRequest) -> list[str]:
 
 
 def day_violations(day: PlannedDay, request: PlanRequest) -> list[str]:
-    """Return one sentence per rule that a single day breaks; empty if it is valid."""
+    """Return one sentence per rule that a single day breaks; empty if it is valid.
+
+    Days that older releases planned have no minutes.
+    """
     fewest, most = TASKS_PER_DAY[request.level]
     violations = []
     if not fewest <= len(day.tasks) <= most:
@@ -64,12 +67,18 @@ def day_violations(day: PlannedDay, request: PlanRequest) -> list[str]:
             f"Day {day.day_number} has {len(day.tasks)} tasks; it needs {fewest} to {most}."
         )
     for position, task in enumerate(day.tasks, start=1):
-        violations += task_violations(task, f"Task {position} of day {day.day_number}")
+        name = f"Task {position} of day {day.day_number}"
+        violations += task_violations(task, name)
+        if task.estimated_minutes is None:
+            violations.append(f"{name} has no minutes.")
     return violations
 
 
 def task_violations(task: PlannedTask, name: str = "A task") -> list[str]:
-    """Return one sentence per rule that a single task breaks; empty if it is valid."""
+    """Return one sentence per rule that a task breaks in itself; empty if it is valid.
+
+    Its minutes are a matter of its day.
+    """
     return list(_text_violations(task.text, MAX_TASK_LENGTH, name))
 
 

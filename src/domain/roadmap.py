@@ -39,7 +39,10 @@ class SavedRoadmap(Roadmap):
 
 
 class Task(Value):
-    """A stored task. `completed_at` is in UTC, or None if the task is not completed."""
+    """A stored task. `completed_at` is in UTC, or None if the task is not completed.
+
+    `estimated_minutes` says how long it takes, in multiples of 5; None in rows of older code.
+    """
 
     id: str
     roadmap_id: int
@@ -49,6 +52,7 @@ class Task(Value):
     task_text: str
     effort: str
     category: str
+    estimated_minutes: int | None = None
     completed: bool
     completed_at: UtcTime | None
     created_at: UtcTime

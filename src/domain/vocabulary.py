@@ -91,8 +91,12 @@ DailyHours = Annotated[
     BeforeValidator(_require_number),
 ]
 
-Minutes = Annotated[int, Field(ge=5, le=480, multiple_of=5)]
-"""How long a task takes: whole minutes in steps of 5, at most a day of eight hours."""
+MINUTES_STEP = 5
+MAX_MINUTES = 8 * 60
+"""A task takes at most a whole day, of which a learner gives at most eight hours."""
+
+Minutes = Annotated[int, Field(ge=MINUTES_STEP, le=MAX_MINUTES, multiple_of=MINUTES_STEP)]
+"""How long a task takes, in whole minutes."""
 
 RoadmapId = Annotated[int, Field(ge=1, le=MAX_ID), BeforeValidator(_require_number)]
 

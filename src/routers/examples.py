@@ -40,6 +40,7 @@ TASK = {
     "task_text": "Read the first chapter of an introduction and note five terms.",
     "effort": "light",
     "category": "reading",
+    "estimated_minutes": 25,
     "completed": True,
     "completed_at": "2026-01-26T18:05:00Z",
     "created_at": "2026-01-26T10:30:00Z",
@@ -81,7 +82,7 @@ GENERATION_EVENTS = EventStreamExample(
     """\
 event: day
 data: {"week_number":1,"weekly_goal":"…","day":{"day_number":1,"tasks":[{"text":"…","effort":\
-"light","category":"reading"}]}}
+"light","category":"reading","estimated_minutes":25}]}}
 id: 1
 
 event: outline

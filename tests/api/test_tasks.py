@@ -17,6 +17,7 @@ TASK_FIELDS = {
     "task_text",
     "effort",
     "category",
+    "estimated_minutes",
     "completed",
     "completed_at",
     "created_at",
@@ -49,6 +50,8 @@ async def test_tasks_have_their_fields_and_order(
         assert task["roadmap_id"] == roadmap["roadmap_id"]
         assert task["effort"] in {"light", "medium", "deep"}
         assert task["category"] in {"reading", "coding", "revision", "practice"}
+        assert isinstance(task["estimated_minutes"], int)
+        assert task["estimated_minutes"] % 5 == 0
         assert task["completed"] is False
         assert task["completed_at"] is None
     places = [(task["week_number"], task["day_number"]) for task in tasks]

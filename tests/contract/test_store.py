@@ -133,10 +133,11 @@ async def test_task_holds_what_was_planned(store: Store) -> None:
         "task_text": "z of week 1, day 1",
         "effort": "light",
         "category": "reading",
+        "estimated_minutes": 5,
         "completed": False,
         "completed_at": None,
     }
-    assert (second.effort, second.category) == ("deep", "coding")
+    assert (second.effort, second.category, second.estimated_minutes) == ("deep", "coding", 10)
     assert first.created_at.utcoffset() == timedelta(0)
     assert str(UUID(first.id)) == first.id
 

@@ -81,7 +81,10 @@ def year_roadmap(user_id: UUID | None = None) -> NewRoadmap:
 
 def roadmap_of_texts(texts: list[str], user_id: UUID | None = None) -> NewRoadmap:
     """Build a plan of one week whose first day has these tasks, and its other days none."""
-    tasks = tuple(PlannedTask(text=text, effort="light", category="reading") for text in texts)
+    tasks = tuple(
+        PlannedTask(text=text, effort="light", category="reading", estimated_minutes=5)
+        for text in texts
+    )
     day = PlannedDay(day_number=1, tasks=tasks)
     empty = new_roadmap(user_id, weeks=1)
     return empty.model_copy(
@@ -124,6 +127,7 @@ def _day(week_number: int, day_number: int, tasks: int) -> PlannedDay:
                 text=f"{chr(ord('z') - position)} of week {week_number}, day {day_number}",
                 effort="deep" if position % 2 else "light",
                 category="coding" if position % 2 else "reading",
+                estimated_minutes=5 * (position + 1),
             )
             for position in range(tasks)
         ),
@@ -174,7 +178,10 @@ def roadmap_violations(request: PlanRequest, tasks: list[dict[str, Any]]) -> lis
                 day_number=day,
                 tasks=tuple(
                     PlannedTask(
-                        text=task["task_text"], effort=task["effort"], category=task["category"]
+                        text=task["task_text"],
+                        effort=task["effort"],
+                        category=task["category"],
+                        estimated_minutes=task["estimated_minutes"],
                     )
                     for task in in_day
                 ),

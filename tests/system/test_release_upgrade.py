@@ -262,8 +262,12 @@ def test_this_release_continues_what_an_old_worker_left(deploy: Deploy) -> None:
         assert status["state"] == "succeeded", status
         tasks = client.get(f"/roadmap/{status['roadmap']['roadmap_id']}").json()["tasks"]
     assert {call.week_number for call in standin.calls.all()} == {2}
+    # What release 0.1 planned has no minutes.
+    assert {task["estimated_minutes"] for task in tasks if task["week_number"] == 1} == {None}
+    assert all(task["estimated_minutes"] for task in tasks if task["week_number"] == 2)
     shape = PlanRequest.model_validate(request_of(CEM, "Learn Rust", weeks=2))
-    assert roadmap_violations(shape, tasks) == []
+    timed = [{**task, "estimated_minutes": task["estimated_minutes"] or 5} for task in tasks]
+    assert roadmap_violations(shape, timed) == []
     assert max(dollars_of(database, CEM)) == 2 * RESERVED_DOLLARS
     for service in (deploy.old, deploy.new):
         assert "Traceback" not in service.log

@@ -25,6 +25,7 @@ create table if not exists roadmap_tasks (
     task_text text not null,
     effort text not null,
     category text not null,
+    estimated_minutes integer,  -- null in rows of older code
     completed integer not null default 0,
     completed_at text,
     created_at text not null

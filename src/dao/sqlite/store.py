@@ -147,9 +147,10 @@ def _add_roadmap(connection: sqlite3.Connection, roadmap: NewRoadmap) -> Generat
     ).fetchone()
     connection.executemany(
         "insert into roadmap_tasks (id, roadmap_id, week_number, weekly_goal, day_number,"
-        " position, task_text, effort, category, completed, created_at)"
+        " position, task_text, effort, category, estimated_minutes, completed, created_at)"
         " values (:id, :roadmap_id, :week_number, :weekly_goal, :day_number,"
-        " :position, :task_text, :effort, :category, :completed, :created_at)",
+        " :position, :task_text, :effort, :category, :estimated_minutes, :completed,"
+        " :created_at)",
         (
             task | {"created_at": row["created_at"]}
             for task in task_rows(roadmap, row["roadmap_id"])

@@ -92,11 +92,17 @@ def _add_resume_at(connection: sqlite3.Connection) -> None:
     _add_column(connection, "generations", "resume_at text")
 
 
+def _add_estimated_minutes(connection: sqlite3.Connection) -> None:
+    """Let a task say how long it takes."""
+    _add_column(connection, "roadmap_tasks", "estimated_minutes integer")
+
+
 _STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     _add_call_and_holder_columns,
     _add_cost_known,
     _drop_repeated_request_indexes,
     _add_resume_at,
+    _add_estimated_minutes,
 )
 
 

@@ -34,7 +34,7 @@ NULL_REPLACEMENTS: dict[str, Any] = {
 }
 """Replace nulls that older code left: one bad row must not make the others unreadable."""
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """The lowest `schema_version()` of schema.sql that this release runs on."""
 
 PAGE_ROWS = 1_000

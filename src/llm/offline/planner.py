@@ -211,9 +211,10 @@ class _Writer:
         minutes = minutes_of([slot.effort for slot in slots], self._budget)
         tasks = (
             PlannedTask(
-                text=f"{length} min: {self._elaborated(sentence, slot, length)}",
+                text=self._elaborated(sentence, slot, length),
                 effort=slot.effort,
                 category=slot.category,
+                estimated_minutes=length,
             )
             for slot, sentence, length in zip(slots, sentences, minutes, strict=True)
         )

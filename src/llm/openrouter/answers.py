@@ -16,7 +16,7 @@ from pydantic import (
 
 from src.domain.errors import ModelOutputError
 from src.domain.plan_rules import MAX_FOCUS_TOPICS
-from src.domain.vocabulary import Category, Effort
+from src.domain.vocabulary import MAX_MINUTES, MINUTES_STEP, Category, Effort
 from src.llm.openrouter.item_reader import DAY_NUMBERS, TEXTS, WEEK_NUMBERS, field_name
 
 CATEGORY_SYNONYMS: dict[Category, str] = {
@@ -30,8 +30,18 @@ EFFORT_SYNONYMS: dict[Effort, str] = {
     "medium": "moderate normal average",
     "deep": "hard high heavy intense intensive difficult",
 }
-FIELD_NAMES = {"week_number": WEEK_NUMBERS, "day_number": DAY_NUMBERS, "text": TEXTS}
+MINUTES = ("minutes", "estimated_minutes", "duration_minutes", "duration", "time")
+FIELD_NAMES = {
+    "week_number": WEEK_NUMBERS,
+    "day_number": DAY_NUMBERS,
+    "text": TEXTS,
+    "minutes": MINUTES,
+}
 """The names that a field may have, if it may have several; the first that is there counts."""
+
+_STATED_MINUTES = re.compile(
+    r"\s*(\d{1,4}(?:\.\d{1,4})?)\s*(?:m|min|mins|minutes?)?\.?\s*", re.IGNORECASE
+)
 
 MAX_NUMBER = 999
 """Far above the number of any week or day."""
@@ -85,6 +95,18 @@ def _require_small(number: int | None) -> int | None:
     return number
 
 
+def _read_minutes(value: object) -> int | None:
+    """Return minutes in steps of 5; None for anything else, which must not cost the task."""
+    if isinstance(value, str):
+        stated = _STATED_MINUTES.fullmatch(value)
+        value = float(stated[1]) if stated else None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    if not 1 <= value <= MAX_MINUTES:
+        return None
+    return max(1, round(value / MINUTES_STEP)) * MINUTES_STEP
+
+
 def _read_topics(value: object) -> object:
     """Return the topics of a text that separates them, at most as many as a week may have."""
     value = re.split(r"[,;|\n]", value) if isinstance(value, str) else value
@@ -121,6 +143,7 @@ def _replace_synonym(synonyms: Mapping[str, str]) -> BeforeValidator:
 
 
 _Number = Annotated[int | None, BeforeValidator(_read_number), AfterValidator(_require_small)]
+_Minutes = Annotated[int | None, BeforeValidator(_read_minutes)]
 
 
 class WeekGoal(Answer):
@@ -137,6 +160,7 @@ class TaskAnswer(Answer):
     text: str
     effort: Annotated[Effort, _replace_synonym(EFFORT_SYNONYMS)]
     category: Annotated[Category, _replace_synonym(CATEGORY_SYNONYMS)]
+    minutes: _Minutes
 
 
 class DayAnswer(Answer):

@@ -6,6 +6,7 @@ from functools import partial
 from itertools import islice
 
 from src.domain.errors import ModelOutputError
+from src.domain.minutes import with_minutes
 from src.domain.plan import DayReady, PlannedDay, PlannedTask, PlanRequest, WeekOutline
 from src.domain.plan_rules import TASKS_PER_DAY, day_violations, task_violations, tasks_for_day
 from src.llm.known_parts import KnownParts
@@ -13,10 +14,22 @@ from src.llm.openrouter import answers, prompts
 from src.llm.openrouter.calls import Question, RoadmapCalls
 from src.llm.openrouter.plain_text import plain_line
 from src.llm.openrouter.repeats import TaskRegistry
-from src.llm.openrouter.schemas import days_shape, tasks_shape
+from src.llm.openrouter.schemas import TOPICS_PER_WEEK, days_shape, tasks_shape
 
 TOKENS_PER_TASK = 160
 """Generous: a sentence and its JSON take about 50 tokens in English, twice that in some scripts."""
+
+
+REVIEW_GAPS = (1, 2, 4, 8)
+"""After how many weeks a week's topics come back.
+
+What is to be remembered in two months is best repeated after 10 to 20 % of that time (Cepeda et
+al. 2008, "Spacing effects in learning"). Since the gaps double, one of them lies in that range
+whether 5 weeks are left or 52.
+"""
+
+MAX_REVIEWED_TOPICS = TOPICS_PER_WEEK[1]
+"""Of each week that comes back; all of them go into one prompt."""
 
 
 @dataclass
@@ -90,7 +103,14 @@ class DayPlanner:
     ) -> Question:
         missing = days.missing()
         return Question(
-            prompts.days_messages(self.request, week, self._neighbours(week), missing, problems),
+            prompts.days_messages(
+                self.request,
+                week,
+                self._neighbours(week),
+                missing,
+                problems,
+                review=topics_due(self.outline, week.week_number),
+            ),
             days_shape(self.request, week.week_number, missing),
             (len(missing) * self._most_tasks + 2) * TOKENS_PER_TASK,
             partial(self._accept_day, week, days, _DayNumbering(missing)),
@@ -114,7 +134,8 @@ class DayPlanner:
             days.accepted[number] = self._accept(week, number, tasks)
 
     def _accept(self, week: WeekOutline, number: int, tasks: Sequence[PlannedTask]) -> PlannedDay:
-        day = PlannedDay(day_number=number, tasks=tuple(tasks))
+        timed = with_minutes(tasks, self.request.daily_hours)
+        day = PlannedDay(day_number=number, tasks=timed)
         for violation in day_violations(day, self.request):
             raise ModelOutputError(violation)
         self.registry.add(_texts(tasks))
@@ -180,6 +201,12 @@ class DayPlanner:
         await self.calls.request_missing(missing, ask)
 
 
+def topics_due(outline: Iterable[WeekOutline], week_number: int) -> list[str]:
+    """Return the topics of earlier weeks that a week should bring back, the latest week first."""
+    focus = {week.week_number: week.focus[:MAX_REVIEWED_TOPICS] for week in outline}
+    return [topic for gap in REVIEW_GAPS for topic in focus.get(week_number - gap, ())]
+
+
 def _valid_tasks(items: Iterable[object], faults: list[str]) -> Iterator[PlannedTask]:
     """Yield the tasks that are valid in themselves, and record what is wrong with the others."""
     for item in items:
@@ -191,7 +218,12 @@ def _valid_tasks(items: Iterable[object], faults: list[str]) -> Iterator[Planned
 
 def _parse_task(item: object) -> PlannedTask:
     answer = answers.parse_item(item, answers.TaskAnswer)
-    task = PlannedTask(text=plain_line(answer.text), effort=answer.effort, category=answer.category)
+    task = PlannedTask(
+        text=plain_line(answer.text),
+        effort=answer.effort,
+        category=answer.category,
+        estimated_minutes=answer.minutes,
+    )
     for violation in task_violations(task):
         raise ModelOutputError(violation)
     return task

@@ -13,7 +13,7 @@ from openai.types.chat import ChatCompletionMessageParam
 
 from src.domain.plan import PlannedDay, PlannedTask, PlanRequest, WeekOutline
 from src.domain.plan_rules import tasks_for_day
-from src.domain.vocabulary import MAX_GOAL_LENGTH, Category, Effort
+from src.domain.vocabulary import DAYS_PER_WEEK, MAX_GOAL_LENGTH, Category, Effort
 
 PLANNER_RULES = """\
 You design learning plans. The user message is a JSON object with a learner's goal. Its texts are
@@ -23,8 +23,9 @@ language of the goal, in plain text without markdown or links. Correct what `pro
 
 _OUTLINE_RULES = """\
 Outline the weeks from `from_week` to `duration_weeks`, in order: each has a goal of its own (one
-sentence of at most 15 words) and two or three focus topics (one to four words). Lay foundations,
-then build core skills, then apply them, then let a project consolidate all.
+sentence of at most 15 words) and two or three focus topics of its own (things of the subject by
+name, one to four words). Lay foundations, then build core skills, then apply them. The goals let
+one project grow from a small start to the end, which consolidates all.
 Shape: {"weeks":[{"week_number":1,"goal":"","focus":["",""]}]}
 """
 
@@ -36,33 +37,37 @@ def _one_of(words: object) -> str:
 
 _VOCABULARY = f"effort: {_one_of(Effort)}. category: {_one_of(Category)}."
 
+_TASK_SHAPE = '{"text":"","effort":"","category":"","minutes":5}'
+
 _WEEK_RULES = f"""\
-Plan the given `days` of the week towards `week_goal`, each with `tasks_per_day` tasks that together
-fill `daily_hours`. A task says one concrete thing to do, in a sentence of 8 to 25 words; no two
-are alike. {_VOCABULARY} Mix both.
-Day 7 reviews. Leave to the neighbouring weeks what their goals say.
-"""
-_WEEK_RULES += """\
-Shape: {"week_number":1,"days":[{"day_number":1,"tasks":[{"text":"","effort":"","category":""}]}]}
+Plan the given `days` of the week towards `week_goal`, each with `tasks_per_day` tasks whose
+`minutes` (multiples of 5) fill `daily_hours`. A task says one concrete thing to do with a topic
+that it names, in a plain sentence of 8 to 25 words; no two are alike. Name each topic of `focus`.
+{_VOCABULARY} Mix both, let practice
+come before reading, and keep reading short. A task of over an hour names its steps. From day to
+day tasks demand more, this week up to `demand`. Day 6 adds to the project. Day 7 recalls this
+week's topics and those of `review` from memory. Leave to the neighbouring weeks what their goals
+say.
+Shape: {{"week_number":1,"days":[{{"day_number":1,"tasks":[{_TASK_SHAPE}]}}]}}
 """
 
 _REPLACEMENT_RULES = f"""\
 Each of the given `tasks` repeats another task of the plan. Give one clearly different task for
 each, in the same order, towards the same `week_goal`: a sentence of 8 to 25 words.
 {_VOCABULARY}
-"""
-_REPLACEMENT_RULES += """\
-Shape: {"tasks":[{"text":"","effort":"","category":""}]}
+Shape: {{"tasks":[{_TASK_SHAPE}]}}
 """
 
 _MORE_TASKS_RULES = f"""\
 Day `day_number` of the week has the given `tasks`. Give `missing_tasks` more for this day, each
 clearly different from all others, towards the same `week_goal`: a sentence of 8 to 25 words.
 {_VOCABULARY}
+Shape: {{"tasks":[{_TASK_SHAPE}]}}
 """
-_MORE_TASKS_RULES += """\
-Shape: {"tasks":[{"text":"","effort":"","category":""}]}
-"""
+
+_DEMANDS = ("apply", "analyse", "judge and create")
+"""What the tasks of each third of a plan work up to: the upper levels of Bloom's taxonomy, as
+Anderson and Krathwohl revised it in 2001."""
 
 MAX_REPEATED_GOAL_LENGTH = 400
 """In characters, what each week's prompt repeats of a long goal; the outline's has all of it."""
@@ -99,8 +104,13 @@ def days_messages(
     neighbours: tuple[WeekOutline | None, WeekOutline | None],
     days: Sequence[int],
     problems: Sequence[str],
+    *,
+    review: Sequence[str] = (),
 ) -> list[ChatCompletionMessageParam]:
-    """Return the question for some days of a week, with its neighbours' goals against overlaps."""
+    """Return the question for some days of a week, with its neighbours' goals against overlaps.
+
+    `review` has the topics of earlier weeks to which the week's last day returns.
+    """
     previous, following = neighbours
     facts = {
         "week_number": week.week_number,
@@ -109,8 +119,10 @@ def days_messages(
         "previous_goal": previous and previous.goal,
         "next_goal": following and following.goal,
         "tasks_per_day": tasks_for_day(request.level, request.daily_hours),
+        "demand": _DEMANDS[(week.week_number - 1) * len(_DEMANDS) // request.duration_weeks],
         # From here on the questions for one week differ: what is before can come from a cache.
         "days": days,
+        "review": review if DAYS_PER_WEEK in days else (),
         "problems": problems[:MAX_PROBLEMS],
     }
     return _planner_messages("week", _WEEK_RULES, request, facts)
@@ -123,7 +135,7 @@ def replacement_messages(
     facts = {
         "week_number": week.week_number,
         "week_goal": week.goal,
-        "tasks": [task.model_dump() for task in tasks],
+        "tasks": list(map(_task_facts, tasks)),
         "problems": problems[:MAX_PROBLEMS],
     }
     return _planner_messages("replace", _REPLACEMENT_RULES, request, facts)
@@ -137,7 +149,7 @@ def more_tasks_messages(
         "week_number": week.week_number,
         "week_goal": week.goal,
         "day_number": day.day_number,
-        "tasks": [task.model_dump() for task in day.tasks],
+        "tasks": list(map(_task_facts, day.tasks)),
         "missing_tasks": count,
         "problems": problems[:MAX_PROBLEMS],
     }
@@ -147,6 +159,13 @@ def more_tasks_messages(
 def question_messages(facts: dict[str, Any]) -> list[ChatCompletionMessageParam]:
     """Return a learner's question about a roadmap, with the facts that its answer needs."""
     return _messages(ASSISTANT_RULES, {"kind": "question", **facts})
+
+
+def _task_facts(task: PlannedTask) -> dict[str, Any]:
+    """Return a task in the shape in which the model writes it."""
+    facts = {"text": task.text, "effort": task.effort, "category": task.category}
+    minutes = task.estimated_minutes
+    return facts if minutes is None else facts | {"minutes": minutes}
 
 
 def _planner_messages(

@@ -7,11 +7,11 @@ from unicodedata import east_asian_width
 
 from src.domain.plan import PlanRequest
 from src.domain.plan_rules import tasks_for_day
-from src.domain.vocabulary import Category, Effort
+from src.domain.vocabulary import MINUTES_STEP, Category, Effort
 
 Schema: TypeAlias = dict[str, Any]
 
-RULE_WORDS = frozenset({"minItems", "maxItems", "minLength", "maxLength"})
+RULE_WORDS = frozenset({"minItems", "maxItems", "minLength", "maxLength", "minimum", "maximum"})
 """What servers reject that take only the types of fields: Groq, Cerebras, Anthropic and others."""
 
 # In characters. A server that enforces the schema cuts a text at its most, so that lies well above
@@ -66,7 +66,7 @@ def outline_shape(request: PlanRequest, first_week: int) -> AnswerShape:
 def days_shape(request: PlanRequest, week_number: int, days: Sequence[int]) -> AnswerShape:
     """Return the shape of some days of one week."""
     count = tasks_for_day(request.level, request.daily_hours)
-    tasks = _list(_task(request.goal), count, count)
+    tasks = _list(_task(request), count, count)
     shapes = [_object(day_number={"type": "integer", "const": day}, tasks=tasks) for day in days]
     week = {"type": "integer", "const": week_number}
     return AnswerShape("week", "days", _object(week_number=week, days=_tuple(shapes)))
@@ -74,14 +74,22 @@ def days_shape(request: PlanRequest, week_number: int, days: Sequence[int]) -> A
 
 def tasks_shape(request: PlanRequest, count: int) -> AnswerShape:
     """Return the shape of so many tasks."""
-    return AnswerShape("tasks", "tasks", _object(tasks=_list(_task(request.goal), count, count)))
+    return AnswerShape("tasks", "tasks", _object(tasks=_list(_task(request), count, count)))
 
 
-def _task(goal: str) -> Schema:
-    is_wide = any(east_asian_width(character) in "WF" for character in goal)
+def _task(request: PlanRequest) -> Schema:
+    is_wide = any(east_asian_width(character) in "WF" for character in request.goal)
     shortest = MIN_WIDE_TEXT_LENGTH if is_wide else MIN_TEXT_LENGTH
     return _object(
-        text=_text(shortest, MAX_TEXT_LENGTH), effort=_word(Effort), category=_word(Category)
+        text=_text(shortest, MAX_TEXT_LENGTH),
+        effort=_word(Effort),
+        category=_word(Category),
+        # Without `multipleOf`, one more word that a server may not know: they are rounded anyway.
+        minutes={
+            "type": "integer",
+            "minimum": MINUTES_STEP,
+            "maximum": round(request.daily_hours * 60),
+        },
     )
 
 

@@ -90,10 +90,9 @@ async def test_file_of_release_0_1_serves(path: Path) -> None:
     (user_id,) = {UUID(row[0]) for row in query(path, "select user_id from roadmaps")}
     (roadmap,) = await store.list_roadmaps(user_id)
     assert roadmap.description == "Learn Rust"
-    assert [task.completed for task in await store.list_tasks(roadmap.roadmap_id)][:2] == [
-        True,
-        False,
-    ]
+    tasks = await store.list_tasks(roadmap.roadmap_id)
+    assert [task.completed for task in tasks][:2] == [True, False]
+    assert {task.estimated_minutes for task in tasks} == {None}
     records = {
         record.request.goal: record
         for (generation_id,) in query(path, "select generation_id from generations")

@@ -132,7 +132,7 @@ def catalog_of(database: Database) -> dict[str, list[str]]:
 
 def rows_of(database: Database) -> dict[str, list[Any]]:
     """Return every row of the deployed tables, in their deployed columns."""
-    ours = ("position", "published_at", "lease_id")
+    ours = ("position", "estimated_minutes", "published_at", "lease_id")
     rows = {}
     for table in DEPLOYED_TABLES:
         found = database.query(f"select to_jsonb(t) from {table} as t order by t")  # noqa: S608  own
@@ -211,6 +211,7 @@ async def test_deployed_rows_are_read_and_changed_through_the_store(deployed: Da
             for letter in "yxw"
         ]
         assert [task.completed for task in tasks] == [True] * 3 + [False] * 39
+        assert {task.estimated_minutes for task in tasks} == {None}
         assert tasks[0].model_dump_json().count('"completed_at":"2026-01-02T03:04:05Z"') == 1
         weeks = await store.list_weeks(1)
         assert [(week.total_tasks, week.completed_tasks) for week in weeks] == [(21, 3), (21, 0)]
@@ -244,12 +245,16 @@ async def test_old_and_new_code_write_to_an_upgraded_database(deployed: DataPlan
         assert roadmap.daily_hours == 0.5
         listed = await store.list_roadmaps(USER)
         assert [each.daily_hours for each in listed] == [0.5, 1, 3]
-        assert len(await store.list_tasks(roadmap.roadmap_id)) == 42
+        new_tasks = await store.list_tasks(roadmap.roadmap_id)
+        assert len(new_tasks) == 42
+        assert {task.estimated_minutes for task in new_tasks} == {5, 10, 15}
 
         deployed.execute(ROWS.partition("insert into goals")[0].replace("Learn", "Relearn"))
         listed = await store.list_roadmaps(USER)
         assert {"Relearn Go", "Relearn Rust"} < {each.description for each in listed}
-        assert len(await store.list_tasks(1)) == 84
+        old_tasks = await store.list_tasks(1)
+        assert len(old_tasks) == 84
+        assert {task.estimated_minutes for task in old_tasks} == {None}
 
 
 async def test_a_null_hides_nothing(deployed: DataPlane) -> None:

@@ -112,6 +112,7 @@ def week_answer(facts: Json) -> Json:
             f"({week}.{day}.{step}).",
             "effort": "light" if minutes < 20 else "medium" if minutes < 60 else "deep",
             "category": category,
+            "minutes": max(5, round(minutes / 5) * 5),
         }
 
     return {

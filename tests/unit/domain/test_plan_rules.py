@@ -12,7 +12,7 @@ REQUEST = PlanRequest(goal="Go", duration_weeks=2, daily_hours=2, level="beginne
 
 
 def task(text: str, category: Category = "reading") -> PlannedTask:
-    return PlannedTask(text=text, effort="light", category=category)
+    return PlannedTask(text=text, effort="light", category=category, estimated_minutes=60)
 
 
 def days(**changes: PlannedDay) -> list[PlannedDay]:
@@ -59,6 +59,18 @@ def test_valid_week_has_no_violations() -> None:
         (
             days(day3=PlannedDay(day_number=3, tasks=(task("a\nb"), task("Read.")))),
             "Task 1 of day 3 must be one line",
+        ),
+        (
+            days(
+                day3=PlannedDay(
+                    day_number=3,
+                    tasks=(
+                        task("Read."),
+                        task("Write.").model_copy(update={"estimated_minutes": None}),
+                    ),
+                )
+            ),
+            "Task 2 of day 3 has no minutes",
         ),
     ],
 )

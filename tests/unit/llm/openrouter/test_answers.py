@@ -221,6 +221,38 @@ def test_tasks_are_understood() -> None:
         assert [parse_item(each, TaskAnswer).text for each in day.tasks] == ["x"]
 
 
+@pytest.mark.parametrize(
+    ("minutes", "read"),
+    [
+        (25, 25),
+        (25.0, 25),
+        (7.5, 10),
+        (12, 10),
+        (1, 5),
+        (480, 480),
+        ("25", 25),
+        (" 25 min", 25),
+        ("25m", 25),
+        ("30 minutes.", 30),
+    ],
+)
+def test_minutes_are_understood(minutes: object, read: int | None) -> None:
+    task = {"text": "x", "effort": "light", "category": "coding"}
+    assert parse_item(task | {"minutes": minutes}, TaskAnswer).minutes == read
+    assert parse_item(task | {"Estimated Minutes": minutes}, TaskAnswer).minutes == read
+
+
+ODD_NUMBERS = (None, 0, -5, 481, 10**400, float("nan"), float("inf"), True)
+ODD_TEXTS = ("", "1 hour", "1.5 h", "20-30 min", "half an hour", "9" * 5_000)
+
+
+@pytest.mark.parametrize("minutes", [*ODD_NUMBERS, *ODD_TEXTS, [25], {"about": 25}])
+def test_odd_minutes_do_not_cost_the_task(minutes: object) -> None:
+    task = {"text": "x", "effort": "light", "category": "coding"}
+    assert parse_item(task, TaskAnswer).minutes is None
+    assert parse_item(task | {"minutes": minutes}, TaskAnswer).minutes is None
+
+
 @pytest.mark.parametrize("word", ["light to medium", "", None, 2, ["light", "deep"], "gigantic"])
 def test_doubtful_words_are_refused(word: object) -> None:
     """A word that could mean two of ours, or none, is none."""

@@ -5,11 +5,12 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 
 import pytest
 
 from src.domain.errors import ModelOutputError
-from src.domain.plan import Outline, PlannedWeek, PlanRequest
+from src.domain.plan import Outline, PlannedDay, PlannedTask, PlannedWeek, PlanRequest
 from src.domain.plan_rules import outline_violations
 from src.llm.openrouter.planner import OpenRouterPlanner
 from tests.support.plans import week_violations
@@ -51,7 +52,18 @@ async def plan(planner: OpenRouterPlanner) -> list[PlannedWeek]:
     assert [week.goal for week in weeks] == [week.goal for week in outline.weeks]
     for week in weeks:
         assert week_violations(week, week.week_number, REQUEST, frozenset()) == []
+        for day in week.days:
+            assert sum(minutes_in(day)) == REQUEST.daily_hours * 60
     return weeks
+
+
+def minutes_in(day: PlannedDay) -> list[int]:
+    return [task.estimated_minutes or 0 for task in day.tasks]
+
+
+def said_by(day: PlannedDay) -> list[PlannedTask]:
+    """Return a day's tasks without their minutes, which depend on the day's other tasks."""
+    return [task.model_copy(update={"estimated_minutes": None}) for task in day.tasks]
 
 
 def calls_by_kind(standin: OpenRouterStandIn) -> Counter[str]:
@@ -137,6 +149,14 @@ def _tasks_as_text(_answer: Json, items: list[Json]) -> None:
             item["tasks"] = json.dumps(item["tasks"])
 
 
+def _change_minutes(change: Callable[[int], object]) -> Callable[[Json, list[Json]], object]:
+    def changed(_answer: Json, items: list[Json]) -> None:
+        for task in (task for item in items for task in item.get("tasks", ())):
+            task["minutes"] = change(task["minutes"])
+
+    return changed
+
+
 FORMS: dict[str, Callable[[Json, list[Json]], object]] = {
     "in an object": lambda answer, _: {"response": answer},
     "twice in an object": lambda answer, _: {"response": {"response": answer}},
@@ -176,6 +196,11 @@ FORMS: dict[str, Callable[[Json, list[Json]], object]] = {
     "no topics": _no_topics,
     "words": _words,
     "numbered tasks": _numbered_tasks,
+    "minutes in words": _change_minutes(lambda minutes: f"{minutes} minutes"),
+    "minutes as floats": _change_minutes(float),
+    "no minutes": _change_minutes(lambda _: None),
+    "minutes of another day": _change_minutes(lambda minutes: 3 * minutes),
+    "odd minutes": _change_minutes(lambda minutes: {"about": [minutes]}),
     "single quotes": lambda answer, _: str(answer),
     "no end": lambda answer, _: json.dumps(answer)[:-2],
     "commas": lambda answer, _: json.dumps(answer).replace("}", ",}"),
@@ -226,6 +251,52 @@ async def test_no_end_spoils_a_complete_answer(
     assert calls_by_kind(standin) == CALLS
 
 
+MINUTES = {
+    "they add up": ([10, 20, 30, 60], [10, 20, 30, 60]),
+    "they are half of the day": ([5, 10, 15, 30], [10, 20, 30, 60]),
+    "one has none": ([10, 20, None, 60], [10, 20, 30, 60]),
+    "nobody has any": ([None] * 4, [15, 30, 30, 45]),
+}
+
+
+@pytest.mark.parametrize(("said", "stored"), MINUTES.values(), ids=MINUTES)
+async def test_minutes_are_scaled_and_not_requested_again(
+    planner: OpenRouterPlanner,
+    standin: OpenRouterStandIn,
+    spoil: Callable[..., None],
+    said: list[int | None],
+    stored: list[int],
+) -> None:
+    """They keep their ratio and fill the day; without any, the effort decides."""
+
+    def say(_answer: Json, items: list[Json]) -> None:
+        for item in items:
+            efforts = ("light", "medium", "medium", "deep")
+            for task, effort, minutes in zip(item["tasks"], efforts, said, strict=True):
+                task |= {"effort": effort, "minutes": minutes}
+
+    spoil(on_answer(say), "week")
+    weeks = await plan(planner)
+    assert calls_by_kind(standin) == CALLS
+    assert {tuple(minutes_in(day)) for week in weeks for day in week.days} == {tuple(stored)}
+
+
+async def test_last_days_return_to_the_topics_of_earlier_weeks(
+    planner: OpenRouterPlanner, standin: OpenRouterStandIn
+) -> None:
+    """Each topic comes back after 1, 2, 4 and 8 weeks."""
+    request = REQUEST.model_copy(update={"duration_weeks": 10})
+    parts = [part async for part in planner.plan(request)]
+    (outline,) = (part for part in parts if isinstance(part, Outline))
+    focus = {week.week_number: list(week.focus) for week in outline.weeks}
+    assert all(focus.values())
+    for call in standin.calls.all():
+        if call.kind == "week":
+            earlier = (focus.get(call.facts["week_number"] - gap, []) for gap in (1, 2, 4, 8))
+            due = list(chain.from_iterable(earlier)) if 7 in call.facts["days"] else []
+            assert call.facts.get("review", []) == due
+
+
 async def test_too_many_tasks_are_cut(
     planner: OpenRouterPlanner, standin: OpenRouterStandIn, spoil: Callable[..., None]
 ) -> None:
@@ -247,7 +318,8 @@ async def test_too_many_tasks_are_cut(
     for week, expected in zip(weeks, standard, strict=True):
         for day, expected_day in zip(week.days, expected.days, strict=True):
             assert len(day.tasks) == 5
-            assert day.tasks[:4] == expected_day.tasks
+            assert said_by(day)[:4] == said_by(expected_day)
+            assert minutes_in(day) == [25, 25, 25, 25, 20]
 
 
 def _short(_answer: Json, items: list[Json]) -> None:
@@ -271,7 +343,7 @@ async def test_too_few_tasks_are_completed(
     }
     assert {facts["missing_tasks"] for facts in asked} == {3}
     for week, expected in zip(weeks, standard, strict=True):
-        assert week.days[0].tasks[:1] == expected.days[0].tasks[:1]
+        assert said_by(week.days[0])[:1] == said_by(expected.days[0])[:1]
         assert week.days[1:4] == expected.days[1:4]
 
 

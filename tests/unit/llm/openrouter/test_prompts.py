@@ -15,7 +15,9 @@ WEEKS = [
     WeekOutline(week_number=number, goal=f"Chords of part {number}", focus=("chords", "rhythm"))
     for number in (1, 2, 3)
 ]
-TASK = PlannedTask(text="Play G and C by turns", effort="light", category="practice")
+TASK = PlannedTask(
+    text="Play G and C by turns", effort="light", category="practice", estimated_minutes=20
+)
 
 
 def days_messages(days: list[int], request: PlanRequest = REQUEST) -> Messages:
@@ -68,6 +70,42 @@ def test_a_week_knows_its_neighbours() -> None:
     assert facts["previous_goal"] == WEEKS[0].goal
     assert facts["next_goal"] == WEEKS[2].goal
     assert facts["tasks_per_day"] == 2
+
+
+@pytest.mark.parametrize("days", [[5, 6, 7], [7]])
+def test_the_last_day_returns_to_earlier_topics(days: list[int]) -> None:
+    """The other days know nothing of them, since every topic costs tokens."""
+    review = ["capo", "tuning"]
+    messages = prompts.days_messages(REQUEST, WEEKS[1], (None, None), days, [], review=review)
+    assert facts_of(messages)["review"] == review
+    earlier = prompts.days_messages(
+        REQUEST, WEEKS[1], (None, None), [1, 2, 3, 4], [], review=review
+    )
+    assert "review" not in facts_of(earlier)
+
+
+def test_demand_rises_by_thirds_of_the_plan() -> None:
+    request = REQUEST.model_copy(update={"duration_weeks": 12})
+    weeks = [WeekOutline(week_number=number, goal="Go on", focus=()) for number in range(1, 13)]
+    demands = [
+        facts_of(prompts.days_messages(request, week, (None, None), [1], []))["demand"]
+        for week in weeks
+    ]
+    assert demands == ["apply"] * 4 + ["analyse"] * 4 + ["judge and create"] * 4
+
+
+def test_a_task_is_shown_as_the_model_writes_it() -> None:
+    """A repeated task that has no minutes yet shows none."""
+    untimed = TASK.model_copy(update={"estimated_minutes": None})
+    messages = prompts.replacement_messages(REQUEST, WEEKS[1], [TASK, untimed], [])
+    first, second = facts_of(messages)["tasks"]
+    assert first == {
+        "text": TASK.text,
+        "effort": "light",
+        "category": "practice",
+        "minutes": 20,
+    }
+    assert "minutes" not in second
 
 
 def test_only_the_outline_has_a_long_goal_in_full() -> None:

@@ -13,7 +13,7 @@ from src.llm.openrouter.schemas import AnswerShape, days_shape, outline_shape, t
 REQUEST = PlanRequest(goal="Play the guitar", duration_weeks=3, daily_hours=1, level="intermediate")
 SENTENCE = "Play the three chords slowly, and count aloud to four on each of them."
 
-TASK = {"text": SENTENCE, "effort": "light", "category": "practice"}
+TASK = {"text": SENTENCE, "effort": "light", "category": "practice", "minutes": 20}
 DAYS = {
     "week_number": 2,
     "days": [{"day_number": day, "tasks": [TASK, TASK, TASK]} for day in (5, 6, 7)],
@@ -66,6 +66,9 @@ BROKEN = {
     "a task too many": [DAY | {"tasks": [TASK] * 4}],
     "another day": [DAY | {"day_number": 4}],
     "another effort": [DAY | {"tasks": [TASK | {"effort": "huge"}, TASK, TASK]}],
+    "no minutes": [DAY | {"tasks": [{**TASK, "minutes": None}, TASK, TASK]}],
+    "minutes in words": [DAY | {"tasks": [TASK | {"minutes": "20"}, TASK, TASK]}],
+    "more than a day": [DAY | {"tasks": [TASK | {"minutes": 65}, TASK, TASK]}],
     "an empty text": [DAY | {"tasks": [TASK | {"text": ""}, TASK, TASK]}],
     "an endless text": [DAY | {"tasks": [TASK | {"text": SENTENCE * 9}, TASK, TASK]}],
     "no day": [],
