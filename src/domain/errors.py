@@ -66,6 +66,30 @@ class ScheduleDoesNotFitError(MomentumError, code="schedule-does-not-fit"):
         self.earliest_end = earliest_end
 
 
+class ScheduleChangedError(MomentumError, code="schedule-changed"):
+    """The dates of a roadmap have changed since the version on which a request is based."""
+
+    def __init__(self, version: int) -> None:
+        super().__init__(f"the dates have version {version}")
+        self.version = version
+
+
+class NothingToUndoError(MomentumError, code="nothing-to-undo"):
+    """No schedule was applied, or a date was changed by hand or undone since."""
+
+
+class CalendarFeedNotFoundError(MomentumError, code="calendar-not-found"):
+    """No calendar feed has this address, or not any more."""
+
+
+class CalendarPolledTooOftenError(MomentumError, code="calendar-polled-too-often"):
+    """A calendar feed was requested too often; it may be again after `retry_after` seconds."""
+
+    def __init__(self, retry_after: float) -> None:
+        super().__init__(f"again in {retry_after:.0f} s")
+        self.retry_after = retry_after
+
+
 class GenerationNotFoundError(MomentumError, code="generation-not-found"):
     """No generation has this id (and this owner, if given)."""
 

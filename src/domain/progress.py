@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from src.domain.roadmap import Roadmap
-from src.domain.schedule import EVERY_DAY, DaysOff
+from src.domain.schedule import NO_SETTINGS, ScheduleSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,19 +37,10 @@ class Completion:
 
 
 @dataclass(frozen=True, slots=True)
-class ScheduleSettings:
-    """What a learner has said about when to learn. None is what was never said."""
-
-    start: date | None = None
-    days_off: DaysOff = EVERY_DAY
-    minutes_per_day: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class ProgressFacts:
     """A roadmap and everything that its progress is computed from."""
 
     roadmap: Roadmap
     groups: tuple[TaskGroup, ...]
     completions: tuple[Completion, ...]
-    schedule: ScheduleSettings = ScheduleSettings()
+    schedule: ScheduleSettings = NO_SETTINGS

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from src.domain.progress import Completion, ProgressFacts, ScheduleSettings, TaskGroup
+from src.domain.progress import Completion, ProgressFacts, TaskGroup
 from src.domain.roadmap import Roadmap
-from src.domain.schedule import DaysOff
+from src.domain.schedule import DaysOff, ScheduleSettings
 from src.services.progress.days import zone_of
 from src.services.progress.pace import Forecast, forecast
 from src.services.progress.report import Reader, report, summarize
