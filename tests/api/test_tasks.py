@@ -1,5 +1,6 @@
 """Tasks, weeks and progress over HTTP."""
 
+from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
@@ -56,6 +57,16 @@ async def test_tasks_have_their_fields_and_order(
         assert task["completed_at"] is None
     places = [(task["week_number"], task["day_number"]) for task in tasks]
     assert places == sorted(places)
+
+
+async def test_minutes_fill_each_day(client: httpx.AsyncClient, roadmap: dict[str, Any]) -> None:
+    """They may miss the day's hours by a tenth."""
+    minutes: Counter[tuple[int, int]] = Counter()
+    for task in await tasks_of(client, roadmap):
+        minutes[task["week_number"], task["day_number"]] += task["estimated_minutes"]
+    asked = roadmap["daily_hours"] * 60
+    assert len(minutes) == roadmap["duration_weeks"] * 7
+    assert all(0.9 * asked <= planned <= 1.1 * asked for planned in minutes.values())
 
 
 @pytest.mark.parametrize("number", [1, 52])

@@ -110,8 +110,8 @@ async def test_texts_come_back(
 
 async def make_roadmap(client: httpx.AsyncClient, goal: str) -> int:
     """Make a roadmap with this goal, and expect it back and in the list as it was written."""
-    wish = roadmap_request(goal=goal, duration_weeks=1, daily_hours=8, level="advanced")
-    roadmap = (await client.post("/generate_roadmap", json=wish)).json()
+    request = roadmap_request(goal=goal, duration_weeks=1, daily_hours=8, level="advanced")
+    roadmap = (await client.post("/generate_roadmap", json=request)).json()
     listed = (await client.get("/roadmaps", params={"user_id": ANA})).json()
     assert roadmap["description"] == listed[0]["description"] == goal
     roadmap_id: int = roadmap["roadmap_id"]

@@ -68,7 +68,7 @@ class Route:
     is_public: bool = False
 
 
-WISH = {"goal": "Learn Go", "duration_weeks": 1, "daily_hours": 0.5, "level": "beginner"}
+REQUEST = {"goal": "Learn Go", "duration_weeks": 1, "daily_hours": 0.5, "level": "beginner"}
 
 NONSENSE = {"user_id": "nobody"}
 _PREFLIGHT = {"Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "prefer"}
@@ -76,7 +76,7 @@ _ROADMAP = "/roadmap/{roadmap_id}"
 _GENERATION = "/generations/{generation_id}"
 _RUNNING = "/generations/{running_id}"
 _GENERATING: dict[str, Any] = {
-    "body": lambda _: WISH,
+    "body": lambda _: REQUEST,
     "naming": "body",
     "must_name": True,
     "writes": True,

@@ -101,7 +101,7 @@ _LEASE = {"lease_id": uuid_of(1), "lease_until": "2030-01-01Z"}
 _ENTRY = {"client": "192.0.2.1", "reserved_dollars": 1}
 _EVENT = {"number": 9, "kind": "week", "part": {}}
 _QUESTION = {"question_id": uuid_of(1), **_ENTRY}
-_WISH = {"generation_id": uuid_of(1), "fingerprint": "new", "weeks_total": 1, **_LEASE, **_ENTRY}
+_REQUEST = {"generation_id": uuid_of(1), "fingerprint": "new", "weeks_total": 1, **_LEASE, **_ENTRY}
 
 RELATIONS = {
     relation.name: relation
@@ -114,7 +114,7 @@ RELATIONS = {
         Relation("time_entries", "time_id", "task_id", {"duration_minutes": 7}),
         Relation("rules", "rule_id", "goal_id", {"category": "x"}, {"keyword": "new"}),
         Relation("activity_logs", "activity_id", None, {"app_name": "x"}, {"app_name": "New"}),
-        Relation("generations", "generation_id", "user_id", {"weeks_done": 7}, _WISH),
+        Relation("generations", "generation_id", "user_id", {"weeks_done": 7}, _REQUEST),
         Relation("generation_events", "generation_id", "generation_id", {"kind": "x"}, _EVENT),
         Relation("questions", "question_id", "user_id", {"calls": 7}, _QUESTION),
         Relation("ledger", "user_id", "user_id", {"dollars": 7}),
@@ -145,7 +145,7 @@ insert into generations (
     generation_id, user_id, client, reserved_dollars, fingerprint, weeks_total, roadmap_id,
     finished_at, lease_id, lease_until
 )
-    select lpad(to_hex(roadmap_id), 32, '0')::uuid, user_id, '192.0.2.1', 1, 'wish ' || roadmap_id,
+    select lpad(to_hex(roadmap_id), 32, '0')::uuid, user_id, '192.0.2.1', 1, 'goal ' || roadmap_id,
         1, case when published_at is not null then roadmap_id end, published_at,
         lpad(to_hex(roadmap_id), 32, '0')::uuid, now()
     from roadmaps;

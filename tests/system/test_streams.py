@@ -95,11 +95,16 @@ def test_days_arrive_while_the_plan_is_made(url: str) -> None:
     saved = events[-1][1]
     stored = httpx.get(f"{url}/roadmap/{saved['roadmap_id']}").json()["tasks"]
     streamed = sorted(
-        (day["week_number"], day["day"]["day_number"], position, task["text"])
+        (
+            (day["week_number"], day["day"]["day_number"], position),
+            (task["text"], task["estimated_minutes"]),
+        )
         for day in days
         for position, task in enumerate(day["day"]["tasks"])
     )
-    assert [task["task_text"] for task in stored] == [text for *_, text in streamed]
+    assert [(task["task_text"], task["estimated_minutes"]) for task in stored] == [
+        task for _, task in streamed
+    ]
 
 
 def test_saved_accounts_for_the_generation(

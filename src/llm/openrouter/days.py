@@ -19,13 +19,12 @@ from src.llm.openrouter.schemas import TOPICS_PER_WEEK, days_shape, tasks_shape
 TOKENS_PER_TASK = 160
 """Generous: a sentence and its JSON take about 50 tokens in English, twice that in some scripts."""
 
-
 REVIEW_GAPS = (1, 2, 4, 8)
 """After how many weeks a week's topics come back.
 
-What is to be remembered in two months is best repeated after 10 to 20 % of that time (Cepeda et
-al. 2008, "Spacing effects in learning"). Since the gaps double, one of them lies in that range
-whether 5 weeks are left or 52.
+The best gap is about 20 % of the time for which one has to remember if that is a few weeks, and
+falls to 5 % for a year (Cepeda et al. 2008, "Spacing effects in learning"). Since the gaps double,
+one of them is 10 to 20 % of what is left of the plan, from 5 weeks up.
 """
 
 MAX_REVIEWED_TOPICS = TOPICS_PER_WEEK[1]

@@ -24,8 +24,8 @@ language of the goal, in plain text without markdown or links. Correct what `pro
 _OUTLINE_RULES = """\
 Outline the weeks from `from_week` to `duration_weeks`, in order: each has a goal of its own (one
 sentence of at most 15 words) and two or three focus topics of its own (things of the subject by
-name, one to four words). Lay foundations, then build core skills, then apply them. The goals let
-one project grow from a small start to the end, which consolidates all.
+name, one to four words). Lay foundations, then build core skills, then apply them. One project
+runs through the goals: it starts small, grows, and in the end consolidates all.
 Shape: {"weeks":[{"week_number":1,"goal":"","focus":["",""]}]}
 """
 

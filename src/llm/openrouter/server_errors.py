@@ -14,7 +14,7 @@ from itertools import islice
 MAX_DEPTH = 10
 MAX_FIELDS = 100
 MAX_TEXT_LENGTH = 2_000
-"""In characters, of one text of an error; what follows tells nothing new."""
+"""In characters, of one text of an error; what follows adds nothing."""
 
 DEFAULT_STATUS = 502
 """The status of an error inside a 200 that names none."""

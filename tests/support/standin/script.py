@@ -1,4 +1,4 @@
-"""What goes wrong: which misbehaviour befalls which call."""
+"""What goes wrong: which misbehaviour affects which call."""
 
 import json
 import random
@@ -28,7 +28,7 @@ class Rule:
         if self.name not in EVERY_MISBEHAVIOUR:
             raise ValueError(f"unknown misbehaviour {self.name!r}")
 
-    def befalls(self, wanted: Wanted) -> bool:
+    def affects(self, wanted: Wanted) -> bool:
         return (
             self.times != 0
             and self.kind in {None, wanted.kind}
@@ -63,7 +63,7 @@ class Spoil:
 
 
 class Script:
-    """Says which misbehaviour befalls which call. The earliest rule that still applies wins."""
+    """Says which misbehaviour affects which call. The earliest rule that still applies wins."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -98,7 +98,7 @@ class Script:
         self.add(Rule(name, kind, week, times))
 
     def spoil(self, share: float, names: Sequence[str], seed: int = 1) -> None:
-        """Spoil a share of the calls that no rule befalls."""
+        """Spoil a share of the calls that no rule affects."""
         spoil = Spoil(share, tuple(names), seed)
         with self._lock:
             self._spoil, self._deck = spoil, spoil.deck()
@@ -124,7 +124,7 @@ class Script:
             key = json.dumps(wanted.facts, sort_keys=True)
             self._attempts[key] += 1
             for rule in self._rules:
-                if rule.befalls(wanted):
+                if rule.affects(wanted):
                     if rule.times is not None:
                         rule.times -= 1
                     return rule.name

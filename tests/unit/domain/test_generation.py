@@ -14,8 +14,8 @@ from src.domain.errors import (
     ModelUnavailableError,
     MomentumError,
 )
-from src.domain.generation import GenerationRecord, NewGeneration, is_cost_known
-from src.domain.plan import ModelUsage, PlanRequest
+from src.domain.generation import PART_KINDS, GenerationRecord, NewGeneration, is_cost_known
+from src.domain.plan import DayReady, ModelUsage, PlanRequest
 from src.domain.quotas import Requester
 
 PRINTS_OF_0_1 = {
@@ -62,6 +62,16 @@ def test_new_optional_field_changes_no_fingerprint(stored: str, request_: PlanRe
     assert fingerprint(later) == stored
     assert fingerprint(later.model_copy(update={"language": "en"})) == stored
     assert fingerprint(later.model_copy(update={"language": "de"})) != stored
+
+
+def test_parts_of_release_0_1_stay_readable() -> None:
+    """Its tasks have no minutes."""
+    task = {"text": "Read.", "effort": "light", "category": "reading"}
+    day = {"day_number": 1, "tasks": [task]}
+    stored = {"week_number": 1, "weekly_goal": "Begin", "day": day}
+    part = PART_KINDS["day"].model_validate(stored)
+    assert isinstance(part, DayReady)
+    assert part.day.tasks[0].model_dump(exclude_none=True) == task
 
 
 def test_every_field_counts() -> None:

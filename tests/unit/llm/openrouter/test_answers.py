@@ -20,14 +20,14 @@ TEXT = json.dumps({"week_number": 1, "days": DAYS})
 
 @pytest.mark.parametrize("size", [1, 2, 7, 1000])
 async def test_items_come_as_soon_as_they_are_complete(size: int) -> None:
-    """Each item is told with the piece that completes it, whatever the pieces' size."""
+    """Each item arrives with the piece that completes it, whatever the size of the pieces."""
     reader = ItemReader("days")
-    told: list[tuple[int, object]] = []
+    arrived: list[tuple[int, object]] = []
     for start in range(0, len(TEXT), size):
-        told += [(start + size, item) for item in reader.feed(TEXT[start : start + size])]
+        arrived += [(start + size, item) for item in reader.feed(TEXT[start : start + size])]
     assert await reader.finish() == []
-    assert [item for _, item in told] == DAYS
-    for number, (position, _) in enumerate(told, start=1):
+    assert [item for _, item in arrived] == DAYS
+    for number, (position, _) in enumerate(arrived, start=1):
         end = len(json.dumps({"week_number": 1, "days": DAYS[:number]})) - 2
         assert position - size < end <= position
 
@@ -261,7 +261,7 @@ def test_doubtful_words_are_refused(word: object) -> None:
 
 
 def test_other_words_are_refused_without_repeating_them() -> None:
-    """What is wrong is said by name and rule; the words may be the learner's."""
+    """A violation names the field and the rule, and quotes no word: it may be the learner's."""
     with pytest.raises(ModelOutputError) as caught:
         parse_item({"text": "x", "effort": "gigantic", "category": "swimming"}, TaskAnswer)
     assert "effort" in str(caught.value)

@@ -10,10 +10,10 @@ from tests.support.scripted_server import Answer, always, chunk, event, streamed
 from tests.unit.llm.openrouter.conftest import SECRET_KEY, Serve
 
 
-def test_calls_that_told_their_cost_are_counted() -> None:
-    """Each once, by its last word; one that told no cost, or was cut off, is not."""
+def test_calls_that_reported_their_cost_are_counted() -> None:
+    """A call counts once, by its last usage; one without a cost, or cut off, is not priced."""
     meter = UsageMeter("m", retries_left=0, calls=5)
-    for call, told in (
+    for call, reported in (
         (1, {"cost": 0.25}),
         (2, {"cost": 0}),
         (2, {"cost": 0.125}),
@@ -23,7 +23,7 @@ def test_calls_that_told_their_cost_are_counted() -> None:
         (3, {"cost": None}),
         (4, {"cost": -1}),
     ):
-        usage = {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7, **told}
+        usage = {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7, **reported}
         meter.record_chunk(call, Chunk(usage=usage))
     total = meter.usage()
     assert (total.calls, total.priced_calls, total.cost_dollars) == (5, 2, 0.75)
