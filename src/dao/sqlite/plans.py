@@ -34,8 +34,9 @@ _GROUPS = _ANY_GROUPS.format(effort="effort", category="category")
 _COARSE_GROUPS = _ANY_GROUPS.format(effort="''", category="''")
 
 # Without the fraction of the second, since SQLite would round it up.
+_SECONDS = "cast(strftime('%s', substr(completed_at, 1, 19)) as integer)"
 _COMPLETIONS = (
-    f"select cast(strftime('%s', substr(completed_at, 1, 19)) as integer) / {schedule_rows.QUARTER_SECONDS},"  # noqa: S608  ours
+    f"select {_SECONDS} / {schedule_rows.QUARTER_SECONDS},"  # noqa: S608  ours
     f" completed_tz, count(*), total(minutes) from (select *, {_MINUTES} from roadmap_tasks as t"
     " where roadmap_id = :roadmap_id and completed and completed_at is not null)"
     " group by 1, 2 order by 1, 2"
