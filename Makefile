@@ -8,8 +8,8 @@ VENV := .venv
 SERVER_OPTIONS := --no-server-header --no-proxy-headers --no-access-log --ws none \
 	--http src.server.bounded_http:BoundedHttpProtocol
 
-.PHONY: run standin check test lint types quick-tests pytest sizes bench-generate bench-dialects bench-model \
-	chaos-generate chaos-crash audit format clean
+.PHONY: run standin check test lint types quick-tests pytest openapi sizes bench-generate bench-dialects bench-model \
+	eval-plans chaos-generate chaos-crash audit format clean
 
 run: $(VENV)/.run-ready
 	$(VENV)/bin/uvicorn api:app --host $(HOST) --port $(PORT) $(SERVER_OPTIONS)
@@ -41,6 +41,10 @@ quick-tests: $(VENV)/.test-ready
 pytest: $(VENV)/.test-ready tests/support/node_modules/.ready
 	$(VENV)/bin/pytest -n 4 --dist worksteal --cov --cov-report=term
 
+# Writes docs/openapi.json; refuses what would break clients, unless OPTIONS=--breaking.
+openapi: $(VENV)/.test-ready
+	$(VENV)/bin/python -m tests.support.openapi_document $(OPTIONS)
+
 # How long modules and functions are.
 sizes: $(VENV)/.test-ready
 	$(VENV)/bin/python -m benchmarks.sizes
@@ -56,6 +60,10 @@ bench-dialects: $(VENV)/.test-ready
 # Roadmaps and answers by a real small language model (about half an hour).
 bench-model: $(VENV)/.test-ready
 	$(VENV)/bin/python -m benchmarks.model
+
+# Plans judged by rules alone: offline by default, or as OPTIONS says (about two minutes).
+eval-plans: $(VENV)/.test-ready
+	$(VENV)/bin/python -m benchmarks.eval_plans $(OPTIONS)
 
 # A thousand generations over a model that misbehaves (about ten minutes).
 chaos-generate: $(VENV)/.test-ready

@@ -25,6 +25,7 @@ from src.services.generation.following import GenerationFollower
 from src.services.generation.places import FollowerPlaces
 from src.services.generation.recovery import GenerationRecovery
 from src.services.generation.registry import RunRegistry
+from src.services.readiness import Readiness
 from src.services.roadmaps import RoadmapService
 from src.settings import Settings
 from src.startup import load_or_keep_settings, log_start
@@ -193,6 +194,7 @@ def _build_state(
         roadmaps=RoadmapService(store),
         assistant=AssistantService(store, assistant, quotas, settings.answer_timeout_seconds),
         client_keys=ClientKeys(settings.proxy_header, service_key.get_secret_value().encode()),
+        readiness=Readiness(store, planner.name),
         drain_seconds=settings.drain_seconds,
     )
 

@@ -10,6 +10,7 @@ from src.services.generation.admission import GenerationAdmission
 from src.services.generation.following import GenerationFollower
 from src.services.generation.recovery import GenerationRecovery
 from src.services.generation.registry import RunRegistry
+from src.services.readiness import Readiness
 from src.services.roadmaps import RoadmapService
 from src.web.client_address import ClientKeys
 
@@ -27,6 +28,7 @@ class AppState:
     roadmaps: RoadmapService
     assistant: AssistantService
     client_keys: ClientKeys
+    readiness: Readiness
     drain_seconds: float
 
     @property

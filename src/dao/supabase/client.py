@@ -18,6 +18,7 @@ from supabase import AsyncClient, AsyncClientOptions, acreate_client
 
 from src.dao.bounded_queue import BoundedQueue, Bulkhead
 from src.domain import errors
+from src.telemetry import spend
 
 POOL_SIZE = 20
 """Connections per process; PostgREST's own pool on a small project is about as large."""
@@ -183,9 +184,10 @@ def _environment_proxy(url: str) -> httpx.Proxy | None:
 
 @contextmanager
 def _translate_errors() -> Iterator[None]:
-    """Turn everything that the client raises into a `StoreError`."""
+    """Turn everything that the client raises into a `StoreError`, and count the call."""
     try:
-        yield
+        with spend("database"):
+            yield
     except APIError as error:
         if error.code == _LIMIT_SQLSTATE:
             raise errors.LimitReachedError(**json.loads(error.details or "{}")) from None

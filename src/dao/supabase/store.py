@@ -62,8 +62,7 @@ class SupabaseStore:
         """Open the client without sending anything; see `PostgrestClient.open`."""
         return cls(await PostgrestClient.open(url, service_key, timeout, queue_size))
 
-    async def check_schema(self) -> None:
-        """Raise `StoreOutdatedError` if this release needs a newer schema than the database's."""
+    async def check(self) -> None:
         answer = await self._client.execute(self._client.rpc("schema_version", {}), expected=int)
         if answer.data < SCHEMA_VERSION:
             raise errors.StoreOutdatedError(f"the schema has version {answer.data}")
