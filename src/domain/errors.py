@@ -5,7 +5,7 @@ which is stored when the error ends a generation and names the `type` of the pro
 renamed; codes never change.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import ClassVar
 from uuid import UUID
 
@@ -53,6 +53,41 @@ class WeekNotFoundError(MomentumError, code="week-not-found"):
 
 class TaskNotFoundError(MomentumError, code="task-not-found"):
     """No task of a published roadmap has this id (and this owner, if given)."""
+
+
+class ScheduleDoesNotFitError(MomentumError, code="schedule-does-not-fit"):
+    """The tasks do not fit into the days that they may use.
+
+    `earliest_end` is the earliest last day that would do; None if no end within ten years does.
+    """
+
+    def __init__(self, earliest_end: date | None) -> None:
+        super().__init__(f"the earliest end is {earliest_end}")
+        self.earliest_end = earliest_end
+
+
+class ScheduleChangedError(MomentumError, code="schedule-changed"):
+    """The dates of a roadmap have changed since the version on which a request is based."""
+
+    def __init__(self, version: int) -> None:
+        super().__init__(f"the dates have version {version}")
+        self.version = version
+
+
+class NothingToUndoError(MomentumError, code="nothing-to-undo"):
+    """No schedule was applied, or a date was changed by hand or undone since."""
+
+
+class CalendarFeedNotFoundError(MomentumError, code="calendar-not-found"):
+    """No calendar feed has this address, or not any more."""
+
+
+class CalendarPolledTooOftenError(MomentumError, code="calendar-polled-too-often"):
+    """A calendar feed was requested too often; it may be again after `retry_after` seconds."""
+
+    def __init__(self, retry_after: float) -> None:
+        super().__init__(f"again in {retry_after:.0f} s")
+        self.retry_after = retry_after
 
 
 class GenerationNotFoundError(MomentumError, code="generation-not-found"):

@@ -1,5 +1,6 @@
 """What a store returns, and what is computed from it."""
 
+from datetime import date
 from typing import Annotated
 from uuid import UUID
 
@@ -42,6 +43,7 @@ class Task(Value):
     """A stored task. `completed_at` is in UTC, or None if the task is not completed.
 
     `estimated_minutes` says how long it takes, in multiples of 5; None in rows of older code.
+    `due_date` is None as long as neither a schedule nor the learner has set one.
     """
 
     id: str
@@ -56,6 +58,7 @@ class Task(Value):
     completed_at: UtcTime | None
     created_at: UtcTime
     estimated_minutes: int | None = None
+    due_date: date | None = None
 
 
 class RoadmapWithTasks(Value):

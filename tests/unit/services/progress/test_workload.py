@@ -1,0 +1,84 @@
+"""Cushion, safe days and days behind, against a day-by-day simulation."""
+
+from datetime import date, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from src.domain.schedule import DaysOff
+from src.services.progress.workload import (
+    Capacity,
+    DueWork,
+    cushion_minutes,
+    days_behind,
+    expected_tasks,
+    safe_days,
+)
+
+TODAY = date(2026, 3, 4)
+DAY = timedelta(days=1)
+
+WORK = st.lists(
+    st.builds(
+        lambda offset, tasks, completed, minutes: DueWork(
+            TODAY + offset * DAY,
+            tasks,
+            tasks - min(completed, tasks),
+            minutes * (tasks > completed),
+        ),
+        st.integers(-10, 25),
+        st.integers(1, 4),
+        st.integers(0, 4),
+        st.integers(0, 90),
+    ),
+    min_size=1,
+    max_size=20,
+)
+CAPACITY = st.builds(
+    lambda minutes, weekdays, used: Capacity(TODAY, minutes, DaysOff(weekdays), used),
+    st.sampled_from([15, 30, 60]),
+    st.frozensets(st.integers(0, 6), max_size=3),
+    st.integers(0, 90),
+)
+
+
+def smallest_slack(work: list[DueWork], capacity: Capacity, idle_days: int) -> float:
+    """Return the smallest slack of a learner who does nothing on the first days."""
+    last = max([each.due for each in work] + [TODAY])
+    slacks = []
+    for number in range((last - TODAY).days + 1):
+        day = TODAY + number * DAY
+        available = sum(capacity.on(TODAY + n * DAY) for n in range(idle_days, number + 1))
+        slacks.append(available - sum(each.open_minutes for each in work if each.due <= day))
+    return min(slacks)
+
+
+@given(WORK, CAPACITY)
+def test_cushion_and_safe_days(work: list[DueWork], capacity: Capacity) -> None:
+    """The cushion is the smallest slack; it stays positive for as many idle days as are safe."""
+    assert cushion_minutes(work, capacity) == smallest_slack(work, capacity, 0)
+    safe = safe_days(work, capacity)
+    if any(each.open_minutes for each in work) and smallest_slack(work, capacity, 0) >= 0:
+        assert smallest_slack(work, capacity, safe) >= 0
+        assert smallest_slack(work, capacity, safe + 1) < 0
+    elif smallest_slack(work, capacity, 0) < 0:
+        assert safe == 0
+
+
+def test_finished_plan_needs_no_cushion() -> None:
+    assert safe_days([DueWork(TODAY, 2, 0, 0)], Capacity(TODAY, 60, DaysOff())) == 0
+
+
+def test_work_of_today_counts_against_today() -> None:
+    work = [DueWork(TODAY, 2, 1, 30), DueWork(TODAY + DAY, 2, 2, 60)]
+    assert cushion_minutes(work, Capacity(TODAY, 60, DaysOff(), used_today=30)) == 0
+    assert cushion_minutes(work, Capacity(TODAY, 60, DaysOff(), used_today=60)) == -30
+
+
+def test_days_behind() -> None:
+    """Three tasks a day, from the day before yesterday on."""
+    work = [DueWork(TODAY + n * DAY, 3, 3, 60) for n in range(-2, 4)]
+    done_by_day = {0: 3, 1: 2, 3: 2, 4: 1, 6: 1, 7: 0, 9: 0, 10: -1, 18: -3}
+    assert {done: days_behind(work, done, TODAY) for done in done_by_day} == done_by_day
+    assert expected_tasks(work, TODAY) == 9
+    assert days_behind([], 0, TODAY) == 0
