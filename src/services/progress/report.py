@@ -4,167 +4,36 @@ Pure functions over what a store adds up. pandas takes half a second to import a
 so this module is imported, in a thread, when somebody first asks for progress.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import date, datetime
-from typing import Any, Literal
-from zoneinfo import ZoneInfo
+from collections.abc import Iterable
+from datetime import date
+from typing import Any
 
 import pandas as pd
 
-from src.domain.progress import Completion, ProgressFacts, TaskGroup
-from src.domain.schedule import ONE_DAY, DaysOff
-from src.services.progress.days import local_day, zone_of
-from src.services.progress.pace import Forecast, forecast
-from src.services.progress.percent import whole_percent
-from src.services.progress.streaks import Streaks, streaks
+from src.domain.progress import Completion, ProgressFacts
+from src.domain.schedule import ONE_DAY
+from src.services.progress.days import Reader
+from src.services.progress.figures import (
+    DayOfWork,
+    Pace,
+    ProgressReport,
+    ProgressSummary,
+    State,
+    Totals,
+)
+from src.services.progress.pace import forecast
+from src.services.progress.streaks import streaks
+from src.services.progress.timeline import Timeline, timeline
 from src.services.progress.workload import (
     Capacity,
-    DueWork,
     cushion_minutes,
     days_behind,
     expected_tasks,
-    planned_day,
     safe_days,
 )
 
-State = Literal["done", "not_started", "behind", "ahead", "on_track"]
-
 SHORT_PACE_DAYS = 7
 LONG_PACE_DAYS = 28
-
-
-@dataclass(frozen=True, slots=True)
-class Reader:
-    """Who asks: the moment, their time zone, and the hour at which their days begin."""
-
-    now: datetime
-    zone: ZoneInfo
-    rollover: int = 0
-
-    @property
-    def today(self) -> date:
-        """The reader's day."""
-        return local_day(self.now, self.zone, self.rollover)
-
-    def day_of(self, completion: Completion) -> date:
-        """Return the day of a completion: in its own zone if it has one, else in the reader's.
-
-        So moving to another zone changes no day of the past. A zone that this machine's database
-        does not know counts as none.
-        """
-        zone = self.zone
-        if completion.time_zone:
-            try:
-                zone = zone_of(completion.time_zone)
-            except ValueError:
-                zone = self.zone
-        return local_day(completion.completed_at, zone, self.rollover)
-
-
-@dataclass(frozen=True, slots=True)
-class Totals:
-    """Tasks and minutes, and what of them is completed."""
-
-    total_tasks: int
-    completed_tasks: int
-    total_minutes: int
-    completed_minutes: int
-
-    @property
-    def progress(self) -> int:
-        """The share of completed tasks in whole percent."""
-        return whole_percent(self.completed_tasks, self.total_tasks)
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """Tasks and minutes a day, over the last 7 and 28 days, today included.
-
-    Days before the roadmap's start, or its first completion, count in neither.
-    """
-
-    tasks_per_day_7: float
-    tasks_per_day_28: float
-    minutes_per_day_7: float
-    minutes_per_day_28: float
-
-
-@dataclass(frozen=True, slots=True)
-class DayOfWork:
-    """What was completed on one of the learner's days."""
-
-    date: date
-    tasks: int
-    minutes: int
-
-
-@dataclass(frozen=True, slots=True)
-class ProgressSummary:
-    """A roadmap's progress without its lists."""
-
-    as_of: date
-    state: State
-    totals: Totals
-    streaks: Streaks
-    pace: Pace
-    expected_tasks: int
-    days_behind: int
-    cushion_minutes: int
-    safe_days: int
-    planned_end: date
-    forecast: Forecast | None
-
-
-@dataclass(frozen=True, slots=True)
-class ProgressReport:
-    """A roadmap's progress with its lists."""
-
-    summary: ProgressSummary
-    weeks: Mapping[int, Totals]
-    by_category: Mapping[str, Totals]
-    by_effort: Mapping[str, Totals]
-    completions: tuple[DayOfWork, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Timeline:
-    """A roadmap's days: when it starts, what is due when, and what is off."""
-
-    start: date
-    work: tuple[DueWork, ...]
-    minutes_per_day: float
-    off: DaysOff
-
-    @property
-    def end(self) -> date:
-        """The last due day; the start if there are no tasks."""
-        return max((each.due for each in self.work), default=self.start)
-
-
-def timeline(facts: ProgressFacts, reader: Reader) -> Timeline:
-    """Return when each task is due: on its own date, or on the plan's day from the start on.
-
-    The start is what the learner has said, or the day on which the roadmap was made.
-    """
-    schedule = facts.schedule
-    start = schedule.start or local_day(facts.roadmap.created_at, reader.zone, reader.rollover)
-    work = tuple(
-        DueWork(
-            due_day(group, start),
-            group.tasks,
-            group.tasks - group.completed_tasks,
-            group.minutes - group.completed_minutes,
-        )
-        for group in facts.groups
-    )
-    minutes = schedule.minutes_per_day or facts.roadmap.daily_hours * 60
-    return Timeline(start, work, minutes, schedule.days_off)
-
-
-def due_day(group: TaskGroup, start: date) -> date:
-    """Return the day on which these tasks are due, in a plan that starts on `start`."""
-    return group.due_date or planned_day(start, group.week_number, group.day_number)
 
 
 def work_by_day(completions: Iterable[Completion], reader: Reader) -> pd.DataFrame:
@@ -173,6 +42,12 @@ def work_by_day(completions: Iterable[Completion], reader: Reader) -> pd.DataFra
     frame = pd.DataFrame(rows, columns=["day", "tasks", "minutes"])
     frame["day"] = pd.to_datetime(frame["day"])
     return frame.groupby("day").sum()
+
+
+def tasks_by_day(completions: Iterable[Completion], reader: Reader) -> dict[date, int]:
+    """Return how many tasks were completed on each of the learner's days that has some."""
+    by_day = work_by_day(completions, reader)
+    return {day.date(): int(tasks) for day, tasks, _ in by_day.itertuples()}
 
 
 def summarize(facts: ProgressFacts, reader: Reader) -> ProgressSummary:

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from src.domain.progress import Completion, ProgressFacts, TaskGroup
 from src.domain.roadmap import Roadmap
 from src.domain.schedule import DaysOff, ScheduleSettings
-from src.services.progress.days import zone_of
+from src.services.progress.days import Reader, zone_of
 from src.services.progress.pace import Forecast, forecast
-from src.services.progress.report import Reader, report, summarize
+from src.services.progress.report import report, summarize
 
 DAY = timedelta(days=1)
 NOON = datetime(2026, 3, 15, 12, tzinfo=UTC)
