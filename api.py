@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from src.app_state import AppState, state_of
 from src.dao import Store, open_store
 from src.domain.errors import SettingsError, ShuttingDownError
-from src.domain.quotas import QuotaSettings
+from src.domain.quotas import QuotaSettings, follower_limits
 from src.llm import Assistant, Planner, open_models
 from src.routers import assistant as assistant_routes
 from src.routers import exports as export_routes
@@ -23,6 +23,7 @@ from src.server.logs import configure_logging
 from src.services.assistant.service import AssistantService
 from src.services.generation.admission import GenerationAdmission
 from src.services.generation.following import GenerationFollower
+from src.services.generation.places import FollowerPlaces
 from src.services.generation.recovery import GenerationRecovery
 from src.services.generation.registry import RunRegistry
 from src.services.progress.computing import Computing
@@ -95,7 +96,11 @@ def create_app(
 
     At its end it closes everything, including what was passed.
     """
-    verifier = TokenVerifier(project_url=settings.supabase_url, secret=settings.supabase_jwt_secret)
+    verifier = TokenVerifier(
+        project_url=settings.supabase_url,
+        secret=settings.supabase_jwt_secret,
+        issuer=settings.supabase_jwt_issuer,
+    )
     app = FastAPIOffline(
         title="Momentum-AI",
         version=VERSION,
@@ -137,7 +142,7 @@ def _add_middleware(app: FastAPI, settings: Settings, verifier: TokenVerifier) -
         ProblemCORSMiddleware,
         allow_origins=settings.cors_origins or CORS_ORIGINS,
         allow_methods=["GET", "POST", "DELETE"],
-        allow_headers=CORS_REQUEST_HEADERS,
+        allow_headers=(*CORS_REQUEST_HEADERS, *settings.cors_request_headers),
         expose_headers=CORS_RESPONSE_HEADERS,
     )
     app.add_middleware(ResponseHeadersMiddleware, behind_tls=settings.in_production)
@@ -197,6 +202,7 @@ def _build_state(
         follower=GenerationFollower(
             store.generations,
             runs,
+            FollowerPlaces(follower_limits(quotas)),
             timeout_seconds=settings.generation_timeout_seconds,
             patience_seconds=settings.generation_lease_seconds,
         ),

@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from src.domain.errors import SettingsError
 from src.domain.quotas import QuotaSettings
+from src.environment import check_encoding, check_environment
 
 _PLACEHOLDER = re.compile(r"\s*|your[_-].*|<.*>|change[_-]?me|\.\.\.", re.IGNORECASE)
 _ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]+", re.IGNORECASE)
@@ -30,7 +31,11 @@ class Settings(BaseSettings, QuotaSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_file=".env", extra="ignore", frozen=True, hide_input_in_errors=True
+        env_file=".env",
+        env_file_encoding="utf-8-sig",  # editors on Windows write a byte order mark
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
     )
 
     supabase_url: str | None = None
@@ -39,11 +44,17 @@ class Settings(BaseSettings, QuotaSettings):
 
     auth_mode: Literal["optional", "required"] = "optional"
     supabase_jwt_secret: SecretStr | None = None
+    supabase_jwt_issuer: str | None = None
 
     openai_base_url: str = "https://openrouter.ai/api/v1"
     openai_model: str = Field(default="openai/gpt-4o-mini", min_length=1)
     sqlite_path: Path = Path("momentum.db")
     cors_origins: Annotated[tuple[str, ...] | None, NoDecode] = None
+    cors_request_headers: Annotated[tuple[str, ...], NoDecode] = (
+        "baggage",
+        "sentry-trace",
+        "traceparent",
+    )
     log_level: Annotated[
         Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(str.upper)
     ] = "INFO"
@@ -71,14 +82,21 @@ class Settings(BaseSettings, QuotaSettings):
 
     @model_validator(mode="before")
     @classmethod
-    def _drop_placeholders(cls, values: dict[str, object]) -> dict[str, object]:
+    def _drop_blanks_and_placeholders(cls, values: dict[str, object]) -> dict[str, object]:
+        # Blanks and carriage returns come from copying, and from files that Windows wrote.
+        stripped = {
+            name: value.strip() if isinstance(value, str) else value
+            for name, value in values.items()
+        }
         return {
             name: value
-            for name, value in values.items()
+            for name, value in stripped.items()
             if not (isinstance(value, str) and _PLACEHOLDER.fullmatch(value))
         }
 
-    @field_validator("cors_origins", "openai_fallback_models", mode="before")
+    @field_validator(
+        "cors_origins", "cors_request_headers", "openai_fallback_models", mode="before"
+    )
     @classmethod
     def _split_list(cls, value: object) -> object:
         if isinstance(value, str):
@@ -93,6 +111,13 @@ class Settings(BaseSettings, QuotaSettings):
         if not all(_ORIGIN.fullmatch(origin) for origin in origins or ()):
             raise ValueError("must be origins such as https://app.example.com, comma-separated")
         return origins
+
+    @field_validator("cors_request_headers")
+    @classmethod
+    def _check_header_names(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(re.fullmatch(r"[A-Za-z0-9-]+", name) for name in names):
+            raise ValueError("must be names of headers, comma-separated")
+        return names
 
     @field_validator("supabase_service_role_key", "openai_api_key", "supabase_jwt_secret")
     @classmethod
@@ -114,7 +139,7 @@ class Settings(BaseSettings, QuotaSettings):
     def _repair_base_url(cls, value: object) -> object:
         # People paste the address of the endpoint, which the client appends by itself.
         if isinstance(value, str):
-            return re.sub(r"(?:/+chat/completions)?/*$", "", value.strip())
+            return re.sub(r"(?:/+chat/completions)?/*$", "", value)
         return value
 
     @field_validator("openai_base_url")
@@ -124,7 +149,7 @@ class Settings(BaseSettings, QuotaSettings):
             raise ValueError("must end with its path, such as /v1, without ? or #")
         return value
 
-    @field_validator("supabase_url", "openai_base_url")
+    @field_validator("supabase_url", "supabase_jwt_issuer", "openai_base_url")
     @classmethod
     def _check_http_url(cls, value: str | None) -> str | None:
         if value is not None:
@@ -136,6 +161,16 @@ class Settings(BaseSettings, QuotaSettings):
             if not usable:
                 raise ValueError("must be a URL that starts with http:// or https://")
         return value
+
+    @field_validator("sqlite_path")
+    @classmethod
+    def _check_file(cls, path: Path) -> Path:
+        # In memory, each connection would have a database of its own, and a restart would lose all.
+        if path.name == ":memory:" or str(path).startswith("file:"):
+            raise ValueError("must be the path of a file, since several connections share it")
+        if path.is_dir() or (path.exists() and not os.access(path, os.R_OK | os.W_OK)):
+            raise ValueError("is no file that can be read and written")
+        return path
 
     @model_validator(mode="after")
     def _check_combinations(self) -> Self:
@@ -181,6 +216,8 @@ def load_settings() -> Settings:
     Raises:
         SettingsError: a variable is missing or malformed; the message is one line and names it.
     """
+    check_environment(os.environ)
+    check_encoding(Path(".env"))
     try:
         return Settings()
     except ValidationError as invalid:

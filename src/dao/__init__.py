@@ -11,16 +11,17 @@ from src.domain.errors import SettingsError, StoreError, StoreOutdatedError
 from src.domain.generation import (
     Failure,
     GenerationRecord,
+    GenerationSnapshot,
     Lease,
     NewGeneration,
-    PlannedPart,
     ProgressReport,
+    StoredPart,
     SweepResult,
 )
 from src.domain.plan import ModelUsage, NewRoadmap
 from src.domain.progress import ProgressFacts, TaskGroup
 from src.domain.quotas import NewQuestion, QuotaPolicies
-from src.domain.roadmap import Roadmap, Task, WeekTotals
+from src.domain.roadmap import Roadmap, RoadmapWithTasks, Task, WeekTotals
 from src.domain.schedule import CalendarFeed, DatedPlan, NewDates, ScheduledTask
 from src.settings import Settings
 
@@ -33,9 +34,12 @@ SCHEMA_CHECK_SECONDS = 3.0
 class Generations(Protocol):
     """Records generations; each method is one atomic step.
 
-    All processes on a database share the records and the database's clock. `get` and `cancel` raise
-    `GenerationNotFoundError` if no generation has this id, or if it belongs to another user than
-    the given one. Every method can also raise the errors listed at `Store`.
+    All processes on a database share the records and the database's clock. `get`, `read` and
+    `cancel` raise `GenerationNotFoundError` if no generation has this id, or if it belongs to
+    another user than the given one. Every method can also raise the errors listed at `Store`.
+
+    What ends a generation also numbers its end, as the event after its last part, in the same
+    transaction.
     """
 
     async def begin(
@@ -55,12 +59,15 @@ class Generations(Protocol):
     async def get(self, generation_id: UUID, user_id: UUID | None = None) -> GenerationRecord:
         """Return one record."""
 
-    async def list_parts(
+    async def read(
         self, generation_id: UUID, after: int = 0, user_id: UUID | None = None
-    ) -> list[PlannedPart]:
-        """Return the parts after number `after`, in order.
+    ) -> GenerationSnapshot:
+        """Return one record and its parts after number `after`, in order, as of one moment."""
 
-        Empty if there are none, or if the generation does not exist or belongs to another user.
+    async def list_parts(self, generation_id: UUID) -> list[StoredPart]:
+        """Return all parts in order, for a process that continues the generation.
+
+        Empty if there are none, or if the generation does not exist.
         """
 
     async def claim(self, lease: Lease) -> GenerationRecord | None:
@@ -69,8 +76,10 @@ class Generations(Protocol):
         None if there is no such generation.
         """
 
-    async def record_progress(self, lease: Lease, progress: ProgressReport) -> None:
-        """Record new parts and renew the lease. Idempotent.
+    async def record_progress(self, lease: Lease, progress: ProgressReport) -> int:
+        """Record new parts and renew the lease; return the number of the last stored part.
+
+        The new parts have the numbers up to that one. Idempotent.
 
         Raises:
             LeaseLostError: the generation has ended, or another process has taken it over.
@@ -227,6 +236,11 @@ class Store(Protocol):
 
     async def get_roadmap(self, roadmap_id: int, user_id: UUID | None = None) -> Roadmap:
         """Return one roadmap."""
+
+    async def get_roadmap_with_tasks(
+        self, roadmap_id: int, user_id: UUID | None = None
+    ) -> RoadmapWithTasks:
+        """Return one roadmap and its tasks, ordered by week, day and position."""
 
     async def list_tasks(
         self, roadmap_id: int, user_id: UUID | None = None, *, week_number: int | None = None

@@ -6,7 +6,7 @@ from uuid import uuid4
 from pydantic import ValidationError
 
 from src.domain.errors import StoreMisconfiguredError
-from src.domain.generation import PART_KINDS, PlannedPart
+from src.domain.generation import PART_KINDS, PlannedPart, StoredPart
 from src.domain.plan import NewRoadmap
 
 
@@ -21,6 +21,11 @@ def parse_part(kind: str, part: object) -> PlannedPart:
     except (KeyError, ValidationError):
         # Without the error's text, which quotes a learner's plan.
         raise StoreMisconfiguredError("a stored part has an unknown shape") from None
+
+
+def parse_stored_part(number: int, kind: str, part: object) -> StoredPart:
+    """Return a stored part and its number; see `parse_part`."""
+    return StoredPart(number=number, part=parse_part(kind, part))
 
 
 def task_rows(roadmap: NewRoadmap, roadmap_id: int) -> list[dict[str, Any]]:

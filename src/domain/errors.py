@@ -192,7 +192,11 @@ class StoreTooSlowError(StoreError, code="database-too-slow"):
 
 
 class StoreOverloadedError(StoreError, code="database-overloaded"):
-    """The queue for the database is full. Retry in a moment."""
+    """Too many requests wait for the database or for its ledger. Retry in a moment."""
+
+
+class StoreFileLostError(StoreUnavailableError, code="database-file-lost"):
+    """The embedded file was deleted or replaced while it was open; an operator must act."""
 
 
 class StoreConflictError(StoreError, code="conflict"):

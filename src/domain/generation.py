@@ -114,7 +114,8 @@ class GenerationRecord(ModelUsage):
     """What the store knows about a generation.
 
     `finished_at` is None while it runs or waits. Afterwards, either `roadmap` or `problem`, an
-    error's code, says how it ended. `request` and `roadmap` are deleted after a day.
+    error's code, says how it ended. `request` and `roadmap` are deleted after a day. `end_number`
+    is the number of its last event, its end; None before that, and if an older release ended it.
     `changed_hands` says whether it has ever been taken over. While it waits, `resume_at` is the
     time at which it can continue; while it runs, it is None.
     """
@@ -128,6 +129,7 @@ class GenerationRecord(ModelUsage):
     weeks_done: int
     started_at: UtcTime
     finished_at: UtcTime | None
+    end_number: int | None
     lease_id: UUID
     changed_hands: bool
     resume_at: UtcTime | None
@@ -177,6 +179,66 @@ class GenerationRecord(ModelUsage):
         if self.problem is None:
             return "succeeded"
         return "cancelled" if isinstance(self.error, GenerationCancelledError) else "failed"
+
+
+class StoredPart(Value):
+    """A part of a plan, and the number that it has as an event."""
+
+    number: int
+    part: PlannedPart
+
+
+GenerationEvent: TypeAlias = PlannedPart | SavedRoadmap | MomentumError
+"""A part, or how the generation ended: the saved roadmap, or the error."""
+
+NumberedEvent: TypeAlias = tuple[int, GenerationEvent]
+"""An event and its number in the store, which is the same for everybody who reads it."""
+
+
+def is_end(event: GenerationEvent) -> bool:
+    """Return whether an event is a generation's last one."""
+    return isinstance(event, SavedRoadmap | MomentumError)
+
+
+class GenerationSnapshot(Value):
+    """A generation and its parts after some number, as the store had them at one moment.
+
+    `last_number` is that of the last stored part, 0 without any.
+    """
+
+    record: GenerationRecord
+    parts: tuple[StoredPart, ...]
+    last_number: int
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether its events were deleted, with its roadmap or a day after its end."""
+        if self.record.finished_at is None:
+            return False
+        if isinstance(self.record.outcome, GenerationNotFoundError):
+            return True
+        if self.record.end_number is None:
+            return self.record.problem is None and self.last_number == 0
+        return self.last_number < self.record.end_number - 1
+
+    @property
+    def end_number(self) -> int | None:
+        """The number of its end; None before that.
+
+        Releases before 0.2 did not store it. It follows the last part.
+        """
+        if self.record.finished_at is None:
+            return None
+        return self.record.end_number or self.last_number + 1
+
+    def events(self, after: int) -> list[NumberedEvent]:
+        """Return its events with larger numbers than `after`, its end included."""
+        events: list[NumberedEvent] = [
+            (stored.number, stored.part) for stored in self.parts if stored.number > after
+        ]
+        if self.end_number is not None and self.end_number > after:
+            events.append((self.end_number, self.record.outcome))
+        return events
 
 
 class Failure(Value):

@@ -25,6 +25,14 @@ _ADDRESS_SUFFIX = "-of-an-address"
 BUDGET_POLICY = "budget-per-day"
 ADDRESS_BUDGET_POLICY = f"{BUDGET_POLICY}{_ADDRESS_SUFFIX}"
 
+FOLLOWERS_POLICY = "followers-at-once"
+ADDRESS_FOLLOWERS_POLICY = f"{FOLLOWERS_POLICY}{_ADDRESS_SUFFIX}"
+
+FOLLOWERS_PER_USER = 10
+"""How many requests of one user at one network address may follow generations in one process at
+once, besides those that began them: two for each of four generations, and some whose connection is
+lost and not given up yet."""
+
 
 @dataclass(frozen=True)
 class Quota:
@@ -92,6 +100,9 @@ def quota_sentence(policy: str, most: int | None) -> str:
         return "The service has used up its budget for the language model for today."
     if policy == ADDRESS_BUDGET_POLICY:
         return "Your network has used up its share of today's budget for the language model."
+    if policy in {FOLLOWERS_POLICY, ADDRESS_FOLLOWERS_POLICY}:
+        whose = "You wait" if policy == FOLLOWERS_POLICY else "Your network waits"
+        return f"{whose} for roadmaps with {most} requests already, which is the limit."
     _, quota = _QUOTAS[policy.removesuffix(_ADDRESS_SUFFIX)]
     who = "Your network has" if policy.endswith(_ADDRESS_SUFFIX) else "You have"
     noun = _NOUNS[quota.entry] if most == 1 else f"{_NOUNS[quota.entry]}s"
@@ -141,6 +152,24 @@ def quota_policies(settings: QuotaSettings, entry: EntryKind) -> QuotaPolicies:
         limits=limits,
         budget_dollars=settings.daily_budget_dollars,
         address_budget_dollars=settings.daily_budget_dollars * settings.address_budget_share,
+    )
+
+
+class FollowerLimits(Value):
+    """How many requests to one process may follow generations at once.
+
+    `per_user` is for one user at one address, `per_address` for all users of one address.
+    """
+
+    per_user: int
+    per_address: int
+
+
+def follower_limits(settings: QuotaSettings) -> FollowerLimits:
+    """Return the limits for requests that follow generations."""
+    return FollowerLimits(
+        per_user=FOLLOWERS_PER_USER,
+        per_address=FOLLOWERS_PER_USER * settings.learners_per_address,
     )
 
 

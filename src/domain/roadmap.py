@@ -54,11 +54,18 @@ class Task(Value):
     task_text: str
     effort: str
     category: str
-    estimated_minutes: int | None = None
     completed: bool
     completed_at: UtcTime | None
     created_at: UtcTime
+    estimated_minutes: int | None = None
     due_date: date | None = None
+
+
+class RoadmapWithTasks(Value):
+    """A stored roadmap and all its tasks in order."""
+
+    roadmap: Roadmap
+    tasks: list[Task]
 
 
 class WeekTotals(Value):

@@ -4,14 +4,13 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Annotated
-from uuid import UUID
 
 from fastapi import APIRouter, Body, Depends, Response
 from fastapi.responses import StreamingResponse
 
 from src.app_state import AppState
 from src.domain import errors
-from src.domain.generation import GenerationRecord, part_kind
+from src.domain.generation import GenerationRecord, NumberedEvent, part_kind
 from src.domain.quotas import Requester
 from src.domain.roadmap import Roadmap, SavedRoadmap
 from src.routers import examples
@@ -25,7 +24,6 @@ from src.routers.dependencies import (
     State,
 )
 from src.routers.examples import ok_response
-from src.services.generation.following import GenerationFollower
 from src.web.event_stream import Event, event_stream
 from src.web.json_bodies import StrictJSONRoute
 from src.web.negotiation import EventStreamRoute, RespondAsyncRoute
@@ -58,15 +56,15 @@ def _status_of(record: GenerationRecord) -> GenerationStatus:
     )
 
 
-async def _stream_events(
-    follower: GenerationFollower, generation_id: UUID, after: int = 0, user_id: UUID | None = None
+async def _to_sent_events(
+    events: AsyncGenerator[NumberedEvent, None],
 ) -> AsyncGenerator[Event, None]:
-    """Yield a generation's events after number `after` in the form that clients get.
+    """Yield a generation's events in the form that clients get.
 
     An error that does not end the generation has no number: the client can reconnect.
     """
     try:
-        async with aclosing(follower.events(generation_id, after, user_id)) as events:
+        async with aclosing(events):
             async for number, event in events:
                 if isinstance(event, errors.MomentumError):
                     yield Event("problem", problem_document(event), number)
@@ -89,12 +87,14 @@ class _GenerationRequest:
     acting: ActingUser
     idempotency_key: IdempotencyKey
 
+    @property
+    def requester(self) -> Requester:
+        return Requester(user_id=self.body.user_id, client_key=self.client_key)
+
     async def begin(self, state: AppState) -> tuple[GenerationRecord, dict[str, str]]:
         """Start a generation; return its record and the headers of the response."""
         record = await state.admission.begin(
-            Requester(user_id=self.body.user_id, client_key=self.client_key),
-            self.body.plan_request(),
-            self.idempotency_key,
+            self.requester, self.body.plan_request(), self.idempotency_key
         )
         headers = {
             PLANNER_HEADER: state.planner_name,
@@ -155,7 +155,7 @@ async def generate_roadmap(request: GenerationRequest, state: State, response: R
     """
     record, headers = await request.begin(state)
     response.headers.update(headers)
-    return await state.follower.wait_for_roadmap(record.generation_id)
+    return await state.follower.wait_for_roadmap(record, request.client_key)
 
 
 @async_router.post("/generate_roadmap", status_code=202)
@@ -172,7 +172,8 @@ async def begin_roadmap_generation(
 async def stream_roadmap_generation(request: GenerationRequest, state: State) -> StreamingResponse:
     """Stream the plan as it is made. If the client disconnects, generation continues."""
     record, headers = await request.begin(state)
-    return event_stream(_stream_events(state.follower, record.generation_id), headers)
+    events = await state.follower.follow(record.generation_id, request.requester)
+    return event_stream(_to_sent_events(events), headers)
 
 
 @router.get(
@@ -200,24 +201,31 @@ async def get_generation(
     responses={
         200: {"content": examples.event_stream_content(examples.GENERATION_EVENTS)},
         204: {"description": "Every event was sent before."},
-        **error_responses(errors.GenerationNotFoundError, *STORE_ERRORS),
+        **error_responses(
+            errors.GenerationNotFoundError,
+            errors.LimitReachedError,
+            *STORE_ERRORS,
+        ),
     },
 )
 async def follow_generation(
     generation_id: GenerationIdInPath,
     state: State,
     owner: ActingUser,
+    client_key: ClientKey,
     last_event_id: LastEventId = 0,
 ) -> Response:
-    """Stream every event after `Last-Event-ID`, whichever server works on the roadmap.
+    """Stream every event with a larger number than `Last-Event-ID`, whichever server plans it.
 
     If a stream ends without `saved` or a numbered `problem`, request it again; if the problem has a
-    `resume_at`, after that time.
+    `resume_at`, after that time. After the roadmap is deleted, its events are not found.
     """
-    record = await state.follower.get(generation_id, owner)
-    if await state.follower.has_sent_all(record, last_event_id):
+    generation = await state.follower.look(generation_id, owner)
+    if generation.end_number is not None and generation.end_number <= last_event_id:
         return Response(status_code=204)  # tells an EventSource not to reconnect
-    return event_stream(_stream_events(state.follower, generation_id, last_event_id, owner))
+    requester = Requester(user_id=generation.record.user_id, client_key=client_key)
+    events = await state.follower.follow(generation_id, requester, last_event_id)
+    return event_stream(_to_sent_events(events))
 
 
 @router.delete(

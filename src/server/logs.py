@@ -6,7 +6,10 @@ libraries log warnings only, and an error is logged by its class and traceback, 
 
 import json
 import logging
+import math
+import os
 import re
+import time
 import traceback
 from collections.abc import Iterator
 from logging.config import dictConfig
@@ -24,6 +27,9 @@ _MUTED_LOGGERS = {
     "stamina": "ERROR",  # logs retries without what is retried, or why
     "py.warnings": "ERROR",  # a warning quotes the value that caused it
 }
+
+_ACCEPT_ERROR = "socket.accept() out of system resource"
+"""How asyncio's message begins."""
 
 _ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
@@ -79,6 +85,28 @@ def _format_error(error: BaseException, seen: set[int]) -> Iterator[str]:
             yield from _format_error(inner, seen)
 
 
+class _AcceptErrorFilter(logging.Filter):
+    """Lets one line a second through that says why connections cannot be accepted.
+
+    When file descriptors run out, asyncio logs thousands of them at once, with a traceback each.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._logged_at = -math.inf
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.name != "asyncio" or not str(record.msg).startswith(_ACCEPT_ERROR):
+            return True
+        if time.monotonic() - self._logged_at < 1:
+            return False
+        self._logged_at = time.monotonic()
+        error = record.exc_info[1] if record.exc_info else None
+        reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else "?"
+        record.msg, record.exc_info = f"cannot accept connections: {reason}", None
+        return True
+
+
 class _RedactingFilter(logging.Filter):
     """Removes what servers and asyncio quote from requests and objects."""
 
@@ -101,13 +129,16 @@ def logging_config(level: str, *, as_json: bool) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"line": {"()": _JsonFormatter} if as_json else _TEXT_FORMATTER},
-        "filters": {"redaction": {"()": _RedactingFilter}},
+        "filters": {
+            "accept errors": {"()": _AcceptErrorFilter},
+            "redaction": {"()": _RedactingFilter},
+        },
         "handlers": {
             "stdout": {
                 "class": "logging.StreamHandler",
                 "stream": "ext://sys.stdout",
                 "formatter": "line",
-                "filters": ["redaction"],
+                "filters": ["accept errors", "redaction"],
             }
         },
         "root": {"level": quiet, "handlers": ["stdout"]},

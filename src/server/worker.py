@@ -34,6 +34,10 @@ MAX_DRAIN_SECONDS = 20.0
 (25 s, see gunicorn.conf.py), and the lifespan needs a part of that."""
 
 
+QUIT_SECONDS = 2
+"""How long responses may take after SIGQUIT, which Gunicorn sends at Ctrl+C."""
+
+
 class DrainingServer(Server):
     """Shuts down without dropping a request.
 
@@ -58,6 +62,11 @@ class DrainingServer(Server):
             self._is_draining = True
             # Not in this signal handler, which may interrupt any code.
             asyncio.get_running_loop().call_soon_threadsafe(self._start_drain)
+
+    def quit(self) -> None:
+        """End soon: for a person who waits at a terminal, not for a platform that deploys."""
+        self.config.timeout_graceful_shutdown = QUIT_SECONDS
+        super().handle_exit(signal.SIGQUIT, None)
 
     async def on_tick(self, counter: int) -> bool:
         """Drain if the master is gone: nobody would replace this worker, and it holds the port."""
@@ -106,7 +115,8 @@ class Worker(UvicornWorker):
         # As in the base class, but with our server.
         self.config.app = self.wsgi
         server = DrainingServer(self.config, self.wsgi, self.ppid)
-        self._install_sigquit_handler()
+        # The base class only notes the signal, and the server would run on until it is killed.
+        asyncio.get_running_loop().add_signal_handler(signal.SIGQUIT, server.quit)
         await server.serve(sockets=self.sockets)
         if not server.started:
             sys.exit(Arbiter.WORKER_BOOT_ERROR)

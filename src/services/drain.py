@@ -13,7 +13,8 @@ class Drain:
 
     def __init__(self) -> None:
         self._ends_at = math.inf
-        self._waits: set[asyncio.Timeout] = set()
+        self._waits: dict[asyncio.Timeout, float] = {}
+        """With the seconds that each may last beyond the grace period."""
 
     @property
     def has_begun(self) -> bool:
@@ -33,20 +34,26 @@ class Drain:
     def begin(self, seconds: float) -> None:
         """Let the grace period end in so many seconds; a later call cannot extend it."""
         self._ends_at = min(self._ends_at, asyncio.get_running_loop().time() + seconds)
-        for wait in self._waits:
+        for wait, extra_seconds in self._waits.items():
             if not wait.expired():
-                wait.reschedule(self._ends_at)
+                wait.reschedule(self._ends_at + extra_seconds)
 
     @asynccontextmanager
-    async def raise_when_over(self, error: MomentumError) -> AsyncGenerator[None, None]:
-        """Cancel the body and raise the error once the grace period is over."""
+    async def raise_when_over(
+        self, error: MomentumError, extra_seconds: float = 0
+    ) -> AsyncGenerator[None, None]:
+        """Cancel the body and raise the error once the grace period and `extra_seconds` are over.
+
+        Extra seconds are for a write that has probably landed, whose answer is still missing.
+        """
+        ends_at = self._ends_at + extra_seconds if self.has_begun else None
         try:
-            async with asyncio.timeout_at(self._ends_at if self.has_begun else None) as wait:
-                self._waits.add(wait)
+            async with asyncio.timeout_at(ends_at) as wait:
+                self._waits[wait] = extra_seconds
                 try:
                     yield
                 finally:
-                    self._waits.discard(wait)
+                    del self._waits[wait]
         except TimeoutError:
             if not wait.expired():
                 raise  # a timeout of the body's own

@@ -8,7 +8,6 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
 from typing import NamedTuple
 
 from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
@@ -17,6 +16,9 @@ from starlette.responses import StreamingResponse
 
 # No line breaks in server-sent events, but many clients split there: httpx's `iter_lines` does.
 _LINE_BREAKS = re.compile("[\x85\u2028\u2029]")
+
+_closing: set[asyncio.Task[None]] = set()
+"""Keeps the tasks alive that close the events of streams whose clients have left."""
 
 KEEPALIVE_SECONDS = 15.0
 """How often to write to a silent stream: proxies close idle connections, some after 30 s."""
@@ -58,19 +60,27 @@ def event_stream(
 async def _encode_with_keepalive(
     events: AsyncGenerator[Event, None],
 ) -> AsyncGenerator[bytes, None]:
-    async with aclosing(events):
-        upcoming = asyncio.create_task(anext(events, None))
-        try:
-            while True:
-                # Not `wait_for`: a keepalive must not cancel the wait for the next event.
-                if not (await asyncio.wait({upcoming}, timeout=KEEPALIVE_SECONDS))[0]:
-                    yield KEEPALIVE_COMMENT
-                    continue
-                event = upcoming.result()
-                if event is None:
-                    return
-                yield event.encode()
-                upcoming = asyncio.create_task(anext(events, None))
-        finally:
-            upcoming.cancel()
-            await asyncio.wait({upcoming})
+    upcoming = asyncio.create_task(anext(events, None))
+    try:
+        while True:
+            # Not `wait_for`: a keepalive must not cancel the wait for the next event.
+            if not (await asyncio.wait({upcoming}, timeout=KEEPALIVE_SECONDS))[0]:
+                yield KEEPALIVE_COMMENT
+                continue
+            event = upcoming.result()
+            if event is None:
+                return
+            yield event.encode()
+            upcoming = asyncio.create_task(anext(events, None))
+    finally:
+        # In a task of its own: on a disconnect, the server cancels this one at every await.
+        closing = asyncio.create_task(_close(events, upcoming))
+        _closing.add(closing)
+        closing.add_done_callback(_closing.discard)
+        await asyncio.shield(closing)
+
+
+async def _close(events: AsyncGenerator[Event, None], upcoming: asyncio.Task[Event | None]) -> None:
+    upcoming.cancel()
+    await asyncio.wait({upcoming})
+    await events.aclose()

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import httpx
+import httpx2
 import jwt
 from pydantic import BaseModel, ConfigDict
 
@@ -70,7 +70,7 @@ class PublishedKeys:
         self._url = url
         self._timeout = fetch_timeout
         self._clock = clock
-        self._http = httpx.AsyncClient(timeout=fetch_timeout)
+        self._http = httpx2.AsyncClient(timeout=fetch_timeout)
         self._keys: dict[str, jwt.PyJWK] = {}
         self._fetched_at = -math.inf
         self._next_fetch_at = -math.inf
@@ -123,7 +123,7 @@ class PublishedKeys:
             self._keys = _KeySet.model_validate_json(document).parse_keys()
             self._fetched_at = self._clock()
             failed = False
-        except (httpx.HTTPError, TimeoutError, ValueError) as error:
+        except (httpx2.HTTPError, TimeoutError, ValueError) as error:
             logger.warning("could not fetch the project's keys: %s", type(error).__name__)
         except Exception:  # logged here, since maybe no request waits for this task
             logger.exception("could not fetch the project's keys")

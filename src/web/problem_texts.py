@@ -109,6 +109,12 @@ _TEXTS: dict[type[errors.MomentumError], ProblemText] = {
     errors.StoreUnavailableError: ProblemText(
         503, "The database is not available right now. Try again in a moment.", retry_after=5
     ),
+    errors.StoreFileLostError: ProblemText(
+        503,
+        "The database's file was deleted or replaced while the service was running. Its operator"
+        " has to put the file back, or restart the service.",
+        retry_after=60,
+    ),
     errors.StoreTooSlowError: ProblemText(
         504, "The database did not answer in time. Try again in a moment.", retry_after=5
     ),
@@ -222,6 +228,8 @@ def text_of(error: errors.MomentumError) -> ProblemText:
         if error.window_seconds is None:
             when = "when one of them is finished"
         sentence = f"{quota_sentence(error.policy, error.most)} Try again {when}."
+        if error.generation_id:
+            sentence = f"{sentence} {_MAY_BE_FINISHED}"
         return replace(text, detail=sentence, retry_after=error.retry_after)
     if isinstance(error, errors.ScheduleDoesNotFitError) and error.earliest_end:
         detail = f"{text.detail} The earliest end that would do is {error.earliest_end}."

@@ -6,6 +6,7 @@ unknown key.
 """
 
 import logging
+import re
 import time
 from collections.abc import Callable
 from typing import Any
@@ -38,8 +39,9 @@ class TokenVerifier:
     """Verifies access tokens and returns their users.
 
     ES256 and RS256 tokens are verified with the keys that the project at `project_url` publishes,
-    HS256 tokens with `secret`. Without a project there is no issuer to compare with: `iss` is not
-    checked, anyone who knows the secret is trusted, and without a secret every token is refused.
+    HS256 tokens with `secret`. Tokens must come from `issuer`, by default the project's Auth at
+    `project_url`. With neither there is no issuer to compare with: `iss` is not checked, anyone who
+    knows the secret is trusted, and without a secret every token is refused.
 
     `clock` returns seconds and never goes back; `fetch_timeout` is in seconds.
     """
@@ -49,17 +51,17 @@ class TokenVerifier:
         *,
         project_url: str | None,
         secret: SecretStr | None,
+        issuer: str | None = None,
         fetch_timeout: float = 5.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._secret = secret and secret.get_secret_value()
-        self._issuer: str | None = None
+        self._issuer = issuer
         self._keys: PublishedKeys | None = None
         if project_url:
-            self._issuer = f"{project_url.rstrip('/')}/auth/v1"
-            self._keys = PublishedKeys(
-                f"{self._issuer}/.well-known/jwks.json", fetch_timeout, clock
-            )
+            auth_url = f"{project_url.rstrip('/')}/auth/v1"
+            self._issuer = issuer or _lower_host(auth_url)
+            self._keys = PublishedKeys(f"{auth_url}/.well-known/jwks.json", fetch_timeout, clock)
 
     async def verify(self, token: str) -> UUID:
         """Return the user to whom this token was issued.
@@ -80,6 +82,11 @@ class TokenVerifier:
                 options={"require": ["exp", "sub"], "enforce_minimum_key_length": True},
             )
             return _read_subject(claims)
+        except jwt.InvalidIssuerError:
+            logger.warning(
+                "token refused: its issuer is not %s, see SUPABASE_JWT_ISSUER", self._issuer
+            )
+            raise UnauthenticatedError("InvalidIssuerError") from None
         except (UnauthenticatedError, jwt.PyJWTError) as error:
             # PyJWT's messages may quote the token, so the log and tracebacks get only a name.
             reason = str(error) if isinstance(error, UnauthenticatedError) else type(error).__name__
@@ -103,6 +110,10 @@ class TokenVerifier:
         if self._keys and algorithm in published:
             return await self._keys.find(header.get("kid")), published
         raise UnauthenticatedError("algorithm not accepted")
+
+
+def _lower_host(url: str) -> str:
+    return re.sub(r"^[^/]*//[^/]*", lambda host: host[0].lower(), url)
 
 
 def _read_header(token: str) -> dict[str, Any]:

@@ -13,12 +13,15 @@ from typing import Any
 import httpx
 import pytest
 
+from src.dao import Generations
 from src.dao.sqlite import file as sqlite_file
+from src.dao.sqlite.generations import SqliteGenerations
 from src.dao.sqlite.store import SqliteStore
+from src.domain.generation import Failure, SweepResult
 from src.services.generation import run as generation_run
 from src.settings import Settings
 from tests.api.replicas import GatedPlanner, Replica, replica, request_to_gate
-from tests.support.backends import locked
+from tests.support.backends import SqliteBackend, count, locked
 from tests.support.learners import ANA, REQUEST
 from tests.support.settings import isolated_settings
 from tests.support.waiting import PATIENCE_SECONDS, until, until_true
@@ -253,6 +256,64 @@ async def test_drain_does_not_wait_for_a_database_that_hangs(
                 answer = await waiting
         assert (answer.status_code, answer.headers["location"][:13]) == (503, "/generations/")
         assert answer.json()["type"].endswith(":generation-handed-over")
+
+
+@pytest.mark.parametrize("step", ["begin", "claim"])
+async def test_drain_does_not_wait_for_work_that_has_not_begun(
+    settings: Settings, directory: Path, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A request or a sweep that waits for the lock is given up when the time is over."""
+    monkeypatch.setattr(sqlite_file, "BUSY_TIMEOUT_SECONDS", 2 * PATIENCE_SECONDS)
+    monkeypatch.setattr(SqliteGenerations, "sweep", find_nothing)  # goes straight on to the claim
+    async with running(settings, directory) as on:
+        has_begun = note_call(monkeypatch, on.store.generations, step)
+        with locked(directory / "momentum.db"):
+            requesting = asyncio.create_task(on.client.post(PATH, json=REQUEST))
+            sweeping = asyncio.create_task(on.state.recovery.sweep())
+            await has_begun.wait()
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await on.leave(0)
+                answer = await requesting
+                await asyncio.wait({sweeping})
+        assert answer.status_code in {503, 504}
+        assert "retry-after" in answer.headers
+
+
+async def test_drain_stops_a_run_that_has_lost_its_lease(
+    settings: Settings, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also if this process works on the generation again, and the first run does not know yet."""
+    monkeypatch.setattr(sqlite_file, "BUSY_TIMEOUT_SECONDS", 2 * PATIENCE_SECONDS)
+    settings = settings.model_copy(update={"generation_lease_seconds": 600})
+    planner = GatedPlanner(4)
+    async with running(settings, directory, planner) as on:
+        waiting = await request_to_gate(on, planner, headers=KEY)
+        backend = SqliteBackend(directory / "momentum.db")
+        await until_true(lambda: count(backend, "generation_events") == len(planner.made))
+        backend.execute("update generations set lease_until = '2026-01-01'")
+        await on.state.recovery.sweep()
+        await until_true(lambda: planner.running == 2)
+        with locked(directory / "momentum.db"):
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await on.leave(0)
+                answer = await waiting
+        assert answer.json()["type"].endswith(":generation-handed-over")
+
+
+async def find_nothing(_: SqliteGenerations, _failure: Failure) -> SweepResult:
+    return SweepResult(roadmaps=0, generations=0)
+
+
+def note_call(patch: pytest.MonkeyPatch, generations: Generations, step: str) -> asyncio.Event:
+    """Return what is set once a step is called."""
+    called, original = asyncio.Event(), getattr(generations, step)
+
+    async def call(*args: object) -> object:
+        called.set()
+        return await original(*args)
+
+    patch.setattr(generations, step, call)
+    return called
 
 
 @pytest.mark.parametrize("end", ["release", "cancel"])

@@ -27,8 +27,8 @@ from src.domain.generation import (
 from src.domain.plan import ModelUsage
 from src.llm.offline.planner import OfflinePlanner
 from src.routers.bodies import GenerateRoadmap
-from src.services.generation import following
-from src.services.generation.following import POLL_SECONDS
+from src.services.generation import polling
+from src.services.generation.polling import POLL_SECONDS
 from src.settings import Settings
 from tests.api.replicas import GatedPlanner, Replica, replica, request_to_gate
 from tests.support.backends import Backend, expire_lease
@@ -95,7 +95,7 @@ async def until_recorded(on: Replica, location: str, count: int) -> None:
 
 async def until_followed(on: Replica, times: int = 1) -> None:
     """Wait until so many requests there wait for another instance."""
-    await until_true(lambda: on.state.follower.polling == times)
+    await until_true(lambda: on.state.follower.polls.followers == times)
 
 
 # --- Idempotency keys -------------------------------------------------------------------------
@@ -457,14 +457,14 @@ async def test_followers_survive_a_passing_error(
     followed = asyncio.create_task(other.events(await begin(one)))
     await until_followed(other, 2)
     generations = other.store.generations
-    get, looks = generations.get, itertools.count(1)
+    read, looks = generations.read, itertools.count(1)
 
     async def fail_at_first(*asked: Any) -> object:  # noqa: ANN401  whatever the store takes
         if next(looks) <= 3:
             raise StoreUnavailableError("it restarts")
-        return await get(*asked)
+        return await read(*asked)
 
-    monkeypatch.setattr(generations, "get", fail_at_first)
+    monkeypatch.setattr(generations, "read", fail_at_first)
     await asyncio.sleep(2 * POLL_SECONDS)
     planner.gate.set()
     assert (await second).content == (await first).content
@@ -509,22 +509,22 @@ async def test_recorded_end_outweighs_the_error_that_revealed_it(
     assert (answer.status_code, problem_of(answer)) == (409, "generation-cancelled")
 
 
-async def test_number_of_followers_is_bounded(
-    start: Start, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Each polls the database; one too many gets a 503, as a request or as a stream."""
-    monkeypatch.setattr(following, "MAX_FOLLOWERS", 1)
+async def test_number_of_polls_is_bounded(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who would follow one generation too many gets a 503, as a request or as a stream."""
+    monkeypatch.setattr(polling, "MAX_POLLS", 1)
     one, other = await start(planner := GatedPlanner(4)), await start()
     first = await request_to_gate(one, planner)
     second = asyncio.create_task(other.client.post(PATH, json=REQUEST))
     await until_followed(other)
-    refused = await other.client.post(PATH, json=REQUEST)
+    location = await begin(one, goal="Learn C")
+    refused = await other.client.post(PATH, json=REQUEST | {"goal": "Learn C"})
     assert (refused.status_code, problem_of(refused)) == (503, "overloaded")
-    location = await begin(one)
+    assert refused.headers["retry-after"] == "60"
     assert refused.headers["location"] == location
     (event,) = await other.events(location)
     assert event["data"]["type"].endswith(":overloaded")
-    # A finished generation needs no follower.
+    assert "id" not in event
+    # A finished generation needs no poll.
     created = await other.client.post(PATH, json=REQUEST | {"goal": "Learn Go"}, headers=KEY)
     again = await other.client.post(PATH, json=REQUEST | {"goal": "Learn Go"}, headers=KEY)
     assert (again.status_code, again.content) == (200, created.content)
@@ -538,20 +538,20 @@ async def test_drain_ends_a_read_that_hangs(start: Start, monkeypatch: pytest.Mo
     first = await request_to_gate(one, planner)
     location = await begin(one)
     generations = other.store.generations
-    get, is_hanging, looks = generations.get, asyncio.Event(), []
+    read, is_hanging, looks = generations.read, asyncio.Event(), []
 
     async def look(*asked: Any) -> object:  # noqa: ANN401  whatever the store takes
         if is_hanging.is_set():
             looks.append(asked)
             await asyncio.Future()
-        return await get(*asked)
+        return await read(*asked)
 
-    monkeypatch.setattr(generations, "get", look)
+    monkeypatch.setattr(generations, "read", look)
     second = asyncio.create_task(other.client.post(PATH, json=REQUEST))
     followed = asyncio.create_task(other.events(location))
     await until_followed(other, 2)
     is_hanging.set()
-    await until_true(lambda: len(looks) == 2)  # each hangs once
+    await until_true(lambda: bool(looks))
     await other.leave(0.2)
     async with asyncio.timeout(PATIENCE_SECONDS):
         answer = await second

@@ -90,6 +90,13 @@ async def succeed(store: Store, plan: NewRoadmap, *, key: str | None = None) -> 
     return await store.add_roadmap(under(plan, lease))
 
 
+async def parts_in(store: Store, record: GenerationRecord) -> list[PlannedPart]:
+    """Return the parts on record, whose numbers must count from 1."""
+    parts = await store.generations.list_parts(record.generation_id)
+    assert [stored.number for stored in parts] == [*range(1, len(parts) + 1)]
+    return [stored.part for stored in parts]
+
+
 def age(backend: Backend, *columns: str, days: int = 2) -> None:
     """Set these times of every generation some days back."""
     moment = (datetime.now(UTC) - timedelta(days=days)).isoformat(timespec="microseconds")
@@ -114,6 +121,7 @@ async def test_new_generation_is_recorded_as_asked(store: Store, other_store: St
     assert (record.finished_at, record.roadmap, record.problem, record.saved_roadmap) == (None,) * 4
     assert record.usage == NO_USAGE
     assert await other_store.generations.get(request.generation_id) == record
+    assert (await other_store.generations.read(request.generation_id)).record == record
     assert await other_store.generations.list_parts(request.generation_id) == []
 
 
@@ -296,7 +304,7 @@ async def test_former_holder_can_change_nothing(store: Store, other_store: Store
     await store.generations.release(old.lease_id)
     assert await store.generations.claim(new_lease()) is None
     assert await store.generations.get(claimed.generation_id) == claimed
-    assert await store.generations.list_parts(claimed.generation_id) == parts[:3]
+    assert await parts_in(store, claimed) == parts[:3]
     assert await store.list_roadmaps(plan.user_id) == []
 
     done = await other_store.add_roadmap(under(plan, new))
@@ -356,7 +364,7 @@ async def test_progress_is_kept(store: Store, other_store: Store) -> None:
     after = await other_store.generations.get(record.generation_id)
     assert (after.weeks_done, after.first_day_seconds, after.usage) == (1, 1.5, USAGE)
     assert (after.finished_at, after.lease_id) == (None, lease.lease_id)
-    assert await other_store.generations.list_parts(record.generation_id) == parts[:9]
+    assert await parts_in(other_store, record) == parts[:9]
 
 
 async def test_progress_may_be_reported_twice(store: Store, backend: Backend) -> None:
@@ -366,7 +374,7 @@ async def test_progress_may_be_reported_twice(store: Store, backend: Backend) ->
     for _ in range(2):
         await store.generations.record_progress(lease, progress(parts[:5]))
     await store.generations.record_progress(lease, progress(parts[3:8], first=4))
-    assert await store.generations.list_parts(record.generation_id) == parts[:8]
+    assert await parts_in(store, record) == parts[:8]
     assert count(backend, "generation_events") == 8
 
 
@@ -378,7 +386,10 @@ async def test_parts_are_complete_from_any_number_on(store: Store, total: int) -
     record = await begin(store, lease=(lease := new_lease()))
     await store.generations.record_progress(lease, progress(parts))
     for after in {0, 1, 98, 99, 100, 101, 999, 1_000, 1_001, total - 1, total, total + 1}:
-        assert await store.generations.list_parts(record.generation_id, after) == parts[after:]
+        read = await store.generations.read(record.generation_id, after)
+        assert [stored.part for stored in read.parts] == parts[after:]
+        assert [stored.number for stored in read.parts] == [*range(after + 1, total + 1)]
+        assert (read.record.generation_id, read.last_number) == (record.generation_id, total)
 
 
 async def test_parts_belong_to_their_owner(store: Store) -> None:
@@ -386,8 +397,10 @@ async def test_parts_belong_to_their_owner(store: Store) -> None:
     parts = parts_of(plan)
     record = await begin(store, request_for(plan), lease := new_lease())
     await store.generations.record_progress(lease, progress(parts))
-    assert await store.generations.list_parts(record.generation_id, 2, plan.user_id) == parts[2:]
-    assert await store.generations.list_parts(record.generation_id, user_id=uuid4()) == []
+    read = await store.generations.read(record.generation_id, 2, plan.user_id)
+    assert [stored.part for stored in read.parts] == parts[2:]
+    with pytest.raises(GenerationNotFoundError):
+        await store.generations.read(record.generation_id, 2, uuid4())
 
 
 async def test_progress_of_what_has_ended_is_refused(store: Store) -> None:
@@ -399,7 +412,7 @@ async def test_progress_of_what_has_ended_is_refused(store: Store) -> None:
         await store.generations.record_progress(lease, progress(parts_of(plan)))
     with pytest.raises(LeaseLostError):
         await store.add_roadmap(under(plan, lease))
-    assert await store.generations.list_parts(record.generation_id) == []
+    assert await parts_in(store, record) == []
     assert await store.list_roadmaps(plan.user_id) == []
 
 
@@ -438,7 +451,7 @@ async def test_failure_is_recorded_by_its_code(store: Store) -> None:
     failed = await store.generations.get(record.generation_id)
     assert (failed.problem, failed.roadmap, failed.usage) == ("model-output-unusable", None, USAGE)
     assert failed.finished_at is not None
-    assert await store.generations.list_parts(record.generation_id) == parts[:1]
+    assert await parts_in(store, record) == parts[:1]
     await store.generations.release(lease.lease_id)
     assert await store.generations.claim(new_lease()) is None
 
@@ -495,6 +508,8 @@ async def test_generation_of_another_user_is_not_found(store: Store) -> None:
         with pytest.raises(GenerationNotFoundError):
             await store.generations.get(generation_id, user_id)
         with pytest.raises(GenerationNotFoundError):
+            await store.generations.read(generation_id, 0, user_id)
+        with pytest.raises(GenerationNotFoundError):
             await store.generations.cancel(generation_id, Failure(problem="Cancelled"), user_id)
     assert await store.generations.list_parts(uuid4()) == []
     assert await store.generations.get(record.generation_id, record.user_id) == record
@@ -528,7 +543,7 @@ async def test_late_report_changes_no_figure(store: Store) -> None:
     known = await store.generations.get(record.generation_id)
     assert (known.weeks_done, known.usage) == (last.weeks_done, last.usage)
     assert known.first_day_seconds == last.first_day_seconds
-    assert await store.generations.list_parts(record.generation_id) == parts[:2]
+    assert await parts_in(store, record) == parts[:2]
 
 
 async def test_unknown_lease_is_lost(store: Store) -> None:
@@ -629,11 +644,11 @@ async def test_requests_are_forgotten_after_a_day(store: Store, backend: Backend
     after = await store.generations.get(done.generation_id)
     assert (after.request, after.roadmap, after.idempotency_key) == (None, None, None)
     assert (after.usage, after.weeks_done, after.user_id) == (USAGE, 2, plan.user_id)
-    assert await store.generations.list_parts(done.generation_id) == []
+    assert await parts_in(store, done) == []
     assert len(await store.list_roadmaps(plan.user_id)) == 1
     assert await store.generations.get(fresh.generation_id) == fresh
     assert await store.generations.get(record.generation_id) == record
-    assert len(await store.generations.list_parts(record.generation_id)) == 2
+    assert len(await parts_in(store, record)) == 2
 
 
 async def test_deleted_roadmap_takes_its_parts_along(store: Store, backend: Backend) -> None:
@@ -647,6 +662,6 @@ async def test_deleted_roadmap_takes_its_parts_along(store: Store, backend: Back
         await store.generations.record_progress(lease, report)
         done = await store.add_roadmap(under(each, lease))
     await store.delete_roadmap(roadmap_of(done).roadmap_id, plan.user_id)
-    assert await store.generations.list_parts(done.generation_id) == []
+    assert await parts_in(store, done) == []
     assert await store.generations.get(done.generation_id) == done
     assert count(backend, "generation_events") == len(parts_of(kept))

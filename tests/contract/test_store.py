@@ -11,7 +11,7 @@ from src.dao import Store
 from src.domain.errors import RoadmapNotFoundError, TaskNotFoundError
 from src.domain.generation import Failure, SweepResult
 from src.domain.plan import NewRoadmap
-from src.domain.roadmap import Roadmap, Task
+from src.domain.roadmap import Roadmap, RoadmapWithTasks, Task
 from src.domain.vocabulary import MAX_ID
 from tests.support.backends import Backend
 from tests.support.plans import (
@@ -70,6 +70,7 @@ async def assert_not_found(
     """Assert that no method finds a roadmap for these users; None names no user."""
     calls = [
         *(store.get_roadmap(roadmap_id, user_id) for user_id in readers),
+        *(store.get_roadmap_with_tasks(roadmap_id, user_id) for user_id in readers),
         *(store.list_tasks(roadmap_id, user_id) for user_id in readers),
         *(store.list_tasks(roadmap_id, user_id, week_number=1) for user_id in readers),
         *(store.list_weeks(roadmap_id, user_id) for user_id in readers),
@@ -118,6 +119,9 @@ async def test_tasks_are_ordered_by_week_day_and_position(store: Store) -> None:
         (week, day) for week in range(1, 13) for day in range(1, 8) for _ in range(4)
     ]
     assert len({task.id for task in tasks}) == len(tasks)
+    for user_id in (None, plan.user_id):
+        whole = await store.get_roadmap_with_tasks(roadmap.roadmap_id, user_id)
+        assert whole == RoadmapWithTasks(roadmap=roadmap, tasks=tasks)
 
 
 async def test_task_holds_what_was_planned(store: Store) -> None:

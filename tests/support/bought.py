@@ -27,6 +27,14 @@ begin
 end $$;
 create trigger note_handover after update of lease_id on public.generations
 for each row when (old.lease_id <> new.lease_id) execute function chaos.note_handover();
+create table chaos.parts (like public.generation_events);
+create function chaos.note_part() returns trigger language plpgsql security definer as $$
+begin
+    insert into chaos.parts values (new.*);
+    return null;
+end $$;
+create trigger note_part after insert on public.generation_events
+for each row execute function chaos.note_part();
 """
 GENERATIONS = """
 select request ->> 'goal', extract(epoch from started_at)::float8,
@@ -36,7 +44,7 @@ select request ->> 'goal', extract(epoch from started_at)::float8,
             coalesce((part ->> 'week_number')::int, 0), coalesce(day::int, 0),
             extract(epoch from min(created_at))
         ]::float8[]
-        from generation_events as e
+        from chaos.parts as e
         left join jsonb_path_query(part, '$.**.day_number') as day on true
         where e.generation_id = g.generation_id group by part ->> 'week_number', day
     ),
@@ -79,6 +87,15 @@ class Bought:
     The stand-in answers well, so there are none unless a lease was lost by a worker that lived:
     two then plan side by side, until the one learns of the other.
     """
+
+    @property
+    def repeated_in_flight(self) -> int:
+        """Repeated calls that an interruption has to account for.
+
+        A worker that was stopped goes on beside the next holder, until it learns of the loss.
+        """
+        return self.repeated - self.of_the_living
+
     kept_already: int = 0
     """Calls for something that was on record when the generation's lease last changed hands.
 
@@ -131,7 +148,7 @@ class _Generation:
 
 
 def note_handovers(database: Database) -> None:
-    """Have the database note from now on when leases change hands: the product forgets it."""
+    """Have the database note when leases change hands, and all parts: the product forgets both."""
     database.execute(NOTE_HANDOVERS)
 
 

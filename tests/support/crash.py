@@ -21,6 +21,7 @@ import httpx
 from tests.support.bought import Interruption, account, note_handovers
 from tests.support.crash_report import CrashPlan, CrashReport
 from tests.support.data_plane import DataPlane, Postgres, running_data_plane, running_postgres
+from tests.support.followers import Deletions, Followers
 from tests.support.keyed_load import KeyedLoad, beside, under_load
 from tests.support.lossy_proxy import LossyProxy
 from tests.support.onlookers import DatabaseLook, Readers, until_swept
@@ -43,6 +44,8 @@ READERS = 2
 EVER = 1_000_000.0
 LARGE_SHARE = 0.5
 OUTAGE_SECONDS = 1.0
+STOP_SECONDS = 1.5 + float(SETTINGS["GENERATION_LEASE_SECONDS"])
+"""A worker that is stopped for so long has lost its leases when it goes on."""
 RECOVERY_SECONDS = 45.0
 
 
@@ -56,9 +59,16 @@ async def crash(plan: CrashPlan, say: Callable[[str], object]) -> CrashReport:
         with LossyProxy(service.port, lost_share=LOST_SHARE) as line:
             load = KeyedLoad(line.url, plan.learners)
             readers, look = Readers(service.url, load), DatabaseLook(plane.database)
-            report = CrashReport(plan, load, readers, look)
+            followers = Followers(service.url, line.url, load)
+            deletions = Deletions(service.url, followers)
+            report = CrashReport(plan, load, readers, look, followers, deletions)
             async with (
-                beside(look.look_on(), *(readers.read_on() for _ in range(READERS))),
+                beside(
+                    look.look_on(),
+                    followers.follow_all(),
+                    deletions.delete_on(),
+                    *(readers.read_on() for _ in range(READERS)),
+                ),
                 under_load(load),
             ):
                 run = _Run(report, workers, service.url, say)
@@ -66,6 +76,7 @@ async def crash(plan: CrashPlan, say: Callable[[str], object]) -> CrashReport:
                 await run.kill_at_random()
                 standin.script.reset()
                 await run.kill_at_chosen_moments(plane)
+                await run.stop_workers()
                 report.postgres_recoveries = await run.interrupt(
                     plan.postgres_stops,
                     "stops of PostgreSQL",
@@ -80,12 +91,16 @@ async def crash(plan: CrashPlan, say: Callable[[str], object]) -> CrashReport:
                 )
                 say("no more kills")
             report.swept_after = await until_swept(plane.database)
+            await followers.finish()
+        followers.compare_with(_stored_ends(plane))
         await readers.read_everything()
         await asyncio.to_thread(look.look, EVER)
         report.answers, report.lost_answers = line.relayed, line.lost
         report.roadmaps_per_key = _roadmaps_per_key(plane, load)
         report.bought = account(
-            plane.database, standin.calls.all(), [*workers.deaths, *run.outages]
+            plane.database,
+            standin.calls.all(),
+            [*workers.deaths, *workers.stops, *run.outages],
         )
         report.log = service.log
     report.seconds = time.monotonic() - run.began
@@ -127,6 +142,14 @@ class _Run:
         plane.proxy.watch(None)
         load.large_share = 0
         self.report.chosen_kills = kills.done
+
+    async def stop_workers(self) -> None:
+        """Stop workers one after the other, each for longer than its leases last."""
+        for _ in range(self.report.plan.worker_stops):
+            await asyncio.sleep(self.chance.uniform(0.5, 1.5))
+            stopped = await asyncio.to_thread(self.workers.stop_any, self.chance, STOP_SECONDS)
+            self.report.worker_stops += stopped
+        self._say(f"{self.report.worker_stops} workers stopped, which went on")
 
     async def interrupt(
         self, times: int, name: str, stop: Callable[[], None], start: Callable[[], None]
@@ -177,6 +200,10 @@ def _production(
         variables = SETTINGS | plane.variables | model_variables(standin)
         with running_service("gunicorn", Path(directory), variables) as service:
             yield postgres, plane, service
+
+
+def _stored_ends(plane: DataPlane) -> dict[str, int]:
+    return dict(plane.query("select generation_id::text, end_number from generations"))
 
 
 def _roadmaps_per_key(plane: DataPlane, load: KeyedLoad) -> Counter[int]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from src.llm.openrouter.planner import WEEK_PARTS
 from tests.support.bought import Bought
 from tests.support.fault_proxy import Moment
+from tests.support.followers import Deletions, Followers
 from tests.support.keyed_load import KeyedLoad
 from tests.support.onlookers import SWEPT_SECONDS, DatabaseLook, Readers
 from tests.support.workers import Point
@@ -22,6 +23,7 @@ class CrashPlan:
     chosen_kills: int
     postgres_stops: int
     postgrest_kills: int
+    worker_stops: int
     learners: int = 8
     pause: float = 0.9
     patience: float = 600.0
@@ -34,7 +36,11 @@ class CrashReport:
     load: KeyedLoad
     readers: Readers
     look: DatabaseLook
+    followers: Followers
+    deletions: Deletions
     random_kills: int = 0
+    worker_stops: int = 0
+    """Workers that were stopped beyond their leases, and went on."""
     chosen_kills: Counter[tuple[Point, Moment]] = field(default_factory=Counter)
     postgres_recoveries: list[float] = field(default_factory=list)
     """Seconds from the start of PostgreSQL until the service reads again."""
@@ -49,6 +55,7 @@ class CrashReport:
 
     def lines(self) -> Iterator[str]:
         load, readers, look, bought = self.load, self.readers, self.look, self.bought
+        followers = self.followers
         worst = max([*self.postgres_recoveries, *self.postgrest_recoveries], default=0)
         swept = "never" if self.swept_after is None else f"{self.swept_after:.1f} s"
         cells = ", ".join(
@@ -61,7 +68,9 @@ class CrashReport:
             "workers killed at random moments": self.random_kills,
             "workers killed at chosen ones": self.chosen_kills.total(),
             "  before the answer + after it": cells,
-            "kills that found calls in flight": bought.interruptions,
+            "workers stopped beyond their leases": self.worker_stops,
+            "roadmaps deleted at once": self.deletions.done,
+            "kills and stops that found calls in flight": bought.interruptions,
             "immediate stops of PostgreSQL": len(self.postgres_recoveries),
             "kills of PostgREST": len(self.postgrest_recoveries),
             "longest recovery after one of those": f"{worst:.1f} s",
@@ -71,6 +80,11 @@ class CrashReport:
             "longest wait for a definite answer": f"{load.longest_seconds:.1f} s",
             "roadmaps per key (roadmaps: keys)": dict(self.roadmaps_per_key),
             "checks through the API, in the database": f"{readers.checks}, {look.checks}",
+            "generations followed, by two each": len(followers.followed),
+            "  who saw all events from 1 to the end": followers.complete,
+            "  whose roadmap was deleted before": followers.deleted,
+            "  times that they came back": followers.returns,
+            "  faults in what they saw": followers.faults.total(),
             "partial roadmaps seen": len(self.partial),
             "roadmaps seen and later gone": len(readers.gone),
             "unpublished rows at once, at most": look.most_unpublished,
@@ -97,12 +111,13 @@ class CrashReport:
             (len(self.readers.gone), 0, "roadmaps seen and later gone"),
             (len(self.load.requests) - self.load.resolved, 0, "keyed requests not resolved"),
             (bought.kept_already, 0, "calls for days that were kept already"),
-            (bought.repeated, bought.in_flight, "calls repeated, more than were in flight"),
+            (bought.repeated_in_flight, bought.in_flight, "calls repeated, more than in flight"),
             (bought.of_the_living, self._side_by_side, "calls repeated for workers that lived"),
             (self.log.count("Traceback"), 0, "tracebacks in the log"),
         )
         yield from (f"{count} {name}" for count, most, name in promises if count > most)
-        yield from (f"{count} {name}" for name, count in self.load.faults.items() if count)
+        for faults in (self.load.faults, self.followers.faults):
+            yield from (f"{count} {name}" for name, count in faults.items() if count)
         for roadmaps, requests in self.roadmaps_per_key.items():
             if roadmaps != 1:
                 yield f"{requests} keys with {roadmaps} roadmaps"
@@ -113,6 +128,8 @@ class CrashReport:
         done = (
             (self.random_kills, plan.random_kills, "kills at random moments"),
             (chosen, plan.chosen_kills, "kills at chosen moments"),
+            (self.worker_stops, plan.worker_stops, "stops of workers"),
+            (self.deletions.done, min(plan.worker_stops, 1), "deletions"),
             (len(self.postgres_recoveries), plan.postgres_stops, "stops of PostgreSQL survived"),
             (len(self.postgrest_recoveries), plan.postgrest_kills, "kills of PostgREST survived"),
         )

@@ -67,6 +67,10 @@ do $$ declare name text; begin
 end $$
 """
 """Most tables are empty: this takes a fifth of the time of `truncate`."""
+BUSY_SESSIONS = """
+select from pg_stat_activity
+where datname = current_database() and usename = 'authenticator' and state <> 'idle'
+"""
 
 
 @dataclass(frozen=True)
@@ -172,13 +176,13 @@ def _program(name: str) -> Path:
 class Postgrest:
     """A PostgREST over a database, on a port of its own that outlives its process."""
 
-    def __init__(self, database: Database, secret: str) -> None:
+    def __init__(self, database: Database, secret: str, max_rows: int = MAX_ROWS) -> None:
         self._port = free_port()
         self._settings = {
             "PGRST_DB_URI": database.uri("authenticator"),
             "PGRST_DB_ANON_ROLE": "anon",
             "PGRST_DB_SCHEMAS": "public",
-            "PGRST_DB_MAX_ROWS": str(MAX_ROWS),
+            "PGRST_DB_MAX_ROWS": str(max_rows),
             "PGRST_JWT_SECRET": secret,
             "PGRST_SERVER_HOST": "127.0.0.1",
             "PGRST_SERVER_PORT": str(self._port),
@@ -264,8 +268,12 @@ class DataPlane:
         self.reload_schema()
 
     def reset(self) -> None:
-        """Return to a project without a row, with a proxy that only forwards."""
+        """Return to a project without a row, with a proxy that only forwards.
+
+        What clients have given up is still being written; it must not land after this.
+        """
         self.proxy.reset()
+        wait_until(lambda: self.proxy.is_idle and not self.query(BUSY_SESSIONS))
         self.database.empty()
 
     def reload_schema(self) -> None:
@@ -295,10 +303,10 @@ async def open_store(url: str, key: str, seconds: float = 30) -> AsyncIterator[S
 
 
 @contextmanager
-def running_data_plane(database: Database) -> Iterator[DataPlane]:
+def running_data_plane(database: Database, max_rows: int = MAX_ROWS) -> Iterator[DataPlane]:
     """Run a PostgREST over the database, and the proxy that gives it Supabase's paths."""
     secret = secrets.token_hex(32)
-    postgrest = Postgrest(database, secret)
+    postgrest = Postgrest(database, secret, max_rows)
     try:
         postgrest.start()
         with FaultProxy(postgrest.url) as proxy:

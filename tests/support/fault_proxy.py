@@ -77,6 +77,14 @@ Watcher: TypeAlias = Callable[[Exchange, bytes, Moment], None]
 """Gets an exchange, its request's body and its moment, in the proxy's thread."""
 
 
+class _Hold:
+    """What held requests wait for: `is_over` is set by a release, or by a reset."""
+
+    def __init__(self) -> None:
+        self.is_over = asyncio.Event()
+        self.is_dropped = False
+
+
 @dataclass(frozen=True)
 class _Rule:
     fault: Fault
@@ -93,7 +101,7 @@ class FaultProxy(LoopbackServer):
     def __init__(self, upstream: str) -> None:
         super().__init__()
         self._client = httpx.AsyncClient(base_url=upstream, timeout=60)
-        self._released = asyncio.Event()
+        self._hold = _Hold()
         self._in_flight = 0
         self._rules: list[_Rule] = []
         self._watcher: Watcher | None = None
@@ -121,27 +129,37 @@ class FaultProxy(LoopbackServer):
 
     def release(self) -> None:
         """Let go what is held, and hold nothing more until the next reset."""
-        self.loop.call_soon_threadsafe(self._released.set)
+        self.loop.call_soon_threadsafe(self._hold.is_over.set)
 
     def watch(self, watcher: Watcher | None) -> None:
         """Call `watcher` with every forwarded request, at each moment; None ends that."""
         self._watcher = watcher
 
     def reset(self) -> None:
-        """Forget the rules, the watcher and the exchanges, and count from 1 again."""
+        """Forget the rules, the watcher and the exchanges, and count from 1 again.
+
+        Requests that are held are dropped: later they would write into another test's database.
+        """
+        hold, self._hold = self._hold, _Hold()
+        hold.is_dropped = True
+        self.loop.call_soon_threadsafe(hold.is_over.set)
         self._rules = []
         self._watcher = None
         self.exchanges = []
         self.held.clear()
         self.on_hold = None
-        self.loop.call_soon_threadsafe(self._released.clear)
 
     async def until_held(self) -> None:
         if not await asyncio.to_thread(self.held.wait, PATIENCE_SECONDS):
             raise TimeoutError("no request was held")
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether it works on no request."""
+        return not self._in_flight
+
     async def settled(self) -> None:
-        await until_true(lambda: not self._in_flight)
+        await until_true(lambda: self.is_idle)
 
     async def clean_up(self) -> None:
         await self._client.aclose()
@@ -172,8 +190,9 @@ class FaultProxy(LoopbackServer):
             number = len(self.exchanges) + 1
             exchange = Exchange(number, request.method.decode(), path, port)
             self.exchanges.append(exchange)
+            hold = self._hold  # before the rules: a reset in between drops the request
             rule = next((rule for rule in self._rules if rule.when(exchange)), None)
-            answer = await self._answer(exchange, request, body, rule)
+            answer = await self._answer(exchange, request, body, rule, hold)
             self._notify(exchange, body, Moment.ANSWERED)
         finally:
             self._in_flight -= 1
@@ -191,7 +210,12 @@ class FaultProxy(LoopbackServer):
         return http.our_state is h11.DONE and http.their_state is h11.DONE
 
     async def _answer(
-        self, exchange: Exchange, request: h11.Request, body: bytes, rule: _Rule | None
+        self,
+        exchange: Exchange,
+        request: h11.Request,
+        body: bytes,
+        rule: _Rule | None,
+        hold: _Hold,
     ) -> httpx.Response | None:
         """Return what to answer; None where the connection closes without a byte."""
         fault = None if rule is None else rule.fault
@@ -201,26 +225,28 @@ class FaultProxy(LoopbackServer):
             exchange.status = NOT_FORWARDED[fault][0]
             return _answer_of(*NOT_FORWARDED[fault])
         if rule is not None and fault is Fault.DELAY:
-            await self._hold(rule.seconds)
+            await self._wait_for(hold, rule.seconds)
+            if hold.is_dropped:
+                return None
         answer = await self._forward(exchange, request, body)
         exchange.status = answer.status_code
         if rule is not None and fault is Fault.WITHHOLD:
-            await self._hold(rule.seconds)
+            await self._wait_for(hold, rule.seconds)
         return None if fault in {Fault.WITHHOLD, Fault.LOSE} else answer
 
     def _notify(self, exchange: Exchange, body: bytes, moment: Moment) -> None:
         if self._watcher is not None:
             self._watcher(exchange, body, moment)
 
-    async def _hold(self, seconds: float) -> None:
-        if self._released.is_set():
+    async def _wait_for(self, hold: _Hold, seconds: float) -> None:
+        if hold.is_over.is_set():
             return
         self.held.set()
         if self.on_hold is not None:
             self.on_hold()
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await self._released.wait()
+                await hold.is_over.wait()
 
     async def _forward(
         self, exchange: Exchange, request: h11.Request, body: bytes

@@ -69,6 +69,8 @@ class KeyedLoad:
         """What every try came to."""
         self.faults: Counter[str] = Counter()
         """Answers that break the contract."""
+        self.locations: set[str] = set()
+        """The paths of all generations that an answer named."""
         self.longest_seconds = 0.0
         self.large_share = 0.0
         self._learners = learners
@@ -152,6 +154,8 @@ class KeyedLoad:
             headers={"Idempotency-Key": request.key} | (headers or {}),
         )
         if answer is not None:
+            if "Location" in answer.headers:
+                self.locations.add(answer.headers["Location"])
             for name in NEEDED_HEADERS.get(answer.status_code, ()):
                 if name not in answer.headers:
                     self.faults[f"{answer.status_code} without {name}"] += 1

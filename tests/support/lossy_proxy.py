@@ -50,7 +50,7 @@ class LossyProxy(LoopbackServer):
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with suppress(ConnectionError):
+    with suppress(OSError):  # also of a client that has hung up meanwhile
         while data := await reader.read(65_536):
             writer.write(data)
             await writer.drain()

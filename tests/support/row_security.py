@@ -21,6 +21,7 @@ rows         relation           anon  nameless  other  owner  service
 published    roadmaps           ----  ----      ----   S--D   SIUD
 published    roadmap_tasks      ----  ----      ----   S-U-   SIUD
 published    roadmap_weeks      ----  ----      ----   S---   S---
+published    tasks_in_order     ----  ----      ----   ----   S---
 published    goals              ----  ----      ----   SIUD   SIUD
 published    tasks              ----  ----      ----   SIUD   SIUD
 published    time_entries       ----  ----      ----   SIUD   SIUD
@@ -33,6 +34,7 @@ published    ledger             ----  ----      ----   ----   S---
 unpublished  roadmaps           ----  ----      ----   ----   SIUD
 unpublished  roadmap_tasks      ----  ----      ----   ----   SIUD
 unpublished  roadmap_weeks      ----  ----      ----   ----   ----
+unpublished  tasks_in_order     ----  ----      ----   ----   ----
 unpublished  goals              ----  ----      ----   ----   SIUD
 unpublished  tasks              ----  ----      ----   ----   SIUD
 unpublished  time_entries       ----  ----      ----   ----   SIUD
@@ -93,7 +95,7 @@ class Relation:
         return row
 
 
-VIEWS = {"roadmap_weeks", "ledger"}
+VIEWS = {"roadmap_weeks", "tasks_in_order", "ledger"}
 UUIDS = {"id", "generation_id", "question_id"}
 _PLAN = {"description": "n", "duration_weeks": 1, "daily_hours": 1, "level": "beginner"}
 _TASK = {"week_number": 1, "day_number": 2, "task_text": "Do more"}
@@ -109,6 +111,7 @@ RELATIONS = {
         Relation("roadmaps", "roadmap_id", "user_id", {"description": "x"}, _PLAN),
         Relation("roadmap_tasks", "id", "roadmap_id", {"completed": True}, _TASK),
         Relation("roadmap_weeks", "roadmap_id", "roadmap_id", {"weekly_goal": "x"}),
+        Relation("tasks_in_order", "id", "roadmap_id", {"weekly_goal": "x"}),
         Relation("goals", "goal_id", "roadmap_id", {"current_value": 7}, {"description": "New"}),
         Relation("tasks", "task_id", "goal_id", {"status": "done"}, {"description": "New"}),
         Relation("time_entries", "time_id", "task_id", {"duration_minutes": 7}),

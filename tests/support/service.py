@@ -158,7 +158,8 @@ def running_process(
             raise RuntimeError(f"the service {fate}:\n{service.log}")
         yield service
     finally:
-        if process.poll() is None:
+        # The workers, too, if their master has ended before them.
+        with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 

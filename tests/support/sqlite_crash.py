@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx
 
+from tests.support.followers import Deletions, Followers
 from tests.support.keyed_load import KeyedLoad, beside, under_load
 from tests.support.lossy_proxy import LossyProxy
 from tests.support.onlookers import Readers
@@ -34,6 +35,8 @@ class SqliteCrash:
     kills: int
     load: KeyedLoad
     readers: Readers
+    followers: Followers
+    deletions: Deletions
     updates: Counter[int]
     """The statuses with which `POST /task/update` was answered."""
     log: str
@@ -46,11 +49,18 @@ class SqliteCrash:
             roadmaps = dict(
                 connection.execute("select description, count(*) from roadmaps group by 1")
             )
+            ends = dict(connection.execute("select generation_id, end_number from generations"))
+        self.followers.compare_with(ends)
         load, readers = self.load, self.readers
         errors = [line for line in self.log.splitlines() if " ERROR " in line]
         checks = {
             "a sound file": integrity == [("ok",)] and not dangling,
-            "one roadmap per key": roadmaps == {request.goal: 1 for request in load.requests},
+            "one roadmap per key": (
+                {goal: number for goal, number in roadmaps.items() if "Forget" not in goal}
+                == {request.goal: 1 for request in load.requests}
+            ),
+            f"the same events for all: {+self.followers.faults}": not +self.followers.faults,
+            "deletions beside the kills": self.deletions.done > 0,
             "a definite answer per key": load.resolved == len(load.requests),
             f"load beside the kills: {load.resolved}": load.resolved > self.kills / 2,
             f"no fault: {load.faults}": not +load.faults,
@@ -76,15 +86,32 @@ async def crash_on_sqlite(directory: Path, kills: int) -> SqliteCrash:
         with LossyProxy(service.port, lost_share=0.5) as line:
             load = KeyedLoad(line.url, LEARNERS)
             readers = Readers(service.url, load)
+            followers = Followers(service.url, line.url, load)
+            deletions = Deletions(service.url, followers)
             async with (
-                beside(readers.read_on(), _complete_tasks(service.url, load, updates)),
+                beside(
+                    readers.read_on(),
+                    followers.follow_all(),
+                    deletions.delete_on(),
+                    _complete_tasks(service.url, load, updates),
+                ),
                 under_load(load),
             ):
                 while len(workers.deaths) < kills:
                     await asyncio.sleep(chance.expovariate(1 / MEAN_PAUSE_SECONDS))
                     await asyncio.to_thread(workers.kill_any, chance)
+            await followers.finish()
         await readers.read_everything()
-        return SqliteCrash(directory / "momentum.db", kills, load, readers, updates, service.log)
+        return SqliteCrash(
+            directory / "momentum.db",
+            kills,
+            load,
+            readers,
+            followers,
+            deletions,
+            updates,
+            service.log,
+        )
 
 
 async def _complete_tasks(url: str, load: KeyedLoad, statuses: Counter[int]) -> None:

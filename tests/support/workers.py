@@ -20,6 +20,8 @@ class Workers:
 
     def __init__(self, master_pid: int, model_port: int = 0) -> None:
         self.deaths: list[Interruption] = []
+        self.stops: list[Interruption] = []
+        """The times for which one was stopped, as a machine that sleeps."""
         self._master: Any = psutil.Process(master_pid)  # type: ignore[no-untyped-call]
         self._model_port = model_port
         self._lock = threading.Lock()
@@ -32,6 +34,24 @@ class Workers:
         serving = self.serving()
         return bool(serving) and self._kill(chance.choice(serving))
 
+    def stop_any(self, chance: random.Random, seconds: float) -> bool:
+        """Stop one that serves for so many seconds, then let it go on; return whether one did."""
+        serving = self.serving()
+        if not serving:
+            return False
+        worker = chance.choice(serving)
+        with suppress(psutil.NoSuchProcess):
+            began = time.time()
+            worker.suspend()
+            ports = self._model_ports(worker)
+            try:
+                time.sleep(seconds)
+            finally:
+                worker.resume()
+            self.stops.append(Interruption(began, time.time(), worker.create_time(), ports))
+            return True
+        return False
+
     def kill_behind(self, port: int) -> bool:
         """Kill the one whose connection has this port; return whether it was there."""
         for worker in self._master.children():
@@ -43,17 +63,20 @@ class Workers:
         with self._lock, suppress(psutil.NoSuchProcess):
             # Held still first, so that what it has under way is known when it dies.
             worker.suspend()
-            ports = {
-                connection.laddr.port
-                for connection in _connections(worker)
-                if connection.raddr.port == self._model_port
-            }
+            ports = self._model_ports(worker)
             now = time.time()
-            death = Interruption(now, now, worker.create_time(), frozenset(ports))
+            death = Interruption(now, now, worker.create_time(), ports)
             worker.kill()
             self.deaths.append(death)
             return True
         return False
+
+    def _model_ports(self, worker: Any) -> frozenset[int]:  # noqa: ANN401  psutil has no types
+        return frozenset(
+            connection.laddr.port
+            for connection in _connections(worker)
+            if connection.raddr.port == self._model_port
+        )
 
 
 def _connections(process: Any) -> list[Any]:  # noqa: ANN401  psutil has no types

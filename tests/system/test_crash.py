@@ -9,7 +9,13 @@ from tests.support.crash_report import CrashPlan
 from tests.support.sqlite_crash import crash_on_sqlite
 
 PLAN = CrashPlan(
-    random_kills=5, chosen_kills=8, postgres_stops=2, postgrest_kills=2, learners=6, patience=240
+    random_kills=5,
+    chosen_kills=8,
+    worker_stops=2,
+    postgres_stops=2,
+    postgrest_kills=2,
+    learners=6,
+    patience=240,
 )
 """The chosen kills are one before and one after each of the four requests that store a roadmap."""
 
@@ -19,7 +25,10 @@ SQLITE_KILLS = 15
 @pytest.mark.long(60)
 @pytest.mark.timeout(900)
 async def test_kills_and_stops_under_load() -> None:
-    """Kills of workers, PostgreSQL and PostgREST leave one whole roadmap per key, bought once."""
+    """Kills and stops of workers, PostgreSQL and PostgREST: one whole roadmap per key, bought once.
+
+    Whoever follows a generation sees its events from 1 to the end, each once and the same.
+    """
     report = await crash(PLAN, lambda _: None)
     assert not list(report.faults()), "\n".join((*report.lines(), report.troubles[-5_000:]))
 

@@ -1,6 +1,8 @@
 """The stand-in that speaks dialects: what a client configured by hand can have of it."""
 
 import json
+import socket
+import time
 from typing import Any
 
 import httpx
@@ -9,6 +11,7 @@ import pytest
 from src.domain.plan import PlanRequest, WeekOutline
 from src.llm.openrouter import prompts
 from src.llm.openrouter.schemas import days_shape
+from tests.support.standin import OpenRouterStandIn
 from tests.support.standin.answers import answer_text, find_wanted
 from tests.support.standin.dialects import DIALECTS, Dialect, DialectStandIn
 from tests.support.standin.dialects.dialect import Preset
@@ -89,3 +92,16 @@ def test_no_client_gets_an_answer(dialect: Dialect) -> None:
                 standin, request_by_hand(Preset(answer_format, folds_system_message=True))
             )
             assert answer.status_code >= 400 or text_of(answer) == ""
+
+
+def test_reset_forgets_what_is_on_its_way() -> None:
+    """A busy stand-in has not yet read what a client sent that has left since."""
+    body = json.dumps({"model": "m", "messages": []})
+    head = f"POST /api/v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}"
+    with OpenRouterStandIn() as standin:
+        standin._loop.call_soon_threadsafe(time.sleep, 0.3)  # noqa: SLF001  it is busy
+        with socket.create_connection(("127.0.0.1", standin.port)) as client:
+            client.sendall(f"{head}\r\n\r\n{body}".encode())
+        standin.reset()
+        time.sleep(0.3)
+        assert standin.calls.all() == []

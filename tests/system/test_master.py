@@ -9,7 +9,14 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.support.service import ROOT, Service, free_port, gunicorn_command, running_process
+from tests.support.service import (
+    ROOT,
+    STOP_SECONDS,
+    Service,
+    free_port,
+    gunicorn_command,
+    running_process,
+)
 from tests.support.waiting import wait_until
 
 
@@ -50,3 +57,12 @@ def test_reload_with_invalid_settings_keeps_the_old_ones(service: Service, tmp_p
     wait_until(lambda: service.log.count("Application startup complete") == 4)
     assert is_up(service)
     assert service.stop() == 0
+
+
+@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGQUIT])
+def test_interrupted_master_stops_its_workers(service: Service, signal_number: int) -> None:
+    """They close what is open and end by themselves: none is killed at the end of a timeout."""
+    wait_until(lambda: service.log.count("Application startup complete") == 2)
+    service.process.send_signal(signal_number)
+    assert service.process.wait(STOP_SECONDS) == 0
+    assert service.log.count("Application shutdown complete") == 2

@@ -41,7 +41,7 @@ NOT_RUN = {
     "OPENAI_BASE_URL=http://127.0.0.1:9100/api/v1 OPENAI_API_KEY=stand-in make run\n": (
         "installs, and runs until it is stopped"
     ),
-    'psql "$DATABASE_URL" -f src/dao/schema.sql\n': "needs a database; tests apply the schema",
+    'psql -v ON_ERROR_STOP=1 "$DATABASE_URL"': "needs a database; tests apply the schema",
     'import { supabase } from "./supabase"': "runs in the frontend, with a Supabase project",
     'TOKEN=$(curl -s "$SUPABASE_URL/auth/v1/token': "needs a Supabase project",
 }
@@ -236,8 +236,10 @@ def _documented_default(name: str) -> str:
         return ",".join(api.CORS_ORIGINS)
     default = Settings.model_fields[name].default
     assert default is not PydanticUndefined
-    if default is None or default == ():
+    if default is None:
         return ""
+    if isinstance(default, tuple):
+        return ",".join(default)
     return json.dumps(default) if isinstance(default, bool | float | int) else str(default)
 
 

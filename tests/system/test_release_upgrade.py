@@ -1,6 +1,7 @@
 """A deploy over release 0.1: for a while its workers and this release's share one database."""
 
 import io
+import re
 import subprocess
 import tarfile
 from collections.abc import Iterator
@@ -244,6 +245,25 @@ def test_release_0_1_serves_what_this_release_stored(deploy: Deploy) -> None:
     )
     assert replayed.headers["Idempotency-Replayed"] == "true"
     assert replayed.json() == first.json()
+
+
+@pytest.mark.parametrize("writer", ["old", "new"])
+def test_both_releases_stream_the_same_events(deploy: Deploy, writer: str) -> None:
+    """Whichever stored them, and whichever sends them: a client may meet both."""
+    path = deploy.written[1].failed
+    if writer == "new":
+        with httpx.Client(base_url=deploy.new.url, timeout=PATIENCE_SECONDS) as client:
+            path = begin(client, CEM, "Learn Ada")
+            finished(client, path)
+    streams = [
+        httpx.get(f"{service.url}{path}/events", timeout=PATIENCE_SECONDS).raise_for_status().text
+        for service in (deploy.old, deploy.new)
+    ]
+    ids = [re.findall(r"(?m)^id: (\d+)", stream) for stream in streams]
+    names = [re.findall(r"(?m)^event: (\w+)", stream) for stream in streams]
+    assert ids[0] == ids[1] == [str(number) for number in range(1, len(ids[0]) + 1)]
+    assert names[0] == names[1]
+    assert names[0][-1] == ("problem" if writer == "old" else "saved")
 
 
 def test_this_release_continues_what_an_old_worker_left(deploy: Deploy) -> None:

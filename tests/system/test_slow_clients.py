@@ -1,12 +1,14 @@
 """Clients that are slow or send what is no request, over raw sockets."""
 
 import logging
+import resource
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
+import httpx
 import pytest
 import uvicorn
 
@@ -15,7 +17,7 @@ from src.server.bounded_http import BoundedHttpProtocol
 from tests.support.learners import ANA
 from tests.support.service import running_server, running_service
 from tests.support.settings import isolated_settings
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 LIMIT = 0.4
 LIMITS = ("head_seconds", "discard_seconds", "stall_seconds")
@@ -210,6 +212,22 @@ def test_what_is_no_http(
             seconds_until_closed(client)
     wait_until(lambda: not server.server_state.tasks)
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+def test_errors_of_accept_do_not_flood_the_log(tmp_path: Path) -> None:
+    """Without file descriptors it logs one line a second, and then serves again."""
+    with running_service("uvicorn", tmp_path) as service, ExitStack() as stack:
+        pid = service.process.pid
+        files = len(list(Path(f"/proc/{pid}/fd").iterdir())) + 5
+        began = time.monotonic()
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (files, files))
+        for _ in range(20):  # the system accepts them
+            stack.enter_context(socket.create_connection(("127.0.0.1", service.port)))
+        wait_until(lambda: service.log.count("cannot accept connections") >= 3)
+        lines = len(service.log.splitlines())
+        assert lines < 20 + time.monotonic() - began
+        stack.close()
+        assert httpx.get(f"{service.url}/health", timeout=PATIENCE_SECONDS).is_success
 
 
 def test_production_has_these_limits(tmp_path: Path) -> None:

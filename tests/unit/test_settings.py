@@ -1,8 +1,10 @@
 """The environment, as the service reads it."""
 
+import sqlite3
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from src.domain.errors import SettingsError
 from src.settings import Settings, load_settings
@@ -63,6 +65,15 @@ def test_origins_are_split_and_trimmed(monkeypatch: pytest.MonkeyPatch) -> None:
         ("AUTH_MODE", "mandatory"),
         ("CORS_ORIGINS", "momentum.example"),
         ("SQLITE_PATH", "/nowhere/at/all.db"),
+        ("SQLITE_PATH", ":memory:"),
+        ("SQLITE_PATH", "file:momentum?mode=memory"),
+        ("SQLITE_PATH", "/"),
+        ("HTTPS_PROXY", "ftp://proxy.example:21"),
+        ("https_proxy", "http://proxy.example:port"),
+        ("ALL_PROXY", "socks://[::1"),
+        ("SSL_CERT_FILE", "/nowhere/ca.pem"),
+        ("SSL_CERT_FILE", "/etc/hostname"),
+        ("SSL_CERT_DIR", "/nowhere"),
         ("PORT", "port"),
         ("LOG_LEVEL", "loud"),
         ("STORE_TIMEOUT_SECONDS", "-3.5"),
@@ -132,4 +143,45 @@ def test_quotas_of_an_address_fit_the_ledger(monkeypatch: pytest.MonkeyPatch) ->
     assert load_settings().questions_per_hour == 1_000_000
     monkeypatch.setenv("LEARNERS_PER_ADDRESS", "2148")
     with pytest.raises(SettingsError, match=r"^QUESTIONS_PER_HOUR times LEARNERS_PER_ADDRESS"):
+        load_settings()
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "latin-1"])
+def test_file_in_another_encoding_is_named(tmp_path: Path, encoding: str) -> None:
+    """PowerShell writes UTF-16 with `>`, and old editors Latin-1."""
+    (tmp_path / ".env").write_bytes("# Schlüssel\nLOG_LEVEL=DEBUG\n".encode(encoding))
+    with pytest.raises(SettingsError, match=r"^\.env is not in UTF-8"):
+        load_settings()
+
+
+def test_byte_order_mark_and_line_ends_of_windows(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes("\ufeffLOG_LEVEL=DEBUG\r\nPORT=9000\r\n".encode())
+    settings = load_settings()
+    assert (settings.log_level, settings.port) == ("DEBUG", 9000)
+
+
+def test_blanks_around_a_value_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SUPABASE_URL", " https://project.supabase.co\r\n")
+    monkeypatch.setenv("SUPABASE_SERVICE_ROLE_KEY", "a-key\r")
+    settings = load_settings()
+    assert settings.supabase_url == "https://project.supabase.co"
+    assert settings.supabase_service_role_key == SecretStr("a-key")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("HTTPS_PROXY", "proxy.example:3128"),
+        ("ALL_PROXY", "socks5://127.0.0.1:1080"),
+        ("NO_PROXY", "fd07::/64,[::1],.internal"),
+    ],
+)
+def test_usual_proxies_are_accepted(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(name, value)
+    load_settings()
+
+
+def test_old_sqlite_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 34, 1))
+    with pytest.raises(SettingsError, match="SQLite"):
         load_settings()

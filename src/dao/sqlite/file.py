@@ -1,6 +1,8 @@
 """One SQLite file: opens it and runs work on it in transactions, off the event loop."""
 
 import asyncio
+import logging
+import os
 import sqlite3
 import threading
 import time
@@ -15,7 +17,9 @@ import stamina
 
 from src.dao.bounded_queue import BoundedQueue
 from src.dao.sqlite.upgrades import transaction, upgrade
-from src.domain.errors import StoreConflictError, StoreUnavailableError
+from src.domain.errors import StoreConflictError, StoreFileLostError, StoreUnavailableError
+
+logger = logging.getLogger(__name__)
 
 BUSY_TIMEOUT_SECONDS = 5.0
 """How long a write may wait for its turn, and then as long again for another process's lock."""
@@ -26,11 +30,39 @@ THREADS = 4
 T = TypeVar("T")
 
 
+class _FileGuard:
+    """Notices if the open file is no longer the one at its path: what is written then is lost."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._opened: os.stat_result | None = None
+        self._is_lost = False
+
+    def remember(self) -> None:
+        """Take the file that is at the path now for the open one."""
+        self._opened = self._path.stat()
+
+    def check(self) -> None:
+        """Raise `StoreFileLostError` if the file was deleted or replaced. Takes microseconds."""
+        if self._opened is None:
+            return
+        try:
+            is_lost = not os.path.samestat(self._opened, self._path.stat())
+        except OSError:
+            is_lost = True
+        if is_lost and not self._is_lost:
+            logger.error("the file %s was deleted or replaced while it was open", self._path)
+        self._is_lost = is_lost
+        if is_lost:
+            raise StoreFileLostError("the file was deleted or replaced")
+
+
 class _ThreadPool:
     """Threads with one connection each. Translates SQLite's errors."""
 
-    def __init__(self, path: Path, count: int, *pragmas: str) -> None:
+    def __init__(self, path: Path, guard: _FileGuard, count: int, *pragmas: str) -> None:
         self._path = path
+        self._guard = guard
         self._pragmas = pragmas
         self._executor = ThreadPoolExecutor(count, thread_name_prefix="sqlite")
         self._local = threading.local()
@@ -39,7 +71,10 @@ class _ThreadPool:
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         def on_thread() -> T:
             with _translate_errors():
-                return work(self._connection())
+                self._guard.check()  # before a new connection would create another file
+                result = work(self._connection())
+                self._guard.check()  # what was written must have gone to the file at the path
+                return result
 
         return await asyncio.get_running_loop().run_in_executor(self._executor, on_thread)
 
@@ -74,9 +109,11 @@ class SqliteFile:
     """
 
     def __init__(self, path: Path, queue_size: int) -> None:
+        self._guard = _FileGuard(path)
         self._queue = BoundedQueue(THREADS + queue_size)
-        self._readers = _ThreadPool(path, THREADS - 1, "query_only = on")
-        self._writer = _ThreadPool(path, 1, "foreign_keys = on")
+        self._write_queue = self._queue.half()
+        self._readers = _ThreadPool(path, self._guard, THREADS - 1, "query_only = on")
+        self._writer = _ThreadPool(path, self._guard, 1, "foreign_keys = on")
 
     @classmethod
     async def open(cls, path: Path, queue_size: int) -> Self:
@@ -96,6 +133,7 @@ class SqliteFile:
             ):
                 with attempt:
                     await file._writer.run(_prepare)
+            file._guard.remember()
         except BaseException:
             await file.close()
             raise
@@ -111,8 +149,11 @@ class SqliteFile:
             return await self.read(work)
 
     async def write_for_client(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Write for a client that waits, unless too many wait already (StoreOverloadedError)."""
-        with self._queue.slot():
+        """Write for a client that waits, unless too many wait already (StoreOverloadedError).
+
+        While the file is locked, writes leave half of the queue to reads.
+        """
+        with self._write_queue.slot():
             return await self.write(work)
 
     async def write(self, work: Callable[[sqlite3.Connection], T]) -> T:

@@ -5,26 +5,32 @@ import sqlite3
 from collections.abc import Mapping
 from uuid import UUID, uuid4
 
-from src.dao.rows import parse_part
+from src.dao.sqlite.events import (
+    NUMBER_END,
+    insert_parts,
+    select_last_number,
+    select_parts,
+)
 from src.dao.sqlite.file import SqliteFile, now
 from src.dao.sqlite.ledger import refuse_over_limits
+from src.dao.sqlite.upgrades import transaction
 from src.domain.errors import GenerationNotFoundError, LeaseLostError, ModelUnavailableError
 from src.domain.generation import (
     MAX_RESUMPTIONS,
     MAX_WAITING_SECONDS,
     Failure,
     GenerationRecord,
+    GenerationSnapshot,
     Lease,
     NewGeneration,
-    PlannedPart,
     ProgressReport,
+    StoredPart,
     SweepResult,
-    part_kind,
 )
 from src.domain.quotas import DAY_SECONDS, QuotaPolicies
 from src.domain.roadmap import Roadmap
 
-_FINISH = "finished_at = :now, problem = :problem, cost_known = :cost_known"
+_FINISH = f"finished_at = :now, problem = :problem, cost_known = :cost_known, {NUMBER_END}"
 
 # With a key, a request repeats the generation of that key, unless that has failed or has ended and
 # began more than a day ago; without a key, it repeats an identical unfinished one.
@@ -53,6 +59,12 @@ _CLAIM = (
     " order by lease_until limit 1) returning *"
 )
 
+# After the clock was set back, a lease would seem to last longer than it can. The holder renews it.
+_CAP_LEASES = (
+    "update generations set lease_until = :lease_until"
+    " where finished_at is null and resume_at is null and lease_until > :lease_until"
+)
+
 _COUNTS = ("weeks_done", "calls", "priced_calls", "retries", "prompt_tokens", "completion_tokens")
 _MONOTONIC_COUNTS = ", ".join(f"{count} = max({count}, :{count})" for count in _COUNTS)
 """A delayed report may arrive after later ones and must not lower what they counted."""
@@ -72,39 +84,36 @@ class SqliteGenerations:
         )
 
     async def get(self, generation_id: UUID, user_id: UUID | None = None) -> GenerationRecord:
-        row = await self._file.read_for_client(
-            lambda connection: connection.execute(
-                "select * from generations where generation_id = :id"
-                " and (:user_id is null or user_id = :user_id)",
-                {"id": str(generation_id), "user_id": user_id and str(user_id)},
-            ).fetchone()
+        return await self._file.read_for_client(
+            lambda connection: _select_record(connection, generation_id, user_id)
         )
-        if row is None:
-            raise GenerationNotFoundError
-        return _parse_record(row)
 
-    async def list_parts(
+    async def read(
         self, generation_id: UUID, after: int = 0, user_id: UUID | None = None
-    ) -> list[PlannedPart]:
+    ) -> GenerationSnapshot:
+        def read(connection: sqlite3.Connection) -> GenerationSnapshot:
+            with transaction(connection, "deferred"):
+                record = _select_record(connection, generation_id, user_id)
+                return GenerationSnapshot(
+                    record=record,
+                    parts=tuple(select_parts(connection, generation_id, after)),
+                    last_number=select_last_number(connection, generation_id),
+                )
+
+        return await self._file.read_for_client(read)
+
+    async def list_parts(self, generation_id: UUID) -> list[StoredPart]:
         # Not in the clients' queue: a process that takes a generation over needs its parts.
-        rows = await self._file.read(
-            lambda connection: connection.execute(
-                "select kind, part from generation_events join generations using (generation_id)"
-                " where generation_id = :id and number > :after"
-                " and (:user_id is null or user_id = :user_id) order by number",
-                {"id": str(generation_id), "after": after, "user_id": user_id and str(user_id)},
-            ).fetchall()
-        )
-        return [parse_part(row["kind"], json.loads(row["part"])) for row in rows]
+        return await self._file.read(lambda connection: select_parts(connection, generation_id))
 
     async def claim(self, lease: Lease) -> GenerationRecord | None:
-        row = await self._file.write(
-            lambda connection: connection.execute(_CLAIM, _lease_values(lease)).fetchone()
-        )
-        return row and _parse_record(row)
+        row = await self._file.write(lambda connection: _claim(connection, _lease_values(lease)))
+        return _parse_record(row) if row else None
 
-    async def record_progress(self, lease: Lease, progress: ProgressReport) -> None:
-        await self._file.write(lambda connection: _record_progress(connection, lease, progress))
+    async def record_progress(self, lease: Lease, progress: ProgressReport) -> int:
+        return await self._file.write(
+            lambda connection: _record_progress(connection, lease, progress)
+        )
 
     async def release(self, lease_id: UUID) -> None:
         # The new id invalidates the lease, so that a late report cannot renew it.
@@ -176,8 +185,8 @@ def finish_generation(
         LeaseLostError: the lease is no longer valid.
     """
     row = connection.execute(
-        "update generations set finished_at = ?, roadmap_id = ?, roadmap = ?, cost_known = ?"
-        " where lease_id = ? and finished_at is null returning *",
+        "update generations set finished_at = ?, roadmap_id = ?, roadmap = ?, cost_known = ?,"  # noqa: S608  ours
+        f" {NUMBER_END} where lease_id = ? and finished_at is null returning *",
         (now(), roadmap.roadmap_id, roadmap.model_dump_json(), cost_known, str(lease_id)),
     ).fetchone()
     if row is None:
@@ -206,9 +215,14 @@ def _begin(
         )
         row = connection.execute(_INSERT, values).fetchone()
     elif row["finished_at"] is None and row["fingerprint"] == generation.fingerprint:
-        claim = {**values, "generation_id": row["generation_id"]}
-        row = connection.execute(_CLAIM, claim).fetchone() or row
+        row = _claim(connection, {**values, "generation_id": row["generation_id"]}) or row
     return _parse_record(row)
+
+
+def _claim(connection: sqlite3.Connection, values: Mapping[str, object]) -> sqlite3.Row | None:
+    connection.execute(_CAP_LEASES, values)
+    row: sqlite3.Row | None = connection.execute(_CLAIM, values).fetchone()
+    return row
 
 
 def _postpone(
@@ -232,9 +246,20 @@ def _postpone(
     return _parse_record(row)
 
 
-def _record_progress(
-    connection: sqlite3.Connection, lease: Lease, progress: ProgressReport
-) -> None:
+def _select_record(
+    connection: sqlite3.Connection, generation_id: UUID, user_id: UUID | None
+) -> GenerationRecord:
+    row = connection.execute(
+        "select * from generations where generation_id = :id"
+        " and (:user_id is null or user_id = :user_id)",
+        {"id": str(generation_id), "user_id": user_id and str(user_id)},
+    ).fetchone()
+    if row is None:
+        raise GenerationNotFoundError
+    return _parse_record(row)
+
+
+def _record_progress(connection: sqlite3.Connection, lease: Lease, progress: ProgressReport) -> int:
     row = connection.execute(
         "update generations set lease_until = :lease_until,"  # noqa: S608  ours
         " resumptions = case when :parts > 0 then 0 else resumptions end,"
@@ -253,13 +278,9 @@ def _record_progress(
     ).fetchone()
     if row is None:
         raise LeaseLostError
-    connection.executemany(
-        "insert or ignore into generation_events values (?, ?, ?, ?, ?)",
-        (
-            (row["generation_id"], number, part_kind(part), part.model_dump_json(), now())
-            for number, part in enumerate(progress.parts, start=progress.first_number)
-        ),
-    )
+    generation_id = UUID(row["generation_id"])
+    insert_parts(connection, generation_id, progress.parts, progress.first_number)
+    return select_last_number(connection, generation_id)
 
 
 def _delete_expired(connection: sqlite3.Connection) -> None:

@@ -45,6 +45,7 @@ create table if not exists generations (
     weeks_done integer not null default 0,
     started_at text not null,
     finished_at text,
+    end_number integer,  -- the number of its last event, which is how it ended
     lease_id text not null unique,
     lease_until text not null,
     resume_at text,  -- when it may continue, while it waits for the model's provider

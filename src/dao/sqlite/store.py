@@ -13,7 +13,7 @@ from src.dao.sqlite.upgrades import transaction
 from src.domain.errors import RoadmapNotFoundError, TaskNotFoundError
 from src.domain.generation import GenerationRecord
 from src.domain.plan import NewRoadmap
-from src.domain.roadmap import Roadmap, Task, WeekTotals
+from src.domain.roadmap import Roadmap, RoadmapWithTasks, Task, WeekTotals
 
 _ROADMAP_FILTER = (
     "roadmap_id = (select roadmap_id from roadmaps where roadmap_id = :roadmap_id"
@@ -52,6 +52,22 @@ class SqliteStore:
         return await self._file.read_for_client(
             lambda connection: _get_roadmap(connection, roadmap_id, user_id)
         )
+
+    async def get_roadmap_with_tasks(
+        self, roadmap_id: int, user_id: UUID | None = None
+    ) -> RoadmapWithTasks:
+        def read(connection: sqlite3.Connection) -> RoadmapWithTasks:
+            with transaction(connection, "deferred"):
+                roadmap = _get_roadmap(connection, roadmap_id, user_id)
+                rows = connection.execute(
+                    "select * from roadmap_tasks where roadmap_id = ?"
+                    " order by week_number, day_number, position",
+                    (roadmap_id,),
+                ).fetchall()
+            tasks = [Task.model_validate(dict(row)) for row in rows]
+            return RoadmapWithTasks(roadmap=roadmap, tasks=tasks)
+
+        return await self._file.read_for_client(read)
 
     async def list_tasks(
         self, roadmap_id: int, user_id: UUID | None = None, *, week_number: int | None = None

@@ -97,12 +97,18 @@ def _add_estimated_minutes(connection: sqlite3.Connection) -> None:
     _add_column(connection, "roadmap_tasks", "estimated_minutes integer")
 
 
+def _add_end_number(connection: sqlite3.Connection) -> None:
+    """Store the number of each generation's last event; it stays null in those that have ended."""
+    _add_column(connection, "generations", "end_number integer")
+
+
 _STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     _add_call_and_holder_columns,
     _add_cost_known,
     _drop_repeated_request_indexes,
     _add_resume_at,
     _add_estimated_minutes,
+    _add_end_number,
 )
 
 

@@ -16,11 +16,15 @@ from postgrest import APIError
 from pydantic import TypeAdapter, ValidationError
 from supabase import AsyncClient, AsyncClientOptions, acreate_client
 
-from src.dao.bounded_queue import BoundedQueue
+from src.dao.bounded_queue import BoundedQueue, Bulkhead
 from src.domain import errors
 
 POOL_SIZE = 20
 """Connections per process; PostgREST's own pool on a small project is about as large."""
+
+LEDGER_CONNECTIONS = 3
+"""How many of them may wait for the ledger's lock at once. Two processes, which is the default,
+leave the others 4 of the 10 connections that PostgREST has to the database by default."""
 
 ATTEMPTS = 3
 """How many times a repeatable request is sent at most."""
@@ -30,6 +34,14 @@ TRANSIENT_ERRORS = (errors.StoreUnavailableError, errors.StoreTooSlowError)
 
 _LIMIT_SQLSTATE = "PT429"
 """What our SQL functions raise over a limit; PostgREST answers it with status 429."""
+
+_ERRORS_BY_CODE: dict[str, type[errors.StoreError]] = {
+    "PT503": errors.StoreOverloadedError,  # our SQL functions: the ledger was locked for too long
+    "PGRST202": errors.StoreOutdatedError,  # no function has this name and these parameters
+    **dict.fromkeys(("57014", "PGRST003", "504"), errors.StoreTooSlowError),
+    # An unknown role (22023), and what the gateway answers.
+    **dict.fromkeys(("22023", "401", "403", "404"), errors.StoreMisconfiguredError),
+}
 
 _ErrorClasses: TypeAlias = tuple[type[errors.StoreError], ...]
 
@@ -51,6 +63,7 @@ class PostgrestClient:
         self._http = http
         self._timeout = timeout
         self._queue = BoundedQueue(POOL_SIZE + queue_size)
+        self._ledger = Bulkhead(LEDGER_CONNECTIONS, self._queue.half(), timeout / 2)
 
     @classmethod
     async def open(
@@ -85,6 +98,18 @@ class PostgrestClient:
         with self._queue.slot():
             return await self.execute(query, retry_on=retry_on, expected=expected)
 
+    async def enter_ledger(self, query: _Query, *, expected: type = list) -> Any:  # noqa: ANN401  the client's answer is untyped
+        """Execute an idempotent write that takes the ledger's lock, for a client that waits.
+
+        While something holds the lock, these writes leave reads most connections and half of the
+        queue.
+
+        Raises:
+            StoreOverloadedError: too many wait already, or the lock was held for too long.
+        """
+        async with self._ledger.place():
+            return await self.execute(query, retry_on=TRANSIENT_ERRORS, expected=expected)
+
     async def execute(
         self, query: _Query, *, retry_on: _ErrorClasses = (), expected: type = list
     ) -> Any:  # noqa: ANN401  the client's answer is untyped
@@ -111,7 +136,7 @@ class PostgrestClient:
                     answer = await query.execute()
                 rows = answer.data if isinstance(answer.data, list) else []
                 if not isinstance(answer.data, expected) or any(
-                    not isinstance(row, dict) for row in rows
+                    not isinstance(row, dict | list | None) for row in rows
                 ):
                     raise errors.StoreUnavailableError("the answer did not come from PostgREST")
         return answer
@@ -186,13 +211,11 @@ def _error_class(error: APIError) -> type[errors.StoreError]:
     code = error.code or ""
     if error.code is None and error.message is None:  # `{}`: a write to an unknown table
         return errors.StoreMisconfiguredError
-    if code == "PGRST202":  # no function has this name and these parameters
-        return errors.StoreOutdatedError
-    if code in {"57014", "PGRST003", "504"}:
-        return errors.StoreTooSlowError
+    if code in _ERRORS_BY_CODE:
+        return _ERRORS_BY_CODE[code]
     if code.startswith("23"):  # integrity constraints
         return errors.StoreConflictError
-    # Grants (42501), roles (22023), tables, columns; PostgREST's schema cache and tokens.
-    if code.startswith(("42", "PGRST2", "PGRST3")) or code in {"22023", "401", "403", "404"}:
+    # Grants (42501), tables, columns; PostgREST's schema cache and tokens.
+    if code.startswith(("42", "PGRST2", "PGRST3")):
         return errors.StoreMisconfiguredError
     return errors.StoreUnavailableError

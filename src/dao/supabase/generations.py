@@ -1,11 +1,12 @@
 """Generations in Supabase: one SQL function, or one filtered update, per step."""
 
+from collections.abc import Iterator
 from typing import Any
 from uuid import UUID, uuid4
 
 from pydantic import TypeAdapter
 
-from src.dao.rows import parse_part
+from src.dao.rows import parse_stored_part
 from src.dao.supabase.client import TRANSIENT_ERRORS, PostgrestClient, parse_rows
 from src.domain.errors import GenerationNotFoundError, LeaseLostError, StoreUnavailableError
 from src.domain.generation import (
@@ -13,18 +14,39 @@ from src.domain.generation import (
     MAX_WAITING_SECONDS,
     Failure,
     GenerationRecord,
+    GenerationSnapshot,
     Lease,
     NewGeneration,
-    PlannedPart,
     ProgressReport,
+    StoredPart,
     SweepResult,
     part_kind,
 )
 from src.domain.quotas import QuotaPolicies
+from src.domain.vocabulary import Value
 
 PARTS_PER_REQUEST = 100
 """A day takes about 1 KB and a week 7 KB; a plan of 52 weeks has 417 parts."""
 
+
+class _EventRow(Value):
+    number: int
+    kind: str
+    part: dict[str, Any]
+
+
+class _Read(Value):
+    """What `read_generation` returns."""
+
+    record: GenerationRecord | None
+    last_number: int
+    events: list[_EventRow]
+
+    def parse_parts(self) -> Iterator[StoredPart]:
+        return (parse_stored_part(row.number, row.kind, row.part) for row in self.events)
+
+
+_READ = TypeAdapter(_Read)
 _RECORDS = TypeAdapter(list[GenerationRecord])
 _SWEEP_RESULTS = TypeAdapter(list[SweepResult])
 
@@ -57,7 +79,7 @@ class SupabaseGenerations:
                 "p_bounds": quotas.model_dump(mode="json"),
             },
         )
-        answer = await self._client.execute_for_client(query, retry_on=TRANSIENT_ERRORS)
+        answer = await self._client.enter_ledger(query)
         (record,) = parse_rows(_RECORDS, answer.data)
         return record
 
@@ -71,26 +93,27 @@ class SupabaseGenerations:
             raise GenerationNotFoundError
         return records[0]
 
-    async def list_parts(
+    async def read(
         self, generation_id: UUID, after: int = 0, user_id: UUID | None = None
-    ) -> list[PlannedPart]:
-        parts: list[PlannedPart] = []
-        while True:
-            query = (
-                self._client.table("generation_events")
-                .select("kind,part,generations!inner()")
-                .eq("generation_id", str(generation_id))
-                .gt("number", after + len(parts))
-                .order("number")
-                .limit(PARTS_PER_REQUEST)
-            )
-            if user_id is not None:
-                query = query.eq("generations.user_id", str(user_id))
-            # Not in the clients' queue: a process that takes a generation over needs its parts.
-            page = (await self._client.execute(query, retry_on=(StoreUnavailableError,))).data
-            parts += (parse_part(row["kind"], row["part"]) for row in page)
-            if len(page) < PARTS_PER_REQUEST:
-                return parts
+    ) -> GenerationSnapshot:
+        answer = await self._client.execute_for_client(
+            self._read(generation_id, after, user_id),
+            retry_on=(StoreUnavailableError,),
+            expected=dict,
+        )
+        read = parse_rows(_READ, answer.data)
+        if read.record is None:
+            raise GenerationNotFoundError
+        return GenerationSnapshot(
+            record=read.record, parts=tuple(read.parse_parts()), last_number=read.last_number
+        )
+
+    async def list_parts(self, generation_id: UUID) -> list[StoredPart]:
+        # Not in the clients' queue: a process that takes a generation over needs its parts.
+        answer = await self._client.execute(
+            self._read(generation_id), retry_on=(StoreUnavailableError,), expected=dict
+        )
+        return list(parse_rows(_READ, answer.data).parse_parts())
 
     async def claim(self, lease: Lease) -> GenerationRecord | None:
         # Not retried: what a first try claimed would then wait until its lease expires.
@@ -107,14 +130,14 @@ class SupabaseGenerations:
         records = parse_rows(_RECORDS, answer.data)
         return records[0] if records else None
 
-    async def record_progress(self, lease: Lease, progress: ProgressReport) -> None:
+    async def record_progress(self, lease: Lease, progress: ProgressReport) -> int:
         numbered = [
             {"number": number, "kind": part_kind(part), "part": part.model_dump(mode="json")}
             for number, part in enumerate(progress.parts, start=progress.first_number)
         ]
         for start in range(0, len(numbered) or 1, PARTS_PER_REQUEST):
             query = self._client.rpc(
-                "record_progress",
+                "record_events",
                 {
                     "p_lease_id": str(lease.lease_id),
                     "p_lease_seconds": lease.seconds,
@@ -124,9 +147,11 @@ class SupabaseGenerations:
                     "p_first_day_seconds": progress.first_day_seconds,
                 },
             )
-            answer = await self._client.execute(query, retry_on=TRANSIENT_ERRORS, expected=bool)
+            answer = await self._client.execute(query, retry_on=TRANSIENT_ERRORS)
             if not answer.data:
                 raise LeaseLostError
+            last_number: int = answer.data[0]["last_number"]
+        return last_number
 
     async def release(self, lease_id: UUID) -> None:
         # The new id invalidates the lease, so that a late report cannot renew it.
@@ -191,6 +216,16 @@ class SupabaseGenerations:
             },
         )
         return parse_rows(_SWEEP_RESULTS, (await self._client.execute(query)).data)[0]
+
+    def _read(self, generation_id: UUID, after: int = 0, user_id: UUID | None = None) -> Any:  # noqa: ANN401  the client's builders share no base
+        return self._client.rpc(
+            "read_generation",
+            {
+                "p_generation_id": str(generation_id),
+                "p_after": after,
+                "p_user_id": user_id and str(user_id),
+            },
+        )
 
     async def _update_unfinished(
         self, values: dict[str, Any], column: str, value: UUID, user_id: UUID | None = None

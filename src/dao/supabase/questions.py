@@ -26,7 +26,7 @@ class SupabaseQuestions:
                 "p_bounds": quotas.model_dump(mode="json"),
             },
         )
-        await self._client.execute_for_client(query, retry_on=TRANSIENT_ERRORS, expected=bool)
+        await self._client.enter_ledger(query, expected=bool)
 
     async def finish(self, question_id: UUID, usage: ModelUsage, *, cost_known: bool) -> None:
         values = {"finished_at": "now", "cost_known": cost_known, **usage.model_dump()}

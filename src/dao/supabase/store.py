@@ -3,10 +3,10 @@
 import asyncio
 import logging
 from contextlib import AsyncExitStack
-from typing import Any, Self
+from typing import Literal, Self, TypeVar
 from uuid import UUID
 
-from postgrest import CountMethod, ReturnMethod
+from postgrest import ReturnMethod
 from pydantic import TypeAdapter
 
 from src.dao.rows import task_rows
@@ -16,36 +16,27 @@ from src.dao.supabase.questions import SupabaseQuestions
 from src.domain import errors
 from src.domain.generation import GenerationRecord
 from src.domain.plan import NewRoadmap
-from src.domain.roadmap import Roadmap, Task, WeekTotals
+from src.domain.roadmap import Roadmap, RoadmapWithTasks, Task, WeekDetail, WeekTotals
 
 logger = logging.getLogger(__name__)
 
-ROADMAP_COLUMNS = (
-    "roadmap_id,user_id,description,level,duration_weeks,daily_hours,is_active,created_at"
-)
-
-NULL_REPLACEMENTS: dict[str, Any] = {
-    "description": "",
-    "level": "",
-    "duration_weeks": 0,
-    "daily_hours": 0,
-    "is_active": True,
-    "created_at": "1970-01-01T00:00:00Z",
-}
-"""Replace nulls that older code left: one bad row must not make the others unreadable."""
+T = TypeVar("T")
 
 SCHEMA_VERSION = 4
 """The lowest `schema_version()` of schema.sql that this release runs on."""
 
-PAGE_ROWS = 1_000
-"""Rows per request, read or written: hosted Supabase returns no more."""
+TASKS_PER_REQUEST = 1_000
+"""How many tasks a request inserts at most, so that each stays small."""
 
 CLOSE_TIMEOUT_SECONDS = 1.0
 """How long `close` waits for running compensating deletes."""
 
+_ROADMAP = TypeAdapter(Roadmap)
 _ROADMAPS = TypeAdapter(list[Roadmap])
+_TASKS = TypeAdapter(dict[Literal["tasks"], list[Task]])
+_ROADMAP_WITH_TASKS = TypeAdapter(RoadmapWithTasks)
 _WEEKS = TypeAdapter(list[WeekTotals])
-_TASKS = TypeAdapter(list[Task])
+_WEEK = TypeAdapter(WeekDetail | None)
 
 
 class SupabaseStore:
@@ -81,10 +72,10 @@ class SupabaseStore:
             undo.push_async_callback(self._undo_write, roadmap.lease_id)
             stored = await self._insert_unpublished(roadmap)
             tasks = task_rows(roadmap, stored.roadmap_id)
-            for start in range(0, len(tasks), PAGE_ROWS):
+            for start in range(0, len(tasks), TASKS_PER_REQUEST):
                 await self._client.execute(
                     self._client.table("roadmap_tasks").insert(
-                        tasks[start : start + PAGE_ROWS], returning=ReturnMethod.minimal
+                        tasks[start : start + TASKS_PER_REQUEST], returning=ReturnMethod.minimal
                     )
                 )
             record = await self.generations.publish(
@@ -94,53 +85,31 @@ class SupabaseStore:
         return record
 
     async def list_roadmaps(self, user_id: UUID) -> list[Roadmap]:
-        roadmaps: list[Roadmap] = []
-        while True:
-            query = (
-                self._client.table("roadmaps")
-                .select(ROADMAP_COLUMNS, count=CountMethod.exact)
-                .eq("user_id", str(user_id))
-                .not_.is_("published_at", "null")
-                .order("created_at", desc=True)
-                .order("roadmap_id", desc=True)
-                .limit(PAGE_ROWS)
-            )
-            if roadmaps:
-                last = roadmaps[-1]
-                at = f'"{last.created_at.isoformat()}"'
-                query = query.or_(
-                    f"created_at.lt.{at},and(created_at.eq.{at},roadmap_id.lt.{last.roadmap_id})"
-                )
-            answer = await self._client.read(query)
-            page = _parse_roadmaps(answer.data)
-            roadmaps += page
-            # The count covers all remaining rows, even if the server truncates the page.
-            if len(page) in {0, answer.count}:
-                return roadmaps
+        documents = await self._read(_ROADMAPS, "list_roadmaps", p_user_id=str(user_id))
+        return [roadmap for roadmaps in documents for roadmap in roadmaps]
 
     async def get_roadmap(self, roadmap_id: int, user_id: UUID | None = None) -> Roadmap:
-        query = (
-            self._client.table("roadmaps")
-            .select(ROADMAP_COLUMNS)
-            .eq("roadmap_id", roadmap_id)
-            .not_.is_("published_at", "null")
+        return await self._read_roadmap(_ROADMAP, "read_roadmap", roadmap_id, user_id)
+
+    async def get_roadmap_with_tasks(
+        self, roadmap_id: int, user_id: UUID | None = None
+    ) -> RoadmapWithTasks:
+        return await self._read_roadmap(
+            _ROADMAP_WITH_TASKS, "read_roadmap_with_tasks", roadmap_id, user_id
         )
-        if user_id is not None:
-            query = query.eq("user_id", str(user_id))
-        roadmaps = _parse_roadmaps((await self._client.read(query)).data)
-        if not roadmaps:
-            raise errors.RoadmapNotFoundError(roadmap_id)
-        return roadmaps[0]
 
     async def list_tasks(
         self, roadmap_id: int, user_id: UUID | None = None, *, week_number: int | None = None
     ) -> list[Task]:
-        weeks = await self._select_weeks("week_number,tasks", roadmap_id, user_id, week_number)
-        return [task for week in weeks for task in parse_rows(_TASKS, week["tasks"])]
+        if week_number is None:
+            return (await self._read_roadmap(_TASKS, "read_tasks", roadmap_id, user_id))["tasks"]
+        week = await self._read_roadmap(
+            _WEEK, "read_week", roadmap_id, user_id, p_week_number=week_number
+        )
+        return [] if week is None else [task for tasks in week.days.values() for task in tasks]
 
     async def list_weeks(self, roadmap_id: int, user_id: UUID | None = None) -> list[WeekTotals]:
-        columns = "week_number,weekly_goal,total_tasks,completed_tasks"
-        return parse_rows(_WEEKS, await self._select_weeks(columns, roadmap_id, user_id))
+        return await self._read_roadmap(_WEEKS, "read_weeks", roadmap_id, user_id)
 
     async def set_task_completed(
         self, task_id: str, *, completed: bool, user_id: UUID | None = None
@@ -195,7 +164,7 @@ class SupabaseStore:
                 }
             )
         )
-        return _parse_roadmaps(answer.data)[0]
+        return parse_rows(_ROADMAPS, answer.data)[0]
 
     async def _undo_write(self, lease_id: UUID) -> None:
         deletion = asyncio.create_task(self._delete_unpublished(lease_id))
@@ -224,23 +193,30 @@ class SupabaseStore:
                 error,
             )
 
-    async def _select_weeks(
-        self, columns: str, roadmap_id: int, user_id: UUID | None, week_number: int | None = None
-    ) -> list[dict[str, Any]]:
-        query = self._client.table("roadmap_weeks").select(columns).eq("roadmap_id", roadmap_id)
-        if user_id is not None:
-            query = query.eq("user_id", str(user_id))
-        if week_number is not None:
-            query = query.eq("week_number", week_number)
-        rows: list[dict[str, Any]] = (await self._client.read(query.order("week_number"))).data
-        if not rows and week_number is not None:
-            await self.get_roadmap(roadmap_id, user_id)  # raises if the roadmap does not exist
-        elif not rows:
+    async def _read_roadmap(
+        self,
+        shape: TypeAdapter[T],
+        function: str,
+        roadmap_id: int,
+        user_id: UUID | None,
+        **parameters: int,
+    ) -> T:
+        """Return what a function of schema.sql reads of a roadmap."""
+        documents = await self._read(
+            shape,
+            function,
+            p_roadmap_id=roadmap_id,
+            p_user_id=user_id and str(user_id),
+            **parameters,
+        )
+        if not documents:
             raise errors.RoadmapNotFoundError(roadmap_id)
-        # A roadmap without tasks has one row, without a week.
-        return [row for row in rows if row["week_number"] is not None]
+        return documents[0]
 
+    async def _read(self, shape: TypeAdapter[T], function: str, **parameters: object) -> list[T]:
+        """Return the document that a function of schema.sql returns, or an empty list.
 
-def _parse_roadmaps(rows: list[dict[str, Any]]) -> list[Roadmap]:
-    known = ({name: value for name, value in row.items() if value is not None} for row in rows)
-    return parse_rows(_ROADMAPS, [NULL_REPLACEMENTS | row for row in known])
+        It is one row in one request, so the project's "Max rows" cannot truncate it.
+        """
+        answer = await self._client.read(self._client.rpc(function, parameters))
+        return [parse_rows(shape, document) for document in answer.data]

@@ -1,51 +1,37 @@
-"""The assistant that works without a model: it answers from the roadmap itself."""
+"""The assistant that works without a model: it answers from the roadmap and its curriculum."""
 
-import re
-from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
-from itertools import groupby
+import asyncio
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from math import ceil
 
 from src.domain.plan import ModelUsage
 from src.domain.roadmap import AssistantAnswer, Task
+from src.domain.vocabulary import DAYS_PER_WEEK
 from src.llm import AssistantContext
+from src.llm.offline.goals import understand
+from src.llm.offline.questions import question_data, understand_question
+from src.llm.offline.wording import longest_name, phrase
 
-MAX_ANSWER_LENGTH = 4_000
+MAX_LINES = 6
+MAX_TEXT_LENGTH = 200
+"""In characters, of a task or a weekly goal inside an answer."""
 
-_MOST_NEXT = 5
-_MOST_MATCHES = 5
-_MOST_WEEKS = 12
-_MOST_DAY_TASKS = 10
-_LONGEST_TEXT = 160
-_LONGEST_GOAL = 120
-
-_OFFLINE_NOTE = (
-    "This answer comes from the roadmap alone: the assistant is offline. With OPENAI_API_KEY set, "
-    "a language model answers questions in full."
-)
-_ABOUT_PROGRESS = re.compile(
-    r"\b(progress|done|complete[d]?|finish(?:ed)?|how far|percent|how many|so far)\b|%",
-    re.IGNORECASE,
-)
-_ABOUT_NEXT = re.compile(
-    r"\b(next|today|tomorrow|now|start|begin|continue|should i do|first)\b", re.IGNORECASE
-)
-_WORD = re.compile(r"\w+")
-_SHORTEST_KEYWORD = 4
-_COMMON_WORDS = frozenset(
-    {
-        *("about", "after", "again", "also", "been", "before", "could", "does", "each", "from"),
-        *("give", "have", "help", "here", "into", "just", "know", "learn", "like", "make", "many"),
-        *("more", "most", "much", "need", "only", "other", "plan", "please", "roadmap", "should"),
-        *("some", "task", "tasks", "tell", "than", "that", "their", "them", "then", "there"),
-        *("these", "they", "this", "those", "time", "today", "tomorrow", "want", "week", "weeks"),
-        *("well", "were", "what", "when", "where", "which", "will", "with", "work", "would"),
-        *("your", "next", "done", "days", "progress", "write", "read", "find"),
-    }
-)
-"""Words that say nothing about which task is meant."""
+_NEAR_TASKS = 20
+"""So many open tasks are near enough to be done early, if there is little time."""
+_LONGEST_FORECAST = 3_650
+"""In days. A date further away says nothing to a learner."""
+_PERIODS = {"today": 0, "tomorrow": 1, "day": 0, "week": 0, "next week": DAYS_PER_WEEK}
+"""Questions about a day or a week, and how many days after today's that is."""
 
 
 class OfflineAssistant:
-    """Says what a scope contains, what is done in it and what comes next; deterministic."""
+    """Answers what a roadmap and its curriculum answer; a day's answers are always the same."""
+
+    def __init__(self, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._clock = clock
 
     async def answer(
         self,
@@ -53,11 +39,11 @@ class OfflineAssistant:
         context: AssistantContext,
         report: Callable[[ModelUsage], None],  # noqa: ARG002  no model is asked
     ) -> AsyncGenerator[str | AssistantAnswer, None]:
-        """Tell the roadmap's facts that suit the question, as plain text, never empty."""
-        sections = [section for section in _sections(question, context) if section]
-        # The note must survive whatever has to be cut.
-        body = _cut("\n\n".join(sections), MAX_ANSWER_LENGTH - len(_OFFLINE_NOTE) - 2)
-        text = f"{body}\n\n{_OFFLINE_NOTE}"
+        """Yield the lines that answer, at most six, or a sentence that says what can be asked."""
+        today = self._clock().astimezone(UTC).date()
+        # In a thread: the first answer reads the curricula, and a year's plan has many tasks.
+        lines = await asyncio.to_thread(lambda: _Answer(question, context, today).lines())
+        text = "\n".join(lines[:MAX_LINES])
         yield text
         yield AssistantAnswer(response=text)
 
@@ -65,131 +51,170 @@ class OfflineAssistant:
         """Do nothing: there are no connections."""
 
 
-def _sections(question: str, context: AssistantContext) -> list[str]:
-    scope = _scope_name(context)
-    tasks = context.tasks_in_scope()
-    if not context.tasks:
-        return ["This roadmap has no tasks yet."]
-    if not tasks:
-        return [f"There are no tasks in {scope}.", _what_is_next([], context)]
-    progress, upcoming = _progress(tasks, scope), _what_is_next(tasks, context)
-    contents, matches = _contents(tasks, context), _matches(question, tasks)
-    if _ABOUT_NEXT.search(question):
-        return [upcoming, matches, progress, contents]
-    if _ABOUT_PROGRESS.search(question):
-        return [progress, upcoming, contents]
-    return [matches, progress, upcoming, contents]
+class _Answer:
+    """The answer to a question on a day.
+
+    Today's place in the plan is counted from the day on which the roadmap was made: that is day 1
+    of week 1, whatever the learner has done since. After the plan's last day it stays there.
+    """
+
+    def __init__(self, question: str, context: AssistantContext, today: date) -> None:
+        self._context = context
+        self._today = today
+        self._days = context.roadmap.duration_weeks * DAYS_PER_WEEK
+        self._place = (today - context.roadmap.created_at.date()).days
+        self._place = min(max(self._place, 0), self._days - 1)
+        self._open = _open(context.tasks)
+        self._tasks_a_day = Counter(map(_place, context.tasks))
+        self._subjects = understand(context.roadmap.description).subjects
+        topics = [topic for subject in self._subjects for topic in subject.topics]
+        self._asked = understand_question(question, topics)
+
+    def lines(self) -> list[str]:
+        replies = question_data()["replies"]
+        if self._asked.intent in replies:
+            return [replies[self._asked.intent].replace("CAN", replies["CAN"])]
+        if not self._context.tasks:
+            return ["This roadmap has no tasks yet."]
+        answers = dict.fromkeys(_PERIODS, self._period) | {
+            "explain": self._explain,
+            "minutes": self._fitting,
+            "missed": self._missed,
+            "progress": self._progress,
+            "finish": self._finish,
+            "after": self._after,
+        }
+        return answers.get(self._asked.intent, self._next)()
+
+    def _next(self) -> list[str]:
+        scope = self._context.tasks_in_scope()
+        if upcoming := _open(scope):
+            return self._listed("Next:", upcoming)
+        if self._open:
+            done = "All of this is done. " if scope else ""
+            return self._listed(f"{done}Next on the roadmap:", self._open)
+        return ["Every task of the roadmap is done. Well done!"]
+
+    def _period(self) -> list[str]:
+        """Return the open tasks of a week or a day, with the week's goal."""
+        asked, scope = self._asked, self._context
+        week, day = divmod(self._place + _PERIODS[asked.intent], DAYS_PER_WEEK)
+        if asked.intent in ("week", "day"):
+            week = (asked.week or scope.week_number or week + 1) - 1
+            day = (asked.day or scope.day_number or day + 1) - 1
+        named_day = None if "week" in asked.intent else day + 1
+        scope = replace(scope, week_number=week + 1, day_number=named_day)
+        tasks = scope.tasks_in_scope()
+        if not tasks:
+            return [f"There are no tasks in {_name(scope)}.", *self._next()]
+        goal = "" if named_day else f" {_cut(tasks[0].weekly_goal)}"
+        heading = f"{_name(scope).capitalize()}:{goal} Done: {_count(tasks)}"
+        return self._listed(heading, _open(tasks))
+
+    def _fitting(self) -> list[str]:
+        near, chosen, left = self._open[:_NEAR_TASKS], [], self._asked.minutes or 0
+        for task in near:
+            if self._minutes(task) <= left:
+                chosen.append(task)
+                left -= self._minutes(task)
+        if chosen or not near:
+            fits = f"This fits into {self._asked.minutes} minutes:"
+            return self._listed(fits, chosen) if near else self._next()
+        shortest = min(near, key=self._minutes)
+        return self._listed("No task is that short. Begin this one, and stop in time:", [shortest])
+
+    def _explain(self) -> list[str]:
+        topic = self._asked.topic
+        if topic is None:
+            return self._next()
+        lines = [topic.explain, f"To read: {topic.read.rstrip('.')}."]
+        planned = [t for t in self._open if longest_name(topic, phrase(t.task_text))]
+        if planned:
+            return lines + self._listed("In your plan:", planned[:2])
+        return [*lines, f"To practise: {topic.practice[0]}"]
+
+    def _missed(self) -> list[str]:
+        missed = [task for task in self._open if _place(task) < self._place]
+        if not missed:
+            return ["You have missed nothing: every task before today is done.", *self._next()]
+        tasks = f"{len(missed)} task{'s' if len(missed) > 1 else ''}"
+        hours, daily = sum(map(self._minutes, missed)) / 60, self._context.roadmap.daily_hours
+        advice = f"Do {ceil(len(missed) / DAYS_PER_WEEK)} of them a day besides today's for a week:"
+        if hours > daily * DAYS_PER_WEEK / 2:
+            # Half as much again is what a day can bear.
+            advice = f"Go on from here, and you end about {ceil(hours / daily)} days later:"
+        heading = f"Open from before today: {tasks}, about {hours:.1f} hours. {advice}"
+        return self._listed(heading, missed)
+
+    def _progress(self) -> list[str]:
+        name, tasks = _name(self._context), self._context.tasks_in_scope()
+        done = f"Done in {name}: {_count(tasks)}" if tasks else f"There are no tasks in {name}."
+        return [done, *self._next()]
+
+    def _finish(self) -> list[str]:
+        if not self._open:
+            return self._next()
+        done = [task.completed_at.date() for task in self._context.tasks if task.completed_at]
+        if not done:
+            last = _written(self._today + timedelta(days=self._days - 1))
+            return [f"If you begin today and keep to the plan, on {last}."]
+        a_day = len(done) / max((self._today - min(done)).days + 1, 1)
+        days = ceil(len(self._open) / a_day)
+        if days > _LONGEST_FORECAST:
+            return ["At your pace so far it would take more than ten years."]
+        last = _written(self._today + timedelta(days))
+        pace = f"{a_day:.1f} tasks a day, and {len(self._open)} are left"
+        return [f"If you go on as you do, on {last}: {pace}."]
+
+    def _after(self) -> list[str]:
+        if not self._subjects:
+            return ["Make something of your own. What you miss for it is your next roadmap's goal."]
+        subject, project = self._subjects[0], self._subjects[0].projects[-1]
+        said = phrase("\n".join(task.task_text for task in self._context.tasks))
+        new = [topic.name for topic in subject.topics if not longest_name(topic, said)]
+        lines = [f"Topics that this plan leaves out: {', '.join(new[:4])}."] if new else []
+        return [*lines, f"A project to go on with: {project.name}.", project.milestones[0]]
+
+    def _listed(self, heading: str, tasks: Sequence[Task]) -> list[str]:
+        shown = tasks if len(tasks) < MAX_LINES else tasks[: MAX_LINES - 2]
+        rest = [f"- and {len(tasks) - len(shown)} more."] if len(shown) < len(tasks) else []
+        return [heading, *map(self._line, shown), *rest]
+
+    def _line(self, task: Task) -> str:
+        place = f"Week {task.week_number}, day {task.day_number}"
+        return f"- {place} ({self._minutes(task)} min): {_cut(task.task_text)}"
+
+    def _minutes(self, task: Task) -> int:
+        """Return a task's minutes; in rows of older code, its share of the day."""
+        shared = self._context.roadmap.daily_hours * 60 / self._tasks_a_day[_place(task)]
+        return getattr(task, "estimated_minutes", None) or round(shared)
 
 
-def _scope_name(context: AssistantContext) -> str:
-    match context.week_number, context.day_number:
-        case None, None:
-            return "the whole roadmap"
-        case week, None:
-            return f"week {week}"
-        case None, day:
-            return f"day {day} of every week"
-        case week, day:
-            return f"week {week}, day {day}"
+def _open(tasks: Sequence[Task]) -> list[Task]:
+    return [task for task in tasks if not task.completed]
 
 
-def _progress(tasks: Sequence[Task], scope: str) -> str:
-    done = sum(task.completed for task in tasks)
-    return f"Done in {scope}: {done} of {len(tasks)} tasks ({_percent(done, len(tasks))} %)."
+def _place(task: Task) -> int:
+    """Return a task's day, counted from the plan's first, which is 0."""
+    return (task.week_number - 1) * DAYS_PER_WEEK + task.day_number - 1
 
 
-def _percent(done: int, total: int) -> int:
-    # Rounded down, so that 100 always means that everything is done.
-    return done * 100 // total
-
-
-def _what_is_next(tasks: Sequence[Task], context: AssistantContext) -> str:
-    if open_tasks := [task for task in tasks if not task.completed]:
-        return _task_list("Next:", open_tasks, _MOST_NEXT)
-    if beyond := [task for task in context.tasks if not task.completed]:
-        heading = "All of this is done. Next on the roadmap:" if tasks else "Next on the roadmap:"
-        return _task_list(heading, beyond, _MOST_NEXT)
-    return "Every task of the roadmap is done. Well done!"
-
-
-def _matches(question: str, tasks: Sequence[Task]) -> str:
-    wanted = _keywords(question)
-    scored = [(len(wanted & _keywords(task.task_text)), task) for task in tasks]
-    best = max(score for score, _ in scored)
-    matching = [task for score, task in scored if score == best]
-    # What is said of most tasks, such as the subject's name, singles out none of them.
-    is_vague = len(matching) > max(_MOST_MATCHES, len(tasks) // 4)
-    if best == 0 or is_vague:
-        return ""
-    return _task_list("Tasks that touch on your question:", matching, _MOST_MATCHES)
-
-
-def _keywords(text: str) -> set[str]:
-    words = _WORD.findall(text.casefold())
-    # A word of another script than ASCII says much in few characters.
-    return {
-        word
-        for word in words
-        if (len(word) >= _SHORTEST_KEYWORD or not word.isascii()) and word not in _COMMON_WORDS
-    }
-
-
-def _contents(tasks: Sequence[Task], context: AssistantContext) -> str:
-    if context.week_number is None:
-        return _by_week(tasks)
-    goal = f"Week {context.week_number}: {_cut(tasks[0].weekly_goal, _LONGEST_TEXT)}"
-    if context.day_number is None:
-        return f"{goal}\n{_by_day(tasks)}"
-    return _task_list(goal, tasks, _MOST_DAY_TASKS)
-
-
-def _by_week(tasks: Sequence[Task]) -> str:
-    weeks = [(n, list(group)) for n, group in groupby(tasks, key=lambda task: task.week_number)]
-    lines = [
-        f"- Week {number}: {_cut(group[0].weekly_goal, _LONGEST_GOAL)} ({_count(group)})"
-        for number, group in _around_first_open(weeks)
-    ]
-    if len(lines) < len(weeks):
-        lines.append(f"- {len(weeks) - len(lines)} more weeks are not shown here.")
-    return _joined("Week by week:", lines)
-
-
-def _around_first_open(weeks: list[tuple[int, list[Task]]]) -> list[tuple[int, list[Task]]]:
-    """Return as many weeks as are shown, from the one in which the learner is."""
-    is_open = [not all(task.completed for task in group) for _, group in weeks]
-    current = is_open.index(True) if True in is_open else 0
-    start = max(0, min(current - 1, len(weeks) - _MOST_WEEKS))
-    return weeks[start : start + _MOST_WEEKS]
-
-
-def _by_day(tasks: Sequence[Task]) -> str:
-    lines = []
-    for day, group in groupby(tasks, key=lambda task: task.day_number):
-        of_day = list(group)
-        lines.append(f"- Day {day} ({_count(of_day)}): {_cut(of_day[0].task_text, _LONGEST_TEXT)}")
-    return "\n".join(lines)
+def _name(scope: AssistantContext) -> str:
+    week, day = scope.week_number, scope.day_number
+    if day is None:
+        return f"week {week}" if week else "the whole roadmap"
+    return f"week {week}, day {day}" if week else f"day {day} of every week"
 
 
 def _count(tasks: Sequence[Task]) -> str:
-    return f"{sum(task.completed for task in tasks)} of {len(tasks)} done"
+    done = sum(task.completed for task in tasks)
+    # Rounded down, so that 100 always means that everything is done.
+    return f"{done} of {len(tasks)} tasks ({done * 100 // len(tasks)} %)."
 
 
-def _task_list(heading: str, tasks: Sequence[Task], most: int) -> str:
-    lines = [
-        f"- Week {task.week_number}, day {task.day_number}: {_cut(task.task_text, _LONGEST_TEXT)}"
-        + (" (done)" if task.completed else "")
-        for task in tasks[:most]
-    ]
-    if len(tasks) > most:
-        lines.append(f"- and {len(tasks) - most} more.")
-    return _joined(heading, lines)
+def _written(day: date) -> str:
+    return f"{day.day} {day:%B %Y}"
 
 
-def _joined(heading: str, lines: Iterable[str]) -> str:
-    return "\n".join([heading, *lines])
-
-
-def _cut(text: str, longest: int) -> str:
-    if len(text) <= longest:
-        return text
-    return text[: longest - 1].rstrip() + "…"
+def _cut(text: str) -> str:
+    return text if len(text) <= MAX_TEXT_LENGTH else f"{text[: MAX_TEXT_LENGTH - 1].rstrip()}…"

@@ -63,13 +63,14 @@ class AssistantService:
         """
         if self._drain.has_begun:
             raise ShuttingDownError
-        roadmap = await self._store.get_roadmap(roadmap_id, requester.user_id)
-        tasks = await self._store.list_tasks(roadmap_id, requester.user_id)
-        if week_number is not None and all(task.week_number != week_number for task in tasks):
+        stored = await self._store.get_roadmap_with_tasks(roadmap_id, requester.user_id)
+        if week_number is not None and all(
+            task.week_number != week_number for task in stored.tasks
+        ):
             raise WeekNotFoundError(roadmap_id, week_number)
         entry = NewQuestion(requester=requester, reserved_dollars=self._reserved_dollars)
         await self._store.questions.begin(entry, self._quotas)
-        context = AssistantContext(roadmap, tasks, week_number, day_number)
+        context = AssistantContext(stored.roadmap, stored.tasks, week_number, day_number)
         return AdmittedQuestion(text, context, entry)
 
     async def stream(

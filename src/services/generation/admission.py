@@ -8,6 +8,7 @@ from src.domain.generation import Failure, GenerationRecord, NewGeneration
 from src.domain.plan import PlanRequest
 from src.domain.quotas import QuotaSettings, Requester, quota_policies
 from src.services.generation.registry import RunRegistry
+from src.services.generation.run import RELEASE_SECONDS
 
 
 class GenerationAdmission:
@@ -43,7 +44,10 @@ class GenerationAdmission:
             reserved_dollars=self._reserved_dollars_per_week * request.duration_weeks,
         )
         with self._runs.reserve() as lease:
-            record = await self._generations.begin(new, lease, self._quotas)
+            # It may have begun all the same: its lease expires, and another process continues it.
+            given_up = errors.StoreTooSlowError("no answer before the process has to end")
+            async with self._runs.drain.raise_when_over(given_up, RELEASE_SECONDS):
+                record = await self._generations.begin(new, lease, self._quotas)
             if record.lease_id == lease.lease_id:
                 is_new = record.generation_id == new.generation_id
                 await self._runs.start(record, lease, is_new=is_new)

@@ -1,58 +1,53 @@
-"""The numbered events of one generation, for all its followers in this process."""
+"""The stored events of one generation, for all its followers in this process."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterable
-from typing import TypeAlias
 
 from src.domain.errors import MomentumError
-from src.domain.generation import PlannedPart
-from src.domain.roadmap import SavedRoadmap
-
-GenerationEvent: TypeAlias = PlannedPart | SavedRoadmap | MomentumError
-"""The last event of a generation is the saved roadmap or the error that ended it.
-
-A `StoreError`, a `HandedOverError` or a `GenerationWaitingError` ends the work of this process
-alone: another one continues it, or any one does when it has waited. Such a `StoreError` has the
-`generation_id`.
-"""
+from src.domain.generation import NumberedEvent
 
 
 class EventLog:
-    """Keeps the events and wakes its streams when one is added."""
+    """Keeps events that the store has numbered, and wakes its streams when one is added."""
 
-    def __init__(self, recorded_parts: Iterable[PlannedPart] = ()) -> None:
-        """Start with the parts that are already on record."""
-        self._events: list[GenerationEvent] = list(recorded_parts)
+    def __init__(self, events: Iterable[NumberedEvent] = ()) -> None:
+        """Start with the events that are already stored."""
+        self._events = list(events)
         self._changed = asyncio.Event()
         self._is_closed = False
+        self._error: MomentumError | None = None
 
-    def __len__(self) -> int:
-        return len(self._events)
-
-    def append(self, *events: GenerationEvent) -> None:
-        """Add events; numbers count from 1."""
+    def append(self, events: Iterable[NumberedEvent]) -> None:
+        """Add events, in the order of their numbers."""
         self._events += events
-        changed, self._changed = self._changed, asyncio.Event()
-        changed.set()
+        self._wake_streams()
 
-    def close(self, last: GenerationEvent) -> None:
-        """Add the last event, after which all streams end."""
+    def close(self, error: MomentumError | None = None) -> None:
+        """End all streams after the last event, or raise this error in them there."""
         self._is_closed = True
-        self.append(last)
+        self._error = error
+        self._wake_streams()
 
-    def snapshot(self) -> list[GenerationEvent]:
-        """Return all events so far, in order."""
-        return list(self._events)
+    async def stream(self, after: int = 0) -> AsyncGenerator[NumberedEvent, None]:
+        """Yield every event with a larger number than `after`, until the log is closed.
 
-    async def stream(self, after: int = 0) -> AsyncGenerator[tuple[int, GenerationEvent], None]:
-        """Yield every event with its number, beginning after number `after`, until the last."""
-        number = after
+        Raises:
+            MomentumError: the log was closed with this error.
+        """
+        position = 0
         while True:
             changed = self._changed
-            for event in self._events[number:]:
-                number += 1
-                yield number, event
-            if number >= len(self._events):
-                if self._is_closed:
-                    return
-                await changed.wait()
+            while position < len(self._events):
+                number, event = self._events[position]
+                position += 1
+                if number > after:
+                    yield number, event
+            if self._is_closed:
+                break
+            await changed.wait()
+        if self._error is not None:
+            raise self._error
+
+    def _wake_streams(self) -> None:
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()

@@ -1,47 +1,36 @@
 """Follows generations to their end, whichever process works on them."""
 
 import asyncio
-import random
-import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, contextmanager
-from functools import partial
-from typing import TypeVar
+from typing import cast
 from uuid import UUID
 
 from src.dao import Generations
 from src.domain import errors
-from src.domain.generation import GenerationRecord
+from src.domain.generation import GenerationRecord, GenerationSnapshot, NumberedEvent, is_end
+from src.domain.quotas import Requester
 from src.domain.roadmap import Roadmap, SavedRoadmap
-from src.services.generation.event_log import GenerationEvent
+from src.services.generation.places import FollowerPlaces
+from src.services.generation.polling import GenerationPolls
 from src.services.generation.registry import RunRegistry
 
-MAX_FOLLOWERS = 100
-"""How many requests of one process may poll generations of other processes at once."""
-
-POLL_SECONDS = 0.5
-"""The interval at which a generation of another process is polled."""
-
-CONTINUING_ERRORS = (
-    errors.GenerationWaitingError,
-    errors.HandedOverError,
-    errors.StoreError,
-)
-"""They end a stream, but not its generation, which continues, perhaps not for a while."""
-
-T = TypeVar("T")
+_NO_PARTS = 2**31 - 1
+"""No part has a larger number."""
 
 
 class GenerationFollower:
     """Waits for generations and streams their events.
 
-    What takes a `generation_id` raises `GenerationNotFoundError` if there is no such generation.
+    Only stored events are streamed, with the numbers that they have in the store. What takes a
+    `generation_id` raises `GenerationNotFoundError` if there is no such generation.
     """
 
     def __init__(
         self,
         generations: Generations,
         runs: RunRegistry,
+        places: FollowerPlaces,
         *,
         timeout_seconds: float,
         patience_seconds: float,
@@ -50,76 +39,119 @@ class GenerationFollower:
         self._generations = generations
         self._runs = runs
         self._timeout_seconds = timeout_seconds
-        self._patience_seconds = patience_seconds
-        self.polling = 0
-        """How many requests are polling generations of other processes."""
+        self.places = places
+        self.polls = GenerationPolls(generations, runs.drain, patience_seconds)
 
     async def get(self, generation_id: UUID, user_id: UUID | None = None) -> GenerationRecord:
         """Return the record of a generation."""
         return await self._generations.get(generation_id, user_id)
 
-    async def wait_for_roadmap(self, generation_id: UUID) -> Roadmap:
+    async def look(self, generation_id: UUID, user_id: UUID | None = None) -> GenerationSnapshot:
+        """Return a generation without its parts.
+
+        Raises:
+            GenerationNotFoundError: it does not exist, or its events were deleted.
+        """
+        snapshot = await self._generations.read(generation_id, _NO_PARTS, user_id)
+        if snapshot.is_gone:
+            raise errors.GenerationNotFoundError
+        return snapshot
+
+    async def wait_for_roadmap(self, record: GenerationRecord, client_key: str) -> Roadmap:
         """Wait for a generation to end and return its roadmap.
 
         Raises:
-            OverloadedError: too many requests poll other processes' generations already.
+            LimitReachedError: too many requests of this user or address follow generations.
+            OverloadedError: this process polls as many generations as it can.
             MomentumError: it failed, waits, or continues elsewhere; the subclass says why.
         """
-        outcome = await self._wait_for_outcome(generation_id)
+        outcome: SavedRoadmap | errors.MomentumError = record.outcome
+        if record.finished_at is None:
+            requester = Requester(user_id=record.user_id, client_key=client_key)
+            try:
+                with self._take_place(record.generation_id, requester):
+                    outcome = await self._wait_for_outcome(record.generation_id)
+            except (errors.StoreError, errors.OverloadedError, errors.LimitReachedError) as error:
+                error.generation_id = record.generation_id
+                raise
         if isinstance(outcome, errors.MomentumError):
             raise outcome
         return outcome
 
-    async def events(
-        self, generation_id: UUID, after: int = 0, user_id: UUID | None = None
-    ) -> AsyncGenerator[tuple[int, GenerationEvent], None]:
-        """Yield a generation's events with their numbers, beginning after number `after`.
+    async def follow(
+        self, generation_id: UUID, requester: Requester, after: int = 0
+    ) -> AsyncGenerator[NumberedEvent, None]:
+        """Take a place, and return a generation's events with larger numbers than `after`.
 
-        It may run in any process. Closing the stream does not stop it.
+        The generation may run in any process; `requester` names its user. The events end with its
+        end. Closing them gives the place back, and does not stop the generation. They raise
+
+        - `GenerationWaitingError` if it waits for the model's provider,
+        - `StoreError` if the database cannot be reached, or did not store what was planned,
+        - `OverloadedError` if this process polls as many generations as it can,
+        - `HandedOverError` if this process is shutting down.
 
         Raises:
-            GenerationWaitingError: it waits for the model's provider.
-            StoreError: the database cannot be reached, or did not store what was planned.
-            OverloadedError: too many requests poll other processes' generations already.
-            HandedOverError: this process is shutting down.
+            LimitReachedError: too many requests of this user or address follow generations.
         """
-        sent = after
-        if run := self._runs.get(generation_id):
-            async with aclosing(run.events.stream(after)) as events:
-                async for number, event in events:
-                    if isinstance(event, errors.HandedOverError) and not self._runs.drain.is_over:
-                        break  # Another process continues it; poll that one.
-                    if isinstance(event, CONTINUING_ERRORS):
-                        raise event
-                    sent = number
-                    yield number, event
-                else:
-                    return
-        with self._polling_slot():
-            async with aclosing(self._poll_events(generation_id, sent, user_id)) as events:
-                async for numbered in events:
-                    yield numbered
+        events = self._events(generation_id, requester, after)
+        try:
+            # A generator that has started gives its place back even if nobody reads from it.
+            await anext(events)
+        except errors.LimitReachedError as error:
+            error.generation_id = generation_id
+            raise
+        return cast("AsyncGenerator[NumberedEvent, None]", events)
 
-    async def has_sent_all(self, record: GenerationRecord, number: int) -> bool:
-        """Return whether a client that has received this event number has received all events."""
-        if record.finished_at is None or number == 0:
-            return False
-        return not await self._generations.list_parts(
-            record.generation_id, number - 1, record.user_id
-        )
+    async def _events(
+        self, generation_id: UUID, requester: Requester, after: int
+    ) -> AsyncGenerator[NumberedEvent | None, None]:
+        """Yield None once the place is taken, and then the events."""
+        with self._take_place(generation_id, requester):
+            yield None
+            if run := self._runs.get(generation_id):
+                async with aclosing(run.events.stream(after)) as events:
+                    async for number, event in events:
+                        after = number
+                        yield number, event
+                        if is_end(event):
+                            return
+            # It runs elsewhere, or ended here without an event: what the store has counts.
+            async with aclosing(self._stored_events(generation_id, after)) as events:
+                async for number, event in events:
+                    yield number, event
 
     @contextmanager
-    def _polling_slot(self) -> Iterator[None]:
-        """Bound the requests that poll: each reads from the database again and again."""
-        if self.polling >= MAX_FOLLOWERS:
-            raise errors.OverloadedError(
-                f"{MAX_FOLLOWERS} requests poll other processes' generations"
-            )
-        self.polling += 1
+    def _take_place(self, generation_id: UUID, requester: Requester) -> Iterator[None]:
+        run = self._runs.get(generation_id)
+        if run is None or run.is_followed:
+            with self.places.take(requester):
+                yield
+            return
+        # The first to follow a run has asked for it, and is admitted with it.
+        run.is_followed = True
         try:
             yield
         finally:
-            self.polling -= 1
+            run.is_followed = False
+
+    async def _stored_events(
+        self, generation_id: UUID, after: int
+    ) -> AsyncGenerator[NumberedEvent, None]:
+        while True:
+            snapshot = await self.polls.read(generation_id, after)
+            for number, event in snapshot.events(after):
+                after = number
+                yield number, event
+            if snapshot.end_number is not None:
+                return
+            if snapshot.record.waiting_error:
+                raise snapshot.record.waiting_error
+            if not self.polls.has_started_after(snapshot):
+                break
+        async with self.polls.join(snapshot) as log, aclosing(log.stream(after)) as events:
+            async for number, event in events:
+                yield number, event
 
     async def _wait_for_outcome(self, generation_id: UUID) -> SavedRoadmap | errors.MomentumError:
         if run := self._runs.get(generation_id):
@@ -127,57 +159,11 @@ class GenerationFollower:
             if self._runs.drain.is_over or not isinstance(outcome, errors.HandedOverError):
                 return outcome
         try:
-            get = partial(self._generations.get, generation_id)
-            async with self._runs.drain.raise_when_over(errors.HandedOverError(generation_id)):
-                record = await get()
-            if record.state == "running":
-                with self._polling_slot():
-                    async with asyncio.timeout(self._timeout_seconds):
-                        while record.state == "running":
-                            await self._sleep_until_next_poll(generation_id)
-                            record = await self._poll(generation_id, get)
+            async with asyncio.timeout(self._timeout_seconds):
+                async with aclosing(self._stored_events(generation_id, _NO_PARTS)) as events:
+                    async for _ in events:
+                        pass
         except TimeoutError:
             raise errors.GenerationRunningError(generation_id) from None
-        except (errors.StoreError, errors.OverloadedError) as error:
-            error.generation_id = generation_id
-            raise
-        return record.outcome
-
-    async def _poll_events(
-        self, generation_id: UUID, after: int, user_id: UUID | None
-    ) -> AsyncGenerator[tuple[int, GenerationEvent], None]:
-        number = after
-        while True:
-            # The record first: once it has stopped, the parts read after it are complete.
-            get = partial(self._generations.get, generation_id, user_id)
-            record = await self._poll(generation_id, get)
-            get_parts = partial(self._generations.list_parts, generation_id, number, user_id)
-            for part in await self._poll(generation_id, get_parts):
-                number += 1
-                yield number, part
-            if record.waiting_error:
-                raise record.waiting_error
-            if record.finished_at is not None:
-                yield number + 1, record.outcome
-                return
-            await self._sleep_until_next_poll(generation_id)
-
-    async def _poll(self, generation_id: UUID, read: Callable[[], Awaitable[T]]) -> T:
-        """Read, and retry for as long as writers also wait for the database."""
-        latest = time.monotonic() + self._patience_seconds
-        while True:
-            try:
-                async with self._runs.drain.raise_when_over(errors.HandedOverError(generation_id)):
-                    return await read()
-            except (
-                errors.StoreUnavailableError,
-                errors.StoreTooSlowError,
-                errors.StoreOverloadedError,
-            ):
-                if time.monotonic() > latest:
-                    raise
-            await self._sleep_until_next_poll(generation_id)
-
-    async def _sleep_until_next_poll(self, generation_id: UUID) -> None:
         async with self._runs.drain.raise_when_over(errors.HandedOverError(generation_id)):
-            await asyncio.sleep(POLL_SECONDS * random.uniform(0.8, 1.2))  # noqa: S311
+            return (await self._generations.get(generation_id)).outcome

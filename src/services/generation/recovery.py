@@ -9,6 +9,7 @@ from src.dao import Generations
 from src.domain import errors
 from src.domain.generation import Failure
 from src.services.generation.registry import RunRegistry
+from src.services.generation.run import RELEASE_SECONDS
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +54,9 @@ class GenerationRecovery:
     async def _resume_one(self) -> bool:
         """Continue a generation that nobody works on; return whether there was one."""
         with self._runs.reserve() as lease:
-            record = await self._generations.claim(lease)
+            given_up = errors.StoreTooSlowError("no claim before the process has to end")
+            async with self._runs.drain.raise_when_over(given_up, RELEASE_SECONDS):
+                record = await self._generations.claim(lease)
             if record is not None:
                 logger.warning("continuing generation %s", record.generation_id)
                 await self._runs.start(record, lease, is_new=False)

@@ -10,7 +10,7 @@ from src.domain import errors
 from src.domain.generation import GenerationRecord, Lease
 from src.llm import Planner
 from src.services.drain import Drain
-from src.services.generation.run import GenerationRun
+from src.services.generation.run import RELEASE_SECONDS, GenerationRun
 
 MAX_RUNS = 100
 """How many generations one process runs at once; each keeps its plan in memory until stored."""
@@ -27,6 +27,8 @@ class RunRegistry:
         self._timeout_seconds = timeout_seconds
         self._lease_seconds = lease_seconds
         self._runs: dict[UUID, GenerationRun] = {}
+        self._active: set[GenerationRun] = set()
+        """All of them: one that has lost its lease may not know yet that another took its place."""
         self._reserved = 0
         self._releasing: asyncio.Task[None] | None = None
         self.drain = Drain()
@@ -34,7 +36,7 @@ class RunRegistry:
     @property
     def is_busy(self) -> bool:
         """Whether any generation runs here or is about to start."""
-        return bool(self._runs or self._reserved)
+        return bool(self._active or self._reserved)
 
     @contextmanager
     def reserve(self) -> Iterator[Lease]:
@@ -46,7 +48,7 @@ class RunRegistry:
         """
         if self.drain.has_begun:
             raise errors.ShuttingDownError
-        if len(self._runs) + self._reserved >= MAX_RUNS:
+        if len(self._active) + self._reserved >= MAX_RUNS:
             raise errors.OverloadedError(f"{MAX_RUNS} generations are running")
         self._reserved += 1
         try:
@@ -63,13 +65,15 @@ class RunRegistry:
         try:
             recorded_parts = None
             if not is_new:
-                recorded_parts = await self._store.generations.list_parts(record.generation_id)
+                async with self.drain.raise_when_over(errors.HandedOverError(record.generation_id)):
+                    recorded_parts = await self._store.generations.list_parts(record.generation_id)
             if self.drain.is_over:
                 raise errors.HandedOverError(record.generation_id)
         except errors.MomentumError:
             # Otherwise no process could continue it before the lease expires.
-            with suppress(errors.StoreError):
-                await self._store.generations.release(lease.lease_id)
+            with suppress(errors.StoreError, TimeoutError):
+                async with asyncio.timeout(RELEASE_SECONDS):
+                    await self._store.generations.release(lease.lease_id)
             raise
         run = GenerationRun(
             record=record,
@@ -80,8 +84,10 @@ class RunRegistry:
             timeout_seconds=self._timeout_seconds,
         )
         self._runs[record.generation_id] = run
+        self._active.add(run)
 
         def forget(_: object) -> None:
+            self._active.discard(run)
             # This process may have claimed it again, from a run that had lost its lease.
             if self._runs.get(record.generation_id) is run:
                 del self._runs[record.generation_id]
@@ -106,4 +112,4 @@ class RunRegistry:
 
     async def _release_all(self, delay: float = 0) -> None:
         await asyncio.sleep(delay)
-        await asyncio.gather(*(run.stop() for run in list(self._runs.values())))
+        await asyncio.gather(*(run.stop() for run in list(self._active)))

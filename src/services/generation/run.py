@@ -18,6 +18,7 @@ from src.domain.generation import (
     Lease,
     PlannedPart,
     ProgressReport,
+    StoredPart,
     is_cost_known,
 )
 from src.domain.plan import DayReady, ModelUsage, NewRoadmap, PlannedWeek
@@ -43,15 +44,16 @@ T = TypeVar("T")
 class GenerationRun:
     """Generates a roadmap under a lease, and emits its events.
 
-    A part is emitted only after it is recorded: its number then means the same in every process,
-    and it is never paid for twice.
+    An event is emitted only after it is stored under the lease, with the number that the store gave
+    it: so it means the same in every process, and no part is paid for twice. If the generation
+    ends or continues elsewhere, the events end without an end, and the store has the others.
     """
 
     def __init__(
         self,
         *,
         record: GenerationRecord,
-        recorded_parts: Sequence[PlannedPart] | None,
+        recorded_parts: Sequence[StoredPart] | None,
         lease: Lease,
         store: Store,
         planner: Planner,
@@ -59,7 +61,8 @@ class GenerationRun:
     ) -> None:
         """Start; `recorded_parts` are those on record, None if the generation is new."""
         self._record = record
-        self._recorded_parts = tuple(recorded_parts or ())
+        self._parts = [stored.part for stored in recorded_parts or ()]
+        self._last_number = recorded_parts[-1].number if recorded_parts else 0
         self._lease = lease
         self._renewal_seconds = lease.seconds / RENEWALS_PER_LEASE
         self._retry_seconds = self._renewal_seconds / TRIES_PER_RENEWAL
@@ -75,7 +78,10 @@ class GenerationRun:
         self._must_record = recorded_parts is not None
         self._is_stopping = False
         self._has_news = asyncio.Event()
-        self.events = EventLog(self._recorded_parts)
+        self._outcome: SavedRoadmap | errors.MomentumError | None = None
+        self.is_followed = False
+        """Whether a follower holds the place that belongs to this run."""
+        self.events = EventLog((stored.number, stored.part) for stored in recorded_parts or ())
         self.task = asyncio.create_task(self._run())
         """Ends without an exception, also if the generation fails."""
         self.task.add_done_callback(self._close_log)
@@ -83,9 +89,8 @@ class GenerationRun:
     async def wait_for_outcome(self) -> SavedRoadmap | errors.MomentumError:
         """Wait until the work in this process ends, and return how it did."""
         await asyncio.wait({self.task})
-        last = self.events.snapshot()[-1]
-        assert isinstance(last, SavedRoadmap | errors.MomentumError)  # noqa: S101  the log was closed with it
-        return last
+        assert self._outcome is not None  # noqa: S101  the task has ended
+        return self._outcome
 
     async def stop(self) -> None:
         """Stop the work in this process and release the generation; its parts stay on record."""
@@ -102,14 +107,15 @@ class GenerationRun:
             return await self._release()
 
     def _close_log(self, task: asyncio.Task[SavedRoadmap | errors.MomentumError]) -> None:
-        """Emit the last event, whatever happened, so that no follower waits forever."""
-        if task.cancelled():  # before it started; its lease expires by itself
-            self.events.close(errors.HandedOverError(self._record.generation_id))
+        """End the events, whatever happened, so that no follower waits forever."""
+        self._outcome = errors.HandedOverError(self._record.generation_id)
+        if task.cancelled():
+            pass  # before it started; its lease expires by itself
         elif error := task.exception():
             logger.error("a generation ended unexpectedly", exc_info=error)
-            self.events.close(errors.HandedOverError(self._record.generation_id))
         else:
-            self.events.close(task.result())
+            self._outcome = task.result()
+        self.events.close(self._outcome if isinstance(self._outcome, errors.StoreError) else None)
 
     async def _run_to_outcome(self) -> SavedRoadmap | errors.MomentumError:
         try:
@@ -150,7 +156,8 @@ class GenerationRun:
             )
         )
         saved = record.saved_roadmap
-        assert saved is not None  # noqa: S101  it was just finished with a roadmap
+        assert saved is not None and record.end_number is not None  # noqa: S101, PT018  it has just ended
+        self.events.append([(record.end_number, saved)])
         logger.info("generated roadmap %d: %s", saved.roadmap_id, saved.generation)
         return saved
 
@@ -201,16 +208,16 @@ class GenerationRun:
         finally:
             planning.cancel()
             await asyncio.wait({planning})
-        weeks = [event for event in self.events.snapshot() if isinstance(event, PlannedWeek)]
+        weeks = [part for part in self._parts if isinstance(part, PlannedWeek)]
         return sorted(weeks, key=lambda week: week.week_number)
 
     async def _plan(self) -> None:
         assert self._record.request is not None  # noqa: S101  deleted only after its end
-        before = self._usage
+        before, known = self._usage, tuple(self._parts)
         try:
             async with (
                 asyncio.timeout(self._timeout_seconds),
-                aclosing(self._planner.plan(self._record.request, self._recorded_parts)) as parts,
+                aclosing(self._planner.plan(self._record.request, known)) as parts,
             ):
                 async for part in parts:
                     if isinstance(part, ModelUsage):
@@ -226,16 +233,15 @@ class GenerationRun:
     async def _record_progress(self) -> None:
         """Record the new parts, if any, and renew the lease; then emit them."""
         parts = tuple(self._unrecorded)
-        events = (*self.events.snapshot(), *parts)
         report = ProgressReport(
             parts=parts,
-            first_number=len(self.events) + 1,
-            weeks_done=sum(isinstance(event, PlannedWeek) for event in events),
+            first_number=self._last_number + 1,
+            weeks_done=sum(isinstance(part, PlannedWeek) for part in (*self._parts, *parts)),
             usage=self._usage,
             first_day_seconds=self._first_day_seconds,
         )
         try:
-            await self._store.generations.record_progress(self._lease, report)
+            last_number = await self._store.generations.record_progress(self._lease, report)
         except errors.StoreError as error:
             # The parts stay in memory: they survive a restart of the database.
             self._must_record = True
@@ -247,7 +253,9 @@ class GenerationRun:
         self._must_record = False
         self._renewed_at = time.monotonic()
         del self._unrecorded[: len(parts)]
-        self.events.append(*parts)
+        self._parts += parts
+        self._last_number = last_number
+        self.events.append(enumerate(parts, start=last_number - len(parts) + 1))
 
     async def _fail(self, error: errors.MomentumError) -> errors.MomentumError:
         # Logged here because perhaps no client waits for the answer.

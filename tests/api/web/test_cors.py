@@ -12,7 +12,10 @@ async def test_preflight_allows_the_frontend(
     client: httpx.AsyncClient, origin: str, method: str
 ) -> None:
     """The frontend's origins, the API's methods and the headers that it defines are allowed."""
-    asked = "authorization, content-type, idempotency-key, prefer, last-event-id"
+    asked = (
+        "authorization, content-type, idempotency-key, prefer, last-event-id,"
+        " baggage, sentry-trace, traceparent"
+    )
     answer = await client.options(
         "/generate_roadmap",
         headers={

@@ -63,6 +63,7 @@ async def test_unexpected_error_reveals_nothing_and_carries_cors(
 
 ANSWERS = [
     (errors.StoreUnavailableError(SECRET), 503, "5"),
+    (errors.StoreFileLostError(SECRET), 503, "60"),
     (errors.StoreTooSlowError(SECRET), 504, "5"),
     (errors.StoreConflictError(SECRET), 409, None),
     (errors.StoreMisconfiguredError(SECRET), 503, None),

@@ -1,17 +1,17 @@
-"""The embedded file: reads beside blocked writes."""
+"""The embedded file: reads beside blocked writes, and a file that is deleted or replaced."""
 
 import asyncio
 import sqlite3
 import threading
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
 
 from src.dao.sqlite import file as sqlite_file
 from src.dao.sqlite.file import SqliteFile
-from src.domain.errors import StoreUnavailableError
+from src.domain.errors import StoreFileLostError, StoreOverloadedError, StoreUnavailableError
 from tests.support.backends import locked
 
 MANY = 24
@@ -91,3 +91,74 @@ async def test_reads_cannot_write(file: SqliteFile) -> None:
     """So that every write goes through the one thread for writes."""
     with pytest.raises(StoreUnavailableError, match="readonly"):
         await file.read(lambda connection: connection.execute(NOTE))
+
+
+async def test_blocked_writes_leave_half_of_the_queue_to_reads(
+    file: SqliteFile, path: Path
+) -> None:
+    """Reads are served, however many writes clients wait for."""
+    with locked(path):
+        write = lambda connection: connection.execute(NOTE)  # noqa: E731
+        writes = [asyncio.create_task(file.write_for_client(write)) for _ in range(2 * MANY)]
+        await asyncio.sleep(0)
+        reads = (
+            file.read_for_client(lambda connection: connection.execute(COUNT).fetchone()[0])
+            for _ in range(MANY // 2)
+        )
+        assert await asyncio.gather(*reads) == [0] * (MANY // 2)
+        outcomes = await asyncio.gather(*writes, return_exceptions=True)
+    refused = sum(isinstance(outcome, StoreOverloadedError) for outcome in outcomes)
+    assert refused == 2 * MANY - (MANY + sqlite_file.THREADS) // 2
+
+
+# --- Deleted or replaced --------------------------------------------------------------------------
+
+
+def delete(path: Path) -> None:
+    path.unlink()
+
+
+def replace(path: Path) -> None:
+    other = path.with_name("other.db")
+    other.write_bytes(path.read_bytes())
+    other.replace(path)
+
+
+@pytest.mark.parametrize("lose", [delete, replace])
+async def test_lost_file_is_noticed(
+    file: SqliteFile,
+    path: Path,
+    lose: Callable[[Path], None],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Nothing is acknowledged that would be gone at the next start; the log says it once."""
+    kept = path.with_name("kept.db")
+    kept.hardlink_to(path)
+    lose(path)
+    for _ in range(3):
+        with pytest.raises(StoreFileLostError):
+            await note(file)
+        with pytest.raises(StoreFileLostError):
+            await count(file)
+    assert [record.message for record in caplog.records] == [
+        f"the file {path} was deleted or replaced while it was open"
+    ]
+    exists = await asyncio.to_thread(path.exists)
+    assert exists == (lose is replace)  # nobody has created another one
+    kept.replace(path)  # the operator puts it back
+    await note(file)
+    assert await count(file) == 1
+
+
+@pytest.mark.parametrize("lose", [delete, replace])
+async def test_write_into_a_lost_file_fails(
+    file: SqliteFile, path: Path, lose: Callable[[Path], None]
+) -> None:
+    """Also if it was lost after the write began."""
+
+    def write(connection: sqlite3.Connection) -> None:
+        connection.execute(NOTE)
+        lose(path)
+
+    with pytest.raises(StoreFileLostError):
+        await file.write(write)

@@ -39,7 +39,7 @@ def test_everybody_has_exactly_their_rights(new_project: DataPlane, before: str)
     new_project.apply_schema()
     matrix = measured_matrix(new_project)
     assert matrix.wrong == []
-    assert matrix.cells == 500
+    assert matrix.cells == 540
 
 
 @pytest.fixture
@@ -242,6 +242,21 @@ def test_owner_deletes_a_roadmap_with_all_that_was_planned(
         (name, RELATIONS[name].key_of(PUBLISHED))
         for name in ("roadmaps", "roadmap_tasks", "goals", "generation_events")
     }
+
+
+def test_learners_do_not_meet_in_their_keywords(
+    data_plane: DataPlane, rows: SecuredRows, owner: httpx.Client
+) -> None:
+    """A keyword that another learner uses can be added, and renamed to, as any other."""
+    with client_of(data_plane, "other") as other:
+        for client, number in ((owner, PUBLISHED), (other, OTHERS)):
+            added = client.post("/rules", json={"keyword": "rust", "goal_id": number})
+            assert added.status_code == 201, added.text
+        again = other.post("/rules", json={"keyword": "rust", "goal_id": OTHERS})
+        assert again.status_code == 409
+        rule = {"rule_id": f"eq.{PUBLISHED}"}
+        assert owner.patch("/rules", params=rule, json={"keyword": f"word {OTHERS}"}).is_success
+    assert rows.changed()
 
 
 # --- Which functions -----------------------------------------------------------------------------

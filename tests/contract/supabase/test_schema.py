@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID
 
+import psycopg
 import pytest
 
 from tests.support.data_plane import SCHEMA, Database, DataPlane, Postgres, open_store
@@ -191,6 +192,66 @@ def test_upgraded_database_has_the_columns_of_a_new_one(postgres: Postgres) -> N
             assert catalog_of(new)[kind] == catalog_of(old)[kind]
 
 
+UNIQUE_KEYWORDS = {
+    "deployed": "",
+    "renamed": "alter table rules rename constraint rules_keyword_key to words",
+    "an index": "alter table rules drop constraint rules_keyword_key;"
+    " create unique index words on rules (keyword)",
+    "a partial index": "alter table rules drop constraint rules_keyword_key;"
+    " create unique index words on rules (keyword) include (category) where goal_id is not null",
+    "three of them": "create unique index words on rules (keyword);"
+    " alter table rules add constraint spoken unique (keyword)",
+    "none": "alter table rules drop constraint rules_keyword_key",
+}
+"""What a deployed database may have made of the keywords' uniqueness."""
+
+
+@pytest.mark.parametrize("change", UNIQUE_KEYWORDS)
+def test_keywords_become_unique_per_goal(postgres: Postgres, change: str) -> None:
+    """Whatever its name is: rows and other constraints stay, and a second run changes nothing."""
+    with postgres.database() as database:
+        database.execute(DEPLOYED)
+        database.execute(ROWS)
+        database.execute(UNIQUE_KEYWORDS[change])
+        database.execute(
+            "alter table rules add constraint short unique (keyword, category);"
+            " insert into goals (roadmap_id) values (2); insert into rules (keyword) values (null)"
+        )
+        rows = rows_of(database)
+        for _ in range(2):
+            database.run_file(SCHEMA)
+            assert rows_of(database) == rows
+            assert unique_columns_of_rules(database) == [
+                "(goal_id, keyword)",
+                "(keyword, category)",
+                "(rule_id)",
+            ]
+        same_word = "insert into rules (keyword, goal_id) values ('rust', %s)"
+        database.execute(same_word % 2)
+        # Rules whose goals were deleted do not meet: goals can be deleted whatever others wrote.
+        database.execute("delete from goals")
+        assert database.query(
+            "select keyword from rules where goal_id is null order by rule_id"
+        ) == [
+            ("rust",),
+            (None,),
+            ("rust",),
+        ]
+        database.execute("insert into goals (roadmap_id) values (1)")
+        ((goal,),) = database.query("select goal_id from goals")
+        database.execute(same_word % goal)
+        with pytest.raises(psycopg.errors.UniqueViolation):
+            database.execute(same_word % goal)
+
+
+def unique_columns_of_rules(database: Database) -> list[str]:
+    indexes = database.query(
+        "select substring(indexdef from '\\(.*') from pg_indexes"
+        " where tablename = 'rules' and indexdef like 'CREATE UNIQUE%'"
+    )
+    return sorted(columns for (columns,) in indexes)
+
+
 # --- The deployed database, through the store --------------------------------------------------
 
 
@@ -308,12 +369,8 @@ def test_every_table_has_row_level_security(postgres: Postgres, before: str) -> 
 # --- Speed --------------------------------------------------------------------------------------
 
 READS = {
-    "a user's roadmaps": """
-        select * from roadmaps where user_id = '11111111-1111-4111-8111-111111111111'
-            and published_at is not null
-        order by created_at desc, roadmap_id desc limit 1000""",
-    "a roadmap's weeks": "select * from roadmap_weeks where roadmap_id = 77",
-    "a week": "select * from roadmap_weeks where roadmap_id = 77 and week_number = 2",
+    "a learner's weeks": "select * from roadmap_weeks where roadmap_id = 77",
+    "a learner's week": "select * from roadmap_weeks where roadmap_id = 77 and week_number = 2",
     "an undo": """
         delete from roadmaps where lease_id = '11111111-1111-4111-8111-111111111111'
             and published_at is null""",
@@ -331,9 +388,12 @@ READS = {
         update generations set weeks_done = 1
         where lease_id = '11111111-1111-4111-8111-111111111111' and finished_at is null""",
     "parts": """
-        select kind, part from generation_events
-        where generation_id = '11111111-1111-4111-8111-111111111111' and number > 3
-        order by number limit 100""",
+        select json_agg(json_build_object('number', number, 'kind', kind) order by number)
+        from generation_events
+        where generation_id = '11111111-1111-4111-8111-111111111111' and number > 3""",
+    "the last part's number": """
+        select coalesce(max(number), 0) from generation_events
+        where generation_id = '11111111-1111-4111-8111-111111111111'""",
     "a claim": """
         select generation_id from generations
         where finished_at is null and lease_until < clock_timestamp() and resumptions < 5
@@ -354,7 +414,7 @@ READS = {
         delete from generation_events as e using generations as g
         where g.roadmap_id = 77 and e.generation_id = g.generation_id""",
 }
-"""The statements of the store and of its functions."""
+"""The statements of the store and of its functions, and of learners in Supabase's own API."""
 
 
 @pytest.mark.parametrize("read", READS)
@@ -363,6 +423,34 @@ def test_reads_use_an_index(crowded: Database, read: str) -> None:
     plan = "\n".join(line for (line,) in crowded.query(f"explain {READS[read]}"))
     assert "Index" in plan
     assert "Seq Scan" not in plan, plan
+
+
+DOCUMENTS = {
+    "a user's roadmaps": "list_roadmaps('00000000-0000-0000-0000-000000000077')",
+    "a roadmap": "read_roadmap(77)",
+    "a roadmap's tasks": "read_tasks(77)",
+    "a roadmap with its tasks": "read_roadmap_with_tasks(77)",
+    "a roadmap's weeks": "read_weeks(77)",
+    "a week": "read_week(77, 2)",
+}
+EXPLAINED = {"log_nested_statements": "on", "log_min_duration": "0"}
+"""What the module `auto_explain` is to do."""
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_documents_are_read_by_index(crowded: Database, document: str) -> None:
+    """Nor does any query inside of the functions that return documents."""
+    plans: list[str] = []
+    with psycopg.connect(crowded.uri(), autocommit=True) as connection:
+        connection.execute("load 'auto_explain'")
+        for name, value in EXPLAINED.items():
+            connection.execute(f"set auto_explain.{name} = {value}".encode())
+        connection.execute("set client_min_messages = log")
+        connection.add_notice_handler(lambda notice: plans.append(notice.message_primary or ""))
+        found = connection.execute(f"select * from public.{DOCUMENTS[document]}".encode())  # noqa: S608  ours
+        assert all(document for (document,) in found.fetchall())
+    assert "Index" in "".join(plans)
+    assert not [plan for plan in plans if "Seq Scan" in plan]
 
 
 def test_every_foreign_key_has_an_index(postgres: Postgres) -> None:

@@ -119,6 +119,7 @@ class Wire:
         for owner in (None, user_id):
             for call in (
                 reader.get_roadmap(roadmap_id, owner),
+                reader.get_roadmap_with_tasks(roadmap_id, owner),
                 reader.list_tasks(roadmap_id, owner),
                 reader.list_tasks(roadmap_id, owner, week_number=1),
                 reader.list_weeks(roadmap_id, owner),
@@ -414,6 +415,7 @@ async def outcomes_of_all(store: Store, roadmap: Roadmap, task_id: str) -> dict[
     calls: dict[str, Awaitable[object]] = {
         "list_roadmaps": store.list_roadmaps(owner),
         "get_roadmap": store.get_roadmap(key, owner),
+        "get_roadmap_with_tasks": store.get_roadmap_with_tasks(key, owner),
         "list_tasks": store.list_tasks(key),
         "list_tasks of a week": store.list_tasks(key, week_number=1),
         "list_weeks": store.list_weeks(key),
@@ -422,6 +424,7 @@ async def outcomes_of_all(store: Store, roadmap: Roadmap, task_id: str) -> dict[
         "add_roadmap": store.add_roadmap(plan),
         "begin": store.generations.begin(asked, lease, UNBOUNDED),
         "get": store.generations.get(generation_id),
+        "read": store.generations.read(generation_id),
         "list_parts": store.generations.list_parts(generation_id),
         "claim": store.generations.claim(lease),
         "record_progress": store.generations.record_progress(lease, progress),
@@ -477,7 +480,7 @@ async def test_lasting_fault_is_a_typed_error(
 )
 async def test_read_survives_one_fault(wire: Wire, roadmap: Roadmap, fault: Fault) -> None:
     key = roadmap.roadmap_id
-    for read in ("get_roadmap", "list_tasks", "list_weeks"):
+    for read in ("get_roadmap", "get_roadmap_with_tasks", "list_tasks", "list_weeks"):
         wire.proxy.reset()
         wire.proxy.inject_at(1, fault)
         assert await getattr(wire.store, read)(key) == await getattr(wire.reader, read)(key)

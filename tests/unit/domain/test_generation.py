@@ -119,6 +119,7 @@ def test_state_of_a_record(
         weeks_total=1,
         weeks_done=0,
         started_at=NOW,
+        end_number=None,
         finished_at=finished_at,
         lease_id=uuid4(),
         changed_hands=False,

@@ -1,7 +1,9 @@
 """Log lines: their form, and what none quotes: requests, objects, messages of foreign errors."""
 
+import errno
 import json
 import logging
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -82,6 +84,27 @@ def test_asyncio_quotes_no_object(printed: Printed) -> None:
     message = "Task exception was never retrieved\nfuture: <%s>"
     out = printed(lambda: logging.getLogger("asyncio").error(message, CANARY))
     assert "Task exception was never retrieved" in out
+    assert CANARY not in out
+
+
+def test_accept_errors_are_logged_once_a_second(
+    printed: Printed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a traceback, and without the socket; other errors of asyncio are all logged."""
+    error = OSError(errno.EMFILE, CANARY)
+    message = f"socket.accept() out of system resource\nsocket: <{CANARY}>"
+
+    def act() -> None:
+        for second in (1.0, 1.9, 2.1):
+            monkeypatch.setattr(time, "monotonic", lambda at=second: at)
+            for _ in range(3):
+                logging.getLogger("asyncio").error(message, exc_info=error)
+                logging.getLogger("asyncio").error("Task was destroyed")
+
+    out = printed(act)
+    assert out.count("cannot accept connections: Too many open files") == 2
+    assert out.count("Task was destroyed") == 9
+    assert len(out.splitlines()) == 2 + 9
     assert CANARY not in out
 
 

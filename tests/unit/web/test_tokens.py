@@ -154,6 +154,27 @@ async def test_hs256_without_the_secret_is_refused(project: Project) -> None:
     assert project.auth.fetches == 0
 
 
+async def test_issuer_of_a_custom_domain(
+    auth: AuthServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A project behind another address issues tokens under its own name; the log says which."""
+    issuer = "https://auth.learn.example/auth/v1"
+    verifier = TokenVerifier(project_url=auth.url, secret=None, issuer=issuer)
+    assert await verifier.verify(auth.mint.es256(ANA, iss=issuer)) == ANA
+    with pytest.raises(UnauthenticatedError):
+        await verifier.verify(auth.mint.es256(ANA))
+    assert f"its issuer is not {issuer}, see SUPABASE_JWT_ISSUER" in caplog.text
+    await verifier.close()
+
+
+async def test_host_in_capitals(auth: AuthServer) -> None:
+    """Auth names itself in lower case, however the operator writes the address."""
+    verifier = TokenVerifier(project_url=auth.url.replace("127.0.0.1", "LOCALHOST"), secret=None)
+    token = auth.mint.es256(ANA, iss=f"{auth.url.replace('127.0.0.1', 'localhost')}/auth/v1")
+    assert await verifier.verify(token) == ANA
+    await verifier.close()
+
+
 async def test_secret_alone_verifies_where_there_is_no_project(auth: AuthServer) -> None:
     """The embedded database has no issuer to compare with; all else is checked."""
     async with verifying(None, auth.mint.secret) as verifier:

@@ -15,6 +15,7 @@ from src.domain.errors import (
     StoreError,
     StoreMisconfiguredError,
     StoreOutdatedError,
+    StoreOverloadedError,
     StoreTooSlowError,
     StoreUnavailableError,
 )
@@ -34,6 +35,8 @@ CODES: dict[str | None, type[StoreError]] = {
     "57014": StoreTooSlowError,  # the statement's time was up
     "PGRST003": StoreTooSlowError,  # the time to wait for a connection was up
     "504": StoreTooSlowError,
+    "PT503": StoreOverloadedError,  # the ledger's lock was held for too long
+    "55P03": StoreUnavailableError,  # another lock was
     "23505": StoreConflictError,
     "23503": StoreConflictError,
     "PGRST202": StoreOutdatedError,  # no such function

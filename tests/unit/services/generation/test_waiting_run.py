@@ -78,6 +78,10 @@ async def record_of(store: SqliteStore, run: GenerationRun) -> GenerationRecord:
     return await store.generations.get(id_of(run))
 
 
+async def parts_of_run(store: SqliteStore, run: GenerationRun) -> list[PlannedPart]:
+    return [stored.part for stored in await store.generations.list_parts(id_of(run))]
+
+
 def id_of(run: GenerationRun) -> UUID:
     return run._record.generation_id  # noqa: SLF001
 
@@ -92,10 +96,10 @@ async def test_run_ends_and_its_generation_waits(store: SqliteStore) -> None:
     assert outcome.resume_at == record.resume_at
     assert outcome.retry_after is not None
     assert PAUSE_SECONDS - PATIENCE_SECONDS < outcome.retry_after <= PAUSE_SECONDS
-    assert await store.generations.list_parts(record.generation_id) == PARTS
+    assert await parts_of_run(store, run) == PARTS
     assert await store.generations.claim(Lease(seconds=20)) is None
     assert not runs.is_busy
-    assert [*run.events.snapshot()] == [*PARTS, outcome]
+    assert [event async for event in run.events.stream()] == [*enumerate(PARTS, start=1)]
 
 
 async def test_pause_beyond_a_day_fails_at_once(
@@ -190,4 +194,4 @@ async def test_process_that_stops_while_it_records_the_pause(
     else:
         assert isinstance(outcome, errors.HandedOverError)
         assert claimed is not None
-    assert await store.generations.list_parts(id_of(run)) == PARTS
+    assert await parts_of_run(store, run) == PARTS
