@@ -1,13 +1,16 @@
-"""Audits authorization, leaks, prompt injection, cost limits and the OpenAPI document.
+"""Audits authorization, leaks, prompt injection, cost limits, the OpenAPI document, and abuse.
 
-`make audit` runs every trial in full and prints its counts; `make test` runs a part of each.
+`make audit` runs every section in full and prints its counts; `make test` runs a part of each.
+`python -m benchmarks.audit abuse bounds` runs two sections alone.
 """
 
+import argparse
 import asyncio
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from tests.support.abuse.trial import try_to_abuse
 from tests.support.authorization import try_every_cell
 from tests.support.authorization_cells import senders_of
 from tests.support.authorized_services import running_alone, running_project
@@ -117,28 +120,39 @@ def check_conformance(plane: DataPlane, directory: Path) -> Iterator[str]:
     yield from shortfalls(found)
 
 
-TRIALS: tuple[Callable[[DataPlane, Path], Iterator[str]], ...] = (
-    check_authorization,
-    check_row_security,
-    check_leaks,
-    check_injections,
-    check_bounds,
-    check_conformance,
-)
+def check_abuse(plane: DataPlane, directory: Path) -> Iterator[str]:
+    """Attack from the network, as the model's server, as PostgREST, and by signals and clocks."""
+    for each in try_to_abuse(plane, directory):
+        print(f"abuse          {each.figures()}")
+        yield from each.faults()
+
+
+SECTIONS: dict[str, Callable[[DataPlane, Path], Iterator[str]]] = {
+    "authorization": check_authorization,
+    "row-security": check_row_security,
+    "leaks": check_leaks,
+    "injections": check_injections,
+    "bounds": check_bounds,
+    "conformance": check_conformance,
+    "abuse": check_abuse,
+}
 
 
 def main() -> int:
-    """Run each trial on its own database; the exit status is the verdict."""
+    """Run each section on a database of its own; the exit status is the verdict."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("sections", nargs="*", choices=[[], *SECTIONS], help="by default all")
+    sections = parser.parse_args().sections or list(SECTIONS)
     faults: list[str] = []
     with running_postgres() as postgres:
-        for trial in TRIALS:
+        for name in sections:
             with (
                 TemporaryDirectory() as directory,
                 postgres.database() as database,
                 running_data_plane(database) as plane,
             ):
                 plane.apply_schema()
-                faults += trial(plane, Path(directory))
+                faults += SECTIONS[name](plane, Path(directory))
     return conclude(faults)
 
 

@@ -205,8 +205,8 @@ class Store(Protocol):
     raises `RoadmapNotFoundError` if there is no such roadmap.
 
     Every method raises `StoreUnavailableError` if the database cannot serve, `StoreTooSlowError` if
-    it does not answer in time, `StoreOverloadedError` at once if too many requests already wait for
-    it, and `StoreMisconfiguredError` if it refuses this service.
+    it does not answer in time, `StoreOverloadedError` if too many requests already wait for
+    it or its ledger, and `StoreMisconfiguredError` if it refuses this service.
     """
 
     @property

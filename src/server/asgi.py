@@ -1,5 +1,8 @@
 """ASGI around the application: the end of a connection, and answers in its place."""
 
+import asyncio
+from http import HTTPStatus
+
 from uvicorn._types import (
     ASGI3Application,
     ASGIReceiveCallable,
@@ -7,7 +10,7 @@ from uvicorn._types import (
     ASGISendEvent,
     Scope,
 )
-from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 from src.web.response_headers import PRIVATE_HEADERS
 
@@ -32,6 +35,25 @@ async def announce_end(
     await app(scope, receive, announce)
 
 
+async def skip_if_reset(
+    app: ASGI3Application,
+    cycle: RequestResponseCycle,
+    scope: Scope,
+    receive: ASGIReceiveCallable,
+    send: ASGISendCallable,
+) -> None:
+    """Do nothing for a client that has reset its connection since it sent the request.
+
+    The system passes on what came before the reset first. If thousands of such connections wait,
+    their requests would take seconds.
+    """
+    await asyncio.sleep(0)  # Long enough to read the reset.
+    if cycle.transport.is_closing():
+        cycle.disconnected = True
+        return
+    await app(scope, receive, send)
+
+
 async def refuse_overloaded(
     _scope: Scope, _receive: ASGIReceiveCallable, send: ASGISendCallable
 ) -> None:
@@ -40,3 +62,15 @@ async def refuse_overloaded(
     raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
     await send({"type": "http.response.start", "status": 503, "headers": raw})
     await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def refusal(status: HTTPStatus) -> bytes:
+    """Return a whole answer to what never became a request, after which the connection closes."""
+    text = status.phrase.encode("ascii")
+    headers = PRIVATE_HEADERS | {
+        "Content-Type": "text/plain; charset=utf-8",
+        "Content-Length": str(len(text)),
+        "Connection": "close",
+    }
+    lines = [f"{name}: {value}\r\n".encode("ascii") for name, value in headers.items()]
+    return b"".join([STATUS_LINE[status], *lines, b"\r\n", text])

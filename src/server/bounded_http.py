@@ -12,18 +12,11 @@ from http import HTTPStatus
 from typing import Any, cast
 
 import httptools
-from uvicorn._types import (
-    ASGI3Application,
-)
-from uvicorn.protocols.http.httptools_impl import (
-    STATUS_LINE,
-    HttpToolsProtocol,
-    RequestResponseCycle,
-)
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from src.server.asgi import announce_end, refuse_overloaded
+from src.server.asgi import announce_end, refusal, refuse_overloaded, skip_if_reset
 from src.server.connections import HEALTH_CONNECTIONS, connection_limit, longest_idle
-from src.web.response_headers import PRIVATE_HEADERS
 
 MAX_TARGET_BYTES = 8 * 1024
 """Of a request's target; RFC 9112, section 3, recommends to accept at least 8,000."""
@@ -76,6 +69,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._is_in_head = False
         self._has_ended = False
         """The client has closed its half."""
+        self._served: RequestResponseCycle | None = None
+        """The request that is being answered, while `cycle` is the latest that has arrived."""
         self._discarded: int | None = None
         """Bytes that came after the last answer; None while requests are read."""
         self._message_bytes = self._head_bytes = self._chunks = 0
@@ -95,10 +90,14 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._make_room()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Cancel all timeouts."""
+        """Cancel all timeouts, and stop the answer that is being sent."""
         for timer in (self._head_limit, self._stall, self._closing_limit):
             if timer is not None:
                 timer.cancel()
+        if self._served is not None:
+            # The base class tells the latest request alone, and the others would answer nobody.
+            self._served.disconnected = True
+            self._served.message_event.set()
         super().connection_lost(exc)
 
     def eof_received(self) -> bool:  # type: ignore[override]
@@ -260,23 +259,18 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if cycle is not None and cycle.response_started:
             self.transport.close()  # Nothing else can be sent inside a response.
             return
-        text = status.phrase.encode("ascii")
-        headers = PRIVATE_HEADERS | {
-            "Content-Type": "text/plain; charset=utf-8",
-            "Content-Length": str(len(text)),
-            "Connection": "close",
-        }
-        lines = [f"{name}: {value}\r\n".encode("ascii") for name, value in headers.items()]
-        self.transport.write(b"".join([STATUS_LINE[status], *lines, b"\r\n", text]))
+        self.transport.write(refusal(status))
         self._close_after_answer()
 
     # Answers
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._served = cycle
         is_crowded = len(self.connections) > self.max_connections
         if is_crowded and cycle.scope["path"] != "/health":
             app = refuse_overloaded
-        super()._start_asgi_task(cycle, partial(announce_end, app, cycle))
+        app = partial(skip_if_reset, partial(announce_end, app, cycle), cycle)
+        super()._start_asgi_task(cycle, app)
 
     def on_response_complete(self) -> None:
         """Wait for the next request, or close: the rest of an unread body is not worth reading."""

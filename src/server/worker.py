@@ -5,6 +5,7 @@ import logging
 import math
 import os
 import signal
+import socket
 import sys
 import time
 from types import FrameType
@@ -33,6 +34,9 @@ MAX_DRAIN_SECONDS = 20.0
 """How long after SIGTERM responses may take. Gunicorn kills a worker after its `graceful_timeout`
 (25 s, see gunicorn.conf.py), and the lifespan needs a part of that."""
 
+ACCEPTED_AT_ONCE = 16
+"""Connections that are accepted in one turn of the event loop: before they are counted, and before
+the connections that are there already get their turn."""
 
 QUIT_SECONDS = 2
 """How long responses may take after SIGQUIT, which Gunicorn sends at Ctrl+C."""
@@ -46,11 +50,15 @@ class DrainingServer(Server):
     question answered. Then it waits for the responses that are still being sent.
     """
 
-    def __init__(self, config: Config, app: FastAPI, master: int) -> None:
-        """`master` is the id of the process that replaces this one if it ends."""
+    def __init__(self, config: Config, app: FastAPI, master: int, queue_length: int) -> None:
+        """`master` is the id of the process that replaces this one if it ends.
+
+        `queue_length` is how many connections may wait in the system until they are accepted.
+        """
         super().__init__(config)
         self._app = app
         self._master = master
+        self._queue_length = queue_length
         self._is_draining = False
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -67,6 +75,16 @@ class DrainingServer(Server):
         """End soon: for a person who waits at a terminal, not for a platform that deploys."""
         self.config.timeout_graceful_shutdown = QUIT_SECONDS
         super().handle_exit(signal.SIGQUIT, None)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start to accept connections, a few at a time, from a queue that is as long as before.
+
+        asyncio calls both numbers `backlog`. If thousands of connections wait, all of them together
+        would need more file descriptors than the process has.
+        """
+        await super().startup(sockets)
+        for each in sockets or ():
+            each.listen(self._queue_length)
 
     async def on_tick(self, counter: int) -> bool:
         """Drain if the master is gone: nobody would replace this worker, and it holds the port."""
@@ -108,13 +126,14 @@ class Worker(UvicornWorker):
         "proxy_headers": False,  # src.web.client_address reads the trusted one
         "http": BoundedHttpProtocol,
         "ws": "none",  # no route accepts them, and the refusal would have a banner
+        "backlog": ACCEPTED_AT_ONCE,
         "access_log": False,  # src.web.request_log logs each request
     }
 
     async def _serve(self) -> None:
         # As in the base class, but with our server.
         self.config.app = self.wsgi
-        server = DrainingServer(self.config, self.wsgi, self.ppid)
+        server = DrainingServer(self.config, self.wsgi, self.ppid, self.cfg.backlog)
         # The base class only notes the signal, and the server would run on until it is killed.
         asyncio.get_running_loop().add_signal_handler(signal.SIGQUIT, server.quit)
         await server.serve(sockets=self.sockets)

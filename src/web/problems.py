@@ -15,10 +15,13 @@ from starlette.exceptions import HTTPException
 
 from src.domain import errors
 from src.domain.vocabulary import UtcTime, Value
+from src.web.log_limit import LogLimit
 from src.web.problem_texts import ProblemText, http_text, text_of, text_of_class
 from src.web.request_context import request_id, request_path
 
 logger = logging.getLogger(__name__)
+
+_server_error_limit = LogLimit()
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:momentum-ai:problem:"
@@ -169,7 +172,8 @@ def _field_message(fault: Mapping[str, Any]) -> str:
 
 
 def _log_server_error(error: errors.MomentumError) -> None:
-    if text_of_class(type(error)).status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    is_ours = text_of_class(type(error)).status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    if is_ours and _server_error_limit.allows_line(type(error).__name__):
         logger.error("%s: %s", type(error).__name__, error)
 
 

@@ -17,6 +17,7 @@ from pydantic import SecretStr
 
 from src.domain.errors import UnauthenticatedError
 from src.web.jwks import PUBLISHED_ALGORITHMS, PublishedKeys
+from src.web.log_limit import LogLimit
 
 logger = logging.getLogger(__name__)
 
@@ -56,6 +57,7 @@ class TokenVerifier:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._secret = secret and secret.get_secret_value()
+        self._log_limit = LogLimit()
         self._issuer = issuer
         self._keys: PublishedKeys | None = None
         if project_url:
@@ -90,7 +92,8 @@ class TokenVerifier:
         except (UnauthenticatedError, jwt.PyJWTError) as error:
             # PyJWT's messages may quote the token, so the log and tracebacks get only a name.
             reason = str(error) if isinstance(error, UnauthenticatedError) else type(error).__name__
-            logger.info("token refused: %s", reason)
+            if self._log_limit.allows_line(reason):
+                logger.info("token refused: %s", reason)
             raise UnauthenticatedError(reason) from None
 
     async def close(self) -> None:

@@ -1,14 +1,18 @@
 """What a raw client may send: the bounds of a request, and the rules of HTTP/1.1."""
 
+import asyncio
 import socket
+import struct
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
 import uvicorn
+from fastapi import FastAPI
+from fastapi.responses import StreamingResponse
 
 from api import create_app
 from src.server.bounded_http import (
@@ -20,7 +24,7 @@ from src.server.bounded_http import (
     BoundedHttpProtocol,
 )
 from src.server.connections import HEALTH_CONNECTIONS
-from tests.support.service import free_port
+from tests.support.service import free_port, running_server
 from tests.support.settings import isolated_settings
 from tests.support.waiting import wait_until
 
@@ -234,3 +238,48 @@ def test_busy_connections_leave_room_for_health(tmp_path: Path) -> None:
         assert statuses(open_one(HEALTH).recv(65_536)) == [b"200"]
         busy += [open_one(UPDATE + b"Content-Length: 10\r\n\r\n") for _ in range(3)]
         assert len(server.server_state.connections) <= FEW + HEALTH_CONNECTIONS
+
+
+def test_disconnect_ends_the_answer_before_a_pipelined_request() -> None:
+    """A request that waits for its turn does not hide the disconnect from the one before it."""
+    app, ended = FastAPI(), threading.Event()
+
+    async def write_on() -> AsyncGenerator[bytes, None]:
+        try:
+            while True:
+                yield b"text"
+                await asyncio.sleep(0.01)
+        finally:
+            ended.set()
+
+    @app.get("/endless")
+    async def stream() -> StreamingResponse:
+        return StreamingResponse(write_on())
+
+    with running_server(app, http=BoundedHttpProtocol) as server:
+        with closing(connect(server)) as client:
+            client.sendall(get(b"/endless") + HEALTH)
+            assert client.recv(65_536)
+        assert ended.wait(10)
+
+
+def test_requests_of_reset_connections_are_not_served() -> None:
+    """Thousands of them may wait to be accepted, and each would take as long as any other."""
+    app, served = FastAPI(), []
+
+    @app.get("/{name}")
+    async def serve(name: str) -> None:
+        served.append(name)
+        time.sleep(0.5)  # noqa: ASYNC251  the loop is busy while the others come and go
+
+    with running_server(app, http=BoundedHttpProtocol) as server, closing(connect(server)) as busy:
+        busy.sendall(get(b"/busy"))
+        wait_until(lambda: served)
+        for _ in range(5):
+            with closing(connect(server)) as client:
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                client.sendall(get(b"/reset"))
+        with closing(connect(server)) as last:
+            last.sendall(get(b"/last"))
+            wait_until(lambda: "last" in served)
+        assert served == ["busy", "last"]

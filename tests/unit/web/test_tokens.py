@@ -216,13 +216,18 @@ async def test_unusual_but_good_tokens_are_accepted(project: Project) -> None:
 
 @pytest.mark.parametrize("with_secret", [False, True], ids=["jwks", "jwks and secret"])
 async def test_every_defect_is_unauthenticated_and_quoted_nowhere(
-    auth: AuthServer, caplog: pytest.LogCaptureFixture, *, with_secret: bool
+    auth: AuthServer,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    with_secret: bool,
 ) -> None:
     """No defect escapes as another error, and neither the error nor the log repeats the token.
 
     No defect stops the verifier from accepting a good token afterwards.
     """
     caplog.set_level(logging.DEBUG)
+    monkeypatch.setattr("src.web.log_limit.MAX_LINES_PER_SECOND", len(DEFECTS))
     async with verifying(auth.url, auth.mint.secret if with_secret else None) as verifier:
         for defect, token_with in DEFECTS.items():
             caplog.clear()

@@ -1,5 +1,6 @@
 """What a model's server cannot do to the service, whatever it sends."""
 
+import asyncio
 import gzip
 import logging
 import tracemalloc
@@ -10,7 +11,12 @@ import pytest
 
 from src.domain.errors import ModelError, ModelMisconfiguredError, ModelUnavailableError
 from src.domain.plan import ModelUsage
-from src.llm.openrouter.bounded_responses import MAX_ANSWER_BYTES, MAX_ERROR_BYTES
+from src.llm.openrouter.bounded_responses import (
+    BYTES_AT_ONCE,
+    MAX_ANSWER_BYTES,
+    MAX_ANSWER_LINES,
+    MAX_ERROR_BYTES,
+)
 from src.llm.openrouter.chunks import MAX_EVENT_BYTES, Chunk, read_chunk
 from src.llm.openrouter.usage import MAX_RESERVATIONS, UsageMeter
 from tests.support.scripted_server import Answer, always, chunk, error, event, text_answer
@@ -65,6 +71,28 @@ async def test_endless_answers_are_cut(serve: Serve, piece: bytes) -> None:
     pieces = Pieces(piece)
     await failure_of(serve, Answer(pieces))
     assert pieces.sent < MAX_ANSWER_BYTES + 16 * MEGABYTE
+
+
+@pytest.mark.parametrize("tiny", [b"data: {}\n\n", b":\n", b"id: 1\n", b"\n"])
+async def test_tiny_events_leave_time_for_others(serve: Serve, tiny: bytes) -> None:
+    """A piece of thousands takes many turns of the event loop; hundreds of thousands are cut."""
+    turns = 0
+
+    async def count_turns() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    pieces = Pieces(tiny * 10_000)
+    counting = asyncio.create_task(count_turns())
+    async with serve(always(Answer(pieces)), call_timeout=60.0) as scripted:
+        _, failure = await scripted.pieces()
+    counting.cancel()
+    assert isinstance(failure, ModelUnavailableError)
+    lines = MAX_ANSWER_LINES // tiny.count(b"\n")
+    assert turns > lines * len(tiny) / BYTES_AT_ONCE
+    assert pieces.sent < lines * len(tiny) + 16 * MEGABYTE
 
 
 async def test_endless_errors_are_cut(serve: Serve) -> None:

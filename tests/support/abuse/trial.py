@@ -1,0 +1,160 @@
+"""Runs the attacks in groups, and says what became of the service."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.support.abuse import bodies, connections, databases, models, requests, streams
+from tests.support.abuse.acknowledged import Acknowledged
+from tests.support.abuse.attack import Attack, Outcome, suffer
+from tests.support.abuse.clocks import survive_clocks
+from tests.support.abuse.processes import survive_a_stop, survive_signals
+from tests.support.abuse.target import Target, running_target
+from tests.support.abuse.traffic import Learner, Traffic
+from tests.support.data_plane import DataPlane
+from tests.support.service import running_standin
+from tests.support.standin import Pace
+
+NETWORK = (
+    *connections.ATTACKS,
+    *requests.ATTACKS,
+    *bodies.ATTACKS,
+    *streams.ATTACKS,
+)
+FIRST_TOKEN_SECONDS = 0.5
+"""With it, a roadmap is under way for about as long as an attack."""
+
+JWKS_PATH = "/auth/v1/.well-known/jwks.json"
+STORE_TIMEOUT = {"STORE_TIMEOUT_SECONDS": "3"}
+"""Shorter than in production, so that silent databases take less of the trial's time."""
+
+_Survive = Callable[[Path, Mapping[str, str]], Awaitable[dict[str, list[str]]]]
+
+
+@dataclass(frozen=True)
+class Group:
+    """What became of the service under the attacks of one kind of attacker."""
+
+    name: str
+    outcomes: Sequence[Outcome]
+    also_wrong: Sequence[str] = ()
+
+    def figures(self) -> str:
+        """Return the counts and the worst figures in one line."""
+        most = max(self.outcomes, key=lambda outcome: outcome.health_p99)
+        return (
+            f"{self.name}: {len(self.outcomes)} attacks, worst /health p99"
+            f" {most.health_p99 * 1000:.0f} ms ({most.name}),"
+            f" {sum(o.workers_lost for o in self.outcomes)} workers lost,"
+            f" {sum(o.traffic.dropped.total() for o in self.outcomes)} requests dropped of"
+            f" {sum(o.traffic.served + o.traffic.refused for o in self.outcomes)},"
+            f" at most {max(o.memory_bytes for o in self.outcomes) // 2**20} MB,"
+            f" {max(o.lines_per_second for o in self.outcomes):.0f} log lines/s"
+        )
+
+    def faults(self) -> Iterator[str]:
+        for outcome in self.outcomes:
+            yield from (f"{self.name}, {fault}" for fault in outcome.faults())
+        yield from (f"{self.name}: {fault}" for fault in self.also_wrong)
+
+
+@dataclass(frozen=True)
+class Survival:
+    """What was wrong after each fault of the machine."""
+
+    wrong: dict[str, list[str]]
+
+    def figures(self) -> str:
+        bad = sum(map(bool, self.wrong.values()))
+        return f"machine: {len(self.wrong)} faults of processes and clocks, {bad} not survived"
+
+    def faults(self) -> Iterator[str]:
+        for name, wrong in self.wrong.items():
+            yield from (f"machine, {name}: {each}" for each in wrong)
+
+
+def try_to_abuse(plane: DataPlane, directory: Path) -> Iterator[Group | Survival]:
+    """Run every attack, and yield each group when it is done."""
+    places = {name: directory / name for name in ("network", "model", "database", "machine")}
+    for place in places.values():
+        place.mkdir()
+    yield attack_from_network(plane, places["network"], NETWORK)
+    plane.reset()
+    yield attack_from_model(plane, places["model"], models.ANSWERS)
+    plane.reset()
+    with ThreadPoolExecutor() as threads:
+        # Mostly waiting, on a file of its own: it takes too long to run by itself.
+        slowest = threads.submit(survive, survive_a_stop, places["machine"] / "stop", {})
+        yield attack_from_database(plane, places["database"], databases.ANSWERS)
+        plane.reset()
+        signals = threads.submit(
+            survive, survive_signals, places["machine"] / "signals", plane.variables
+        )
+        clocks = threads.submit(survive, survive_clocks, places["machine"] / "clocks", {})
+        yield Survival(signals.result() | clocks.result() | slowest.result())
+
+
+def attack_from_network(plane: DataPlane, directory: Path, attacks: Iterable[Attack]) -> Group:
+    """Attack a service whose model and database are well."""
+    plane.proxy.documents[JWKS_PATH] = b'{"keys": []}'
+    with (
+        running_standin("--first-token", str(FIRST_TOKEN_SECONDS)) as model,
+        running_target(directory, plane.variables | _model_variables(model)) as target,
+    ):
+        return Group("network", asyncio.run(_suffer_all(target, attacks, Traffic)))
+
+
+def attack_from_model(
+    plane: DataPlane, directory: Path, answers: Mapping[str, models.Answer]
+) -> Group:
+    """Let the model's server be hostile to all but one learner."""
+    with models.HostileModel(pace=Pace(first_token=FIRST_TOKEN_SECONDS)) as model:
+        variables = plane.variables | _model_variables(model.url)
+        with running_target(directory, variables) as target:
+            attacks = models.attacks(model, answers)
+            return Group("model", asyncio.run(_suffer_all(target, attacks, Traffic)))
+
+
+def attack_from_database(
+    plane: DataPlane, directory: Path, answers: Mapping[str, databases.Answer]
+) -> Group:
+    """Let the project answer nonsense for a while; what it had begun is finished afterwards."""
+    port = int(plane.url.rpartition(":")[2])
+    with (
+        running_standin("--first-token", str(FIRST_TOKEN_SECONDS)) as model,
+        databases.BadPostgrest(port) as project,
+    ):
+        variables = plane.variables | _model_variables(model) | STORE_TIMEOUT
+        with running_target(directory, variables | {"SUPABASE_URL": project.url}) as target:
+            acknowledged = Acknowledged(target.service.url)
+            attacks = databases.attacks(project, acknowledged, answers)
+
+            async def run() -> Group:
+                outcomes = await _suffer_all(target, attacks, databases.TrafficBesideOutage)
+                return Group("database", outcomes, await acknowledged.lost())
+
+            return asyncio.run(run())
+
+
+def survive(run: _Survive, directory: Path, variables: Mapping[str, str]) -> dict[str, list[str]]:
+    """Run faults of the machine with a model of their own; return what was wrong, by the fault."""
+    directory.mkdir()
+
+    async def survived() -> dict[str, list[str]]:
+        return await run(directory, {**variables, **_model_variables(model)})
+
+    with running_standin("--first-token", str(FIRST_TOKEN_SECONDS)) as model:
+        return asyncio.run(survived())
+
+
+async def _suffer_all(
+    target: Target, attacks: Iterable[Attack], traffic: Callable[[Learner], Traffic]
+) -> list[Outcome]:
+    learner = await Learner.enrol(target.service.url)
+    return [await suffer(target, attack, traffic(learner)) for attack in attacks]
+
+
+def _model_variables(origin: str) -> dict[str, str]:
+    return {"OPENAI_API_KEY": "stand-in", "OPENAI_BASE_URL": f"{origin}/api/v1"}
