@@ -32,3 +32,7 @@ async def complete(client: httpx.AsyncClient, task: dict[str, Any], **values: ob
     body = {"task_id": task["id"], "completed": True, "user_id": ANA} | values
     answer = await client.post("/task/update", json=body)
     assert answer.status_code == 200, answer.text
+
+
+def of_first_day(tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [task for task in tasks if (task["week_number"], task["day_number"]) == (1, 1)]

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tests.api.bad_inputs import assert_invalid
-from tests.api.progress.conftest import Tasks, complete
+from tests.api.progress.conftest import Tasks, complete, of_first_day
 from tests.support.learners import ANA, BEN, REQUEST
 
 DAY = timedelta(days=1)
@@ -47,7 +47,7 @@ async def test_progress_counts_what_is_done(
     client: httpx.AsyncClient, path: str, tasks: Tasks
 ) -> None:
     """Today's tasks are done: they are in the totals, in the streak and in the pace."""
-    first_day = [task for task in await tasks() if (task["week_number"], task["day_number"]) == (1, 1)]
+    first_day = of_first_day(await tasks())
     minutes = sum(task["estimated_minutes"] for task in first_day)
     for task in first_day:
         await complete(client, task, tz="UTC")
@@ -121,7 +121,7 @@ async def test_dashboard(client: httpx.AsyncClient, path: str, tasks: Tasks) -> 
     ]
     own = (await client.get(f"{path}/progress", params=USER)).json()
     assert page["roadmaps"][1] == {name: own[name] for name in SUMMARY}
-    first_day = [task for task in await tasks() if (task["week_number"], task["day_number"]) == (1, 1)]
+    first_day = of_first_day(await tasks())
     assert page["today"][: len(first_day)] == [
         task | {"due_date": today().isoformat()} for task in first_day
     ]
@@ -166,9 +166,7 @@ async def test_pictures(
     client: httpx.AsyncClient, path: str, roadmap: dict[str, Any], view: str, theme: str
 ) -> None:
     """They are small, well-formed and named after the goal."""
-    answer = await client.get(
-        f"{path}/progress.svg", params=USER | {"view": view, "theme": theme}
-    )
+    answer = await client.get(f"{path}/progress.svg", params=USER | {"view": view, "theme": theme})
     assert (answer.status_code, answer.headers["content-type"]) == (200, "image/svg+xml")
     assert len(answer.content) < 30_000
     root = ET.fromstring(answer.text)  # noqa: S314  ours
