@@ -26,7 +26,7 @@ declare
             and relname in (
                 'roadmaps', 'roadmap_tasks', 'roadmap_weeks', 'tasks_in_order', 'goals', 'tasks',
                 'time_entries', 'rules', 'activity_logs', 'generations', 'generation_events',
-                'questions', 'ledger'
+                'questions', 'ledger', 'roadmap_schedules', 'calendar_feeds', 'dated_tasks'
             )
     );
     relation text;
@@ -82,6 +82,33 @@ create table if not exists public.roadmap_tasks (
     estimated_minutes int,  -- null in rows of older code
     completed boolean not null default false,
     completed_at timestamptz,
+    completed_tz text,  -- the learner's time zone then, if it is known
+    due_date date,  -- null until a schedule or the learner sets one
+    moved_by_hand boolean default false,
+    date_changes int default 0,  -- how often due_date has changed
+    created_at timestamptz not null default now()
+);
+
+-- When learners want to learn, and what undoes the last schedule. A roadmap has no row until then.
+create table if not exists public.roadmap_schedules (
+    roadmap_id bigint primary key references public.roadmaps (roadmap_id) on delete cascade,
+    start_date date,
+    days_off jsonb not null default '[]',  -- names of weekdays, and ISO 8601 intervals of dates
+    minutes_per_day int,
+    version int not null default 0,  -- rises with each change of a date or of a setting
+    applied_request text,
+    applied_answer text,
+    before jsonb  -- the settings, and the dates that differed, before the last schedule
+);
+
+-- Secret addresses of calendars; of the secret only a hash.
+create table if not exists public.calendar_feeds (
+    roadmap_id bigint primary key references public.roadmaps (roadmap_id) on delete cascade,
+    token_hash text not null unique,
+    time_zone text not null,
+    rollover int not null,
+    alarm_hour int,
+    polls timestamptz[] not null default '{}',  -- those of the last hour
     created_at timestamptz not null default now()
 );
 
@@ -213,6 +240,10 @@ alter table public.roadmap_tasks add column if not exists created_at timestamptz
 -- The position within the day. It is null in rows of older code, which sort by created_at.
 alter table public.roadmap_tasks add column if not exists position int;
 alter table public.roadmap_tasks add column if not exists estimated_minutes int;
+alter table public.roadmap_tasks add column if not exists completed_tz text;
+alter table public.roadmap_tasks add column if not exists due_date date;
+alter table public.roadmap_tasks add column if not exists moved_by_hand boolean default false;
+alter table public.roadmap_tasks add column if not exists date_changes int default 0;
 -- Calls whose cost the provider reported. Older code did not count them.
 alter table public.generations add column if not exists priced_calls int not null default 0;
 alter table public.questions add column if not exists priced_calls int not null default 0;
@@ -350,7 +381,8 @@ select
     coalesce(t.completed, false) as completed,
     public.iso_utc(t.completed_at) as completed_at,
     public.iso_utc(coalesce(t.created_at, r.created_at)) as created_at,
-    t.estimated_minutes
+    t.estimated_minutes,
+    t.due_date
 from public.roadmap_tasks as t
 join public.roadmaps as r using (roadmap_id)
 where r.published_at is not null
@@ -506,6 +538,221 @@ as $$
         and (p_user_id is null or r.user_id = p_user_id);
 $$;
 
+-- Progress and schedules --------------------------------------------------------------------------
+
+-- These functions, too, return one row with one document, or no row if the user has no such
+-- roadmap. In it, many rows stand as one array per column, which keeps it small.
+
+-- The tasks of published roadmaps with what their dates depend on. A task without an estimate takes
+-- an equal share of the hours of its day.
+create or replace view public.dated_tasks with (security_invoker = true) as
+select
+    t.id,
+    t.roadmap_id,
+    coalesce(t.week_number, 1) as week_number,
+    coalesce(t.weekly_goal, '') as weekly_goal,
+    coalesce(t.day_number, 1) as day_number,
+    coalesce(t.task_text, '') as task_text,
+    coalesce(t.effort, 'medium') as effort,
+    coalesce(t.category, 'practice') as category,
+    t.estimated_minutes,
+    coalesce(
+        t.estimated_minutes,
+        60 * coalesce(r.daily_hours, 0) / count(*) over (
+            partition by t.roadmap_id, coalesce(t.week_number, 1), coalesce(t.day_number, 1)
+        )
+    )::double precision as minutes,
+    -- Older code did not always say when.
+    case when t.completed
+        then public.iso_utc(coalesce(t.completed_at, t.created_at, r.created_at, 'epoch'))
+    end as completed_at,
+    public.iso_utc(coalesce(t.created_at, r.created_at, 'epoch')) as created_at,
+    t.due_date,
+    coalesce(t.moved_by_hand, false) as moved_by_hand,
+    coalesce(t.date_changes, 0) as date_changes,
+    row_number() over (
+        partition by t.roadmap_id
+        order by
+            coalesce(t.week_number, 1), coalesce(t.day_number, 1),
+            t.position nulls first, t.created_at, t.id
+    ) as place
+from public.roadmap_tasks as t
+join public.roadmaps as r using (roadmap_id)
+where r.published_at is not null;
+
+-- What progress is computed from, of all roadmaps of a user or of one, newest first. Always one
+-- row. It does not read dated_tasks, since it saves the time to count the tasks of every day: only
+-- rows of older code need that.
+create or replace function public.list_facts(
+    p_user_id uuid, p_roadmap_id bigint default null
+) returns setof json
+language sql
+stable
+rows 1
+security invoker
+set search_path = ''
+as $$
+    select json_build_object(
+        'roadmaps',
+        coalesce(json_agg(facts.document order by r.created_at desc, r.roadmap_id desc), '[]')
+    )
+    from public.roadmaps as r
+    left join public.roadmap_schedules as s using (roadmap_id)
+    cross join lateral (
+        with task as materialized (
+            select
+                coalesce(week_number, 1) as week_number,
+                coalesce(day_number, 1) as day_number,
+                due_date,
+                coalesce(effort, 'medium') as effort,
+                coalesce(category, 'practice') as category,
+                coalesce(completed, false) as completed,
+                case when completed then completed_at end as completed_at,
+                completed_tz,
+                estimated_minutes
+            from public.roadmap_tasks
+            where roadmap_id = r.roadmap_id
+        ),
+        share as (
+            select week_number, day_number, 60 * coalesce(r.daily_hours, 0) / count(*) as minutes
+            from task
+            where exists (select from task where estimated_minutes is null)
+            group by 1, 2
+        ),
+        timed as materialized (
+            select
+                task.*,
+                coalesce(task.estimated_minutes, share.minutes)::double precision as minutes
+            from task
+            left join share using (week_number, day_number)
+        )
+        select json_build_object(
+            'roadmap', public.roadmap_as_json(r),
+            'settings', json_build_array(s.start_date, s.days_off, s.minutes_per_day),
+            'groups', (
+                select json_build_array(
+                    json_agg(week_number), json_agg(day_number), json_agg(due_date),
+                    json_agg(effort), json_agg(category),
+                    json_agg(tasks), json_agg(completed_tasks),
+                    json_agg(minutes), json_agg(completed_minutes)
+                )
+                from (
+                    select
+                        week_number, day_number, due_date, effort, category,
+                        count(*) as tasks,
+                        count(*) filter (where completed) as completed_tasks,
+                        sum(minutes) as minutes,
+                        coalesce(sum(minutes) filter (where completed), 0) as completed_minutes
+                    from timed
+                    group by 1, 2, 3, 4, 5
+                    order by 1, 2, 3, 4, 5
+                ) as task_group
+            ),
+            'completions', (
+                select json_build_array(
+                    json_agg(quarter), json_agg(completed_tz), json_agg(tasks), json_agg(minutes)
+                )
+                from (
+                    select
+                        floor(date_part('epoch', completed_at) / 900)::bigint as quarter,
+                        completed_tz,
+                        count(*) as tasks,
+                        sum(minutes) as minutes
+                    from timed
+                    where completed_at is not null
+                    group by 1, 2
+                    order by 1, 2
+                ) as completion
+            )
+        ) as document
+    ) as facts
+    where r.user_id = p_user_id
+        and r.published_at is not null
+        and (p_roadmap_id is null or r.roadmap_id = p_roadmap_id);
+$$;
+
+-- The dated tasks of a roadmap as columns: all, or the open ones of some groups.
+create or replace function public.columns_of_tasks(
+    p_roadmap_id bigint, p_groups jsonb default null
+) returns json
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+    select json_build_array(
+        json_agg(id), json_agg(week_number), json_agg(weekly_goal), json_agg(day_number),
+        json_agg(task_text), json_agg(effort), json_agg(category),
+        json_agg(estimated_minutes), json_agg(minutes),
+        json_agg(completed_at), json_agg(created_at),
+        json_agg(due_date), json_agg(moved_by_hand), json_agg(date_changes)
+    )
+    from (
+        select * from public.dated_tasks as t
+        where t.roadmap_id = p_roadmap_id
+            and (
+                p_groups is null
+                or t.completed_at is null
+                and jsonb_build_array(t.week_number, t.day_number, t.due_date, t.effort, t.category)
+                    = any (array(select jsonb_array_elements(p_groups)))
+            )
+        order by t.place
+    ) as task;
+$$;
+
+-- The open tasks of some groups, by roadmap id; null for what is no roadmap of the user. A group is
+-- an array of week, day, due date, effort and category.
+create or replace function public.list_open_tasks(p_user_id uuid, p_groups jsonb) returns setof json
+language sql
+stable
+rows 1
+security invoker
+set search_path = ''
+as $$
+    select coalesce(
+        json_object_agg(
+            asked.key,
+            case when r.roadmap_id is not null
+                then public.columns_of_tasks(r.roadmap_id, asked.value)
+            end
+        ),
+        '{}'
+    )
+    from jsonb_each(p_groups) as asked
+    left join public.roadmaps as r
+        on r.roadmap_id = asked.key::bigint
+        and r.user_id = p_user_id
+        and r.published_at is not null;
+$$;
+
+-- A roadmap, given by its id or by that of one of its tasks, with its tasks and their dates.
+create or replace function public.read_plan(
+    p_user_id uuid, p_roadmap_id bigint default null, p_task_id uuid default null
+) returns setof json
+language sql
+stable
+rows 1
+security invoker
+set search_path = ''
+as $$
+    select json_build_object(
+        'roadmap', public.roadmap_as_json(r),
+        'settings', json_build_array(s.start_date, s.days_off, s.minutes_per_day),
+        'version', coalesce(s.version, 0),
+        'applied_request', s.applied_request,
+        'applied_answer', s.applied_answer,
+        'tasks', public.columns_of_tasks(r.roadmap_id)
+    )
+    from public.roadmaps as r
+    left join public.roadmap_schedules as s using (roadmap_id)
+    where r.roadmap_id = coalesce(
+            p_roadmap_id,
+            (select t.roadmap_id from public.roadmap_tasks as t where t.id = p_task_id)
+        )
+        and r.user_id = p_user_id
+        and r.published_at is not null;
+$$;
+
 -- One row per week of a published roadmap, with its tasks in order: for learners who use Supabase's
 -- own API, and for workers of release 0.1 during a deploy. A roadmap without tasks has one row with
 -- a null week.
@@ -530,7 +777,8 @@ select
             'estimated_minutes', t.estimated_minutes,
             'completed', coalesce(t.completed, false),
             'completed_at', t.completed_at,
-            'created_at', coalesce(t.created_at, r.created_at)
+            'created_at', coalesce(t.created_at, r.created_at),
+            'due_date', t.due_date
         )
         order by coalesce(t.day_number, 1), t.position nulls first, t.created_at, t.id
     ) as tasks
@@ -541,10 +789,11 @@ group by 1, 2, 3;
 
 -- Writes that PostgREST cannot express in one request ---------------------------------------------
 
--- Marks a task as completed or not. Returns whether the task exists and belongs to the user, if one
--- is given.
+-- Marks a task as completed or not, in a time zone if it is known. Returns whether the task exists
+-- and belongs to the user, if one is given.
+drop function if exists public.set_task_completed(uuid, boolean, uuid);  -- of older releases
 create or replace function public.set_task_completed(
-    p_task_id uuid, p_completed boolean, p_user_id uuid default null
+    p_task_id uuid, p_completed boolean, p_user_id uuid default null, p_tz text default null
 ) returns boolean
 language sql
 security invoker
@@ -552,7 +801,8 @@ set search_path = ''
 as $$
     with updated as (
         update public.roadmap_tasks as t
-        set completed = p_completed
+        set completed = p_completed,
+            completed_tz = case when t.completed_at is null then p_tz else t.completed_tz end
         from public.roadmaps as r
         where t.id = p_task_id
             and r.roadmap_id = t.roadmap_id
@@ -563,21 +813,288 @@ as $$
     select exists (select from updated);
 $$;
 
--- Completing a task again keeps the first time. Older code sets completed_at itself.
+-- Completing a task again keeps the first time and its zone; taking it back clears both. Older code
+-- sets completed_at itself.
 create or replace function public.note_completion() returns trigger
 language plpgsql
 security invoker
 set search_path = ''
 as $$
 begin
-    new.completed_at := case when new.completed then coalesce(old.completed_at, now()) end;
+    if new.completed_at is not distinct from old.completed_at then
+        new.completed_at := case when new.completed then coalesce(old.completed_at, now()) end;
+    end if;
+    if new.completed_at is null then
+        new.completed_tz := null;
+    end if;
     return new;
 end;
 $$;
 create or replace trigger note_completion
     before update of completed on public.roadmap_tasks
-    for each row when (new.completed_at is not distinct from old.completed_at)
-    execute function public.note_completion();
+    for each row execute function public.note_completion();
+
+-- Dates of tasks, and calendars -------------------------------------------------------------------
+
+-- Locks a roadmap of a user, so that its dates change one step at a time, and returns its schedule,
+-- which is empty at first. Returns no row if there is no such roadmap of the user.
+create or replace function public.lock_schedule(
+    p_user_id uuid, p_roadmap_id bigint
+) returns setof public.roadmap_schedules
+language plpgsql
+security invoker
+set search_path = ''
+as $$
+begin
+    perform 1 from public.roadmaps
+    where roadmap_id = p_roadmap_id and user_id = p_user_id and published_at is not null
+    for no key update;
+    if found then
+        insert into public.roadmap_schedules (roadmap_id) values (p_roadmap_id)
+        on conflict do nothing;
+        return query select * from public.roadmap_schedules where roadmap_id = p_roadmap_id;
+    end if;
+end;
+$$;
+
+-- Sets the dates of tasks, given as an object by their ids, and returns the former dates of those
+-- that it has changed, in the same form. The caller has locked the schedule.
+create or replace function public.write_dates(p_roadmap_id bigint, p_dates jsonb) returns jsonb
+language sql
+security invoker
+set search_path = ''
+as $$
+    with wanted as materialized (
+        select t.id, t.due_date as old_date, d.value::date as new_date
+        from jsonb_each_text(p_dates) as d
+        join public.roadmap_tasks as t on t.id::text = d.key
+        where t.roadmap_id = p_roadmap_id and t.due_date is distinct from d.value::date
+    ),
+    written as (
+        update public.roadmap_tasks as t
+        set due_date = wanted.new_date, date_changes = coalesce(t.date_changes, 0) + 1
+        from wanted
+        where t.id = wanted.id
+    )
+    select coalesce(jsonb_object_agg(id, old_date), '{}') from wanted;
+$$;
+
+-- Sets dates and settings if the plan still has the version that they are based on. Returns the
+-- version, and whether this request has set it, now or in a first try whose answer was lost.
+create or replace function public.set_dates(
+    p_user_id uuid,
+    p_roadmap_id bigint,
+    p_based_on int,
+    p_dates jsonb,
+    p_start_date date,
+    p_days_off jsonb,
+    p_minutes_per_day int,
+    p_request text,
+    p_answer text
+) returns setof json
+language plpgsql
+rows 1
+security invoker
+set search_path = ''
+as $$
+declare
+    plan public.roadmap_schedules;
+begin
+    select * into plan from public.lock_schedule(p_user_id, p_roadmap_id);
+    if not found then
+        return;
+    end if;
+    if plan.version = p_based_on then
+        update public.roadmap_schedules
+        set start_date = p_start_date,
+            days_off = p_days_off,
+            minutes_per_day = p_minutes_per_day,
+            version = version + 1,
+            applied_request = p_request,
+            applied_answer = p_answer,
+            before = jsonb_build_object(
+                'start_date', plan.start_date,
+                'days_off', plan.days_off,
+                'minutes_per_day', plan.minutes_per_day,
+                'dates', public.write_dates(p_roadmap_id, p_dates)
+            )
+        where roadmap_id = p_roadmap_id
+        returning * into plan;
+    end if;
+    return next json_build_object(
+        'version', plan.version, 'done', coalesce(plan.applied_request = p_request, false)
+    );
+end;
+$$;
+
+-- Restores the dates and settings from before the last schedule. Returns the version, and whether
+-- there was something to undo.
+create or replace function public.undo_dates(
+    p_user_id uuid, p_roadmap_id bigint
+) returns setof json
+language plpgsql
+rows 1
+security invoker
+set search_path = ''
+as $$
+declare
+    plan public.roadmap_schedules;
+    done boolean;
+begin
+    select * into plan from public.lock_schedule(p_user_id, p_roadmap_id);
+    if not found then
+        return;
+    end if;
+    done := plan.before is not null;
+    if done then
+        perform public.write_dates(p_roadmap_id, plan.before -> 'dates');
+        update public.roadmap_schedules
+        set start_date = (plan.before ->> 'start_date')::date,
+            days_off = plan.before -> 'days_off',
+            minutes_per_day = (plan.before ->> 'minutes_per_day')::int,
+            version = version + 1,
+            applied_request = null,
+            applied_answer = null,
+            before = null
+        where roadmap_id = p_roadmap_id
+        returning * into plan;
+    end if;
+    return next json_build_object('version', plan.version, 'done', done);
+end;
+$$;
+
+-- Moves a task by hand, or lets go of it with null, and returns it.
+create or replace function public.move_task(
+    p_user_id uuid, p_task_id uuid, p_due_date date
+) returns setof json
+language plpgsql
+rows 1
+security invoker
+set search_path = ''
+as $$
+declare
+    found_in bigint := (select roadmap_id from public.roadmap_tasks where id = p_task_id);
+    by_hand constant boolean := p_due_date is not null;
+begin
+    perform public.lock_schedule(p_user_id, found_in);
+    if not found then
+        return;
+    end if;
+    update public.roadmap_tasks
+    set due_date = p_due_date,
+        moved_by_hand = by_hand,
+        date_changes = coalesce(date_changes, 0) + (due_date is distinct from p_due_date)::int
+    where id = p_task_id
+        and (due_date is distinct from p_due_date or coalesce(moved_by_hand, false) <> by_hand);
+    if found then
+        update public.roadmap_schedules
+        set version = version + 1, applied_request = null, applied_answer = null, before = null
+        where roadmap_id = found_in;
+    end if;
+    return query
+    select row_to_json(task) from public.tasks_in_order as task
+    where task.roadmap_id = found_in and task.id = p_task_id;
+end;
+$$;
+
+-- Stores a calendar's secret, which replaces the roadmap's earlier one. Returns whether the user
+-- has such a roadmap.
+create or replace function public.create_feed(
+    p_user_id uuid,
+    p_roadmap_id bigint,
+    p_token_hash text,
+    p_time_zone text,
+    p_rollover int,
+    p_alarm_hour int
+) returns boolean
+language sql
+security invoker
+set search_path = ''
+as $$
+    with stored as (
+        insert into public.calendar_feeds
+            (roadmap_id, token_hash, time_zone, rollover, alarm_hour)
+        select roadmap_id, p_token_hash, p_time_zone, p_rollover, p_alarm_hour
+        from public.roadmaps
+        where roadmap_id = p_roadmap_id and user_id = p_user_id and published_at is not null
+        on conflict (roadmap_id) do update
+        set token_hash = excluded.token_hash,
+            time_zone = excluded.time_zone,
+            rollover = excluded.rollover,
+            alarm_hour = excluded.alarm_hour,
+            polls = '{}',
+            created_at = now()
+        returning 1
+    )
+    select exists (select from stored);
+$$;
+
+-- Deletes a calendar's secret, if there is one. Returns whether the user has such a roadmap.
+create or replace function public.delete_feed(
+    p_user_id uuid, p_roadmap_id bigint
+) returns boolean
+language sql
+security invoker
+set search_path = ''
+as $$
+    with own as (
+        select roadmap_id from public.roadmaps
+        where roadmap_id = p_roadmap_id and user_id = p_user_id and published_at is not null
+    ),
+    deleted as (
+        delete from public.calendar_feeds where roadmap_id = (select roadmap_id from own)
+    )
+    select exists (select from own);
+$$;
+
+-- Counts a poll of a calendar and returns the calendar. If there were as many within an hour as
+-- there may be, it counts nothing and also returns the seconds to wait.
+create or replace function public.poll_feed(
+    p_token_hash text, p_most int
+) returns setof json
+language plpgsql
+rows 1
+security invoker
+set search_path = ''
+as $$
+declare
+    feed public.calendar_feeds;
+    recent timestamptz[];
+    wait double precision;
+begin
+    select f.* into feed
+    from public.calendar_feeds as f
+    join public.roadmaps as r using (roadmap_id)
+    where f.token_hash = p_token_hash and r.published_at is not null
+    for no key update of f;
+    if not found then
+        return;
+    end if;
+    recent := array(
+        select at from unnest(feed.polls) as at
+        where at > clock_timestamp() - interval '1 hour'
+        order by at
+    );
+    if cardinality(recent) < p_most then
+        update public.calendar_feeds
+        set polls = recent || clock_timestamp()
+        where roadmap_id = feed.roadmap_id;
+    else
+        wait := 3600 - extract(epoch from clock_timestamp() - recent[1]);
+    end if;
+    return query
+    select json_build_object(
+        'roadmap_id', r.roadmap_id,
+        'user_id', r.user_id,
+        'time_zone', feed.time_zone,
+        'rollover', feed.rollover,
+        'alarm_hour', feed.alarm_hour,
+        'retry_after', wait
+    )
+    from public.roadmaps as r
+    where r.roadmap_id = feed.roadmap_id;
+end;
+$$;
 
 -- The ledger and its limits -----------------------------------------------------------------------
 
@@ -1159,22 +1676,27 @@ alter table public.activity_logs enable row level security;
 alter table public.generations enable row level security;
 alter table public.generation_events enable row level security;
 alter table public.questions enable row level security;
+alter table public.roadmap_schedules enable row level security;
+alter table public.calendar_feeds enable row level security;
 
 -- Older hosted projects grant all privileges on new tables to everybody.
 revoke all on
     public.roadmaps, public.roadmap_tasks, public.goals, public.tasks,
     public.time_entries, public.rules, public.activity_logs,
     public.generations, public.generation_events, public.questions,
-    public.roadmap_weeks, public.tasks_in_order, public.ledger
+    public.roadmap_schedules, public.calendar_feeds,
+    public.roadmap_weeks, public.tasks_in_order, public.dated_tasks, public.ledger
 from public, anon, authenticated;
 
 -- Newer hosted projects grant none to anybody.
 grant select, insert, update, delete on
     public.roadmaps, public.roadmap_tasks, public.goals, public.tasks,
     public.time_entries, public.rules, public.activity_logs,
-    public.generations, public.generation_events, public.questions
+    public.generations, public.generation_events, public.questions,
+    public.roadmap_schedules, public.calendar_feeds
 to service_role;
-grant select on public.roadmap_weeks, public.tasks_in_order, public.ledger to service_role;
+grant select on public.roadmap_weeks, public.tasks_in_order, public.dated_tasks, public.ledger
+to service_role;
 grant usage, select on all sequences in schema public to service_role;
 
 -- Only the service creates and publishes roadmaps, so that each is complete.

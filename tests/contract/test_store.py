@@ -140,6 +140,7 @@ async def test_task_holds_what_was_planned(store: Store) -> None:
         "estimated_minutes": 5,
         "completed": False,
         "completed_at": None,
+        "due_date": None,
     }
     assert (second.effort, second.category, second.estimated_minutes) == ("deep", "coding", 10)
     assert first.created_at.utcoffset() == timedelta(0)

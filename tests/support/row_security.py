@@ -22,6 +22,9 @@ published    roadmaps           ----  ----      ----   S--D   SIUD
 published    roadmap_tasks      ----  ----      ----   S-U-   SIUD
 published    roadmap_weeks      ----  ----      ----   S---   S---
 published    tasks_in_order     ----  ----      ----   ----   S---
+published    dated_tasks        ----  ----      ----   ----   S---
+published    roadmap_schedules  ----  ----      ----   ----   SIUD
+published    calendar_feeds     ----  ----      ----   ----   SIUD
 published    goals              ----  ----      ----   SIUD   SIUD
 published    tasks              ----  ----      ----   SIUD   SIUD
 published    time_entries       ----  ----      ----   SIUD   SIUD
@@ -35,6 +38,9 @@ unpublished  roadmaps           ----  ----      ----   ----   SIUD
 unpublished  roadmap_tasks      ----  ----      ----   ----   SIUD
 unpublished  roadmap_weeks      ----  ----      ----   ----   ----
 unpublished  tasks_in_order     ----  ----      ----   ----   ----
+unpublished  dated_tasks        ----  ----      ----   ----   ----
+unpublished  roadmap_schedules  ----  ----      ----   ----   SIUD
+unpublished  calendar_feeds     ----  ----      ----   ----   SIUD
 unpublished  goals              ----  ----      ----   ----   SIUD
 unpublished  tasks              ----  ----      ----   ----   SIUD
 unpublished  time_entries       ----  ----      ----   ----   SIUD
@@ -90,18 +96,21 @@ class Relation:
         row = dict(self.new)
         if self.parent:
             row[self.parent] = parents.get(self.parent, orphan)
+        if self.key == self.parent == "roadmap_id":  # a roadmap has one such row
+            row[self.parent] = SECOND
         if self.name == "roadmaps" and number == UNPUBLISHED:
             row["published_at"] = None
         return row
 
 
-VIEWS = {"roadmap_weeks", "tasks_in_order", "ledger"}
+VIEWS = {"roadmap_weeks", "tasks_in_order", "dated_tasks", "ledger"}
 UUIDS = {"id", "generation_id", "question_id"}
 _PLAN = {"description": "n", "duration_weeks": 1, "daily_hours": 1, "level": "beginner"}
 _TASK = {"week_number": 1, "day_number": 2, "task_text": "Do more"}
 _LEASE = {"lease_id": uuid_of(1), "lease_until": "2030-01-01Z"}
 _ENTRY = {"client": "192.0.2.1", "reserved_dollars": 1}
 _EVENT = {"number": 9, "kind": "week", "part": {}}
+_FEED = {"token_hash": "new", "time_zone": "UTC", "rollover": 0}
 _QUESTION = {"question_id": uuid_of(1), **_ENTRY}
 _REQUEST = {"generation_id": uuid_of(1), "fingerprint": "new", "weeks_total": 1, **_LEASE, **_ENTRY}
 
@@ -112,6 +121,9 @@ RELATIONS = {
         Relation("roadmap_tasks", "id", "roadmap_id", {"completed": True}, _TASK),
         Relation("roadmap_weeks", "roadmap_id", "roadmap_id", {"weekly_goal": "x"}),
         Relation("tasks_in_order", "id", "roadmap_id", {"weekly_goal": "x"}),
+        Relation("dated_tasks", "id", "roadmap_id", {"weekly_goal": "x"}),
+        Relation("roadmap_schedules", "roadmap_id", "roadmap_id", {"version": 7}),
+        Relation("calendar_feeds", "roadmap_id", "roadmap_id", {"rollover": 7}, _FEED),
         Relation("goals", "goal_id", "roadmap_id", {"current_value": 7}, {"description": "New"}),
         Relation("tasks", "task_id", "goal_id", {"status": "done"}, {"description": "New"}),
         Relation("time_entries", "time_id", "task_id", {"duration_minutes": 7}),
@@ -134,6 +146,11 @@ insert into roadmaps (
     ({OTHERS}, '{OTHER}', 'Learn', 1, 1, 'beginner', now());
 insert into roadmap_tasks (id, roadmap_id, week_number, weekly_goal, day_number, task_text)
     select lpad(to_hex(roadmap_id), 32, '0')::uuid, roadmap_id, 1, 'Goal', 1, 'Do' from roadmaps;
+insert into roadmap_schedules (roadmap_id, start_date)
+    select roadmap_id, '2026-01-01' from roadmaps where roadmap_id <> {SECOND};
+insert into calendar_feeds (roadmap_id, token_hash, time_zone, rollover)
+    select roadmap_id, 'hash ' || roadmap_id, 'UTC', 0 from roadmaps
+    where roadmap_id <> {SECOND};
 insert into goals (goal_id, roadmap_id, description) overriding system value
     select n, nullif(n, {NOBODYS}), 'Run' from generate_series({PUBLISHED}, {NOBODYS}) as n;
 insert into tasks (task_id, goal_id, description) overriding system value

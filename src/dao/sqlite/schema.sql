@@ -28,10 +28,37 @@ create table if not exists roadmap_tasks (
     estimated_minutes integer,  -- null in rows of older code
     completed integer not null default 0,
     completed_at text,
-    created_at text not null
+    created_at text not null,
+    completed_tz text,  -- the learner's time zone then, if it is known
+    due_date text,  -- null until a schedule or the learner sets one
+    moved_by_hand integer not null default 0,
+    date_changes integer not null default 0  -- how often due_date has changed
 );
 create unique index if not exists roadmap_tasks_in_order
     on roadmap_tasks (roadmap_id, week_number, day_number, position);
+
+-- When learners want to learn, and what undoes the last schedule. A roadmap has no row until then.
+create table if not exists roadmap_schedules (
+    roadmap_id integer primary key references roadmaps (roadmap_id) on delete cascade,
+    start_date text,
+    days_off text not null default '[]',  -- names of weekdays, and ISO 8601 intervals of dates
+    minutes_per_day integer,
+    version integer not null default 0,  -- rises with each change of a date or of a setting
+    applied_request text,
+    applied_answer text,
+    before text  -- the settings, and the dates that differed, before the last schedule
+);
+
+-- Secret addresses of calendars; of the secret only a hash.
+create table if not exists calendar_feeds (
+    roadmap_id integer primary key references roadmaps (roadmap_id) on delete cascade,
+    token_hash text not null unique,
+    time_zone text not null,
+    rollover integer not null,
+    alarm_hour integer,
+    polls text not null default '[]',  -- the times of those of the last hour
+    created_at text not null
+);
 
 create table if not exists generations (
     generation_id text primary key,

@@ -9,6 +9,7 @@ from src.dao.rows import task_rows
 from src.dao.sqlite.file import SqliteFile, now
 from src.dao.sqlite.generations import SqliteGenerations, finish_generation
 from src.dao.sqlite.ledger import SqliteQuestions
+from src.dao.sqlite.schedules import SqliteSchedules
 from src.dao.sqlite.upgrades import transaction
 from src.domain.errors import RoadmapNotFoundError, TaskNotFoundError
 from src.domain.generation import GenerationRecord
@@ -29,6 +30,7 @@ class SqliteStore:
         self._file = file
         self.generations = SqliteGenerations(file)
         self.questions = SqliteQuestions(file)
+        self.schedules = SqliteSchedules(file)
 
     @classmethod
     async def open(cls, path: Path, *, queue_size: int = 200) -> Self:
@@ -94,7 +96,12 @@ class SqliteStore:
         return [WeekTotals.model_validate(dict(row)) for row in rows]
 
     async def set_task_completed(
-        self, task_id: str, *, completed: bool, user_id: UUID | None = None
+        self,
+        task_id: str,
+        *,
+        completed: bool,
+        user_id: UUID | None = None,
+        time_zone: str | None = None,
     ) -> None:
         try:
             task = str(UUID(task_id))
@@ -104,7 +111,9 @@ class SqliteStore:
         def update(connection: sqlite3.Connection) -> int:
             return connection.execute(
                 "update roadmap_tasks set completed = :completed,"
-                " completed_at = case when :completed then coalesce(completed_at, :now) end"
+                " completed_at = case when :completed then coalesce(completed_at, :now) end,"
+                " completed_tz = case when :completed then"
+                " iif(completed_at is null, :time_zone, completed_tz) end"
                 " where id = :id and (:user_id is null or roadmap_id in"
                 " (select roadmap_id from roadmaps where user_id = :user_id))",
                 {
@@ -112,6 +121,7 @@ class SqliteStore:
                     "completed": completed,
                     "now": now(),
                     "user_id": user_id and str(user_id),
+                    "time_zone": time_zone,
                 },
             ).rowcount
 

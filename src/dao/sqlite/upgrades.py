@@ -102,6 +102,14 @@ def _add_end_number(connection: sqlite3.Connection) -> None:
     _add_column(connection, "generations", "end_number integer")
 
 
+def _add_dates(connection: sqlite3.Connection) -> None:
+    """Let tasks have dates, and completions a time zone."""
+    _add_column(connection, "roadmap_tasks", "completed_tz text")
+    _add_column(connection, "roadmap_tasks", "due_date text")
+    _add_column(connection, "roadmap_tasks", "moved_by_hand integer not null default 0")
+    _add_column(connection, "roadmap_tasks", "date_changes integer not null default 0")
+
+
 _STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     _add_call_and_holder_columns,
     _add_cost_known,
@@ -109,6 +117,7 @@ _STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     _add_resume_at,
     _add_estimated_minutes,
     _add_end_number,
+    _add_dates,
 )
 
 

@@ -13,6 +13,7 @@ from src.dao.rows import task_rows
 from src.dao.supabase.client import TRANSIENT_ERRORS, PostgrestClient, parse_rows
 from src.dao.supabase.generations import SupabaseGenerations
 from src.dao.supabase.questions import SupabaseQuestions
+from src.dao.supabase.schedules import SupabaseSchedules
 from src.domain import errors
 from src.domain.generation import GenerationRecord
 from src.domain.plan import NewRoadmap
@@ -46,6 +47,7 @@ class SupabaseStore:
         self._client = client
         self.generations = SupabaseGenerations(client)
         self.questions = SupabaseQuestions(client)
+        self.schedules = SupabaseSchedules(client)
         self._undos: set[asyncio.Task[None]] = set()
 
     @classmethod
@@ -112,7 +114,12 @@ class SupabaseStore:
         return await self._read_roadmap(_WEEKS, "read_weeks", roadmap_id, user_id)
 
     async def set_task_completed(
-        self, task_id: str, *, completed: bool, user_id: UUID | None = None
+        self,
+        task_id: str,
+        *,
+        completed: bool,
+        user_id: UUID | None = None,
+        time_zone: str | None = None,
     ) -> None:
         try:
             task = UUID(task_id)
@@ -124,6 +131,7 @@ class SupabaseStore:
                 "p_task_id": str(task),
                 "p_completed": completed,
                 "p_user_id": user_id and str(user_id),
+                "p_tz": time_zone,
             },
         )
         answer = await self._client.execute_for_client(

@@ -39,7 +39,7 @@ def test_everybody_has_exactly_their_rights(new_project: DataPlane, before: str)
     new_project.apply_schema()
     matrix = measured_matrix(new_project)
     assert matrix.wrong == []
-    assert matrix.cells == 540
+    assert matrix.cells == 660
 
 
 @pytest.fixture
@@ -240,7 +240,10 @@ def test_owner_deletes_a_roadmap_with_all_that_was_planned(
     gone = {named(row) for row in before} - {named(row) for row in rows.now()}
     assert gone == {
         (name, RELATIONS[name].key_of(PUBLISHED))
-        for name in ("roadmaps", "roadmap_tasks", "goals", "generation_events")
+        for name in (
+            *("roadmaps", "roadmap_tasks", "roadmap_schedules", "calendar_feeds"),
+            *("goals", "generation_events"),
+        )
     }
 
 

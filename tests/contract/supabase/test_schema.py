@@ -13,7 +13,13 @@ DEPLOYED_TABLES = (
     *("activity_logs", "goals", "roadmap_tasks", "roadmaps"),
     *("rules", "tasks", "time_entries"),
 )
-TABLES = sorted([*DEPLOYED_TABLES, "generation_events", "generations", "questions"])
+TABLES = sorted(
+    [
+        *DEPLOYED_TABLES,
+        *("generation_events", "generations", "questions"),
+        *("roadmap_schedules", "calendar_feeds"),
+    ]
+)
 USER = UUID("11111111-1111-4111-8111-111111111111")
 
 # As in hosted projects of that time: every role gets every right on new tables and functions.
@@ -133,7 +139,10 @@ def catalog_of(database: Database) -> dict[str, list[str]]:
 
 def rows_of(database: Database) -> dict[str, list[Any]]:
     """Return every row of the deployed tables, in their deployed columns."""
-    ours = ("position", "estimated_minutes", "published_at", "lease_id")
+    ours = (
+        *("position", "estimated_minutes", "published_at", "lease_id"),
+        *("completed_tz", "due_date", "moved_by_hand", "date_changes"),
+    )
     rows = {}
     for table in DEPLOYED_TABLES:
         found = database.query(f"select to_jsonb(t) from {table} as t order by t")  # noqa: S608  own

@@ -1,0 +1,77 @@
+"""Conversions of progress and schedules that both databases share.
+
+Rows have the values in the order of the fields of what they become; dates and times are ISO 8601
+text. Every function raises `StoreMisconfiguredError` if another version of this service stored
+something in another shape.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from typing import Any, TypeAlias
+
+from src.domain.errors import StoreMisconfiguredError
+from src.domain.progress import Completion, TaskGroup
+from src.domain.schedule import DaysOff, ScheduledTask, ScheduleSettings
+
+QUARTER_SECONDS = 900
+"""Completions are counted by quarters of an hour."""
+
+Rows: TypeAlias = Iterable[Sequence[Any]]
+
+
+def parse_groups(rows: Rows) -> tuple[TaskGroup, ...]:
+    """Return groups from their rows."""
+    with _known_shape():
+        return tuple(
+            TaskGroup(week, day, _parse_date(due), *others) for week, day, due, *others in rows
+        )
+
+
+def parse_completions(rows: Rows) -> tuple[Completion, ...]:
+    """Return completions from rows whose first value is the number of the quarter since 1970."""
+    with _known_shape():
+        return tuple(
+            Completion(datetime.fromtimestamp(quarter * QUARTER_SECONDS, UTC), *others)
+            for quarter, *others in rows
+        )
+
+
+def parse_tasks(rows: Rows) -> tuple[ScheduledTask, ...]:
+    """Return tasks from their rows."""
+    with _known_shape():
+        return tuple(_parse_task(*row) for row in rows)
+
+
+def parse_settings(
+    start: str | None, days_off: Sequence[str] | None, minutes_per_day: int | None
+) -> ScheduleSettings:
+    """Return settings; `days_off` has the texts that `DaysOff.parse` reads."""
+    with _known_shape():
+        return ScheduleSettings(_parse_date(start), DaysOff.parse(days_off or ()), minutes_per_day)
+
+
+def _parse_task(*row: Any) -> ScheduledTask:  # noqa: ANN401  the values of a row
+    *plan, completed_at, created_at, due_date, is_moved_by_hand, date_changes = row
+    values = (
+        *plan,
+        None if completed_at is None else datetime.fromisoformat(completed_at),
+        datetime.fromisoformat(created_at),
+        _parse_date(due_date),
+        bool(is_moved_by_hand),
+        date_changes,
+    )
+    return ScheduledTask(*values)
+
+
+def _parse_date(text: str | None) -> date | None:
+    return None if text is None else date.fromisoformat(text)
+
+
+@contextmanager
+def _known_shape() -> Iterator[None]:
+    try:
+        yield
+    except (KeyError, TypeError, ValueError):
+        # Without the error's text, which may quote a learner's plan.
+        raise StoreMisconfiguredError("a stored schedule has an unknown shape") from None

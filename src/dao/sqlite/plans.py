@@ -1,0 +1,140 @@
+"""Reads of progress and of dated plans in the embedded file."""
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from uuid import UUID
+
+from src.dao import schedule_rows
+from src.domain.errors import RoadmapNotFoundError
+from src.domain.progress import ProgressFacts, TaskGroup
+from src.domain.roadmap import Roadmap
+from src.domain.schedule import (
+    NO_SETTINGS,
+    AppliedSchedule,
+    DatedPlan,
+    ScheduledTask,
+    ScheduleSettings,
+)
+
+# A task without an estimate takes an equal share of the hours of its day.
+_MINUTES = (
+    "coalesce(estimated_minutes, 60.0 * :daily_hours / (select count(*) from roadmap_tasks as d"
+    " where d.roadmap_id = t.roadmap_id and d.week_number = t.week_number"
+    " and d.day_number = t.day_number)) as minutes"
+)
+
+_GROUPS = (
+    "select week_number, day_number, due_date, effort, category, count(*), sum(completed),"  # noqa: S608  ours
+    " total(minutes), total(iif(completed, minutes, 0))"
+    f" from (select *, {_MINUTES} from roadmap_tasks as t where roadmap_id = :roadmap_id)"
+    " group by 1, 2, 3, 4, 5 order by 1, 2, 3, 4, 5"
+)
+
+_COMPLETIONS = (
+    f"select cast(strftime('%s', completed_at) as integer) / {schedule_rows.QUARTER_SECONDS},"  # noqa: S608  ours
+    f" completed_tz, count(*), total(minutes) from (select *, {_MINUTES} from roadmap_tasks as t"
+    " where roadmap_id = :roadmap_id and completed and completed_at is not null)"
+    " group by 1, 2 order by 1, 2"
+)
+
+_TASKS = (
+    "select id, week_number, weekly_goal, day_number, task_text, effort, category,"  # noqa: S608  ours
+    f" estimated_minutes, {_MINUTES},"
+    # Older code did not always say when.
+    " case when completed then coalesce(completed_at, created_at) end, created_at,"
+    " due_date, moved_by_hand, date_changes"
+    " from roadmap_tasks as t where roadmap_id = :roadmap_id{condition}"
+    " order by week_number, day_number, position"
+)
+_ALL_TASKS = _TASKS.format(condition="")
+_OPEN_TASKS = _TASKS.format(
+    condition=" and not completed"
+    " and (week_number, day_number, coalesce(due_date, ''), effort, category) in"
+    " (select json_extract(value, '$[0]'), json_extract(value, '$[1]'),"
+    " json_extract(value, '$[2]'), json_extract(value, '$[3]'), json_extract(value, '$[4]')"
+    " from json_each(:groups))"
+)
+
+
+def select_roadmap(connection: sqlite3.Connection, user_id: UUID, roadmap_id: int) -> Roadmap:
+    """Return a roadmap of a user; `RoadmapNotFoundError` if the user has no such roadmap."""
+    row = connection.execute(
+        "select * from roadmaps where roadmap_id = ? and user_id = ?", (roadmap_id, str(user_id))
+    ).fetchone()
+    if row is None:
+        raise RoadmapNotFoundError(roadmap_id)
+    return Roadmap.model_validate(dict(row))
+
+
+def select_roadmaps(connection: sqlite3.Connection, user_id: UUID) -> list[Roadmap]:
+    """Return all roadmaps of a user, newest first."""
+    rows = connection.execute(
+        "select * from roadmaps where user_id = ? order by created_at desc, roadmap_id desc",
+        (str(user_id),),
+    )
+    return [Roadmap.model_validate(dict(row)) for row in rows]
+
+
+def select_schedule(connection: sqlite3.Connection, roadmap_id: int) -> sqlite3.Row | None:
+    """Return a roadmap's row of `roadmap_schedules`; None if it has none."""
+    row: sqlite3.Row | None = connection.execute(
+        "select * from roadmap_schedules where roadmap_id = ?", (roadmap_id,)
+    ).fetchone()
+    return row
+
+
+def select_facts(connection: sqlite3.Connection, roadmap: Roadmap) -> ProgressFacts:
+    """Return what the progress of a roadmap is computed from."""
+    values = _task_values(roadmap)
+    return ProgressFacts(
+        roadmap,
+        schedule_rows.parse_groups(connection.execute(_GROUPS, values)),
+        schedule_rows.parse_completions(connection.execute(_COMPLETIONS, values)),
+        _settings(select_schedule(connection, roadmap.roadmap_id)),
+    )
+
+
+def select_open_tasks(
+    connection: sqlite3.Connection, roadmap: Roadmap, groups: Sequence[TaskGroup]
+) -> list[ScheduledTask]:
+    """Return the open tasks of some groups of a roadmap, in the plan's order."""
+    keys = [
+        (
+            group.week_number,
+            group.day_number,
+            group.due_date.isoformat() if group.due_date else "",
+            group.effort,
+            group.category,
+        )
+        for group in groups
+    ]
+    values = _task_values(roadmap) | {"groups": json.dumps(keys)}
+    return list(schedule_rows.parse_tasks(connection.execute(_OPEN_TASKS, values)))
+
+
+def select_plan(connection: sqlite3.Connection, roadmap: Roadmap) -> DatedPlan:
+    """Return a roadmap's tasks with their dates."""
+    schedule = select_schedule(connection, roadmap.roadmap_id)
+    applied = None
+    if schedule is not None and schedule["applied_request"] is not None:
+        applied = AppliedSchedule(schedule["applied_request"], schedule["applied_answer"])
+    return DatedPlan(
+        roadmap,
+        _settings(schedule),
+        schedule["version"] if schedule is not None else 0,
+        schedule_rows.parse_tasks(connection.execute(_ALL_TASKS, _task_values(roadmap))),
+        applied,
+    )
+
+
+def _task_values(roadmap: Roadmap) -> dict[str, object]:
+    return {"roadmap_id": roadmap.roadmap_id, "daily_hours": roadmap.daily_hours}
+
+
+def _settings(schedule: sqlite3.Row | None) -> ScheduleSettings:
+    if schedule is None:
+        return NO_SETTINGS
+    return schedule_rows.parse_settings(
+        schedule["start_date"], json.loads(schedule["days_off"]), schedule["minutes_per_day"]
+    )
