@@ -14,6 +14,7 @@ from src.services.progress.charts import (
     weeks_chart,
     year_chart,
 )
+from tests.support.service import ROOT
 
 TODAY = date(2026, 11, 26)
 DAYS = {TODAY - timedelta(days=number): number % 13 for number in range(0, 500, 2)}
@@ -85,3 +86,22 @@ def test_contrast(theme: Theme) -> None:
     assert contrast(colours.text, colours.background) >= 4.5
     for mark in (colours.planned, colours.done, *colours.levels):
         assert contrast(mark, colours.background) >= 3
+
+
+EXAMPLE = ROOT / "docs/progress.svg"
+
+
+def example_picture() -> str:
+    """Draw a year like that of a learner who began slowly, had breaks, and keeps going."""
+    tasks = {}
+    for number in range(320):
+        day = TODAY - timedelta(days=number)
+        is_break = number % 97 > 88 or day.weekday() == 6
+        tasks[day] = 0 if is_break else (number * number + 3 * day.day) % 7 * (400 - number) // 250
+    done = {day: number for day, number in tasks.items() if number}
+    return year_chart("Learn Python for data science", done, TODAY, "light")
+
+
+def test_picture_in_the_readme_is_drawn_by_this_code() -> None:
+    """If a change of the drawing is meant, write the text below to the file."""
+    assert EXAMPLE.read_text() == example_picture()
