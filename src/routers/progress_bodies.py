@@ -12,6 +12,8 @@ from src.services.progress.dashboard import Dashboard
 from src.services.progress.figures import ProgressReport, ProgressSummary, State, Totals
 from src.services.progress.streaks import Run, Streaks
 
+Percent = Annotated[int, Field(ge=0, le=100)]
+
 
 class Streak(Value):
     """Days in a row with a completion: how many, the first and the last."""
@@ -52,13 +54,18 @@ class TotalsOfTasks(Value):
     completed_tasks: int
     total_minutes: int
     completed_minutes: int
-    progress: Annotated[int, Field(ge=0, le=100)]
+    progress: Percent
 
 
-class TotalsOfWeek(TotalsOfTasks):
+class TotalsOfWeek(Value):
     """The same of one week."""
 
     week_number: int
+    total_tasks: int
+    completed_tasks: int
+    total_minutes: int
+    completed_minutes: int
+    progress: Percent
 
 
 class DayDone(Value):
@@ -69,12 +76,17 @@ class DayDone(Value):
     minutes: int
 
 
-class RoadmapSummary(TotalsOfTasks):
+class RoadmapSummary(Value):
     """Where the learner is with a roadmap."""
 
     roadmap_id: int
     as_of: date
     state: State
+    total_tasks: int
+    completed_tasks: int
+    progress: Percent
+    total_minutes: int
+    completed_minutes: int
     streak: StreakPair
     pace: PaceFigures
     expected_tasks: int

@@ -53,22 +53,22 @@ def due_groups(facts: ProgressFacts, reader: Reader) -> list[TaskGroup]:
     """
     start, today = start_of(facts.roadmap, facts.schedule, reader), reader.today
     due = sorted(
-        (
-            (due_day(group, start), group.week_number, group.day_number, number)
-            for number, group in enumerate(facts.groups)
-            if group.completed_tasks < group.tasks and due_day(group, start) <= today
-        ),
+        (due_on, group.week_number, group.day_number, number)
+        for number, group in enumerate(facts.groups)
+        if group.completed_tasks < group.tasks and (due_on := due_day(group, start)) <= today
     )
     limit = minutes_per_day(facts.roadmap, facts.schedule)
     found: list[TaskGroup] = []
-    planned, last_day = 0.0, None
+    planned = 0.0
+    last_day: list[object] = []
     for *day, number in due:
         # Whole days of the plan: the tasks of a day are in several groups, in no order.
         if planned >= limit and day != last_day:
             break
         group = facts.groups[number]
         found.append(group)
-        planned, last_day = planned + group.minutes - group.completed_minutes, day
+        planned += group.minutes - group.completed_minutes
+        last_day = day
     return found
 
 

@@ -7,7 +7,7 @@ from src.domain.schedule import DatedPlan, ScheduledTask, ScheduleSettings
 from src.services.progress.days import Reader, local_day
 from src.services.progress.rescheduling import DatedTask
 from src.services.progress.timeline import minutes_per_day, start_of
-from src.services.progress.workload import Capacity, DueWork, cushion_minutes, planned_day
+from src.services.progress.workload import Capacity, DueWork, leeway, planned_day
 
 
 def due_dates(plan: DatedPlan, reader: Reader) -> dict[str, date]:
@@ -46,7 +46,7 @@ def cushion_of(
     ]
     used = sum(task.minutes for task in plan.tasks if _day_of(task, reader) == today)
     minutes = minutes_per_day(plan.roadmap, settings)
-    return round(cushion_minutes(work, Capacity(today, minutes, settings.days_off, used)))
+    return round(leeway(work, Capacity(today, minutes, settings.days_off, used)).cushion_minutes)
 
 
 def _day_of(task: ScheduledTask, reader: Reader) -> date | None:

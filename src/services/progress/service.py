@@ -89,10 +89,11 @@ def _report(facts: ProgressFacts, reader: Reader) -> ProgressReport:
 def _overview(all_facts: Sequence[ProgressFacts], reader: Reader) -> _Overview:
     from src.services.progress.report import summarize  # noqa: PLC0415
 
-    due = {facts.roadmap.roadmap_id: due_groups(facts, reader) for facts in all_facts}
+    ids = [facts.roadmap.roadmap_id for facts in all_facts]
+    due = {number: due_groups(facts, reader) for number, facts in zip(ids, all_facts, strict=True)}
     return _Overview(
         overall_streaks(all_facts, reader),
-        tuple((facts.roadmap.roadmap_id, summarize(facts, reader)) for facts in all_facts),
+        tuple(zip(ids, summarize(all_facts, reader), strict=True)),
         {roadmap_id: groups for roadmap_id, groups in due.items() if groups},
     )
 

@@ -36,19 +36,23 @@ def minutes_per_day(roadmap: Roadmap, schedule: ScheduleSettings) -> float:
 
 
 def timeline(facts: ProgressFacts, reader: Reader) -> Timeline:
-    """Return when each task is due: on its own date, or on the plan's day from the start on."""
+    """Return what is due on which day: on its own date, or on the plan's day from the start on."""
     start = start_of(facts.roadmap, facts.schedule, reader)
-    work = tuple(
-        DueWork(
-            due_day(group, start),
-            group.tasks,
-            group.tasks - group.completed_tasks,
-            group.minutes - group.completed_minutes,
+    work: dict[date, DueWork] = {}
+    for group in facts.groups:
+        due = due_day(group, start)
+        _, tasks, open_tasks, open_minutes = work.get(due, _NOTHING)
+        work[due] = DueWork(
+            due,
+            tasks + group.tasks,
+            open_tasks + group.tasks - group.completed_tasks,
+            open_minutes + group.minutes - group.completed_minutes,
         )
-        for group in facts.groups
-    )
     minutes = minutes_per_day(facts.roadmap, facts.schedule)
-    return Timeline(start, work, minutes, facts.schedule.days_off)
+    return Timeline(start, tuple(work.values()), minutes, facts.schedule.days_off)
+
+
+_NOTHING = DueWork(date.min, 0, 0, 0)
 
 
 def due_day(group: TaskGroup, start: date) -> date:

@@ -62,9 +62,8 @@ def plans(draw: st.DrawFn) -> tuple[ProgressFacts, list[ScheduledTask]]:
             tasks.append(task)
             key = (week, day, task.due_date, task.effort, task.category)
             done = task.completed_at is not None
-            group = groups.setdefault(key, TaskGroup(*key, 0, 0, 0, 0))  # type: ignore[arg-type]
-            groups[key] = replace(
-                group,
+            group = groups.setdefault(key, TaskGroup(*key, 0, 0, 0, 0))
+            groups[key] = group._replace(
                 tasks=group.tasks + 1,
                 completed_tasks=group.completed_tasks + done,
                 minutes=group.minutes + task.minutes,
