@@ -145,13 +145,17 @@ class Schedules(Protocol):
 
         Newest roadmap first; groups by week and day, completions by time. Completions of one
         quarter of an hour (by the clock of UTC) in one zone are one, at its beginning: no zone's
-        day begins within a quarter.
+        day begins within a quarter. Of all roadmaps, the groups distinguish neither effort nor
+        category, which are empty then: they would be nearly as many as the tasks.
         """
 
     async def list_open_tasks(
         self, user_id: UUID, groups: Mapping[int, Sequence[TaskGroup]]
     ) -> dict[int, list[ScheduledTask]]:
-        """Return the open tasks of some groups, by roadmap id, in the plan's order."""
+        """Return the open tasks of some groups, by roadmap id, in the plan's order.
+
+        A group stands for all tasks of its day of the plan that have its due date.
+        """
 
     async def get_plan(self, user_id: UUID, roadmap_id: int) -> DatedPlan:
         """Return a roadmap's tasks with their dates."""
@@ -161,6 +165,9 @@ class Schedules(Protocol):
 
     async def set_dates(self, user_id: UUID, roadmap_id: int, new: NewDates) -> int:
         """Store dates and settings, keep the ones before for `undo`, and return the new version.
+
+        A repetition whose `applied.request` is that of the last schedule changes nothing and
+        returns its version, since the first answer may have been lost.
 
         Raises:
             ScheduleChangedError: the plan has another version than the one it is based on.

@@ -26,7 +26,7 @@ declare
             and relname in (
                 'roadmaps', 'roadmap_tasks', 'roadmap_weeks', 'tasks_in_order', 'goals', 'tasks',
                 'time_entries', 'rules', 'activity_logs', 'generations', 'generation_events',
-                'questions', 'ledger', 'roadmap_schedules', 'calendar_feeds', 'dated_tasks'
+                'questions', 'ledger', 'roadmap_schedules', 'calendar_feeds'
             )
     );
     relation text;
@@ -108,7 +108,7 @@ create table if not exists public.calendar_feeds (
     time_zone text not null,
     rollover int not null,
     alarm_hour int,
-    polls timestamptz[] not null default '{}',  -- those of the last hour
+    polls jsonb not null default '[]',  -- those of the last hour, in seconds since 1970
     created_at timestamptz not null default now()
 );
 
@@ -543,46 +543,9 @@ $$;
 -- These functions, too, return one row with one document, or no row if the user has no such
 -- roadmap. In it, many rows stand as one array per column, which keeps it small.
 
--- The tasks of published roadmaps with what their dates depend on. A task without an estimate takes
--- an equal share of the hours of its day.
-create or replace view public.dated_tasks with (security_invoker = true) as
-select
-    t.id,
-    t.roadmap_id,
-    coalesce(t.week_number, 1) as week_number,
-    coalesce(t.weekly_goal, '') as weekly_goal,
-    coalesce(t.day_number, 1) as day_number,
-    coalesce(t.task_text, '') as task_text,
-    coalesce(t.effort, 'medium') as effort,
-    coalesce(t.category, 'practice') as category,
-    t.estimated_minutes,
-    coalesce(
-        t.estimated_minutes,
-        60 * coalesce(r.daily_hours, 0) / count(*) over (
-            partition by t.roadmap_id, coalesce(t.week_number, 1), coalesce(t.day_number, 1)
-        )
-    )::double precision as minutes,
-    -- Older code did not always say when.
-    case when t.completed
-        then public.iso_utc(coalesce(t.completed_at, t.created_at, r.created_at, 'epoch'))
-    end as completed_at,
-    public.iso_utc(coalesce(t.created_at, r.created_at, 'epoch')) as created_at,
-    t.due_date,
-    coalesce(t.moved_by_hand, false) as moved_by_hand,
-    coalesce(t.date_changes, 0) as date_changes,
-    row_number() over (
-        partition by t.roadmap_id
-        order by
-            coalesce(t.week_number, 1), coalesce(t.day_number, 1),
-            t.position nulls first, t.created_at, t.id
-    ) as place
-from public.roadmap_tasks as t
-join public.roadmaps as r using (roadmap_id)
-where r.published_at is not null;
-
 -- What progress is computed from, of all roadmaps of a user or of one, newest first. Always one
--- row. It does not read dated_tasks, since it saves the time to count the tasks of every day: only
--- rows of older code need that.
+-- row. Only the groups of one roadmap distinguish effort and category: those of many would be as
+-- many as the tasks.
 create or replace function public.list_facts(
     p_user_id uuid, p_roadmap_id bigint default null
 ) returns setof json
@@ -599,33 +562,6 @@ as $$
     from public.roadmaps as r
     left join public.roadmap_schedules as s using (roadmap_id)
     cross join lateral (
-        with task as materialized (
-            select
-                coalesce(week_number, 1) as week_number,
-                coalesce(day_number, 1) as day_number,
-                due_date,
-                coalesce(effort, 'medium') as effort,
-                coalesce(category, 'practice') as category,
-                coalesce(completed, false) as completed,
-                case when completed then completed_at end as completed_at,
-                completed_tz,
-                estimated_minutes
-            from public.roadmap_tasks
-            where roadmap_id = r.roadmap_id
-        ),
-        share as (
-            select week_number, day_number, 60 * coalesce(r.daily_hours, 0) / count(*) as minutes
-            from task
-            where exists (select from task where estimated_minutes is null)
-            group by 1, 2
-        ),
-        timed as materialized (
-            select
-                task.*,
-                coalesce(task.estimated_minutes, share.minutes)::double precision as minutes
-            from task
-            left join share using (week_number, day_number)
-        )
         select json_build_object(
             'roadmap', public.roadmap_as_json(r),
             'settings', json_build_array(s.start_date, s.days_off, s.minutes_per_day),
@@ -634,16 +570,34 @@ as $$
                     json_agg(week_number), json_agg(day_number), json_agg(due_date),
                     json_agg(effort), json_agg(category),
                     json_agg(tasks), json_agg(completed_tasks),
-                    json_agg(minutes), json_agg(completed_minutes)
+                    json_agg(minutes + unknown * share),
+                    json_agg(completed_minutes + completed_unknown * share)
                 )
                 from (
                     select
-                        week_number, day_number, due_date, effort, category,
+                        coalesce(week_number, 1) as week_number,
+                        coalesce(day_number, 1) as day_number,
+                        due_date,
+                        case when p_roadmap_id is null then ''
+                            else coalesce(effort, 'medium')
+                        end as effort,
+                        case when p_roadmap_id is null then ''
+                            else coalesce(category, 'practice')
+                        end as category,
                         count(*) as tasks,
                         count(*) filter (where completed) as completed_tasks,
-                        sum(minutes) as minutes,
-                        coalesce(sum(minutes) filter (where completed), 0) as completed_minutes
-                    from timed
+                        coalesce(sum(estimated_minutes), 0)::double precision as minutes,
+                        coalesce(sum(estimated_minutes) filter (where completed), 0)
+                            ::double precision as completed_minutes,
+                        count(*) - count(estimated_minutes) as unknown,
+                        count(*) filter (where completed and estimated_minutes is null)
+                            as completed_unknown,
+                        (60 * coalesce(r.daily_hours, 0))::double precision
+                            / sum(count(*)) over (
+                                partition by coalesce(week_number, 1), coalesce(day_number, 1)
+                            ) as share
+                    from public.roadmap_tasks
+                    where roadmap_id = r.roadmap_id
                     group by 1, 2, 3, 4, 5
                     order by 1, 2, 3, 4, 5
                 ) as task_group
@@ -654,12 +608,24 @@ as $$
                 )
                 from (
                     select
-                        floor(date_part('epoch', completed_at) / 900)::bigint as quarter,
-                        completed_tz,
+                        floor(date_part('epoch', t.completed_at) / 900)::bigint as quarter,
+                        t.completed_tz,
                         count(*) as tasks,
-                        sum(minutes) as minutes
-                    from timed
-                    where completed_at is not null
+                        sum(coalesce(t.estimated_minutes, day.share))::double precision as minutes
+                    from public.roadmap_tasks as t
+                    left join (
+                        select
+                            coalesce(week_number, 1) as week_number,
+                            coalesce(day_number, 1) as day_number,
+                            60 * coalesce(r.daily_hours, 0) / count(*) as share
+                        from public.roadmap_tasks
+                        where roadmap_id = r.roadmap_id
+                        group by 1, 2
+                        having count(*) > count(estimated_minutes)
+                    ) as day
+                        on day.week_number = coalesce(t.week_number, 1)
+                        and day.day_number = coalesce(t.day_number, 1)
+                    where t.roadmap_id = r.roadmap_id and t.completed and t.completed_at is not null
                     group by 1, 2
                     order by 1, 2
                 ) as completion
@@ -671,38 +637,77 @@ as $$
         and (p_roadmap_id is null or r.roadmap_id = p_roadmap_id);
 $$;
 
--- The dated tasks of a roadmap as columns: all, or the open ones of some groups.
+-- The tasks of a roadmap with what their dates depend on, as columns: all of them, or the open ones
+-- of some days of the plan, each given as an array of week, day and due date. A task without an
+-- estimate takes an equal share of the hours of its day.
 create or replace function public.columns_of_tasks(
-    p_roadmap_id bigint, p_groups jsonb default null
+    p_roadmap_id bigint, p_days jsonb default null
 ) returns json
 language sql
 stable
 security invoker
 set search_path = ''
 as $$
+    with task as materialized (
+        select
+            t.*,
+            coalesce(t.week_number, 1) as week,
+            coalesce(t.day_number, 1) as day,
+            coalesce(
+                t.estimated_minutes,
+                60 * coalesce(r.daily_hours, 0) / count(*) over (
+                    partition by coalesce(t.week_number, 1), coalesce(t.day_number, 1)
+                )
+            )::double precision as minutes,
+            coalesce(t.created_at, r.created_at, 'epoch') as made_at
+        from public.roadmap_tasks as t
+        join public.roadmaps as r using (roadmap_id)
+        where t.roadmap_id = p_roadmap_id
+            and (
+                p_days is null
+                or coalesce(t.week_number, 1) = any (
+                    array(select (asked ->> 0)::int from jsonb_array_elements(p_days) as asked)
+                )
+            )
+    )
     select json_build_array(
-        json_agg(id), json_agg(week_number), json_agg(weekly_goal), json_agg(day_number),
-        json_agg(task_text), json_agg(effort), json_agg(category),
-        json_agg(estimated_minutes), json_agg(minutes),
+        json_agg(id), json_agg(week), json_agg(weekly_goal), json_agg(day), json_agg(task_text),
+        json_agg(effort), json_agg(category), json_agg(estimated_minutes), json_agg(minutes),
         json_agg(completed_at), json_agg(created_at),
         json_agg(due_date), json_agg(moved_by_hand), json_agg(date_changes)
     )
     from (
-        select * from public.dated_tasks as t
-        where t.roadmap_id = p_roadmap_id
-            and (
-                p_groups is null
-                or t.completed_at is null
-                and jsonb_build_array(t.week_number, t.day_number, t.due_date, t.effort, t.category)
-                    = any (array(select jsonb_array_elements(p_groups)))
+        select
+            id,
+            week,
+            coalesce(weekly_goal, '') as weekly_goal,
+            day,
+            coalesce(task_text, '') as task_text,
+            coalesce(effort, 'medium') as effort,
+            coalesce(category, 'practice') as category,
+            estimated_minutes,
+            minutes,
+            -- Older code did not always say when.
+            case when completed then public.iso_utc(coalesce(completed_at, made_at)) end
+                as completed_at,
+            public.iso_utc(made_at) as created_at,
+            due_date,
+            coalesce(moved_by_hand, false) as moved_by_hand,
+            coalesce(date_changes, 0) as date_changes
+        from task
+        where p_days is null
+            or completed is not true
+            and (week, day, coalesce(due_date, 'infinity')) in (
+                select (asked ->> 0)::int, (asked ->> 1)::int,
+                    coalesce((asked ->> 2)::date, 'infinity')
+                from jsonb_array_elements(p_days) as asked
             )
-        order by t.place
-    ) as task;
+        order by week, day, position nulls first, task.created_at, id
+    ) as column_values;
 $$;
 
--- The open tasks of some groups, by roadmap id; null for what is no roadmap of the user. A group is
--- an array of week, day, due date, effort and category.
-create or replace function public.list_open_tasks(p_user_id uuid, p_groups jsonb) returns setof json
+-- The open tasks of some days, by roadmap id; null for what is no roadmap of the user.
+create or replace function public.list_open_tasks(p_user_id uuid, p_days jsonb) returns setof json
 language sql
 stable
 rows 1
@@ -718,7 +723,7 @@ as $$
         ),
         '{}'
     )
-    from jsonb_each(p_groups) as asked
+    from jsonb_each(p_days) as asked
     left join public.roadmaps as r
         on r.roadmap_id = asked.key::bigint
         and r.user_id = p_user_id
@@ -1022,7 +1027,7 @@ as $$
             time_zone = excluded.time_zone,
             rollover = excluded.rollover,
             alarm_hour = excluded.alarm_hour,
-            polls = '{}',
+            polls = '[]',
             created_at = now()
         returning 1
     )
@@ -1058,8 +1063,9 @@ security invoker
 set search_path = ''
 as $$
 declare
+    at double precision := date_part('epoch', clock_timestamp());
     feed public.calendar_feeds;
-    recent timestamptz[];
+    recent jsonb;
     wait double precision;
 begin
     select f.* into feed
@@ -1070,17 +1076,15 @@ begin
     if not found then
         return;
     end if;
-    recent := array(
-        select at from unnest(feed.polls) as at
-        where at > clock_timestamp() - interval '1 hour'
-        order by at
-    );
-    if cardinality(recent) < p_most then
+    select coalesce(jsonb_agg(poll order by poll), '[]') into recent
+    from jsonb_array_elements(feed.polls) as poll
+    where poll::double precision > at - 3600;
+    if jsonb_array_length(recent) < p_most then
         update public.calendar_feeds
-        set polls = recent || clock_timestamp()
+        set polls = recent || to_jsonb(at)
         where roadmap_id = feed.roadmap_id;
     else
-        wait := 3600 - extract(epoch from clock_timestamp() - recent[1]);
+        wait := (recent ->> 0)::double precision + 3600 - at;
     end if;
     return query
     select json_build_object(
@@ -1685,7 +1689,7 @@ revoke all on
     public.time_entries, public.rules, public.activity_logs,
     public.generations, public.generation_events, public.questions,
     public.roadmap_schedules, public.calendar_feeds,
-    public.roadmap_weeks, public.tasks_in_order, public.dated_tasks, public.ledger
+    public.roadmap_weeks, public.tasks_in_order, public.ledger
 from public, anon, authenticated;
 
 -- Newer hosted projects grant none to anybody.
@@ -1695,8 +1699,7 @@ grant select, insert, update, delete on
     public.generations, public.generation_events, public.questions,
     public.roadmap_schedules, public.calendar_feeds
 to service_role;
-grant select on public.roadmap_weeks, public.tasks_in_order, public.dated_tasks, public.ledger
-to service_role;
+grant select on public.roadmap_weeks, public.tasks_in_order, public.ledger to service_role;
 grant usage, select on all sequences in schema public to service_role;
 
 -- Only the service creates and publishes roadmaps, so that each is complete.

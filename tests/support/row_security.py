@@ -22,7 +22,6 @@ published    roadmaps           ----  ----      ----   S--D   SIUD
 published    roadmap_tasks      ----  ----      ----   S-U-   SIUD
 published    roadmap_weeks      ----  ----      ----   S---   S---
 published    tasks_in_order     ----  ----      ----   ----   S---
-published    dated_tasks        ----  ----      ----   ----   S---
 published    roadmap_schedules  ----  ----      ----   ----   SIUD
 published    calendar_feeds     ----  ----      ----   ----   SIUD
 published    goals              ----  ----      ----   SIUD   SIUD
@@ -103,7 +102,7 @@ class Relation:
         return row
 
 
-VIEWS = {"roadmap_weeks", "tasks_in_order", "dated_tasks", "ledger"}
+VIEWS = {"roadmap_weeks", "tasks_in_order", "ledger"}
 UUIDS = {"id", "generation_id", "question_id"}
 _PLAN = {"description": "n", "duration_weeks": 1, "daily_hours": 1, "level": "beginner"}
 _TASK = {"week_number": 1, "day_number": 2, "task_text": "Do more"}
@@ -121,7 +120,6 @@ RELATIONS = {
         Relation("roadmap_tasks", "id", "roadmap_id", {"completed": True}, _TASK),
         Relation("roadmap_weeks", "roadmap_id", "roadmap_id", {"weekly_goal": "x"}),
         Relation("tasks_in_order", "id", "roadmap_id", {"weekly_goal": "x"}),
-        Relation("dated_tasks", "id", "roadmap_id", {"weekly_goal": "x"}),
         Relation("roadmap_schedules", "roadmap_id", "roadmap_id", {"version": 7}),
         Relation("calendar_feeds", "roadmap_id", "roadmap_id", {"rollover": 7}, _FEED),
         Relation("goals", "goal_id", "roadmap_id", {"current_value": 7}, {"description": "New"}),

@@ -24,15 +24,19 @@ _MINUTES = (
     " and d.day_number = t.day_number)) as minutes"
 )
 
-_GROUPS = (
-    "select week_number, day_number, due_date, effort, category, count(*), sum(completed),"  # noqa: S608  ours
+_ANY_GROUPS = (
+    "select week_number, day_number, due_date, {effort}, {category}, count(*), sum(completed),"  # noqa: S608  ours
     " total(minutes), total(iif(completed, minutes, 0))"
     f" from (select *, {_MINUTES} from roadmap_tasks as t where roadmap_id = :roadmap_id)"
     " group by 1, 2, 3, 4, 5 order by 1, 2, 3, 4, 5"
 )
+_GROUPS = _ANY_GROUPS.format(effort="effort", category="category")
+_COARSE_GROUPS = _ANY_GROUPS.format(effort="''", category="''")
 
+# Without the fraction of the second, since SQLite would round it up.
+_SECONDS = "cast(strftime('%s', substr(completed_at, 1, 19)) as integer)"
 _COMPLETIONS = (
-    f"select cast(strftime('%s', completed_at) as integer) / {schedule_rows.QUARTER_SECONDS},"  # noqa: S608  ours
+    f"select {_SECONDS} / {schedule_rows.QUARTER_SECONDS},"  # noqa: S608  ours
     f" completed_tz, count(*), total(minutes) from (select *, {_MINUTES} from roadmap_tasks as t"
     " where roadmap_id = :roadmap_id and completed and completed_at is not null)"
     " group by 1, 2 order by 1, 2"
@@ -49,11 +53,9 @@ _TASKS = (
 )
 _ALL_TASKS = _TASKS.format(condition="")
 _OPEN_TASKS = _TASKS.format(
-    condition=" and not completed"
-    " and (week_number, day_number, coalesce(due_date, ''), effort, category) in"
+    condition=" and not completed and (week_number, day_number, coalesce(due_date, '')) in"
     " (select json_extract(value, '$[0]'), json_extract(value, '$[1]'),"
-    " json_extract(value, '$[2]'), json_extract(value, '$[3]'), json_extract(value, '$[4]')"
-    " from json_each(:groups))"
+    " json_extract(value, '$[2]') from json_each(:days))"
 )
 
 
@@ -84,12 +86,19 @@ def select_schedule(connection: sqlite3.Connection, roadmap_id: int) -> sqlite3.
     return row
 
 
-def select_facts(connection: sqlite3.Connection, roadmap: Roadmap) -> ProgressFacts:
-    """Return what the progress of a roadmap is computed from."""
+def select_facts(
+    connection: sqlite3.Connection, roadmap: Roadmap, *, coarse: bool
+) -> ProgressFacts:
+    """Return what the progress of a roadmap is computed from.
+
+    Coarse groups distinguish neither effort nor category.
+    """
     values = _task_values(roadmap)
     return ProgressFacts(
         roadmap,
-        schedule_rows.parse_groups(connection.execute(_GROUPS, values)),
+        schedule_rows.parse_groups(
+            connection.execute(_COARSE_GROUPS if coarse else _GROUPS, values)
+        ),
         schedule_rows.parse_completions(connection.execute(_COMPLETIONS, values)),
         _settings(select_schedule(connection, roadmap.roadmap_id)),
     )
@@ -99,17 +108,11 @@ def select_open_tasks(
     connection: sqlite3.Connection, roadmap: Roadmap, groups: Sequence[TaskGroup]
 ) -> list[ScheduledTask]:
     """Return the open tasks of some groups of a roadmap, in the plan's order."""
-    keys = [
-        (
-            group.week_number,
-            group.day_number,
-            group.due_date.isoformat() if group.due_date else "",
-            group.effort,
-            group.category,
-        )
+    days = [
+        (group.week_number, group.day_number, group.due_date.isoformat() if group.due_date else "")
         for group in groups
     ]
-    values = _task_values(roadmap) | {"groups": json.dumps(keys)}
+    values = _task_values(roadmap) | {"days": json.dumps(days)}
     return list(schedule_rows.parse_tasks(connection.execute(_OPEN_TASKS, values)))
 
 

@@ -2,8 +2,9 @@
 
 import json
 import sqlite3
+import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import TypeVar
 from uuid import UUID
 
@@ -47,11 +48,11 @@ class SqliteSchedules:
 
     async def list_facts(self, user_id: UUID, roadmap_id: int | None = None) -> list[ProgressFacts]:
         def read(connection: sqlite3.Connection) -> list[ProgressFacts]:
-            if roadmap_id is None:
-                roadmaps = select_roadmaps(connection, user_id)
-            else:
-                roadmaps = [select_roadmap(connection, user_id, roadmap_id)]
-            return [select_facts(connection, roadmap) for roadmap in roadmaps]
+            if roadmap_id is not None:
+                roadmap = select_roadmap(connection, user_id, roadmap_id)
+                return [select_facts(connection, roadmap, coarse=False)]
+            roadmaps = select_roadmaps(connection, user_id)
+            return [select_facts(connection, roadmap, coarse=True) for roadmap in roadmaps]
 
         return await self._read(read)
 
@@ -218,13 +219,13 @@ def _poll_feed(connection: sqlite3.Connection, token_hash: str) -> CalendarFeed:
     ).fetchone()
     if row is None:
         raise CalendarFeedNotFoundError
-    recent = [at for at in json.loads(row["polls"]) if at > now(-HOUR_SECONDS)]
+    at = time.time()
+    recent = [poll for poll in json.loads(row["polls"]) if poll > at - HOUR_SECONDS]
     if len(recent) >= FEED_POLLS_PER_HOUR:
-        age = datetime.now(UTC) - datetime.fromisoformat(recent[0])
-        raise CalendarPolledTooOftenError(HOUR_SECONDS - age.total_seconds())
+        raise CalendarPolledTooOftenError(recent[0] + HOUR_SECONDS - at)
     connection.execute(
         "update calendar_feeds set polls = ? where roadmap_id = ?",
-        (json.dumps([*recent, now()]), row["roadmap_id"]),
+        (json.dumps([*recent, at]), row["roadmap_id"]),
     )
     return CalendarFeed(
         row["roadmap_id"],

@@ -56,7 +56,7 @@ create table if not exists calendar_feeds (
     time_zone text not null,
     rollover integer not null,
     alarm_hour integer,
-    polls text not null default '[]',  -- the times of those of the last hour
+    polls text not null default '[]',  -- those of the last hour, in seconds since 1970
     created_at text not null
 );
 

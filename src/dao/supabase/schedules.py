@@ -127,10 +127,12 @@ class SupabaseSchedules:
         self, user_id: UUID, groups: Mapping[int, Sequence[TaskGroup]]
     ) -> dict[int, list[ScheduledTask]]:
         asked = {
-            str(roadmap_id): [_group_key(group) for group in of_roadmap]
+            str(roadmap_id): [
+                [group.week_number, group.day_number, _text(group.due_date)] for group in of_roadmap
+            ]
             for roadmap_id, of_roadmap in groups.items()
         }
-        (document,) = await self._read("list_open_tasks", p_user_id=str(user_id), p_groups=asked)
+        (document,) = await self._read("list_open_tasks", p_user_id=str(user_id), p_days=asked)
         tasks: dict[int, list[ScheduledTask]] = {}
         for roadmap_id, columns in parse_rows(_OPEN_TASKS, document).items():
             if columns is None:
@@ -250,16 +252,6 @@ class SupabaseSchedules:
 
 def _rows(columns: _Columns) -> Iterator[tuple[Any, ...]]:
     return zip(*(column or () for column in columns), strict=False)
-
-
-def _group_key(group: TaskGroup) -> list[object]:
-    return [
-        group.week_number,
-        group.day_number,
-        _text(group.due_date),
-        group.effort,
-        group.category,
-    ]
 
 
 def _task_id(text: str) -> str:

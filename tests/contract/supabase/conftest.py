@@ -22,6 +22,9 @@ def crowded(postgres: Postgres) -> Iterator[Database]:
             select roadmap_id, week, 'Goal', day, place, 'Do'
             from roadmaps, generate_series(1, 2) as week, generate_series(1, 7) as day,
                 generate_series(1, 3) as place;
+            insert into roadmap_schedules (roadmap_id) select roadmap_id from roadmaps;
+            insert into calendar_feeds (roadmap_id, token_hash, time_zone, rollover)
+            select roadmap_id, 'hash ' || roadmap_id, 'UTC', 0 from roadmaps;
             insert into goals (roadmap_id, description)
             select roadmap_id, 'Run' from roadmaps, generate_series(1, 3);
             insert into tasks (goal_id, description)

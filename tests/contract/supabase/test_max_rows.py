@@ -1,12 +1,14 @@
 """Reads through a PostgREST that truncates answers after few rows, as "Max rows" of a project."""
 
 from collections.abc import Iterator
+from datetime import date
 from uuid import uuid4
 
 import pytest
 
 from src.dao import Store
 from src.domain.roadmap import RoadmapWithTasks
+from src.domain.schedule import NO_SETTINGS, AppliedSchedule, NewDates
 from tests.support.data_plane import DataPlane, open_store, running_data_plane
 from tests.support.fault_proxy import FaultProxy
 from tests.support.plans import new_roadmap, stored, texts_of, year_roadmap
@@ -61,6 +63,33 @@ async def test_reads_are_complete_in_one_request(truncating_plane: DataPlane) ->
         plane.proxy.reset()
         assert await store.list_roadmaps(user_id) == added[::-1]
         assert requests_of(plane.proxy) == 1
+        facts = await store.schedules.list_facts(user_id)
+        assert requests_of(plane.proxy) == 1
+        assert [each.roadmap for each in facts] == added[::-1]
+        groups = {each.roadmap.roadmap_id: each.groups for each in facts}
+        open_tasks = await store.schedules.list_open_tasks(user_id, groups)
+        assert requests_of(plane.proxy) == 1
+        assert sum(map(len, open_tasks.values())) == 40 * 21
+
+
+async def test_schedules_are_complete_in_one_request(truncating_plane: DataPlane) -> None:
+    """Every task of a year can be read with its date, dated, and freed of it."""
+    plane = truncating_plane
+    async with open_store(plane.url, plane.service_key) as store:
+        roadmap = await stored(store, year_roadmap())
+        key, owner = roadmap.roadmap_id, roadmap.user_id
+        plane.proxy.reset()
+        plan = await store.schedules.get_plan(owner, key)
+        assert requests_of(plane.proxy) == 1
+        assert len(plan.tasks) == 2_184
+        dates = {task.id: date(2027, 1, 1) for task in plan.tasks}
+        new = NewDates(0, dates, NO_SETTINGS, AppliedSchedule("request", "answer"))
+        assert await store.schedules.set_dates(owner, key, new) == 1
+        assert requests_of(plane.proxy) == 1
+        dated = await store.schedules.get_plan_of_task(owner, plan.tasks[-1].id)
+        assert {task.due_date for task in dated.tasks} == {date(2027, 1, 1)}
+        assert await store.schedules.undo(owner, key) == 2
+        assert {task.due_date for task in await store.list_tasks(key)} == {None}
 
 
 async def test_writes_are_complete(truncating_plane: DataPlane) -> None:

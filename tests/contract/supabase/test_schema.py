@@ -441,6 +441,20 @@ DOCUMENTS = {
     "a roadmap with its tasks": "read_roadmap_with_tasks(77)",
     "a roadmap's weeks": "read_weeks(77)",
     "a week": "read_week(77, 2)",
+    "a user's progress": "list_facts('00000000-0000-0000-0000-000000000077')",
+    "a roadmap's progress": "list_facts('00000000-0000-0000-0000-000000000077', 77)",
+    "open tasks": "list_open_tasks("
+    """'00000000-0000-0000-0000-000000000077', '{"77": [[1, 2, null]]}')""",
+    "a plan": "read_plan('00000000-0000-0000-0000-000000000077', 77)",
+    "a task's plan": "read_plan('00000000-0000-0000-0000-000000000077', null,"
+    " (select id from roadmap_tasks where roadmap_id = 77 limit 1))",
+    "new dates": "set_dates('00000000-0000-0000-0000-000000000077', 77, 0,"
+    " (select jsonb_object_agg(id, date '2026-01-02') from roadmap_tasks where roadmap_id = 77),"
+    " null, '[]', null, 'request', 'answer')",
+    "an undo of dates": "undo_dates('00000000-0000-0000-0000-000000000077', 77)",
+    "a moved task": "move_task('00000000-0000-0000-0000-000000000077',"
+    " (select id from roadmap_tasks where roadmap_id = 77 limit 1), '2026-01-03')",
+    "a poll": "poll_feed('hash 77', 60)",
 }
 EXPLAINED = {"log_nested_statements": "on", "log_min_duration": "0"}
 """What the module `auto_explain` is to do."""

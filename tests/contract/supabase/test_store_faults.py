@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from uuid import uuid4
 
 import psycopg
@@ -29,6 +29,7 @@ from src.domain.generation import Failure, Lease, ProgressReport
 from src.domain.plan import ModelUsage, NewRoadmap
 from src.domain.quotas import NewQuestion
 from src.domain.roadmap import Roadmap
+from src.domain.schedule import NO_SETTINGS, AppliedSchedule, CalendarFeed, NewDates
 from tests.support.backends import count
 from tests.support.data_plane import DataPlane, open_store
 from tests.support.fault_proxy import Exchange, Fault, FaultProxy
@@ -412,6 +413,8 @@ async def outcomes_of_all(store: Store, roadmap: Roadmap, task_id: str) -> dict[
     asked = asked_for(plan.request, plan.user_id)
     question = NewQuestion(requester=asked.requester, reserved_dollars=0)
     progress = ProgressReport(first_number=1, weeks_done=0, usage=ModelUsage(model="none"))
+    new_dates = NewDates(0, {}, NO_SETTINGS, AppliedSchedule("request", "answer"))
+    feed = CalendarFeed(key, owner, "UTC", 0, None)
     calls: dict[str, Awaitable[object]] = {
         "list_roadmaps": store.list_roadmaps(owner),
         "get_roadmap": store.get_roadmap(key, owner),
@@ -420,6 +423,16 @@ async def outcomes_of_all(store: Store, roadmap: Roadmap, task_id: str) -> dict[
         "list_tasks of a week": store.list_tasks(key, week_number=1),
         "list_weeks": store.list_weeks(key),
         "set_task_completed": store.set_task_completed(task_id, completed=True),
+        "list_facts": store.schedules.list_facts(owner),
+        "list_open_tasks": store.schedules.list_open_tasks(owner, {}),
+        "get_plan": store.schedules.get_plan(owner, key),
+        "get_plan_of_task": store.schedules.get_plan_of_task(owner, task_id),
+        "set_dates": store.schedules.set_dates(owner, key, new_dates),
+        "undo": store.schedules.undo(owner, key),
+        "move_task": store.schedules.move_task(owner, task_id, date(2027, 1, 1)),
+        "create_feed": store.schedules.create_feed(feed, "hash"),
+        "delete_feed": store.schedules.delete_feed(owner, key),
+        "poll_feed": store.schedules.poll_feed("hash"),
         "delete_roadmap": store.delete_roadmap(key, uuid4()),
         "add_roadmap": store.add_roadmap(plan),
         "begin": store.generations.begin(asked, lease, UNBOUNDED),
@@ -501,6 +514,23 @@ async def test_completion_survives_one_fault(
     await wire.finish()
     assert before.completed
     assert (await wire.reader.list_tasks(roadmap.roadmap_id))[0] == before
+
+
+@pytest.mark.parametrize("fault", Fault)
+async def test_new_dates_survive_one_fault(
+    wire: Wire, task_id: str, roadmap: Roadmap, fault: Fault
+) -> None:
+    """The store retries them, and moves, too: each counts once, even if its answer was lost."""
+    new = NewDates(0, {task_id: date(2027, 1, 1)}, NO_SETTINGS, AppliedSchedule("1", "answer"))
+    wire.proxy.inject_at(1, fault)
+    assert await wire.store.schedules.set_dates(roadmap.user_id, roadmap.roadmap_id, new) == 1
+    wire.proxy.reset()
+    wire.proxy.inject_at(1, fault)
+    await wire.store.schedules.move_task(roadmap.user_id, task_id, date(2027, 1, 2))
+    await wire.finish()
+    plan = await wire.reader.schedules.get_plan(roadmap.user_id, roadmap.roadmap_id)
+    assert (plan.version, plan.tasks[0].date_changes) == (2, 2)
+    assert plan.tasks[0].due_date == date(2027, 1, 2)
 
 
 async def test_unreachable_project_is_unavailable(
