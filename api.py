@@ -16,7 +16,8 @@ from src.domain.errors import SettingsError, ShuttingDownError
 from src.domain.quotas import QuotaSettings, follower_limits
 from src.llm import Assistant, Planner, open_models
 from src.routers import assistant as assistant_routes
-from src.routers import generations, health, roadmaps, tasks
+from src.routers import exports as export_routes
+from src.routers import generations, health, progress, roadmaps, schedules, tasks
 from src.routers.dependencies import acting_user
 from src.server.logs import configure_logging
 from src.services.assistant.service import AssistantService
@@ -25,12 +26,18 @@ from src.services.generation.following import GenerationFollower
 from src.services.generation.places import FollowerPlaces
 from src.services.generation.recovery import GenerationRecovery
 from src.services.generation.registry import RunRegistry
+from src.services.progress.computing import Computing
+from src.services.progress.exports.service import ExportService
+from src.services.progress.feeds import CalendarFeeds
+from src.services.progress.scheduling import SchedulingService
+from src.services.progress.service import ProgressService
 from src.services.readiness import Readiness
 from src.services.roadmaps import RoadmapService
 from src.settings import Settings
 from src.startup import load_or_keep_settings, log_start
 from src.web.authentication import AuthenticationMiddleware
 from src.web.client_address import ClientKeys
+from src.web.compression import CompressionMiddleware
 from src.web.cors import ProblemCORSMiddleware
 from src.web.http_semantics import HttpSemanticsMiddleware
 from src.web.openapi import build_openapi
@@ -48,11 +55,14 @@ CORS_REQUEST_HEADERS = (
     "Authorization",
     "Content-Type",
     "Idempotency-Key",
+    "If-Match",
+    "If-None-Match",
     "Last-Event-ID",
     "Prefer",
     REQUEST_ID_HEADER,
 )
 CORS_RESPONSE_HEADERS = (
+    "ETag",
     "Location",
     "RateLimit",
     "RateLimit-Policy",
@@ -70,6 +80,9 @@ _ROUTERS = (
     roadmaps.router,
     generations.router,
     tasks.router,
+    progress.router,
+    schedules.router,
+    export_routes.router,
     assistant_routes.router,
 )
 
@@ -101,6 +114,7 @@ def create_app(
     )
     app.openapi = partial(build_openapi, app, token_required=settings.auth_mode == "required")  # type: ignore[method-assign]  # FastAPI's documented way
     app.include_router(health.router)
+    app.include_router(export_routes.calendar_router)
     for router in _ROUTERS:
         app.include_router(router, dependencies=[Depends(acting_user)])
     install_problem_handlers(app)
@@ -110,6 +124,7 @@ def create_app(
 
 def _add_middleware(app: FastAPI, settings: Settings, verifier: TokenVerifier) -> None:
     """Add the middleware, from the innermost to the outermost."""
+    app.add_middleware(CompressionMiddleware)
     app.add_middleware(HttpSemanticsMiddleware)
     app.add_middleware(
         AuthenticationMiddleware,
@@ -154,6 +169,7 @@ async def _lifespan(  # noqa: PLR0917  `partial` passes them in this order
         resources.push_async_callback(planner.close)
         resources.push_async_callback(assistant.close)
         state = app.state.services = _build_state(settings, store, planner, assistant)
+        resources.push_async_callback(state.computing.close)
         resources.push_async_callback(state.runs.close)
         resources.push_async_callback(state.assistant.close)
         sweeping = asyncio.create_task(
@@ -179,6 +195,8 @@ def _build_state(
         timeout_seconds=settings.generation_timeout_seconds,
         lease_seconds=settings.generation_lease_seconds,
     )
+    computing = Computing()
+    exports = ExportService(store.schedules, computing)
     return AppState(
         planner_name=planner.name,
         admission=GenerationAdmission(store.generations, runs, quotas),
@@ -192,6 +210,11 @@ def _build_state(
         recovery=GenerationRecovery(store.generations, runs),
         runs=runs,
         roadmaps=RoadmapService(store),
+        progress=ProgressService(store.schedules, computing),
+        scheduling=SchedulingService(store.schedules, computing),
+        exports=exports,
+        feeds=CalendarFeeds(store.schedules, exports),
+        computing=computing,
         assistant=AssistantService(store, assistant, quotas, settings.answer_timeout_seconds),
         client_keys=ClientKeys(settings.proxy_header, service_key.get_secret_value().encode()),
         readiness=Readiness(store, planner.name),

@@ -10,6 +10,11 @@ from src.services.generation.admission import GenerationAdmission
 from src.services.generation.following import GenerationFollower
 from src.services.generation.recovery import GenerationRecovery
 from src.services.generation.registry import RunRegistry
+from src.services.progress.computing import Computing
+from src.services.progress.exports.service import ExportService
+from src.services.progress.feeds import CalendarFeeds
+from src.services.progress.scheduling import SchedulingService
+from src.services.progress.service import ProgressService
 from src.services.readiness import Readiness
 from src.services.roadmaps import RoadmapService
 from src.web.client_address import ClientKeys
@@ -26,6 +31,11 @@ class AppState:
     recovery: GenerationRecovery
     runs: RunRegistry
     roadmaps: RoadmapService
+    progress: ProgressService
+    scheduling: SchedulingService
+    exports: ExportService
+    feeds: CalendarFeeds
+    computing: Computing
     assistant: AssistantService
     client_keys: ClientKeys
     readiness: Readiness

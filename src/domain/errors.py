@@ -90,6 +90,10 @@ class CalendarPolledTooOftenError(MomentumError, code="calendar-polled-too-often
         self.retry_after = retry_after
 
 
+class ProgressOverloadedError(MomentumError, code="progress-overloaded"):
+    """Too many requests for progress wait in this process. Retry in a moment."""
+
+
 class GenerationNotFoundError(MomentumError, code="generation-not-found"):
     """No generation has this id (and this owner, if given)."""
 

@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import NamedTuple
 
 from src.domain.roadmap import Roadmap
 from src.domain.schedule import NO_SETTINGS, ScheduleSettings
 
 
-@dataclass(frozen=True, slots=True)
-class TaskGroup:
+class TaskGroup(NamedTuple):
     """Tasks of one day of the plan that share everything that progress is counted by.
 
     `minutes` are those of all its tasks. A task without an estimate counts as an equal share of the

@@ -62,8 +62,8 @@ class DaysOff:
         return names + [f"{first}/{last}" for first, last in self.intervals]
 
     def __contains__(self, day: date) -> bool:
-        return day.weekday() in self.weekdays or any(
-            first <= day <= last for first, last in self.intervals
+        return (bool(self.weekdays) and day.weekday() in self.weekdays) or (
+            bool(self.intervals) and any(first <= day <= last for first, last in self.intervals)
         )
 
     def next_day_on(self, day: date) -> date:

@@ -9,6 +9,7 @@ from src.domain.generation import GenerationState
 from src.domain.plan import ModelUsage, PlanRequest
 from src.domain.roadmap import SavedRoadmap, Task
 from src.domain.vocabulary import DayNumber, Question, RoadmapId, UtcTime, Value, WeekCount
+from src.routers.dates import TimeZone
 from src.web.problems import Problem
 
 
@@ -43,11 +44,15 @@ class GenerationStatus(Value):
 
 
 class TaskUpdate(Value):
-    """The body of `POST /task/update`. With `user_id`, only a task of that user is updated."""
+    """The body of `POST /task/update`. With `user_id`, only a task of that user is updated.
+
+    With `tz`, the completion counts for the day in that zone, wherever the learner reads it.
+    """
 
     task_id: Annotated[str, Field(min_length=1, max_length=64)]
     completed: StrictBool
     user_id: UUID | None = None
+    tz: TimeZone | None = None
 
 
 class AskAssistant(Value):

@@ -46,6 +46,7 @@ TASK = {
     "completed": True,
     "completed_at": "2026-01-26T18:05:00Z",
     "created_at": "2026-01-26T10:30:00Z",
+    "due_date": "2026-01-26",
 }
 
 WEEK = {

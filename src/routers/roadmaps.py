@@ -1,6 +1,8 @@
 """Roadmaps: list, read, delete."""
 
-from fastapi import APIRouter
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query
 
 from src.domain.errors import RoadmapNotFoundError, WeekNotFoundError
 from src.domain.roadmap import Roadmap, WeekDetail, WeekProgress
@@ -8,19 +10,36 @@ from src.routers import examples
 from src.routers.bodies import RoadmapTasks, Success
 from src.routers.dependencies import ActingUser, Owner, RoadmapIdInPath, State, WeekNumberInPath
 from src.routers.examples import ok_response
+from src.routers.progress_examples import ETAG_HEADER, NOT_MODIFIED
+from src.services.roadmaps import RoadmapWithProgress
 from src.web.openapi import STORE_ERRORS, error_responses
+from src.web.polling import PolledRoute
 
-router = APIRouter()
+router = APIRouter(route_class=PolledRoute)
+
+IncludeInQuery = Annotated[
+    Literal["progress"] | None, Query(description="What each roadmap has in addition.")
+]
 
 
 @router.get(
     "/roadmaps",
     tags=["roadmaps"],
     summary="List a user's roadmaps, newest first",
-    responses=ok_response([examples.ROADMAP]) | error_responses(*STORE_ERRORS),
+    responses=ok_response([examples.ROADMAP], headers=ETAG_HEADER)
+    | NOT_MODIFIED
+    | error_responses(*STORE_ERRORS),
 )
-async def list_roadmaps(owner: Owner, state: State) -> list[Roadmap]:
-    """Return a list, which is empty for a user without roadmaps."""
+async def list_roadmaps(
+    owner: Owner, state: State, include: IncludeInQuery = None
+) -> list[RoadmapWithProgress] | list[Roadmap]:
+    """Return a list, which is empty for a user without roadmaps.
+
+    With `include=progress`, each roadmap also has `total_tasks`, `completed_tasks` and `progress`,
+    in percent, rounded down.
+    """
+    if include == "progress":
+        return await state.roadmaps.list_roadmaps_with_progress(owner)
     return await state.roadmaps.list_roadmaps(owner)
 
 
@@ -28,7 +47,8 @@ async def list_roadmaps(owner: Owner, state: State) -> list[Roadmap]:
     "/roadmap/{roadmap_id}",
     tags=["progress"],
     summary="Get all tasks of a roadmap",
-    responses=ok_response({"tasks": [examples.TASK]})
+    responses=ok_response({"tasks": [examples.TASK]}, headers=ETAG_HEADER)
+    | NOT_MODIFIED
     | error_responses(RoadmapNotFoundError, *STORE_ERRORS),
 )
 async def get_roadmap_tasks(
@@ -42,7 +62,9 @@ async def get_roadmap_tasks(
     "/roadmap/{roadmap_id}/weeks",
     tags=["progress"],
     summary="List the weeks of a roadmap with their progress",
-    responses=ok_response([examples.WEEK]) | error_responses(RoadmapNotFoundError, *STORE_ERRORS),
+    responses=ok_response([examples.WEEK], headers=ETAG_HEADER)
+    | NOT_MODIFIED
+    | error_responses(RoadmapNotFoundError, *STORE_ERRORS),
 )
 async def list_weeks(
     roadmap_id: RoadmapIdInPath, state: State, owner: ActingUser
@@ -55,7 +77,8 @@ async def list_weeks(
     "/roadmap/{roadmap_id}/week/{week_number}",
     tags=["progress"],
     summary="Get the tasks of a week by day",
-    responses=ok_response(examples.WEEK_DETAIL)
+    responses=ok_response(examples.WEEK_DETAIL, headers=ETAG_HEADER)
+    | NOT_MODIFIED
     | error_responses(RoadmapNotFoundError, WeekNotFoundError, *STORE_ERRORS),
 )
 async def get_week(

@@ -28,6 +28,11 @@ async def update_task(
     state: State,
     user_id: ActingUser,
 ) -> Success:
-    """Completing a task again keeps its first `completed_at`; marking it incomplete clears it."""
-    await state.roadmaps.update_task(body.task_id, completed=body.completed, user_id=user_id)
+    """Completing a task again keeps its first `completed_at`; marking it incomplete clears it.
+
+    Send the learner's time zone as `tz`, so that the completion counts for their day.
+    """
+    await state.roadmaps.update_task(
+        body.task_id, completed=body.completed, user_id=user_id, time_zone=body.tz
+    )
     return Success()

@@ -1,11 +1,23 @@
 """Stored roadmaps: list, read, tick off tasks, delete."""
 
+from typing import Annotated
 from uuid import UUID
+
+from pydantic import Field
 
 from src.dao import Store
 from src.domain.errors import WeekNotFoundError
+from src.domain.progress import ProgressFacts
 from src.domain.roadmap import Roadmap, Task, WeekDetail, WeekProgress
 from src.services.progress.percent import whole_percent
+
+
+class RoadmapWithProgress(Roadmap):
+    """A roadmap and how much of it is done, in whole percent, rounded down."""
+
+    total_tasks: int
+    completed_tasks: int
+    progress: Annotated[int, Field(ge=0, le=100)]
 
 
 class RoadmapService:
@@ -21,6 +33,10 @@ class RoadmapService:
     async def list_roadmaps(self, user_id: UUID) -> list[Roadmap]:
         """Return the user's roadmaps, newest first; empty for an unknown user."""
         return await self._store.list_roadmaps(user_id)
+
+    async def list_roadmaps_with_progress(self, user_id: UUID) -> list[RoadmapWithProgress]:
+        """Return the same with the number of tasks, in one request to the store as well."""
+        return [_with_progress(facts) for facts in await self._store.schedules.list_facts(user_id)]
 
     async def list_tasks(self, roadmap_id: int, user_id: UUID | None) -> list[Task]:
         """Return all tasks by week, day and position in the day."""
@@ -54,10 +70,25 @@ class RoadmapService:
             days=days,
         )
 
-    async def update_task(self, task_id: str, *, completed: bool, user_id: UUID | None) -> None:
-        """Mark a task as completed or not completed."""
-        await self._store.set_task_completed(task_id, completed=completed, user_id=user_id)
+    async def update_task(
+        self, task_id: str, *, completed: bool, user_id: UUID | None, time_zone: str | None = None
+    ) -> None:
+        """Mark a task as completed or not completed, in the learner's time zone if it is known."""
+        await self._store.set_task_completed(
+            task_id, completed=completed, user_id=user_id, time_zone=time_zone
+        )
 
     async def delete(self, roadmap_id: int, user_id: UUID) -> None:
         """Delete the user's roadmap with all its tasks."""
         await self._store.delete_roadmap(roadmap_id, user_id)
+
+
+def _with_progress(facts: ProgressFacts) -> RoadmapWithProgress:
+    total = sum(group.tasks for group in facts.groups)
+    completed = sum(group.completed_tasks for group in facts.groups)
+    return RoadmapWithProgress(
+        **facts.roadmap.model_dump(),
+        total_tasks=total,
+        completed_tasks=completed,
+        progress=whole_percent(completed, total),
+    )

@@ -7,7 +7,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from src.domain.errors import MomentumError, UnauthenticatedError
 from src.web.problems import problem_response
-from src.web.public_paths import is_public
+from src.web.public_paths import needs_no_token
 from src.web.tokens import TokenVerifier
 
 
@@ -15,7 +15,8 @@ class AuthenticationMiddleware:
     """Verifies a request's access token and stores its user in the request's state as `caller`.
 
     `caller` is None if there is no token; if `token_required`, such a request gets a 401. An
-    invalid token always does, rather than make its sender anonymous. Public paths are not checked.
+    invalid token always does, rather than make its sender anonymous. Paths that need no token are
+    not checked.
     """
 
     def __init__(self, app: ASGIApp, *, verifier: TokenVerifier, token_required: bool) -> None:
@@ -25,7 +26,7 @@ class AuthenticationMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI connection."""
-        if scope["type"] == "http" and not is_public(scope["path"]):
+        if scope["type"] == "http" and not needs_no_token(scope["path"]):
             try:
                 caller = await self._authenticate(scope)
             except MomentumError as error:

@@ -46,7 +46,10 @@ def event_stream(
     events: AsyncGenerator[Event, None], headers: Mapping[str, str] | None = None
 ) -> StreamingResponse:
     """Return a response that sends each event at once, and closes `events` on disconnect."""
-    unbuffered = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}  # the second is nginx's
+    unbuffered = {
+        "Cache-Control": "no-store, no-transform",  # a proxy that compresses holds events back
+        "X-Accel-Buffering": "no",  # nginx's
+    }
     return StreamingResponse(
         _encode_with_keepalive(events),
         headers={**unbuffered, **(headers or {})},

@@ -10,7 +10,11 @@ from starlette.types import Scope
 from src.web.json_bodies import StrictJSONRoute
 
 _ZERO_WEIGHT = re.compile(r"q=0(?:\.0{0,3})?")
-"""What is listed with it is not acceptable (RFC 9110, section 12.4.2)."""
+
+
+def is_zero_weight(parameter: str) -> bool:
+    """Return whether what is listed with it is not acceptable (RFC 9110, section 12.4.2)."""
+    return _ZERO_WEIGHT.fullmatch(parameter) is not None
 
 
 class _NegotiatedRoute(StrictJSONRoute):
@@ -30,7 +34,7 @@ class _NegotiatedRoute(StrictJSONRoute):
 
     def _is_preference(self, item: str) -> bool:
         value, *parameters = (part.strip().lower() for part in item.split(";"))
-        is_excluded = any(_ZERO_WEIGHT.fullmatch(parameter) for parameter in parameters)
+        is_excluded = any(map(is_zero_weight, parameters))
         return value == self.preference and not is_excluded
 
 

@@ -15,7 +15,7 @@ from src.web.problems import (
     Problem,
     build_problem,
 )
-from src.web.public_paths import is_public
+from src.web.public_paths import needs_no_token
 
 STORE_ERRORS = (
     errors.StoreUnavailableError,
@@ -109,7 +109,7 @@ def build_openapi(app: FastAPI, *, token_required: bool = False) -> dict[str, An
         protected = (
             (path, operation)
             for path, operations in document["paths"].items()
-            if not is_public(path)
+            if not needs_no_token(path)
             for operation in operations.values()
         )
         for path, operation in protected:

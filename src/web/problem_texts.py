@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from http import HTTPStatus
 
 from src.domain import errors
@@ -16,8 +16,8 @@ class ProblemText:
 
     `detail` is for a person and never quotes the request. `retry_after` is the number of seconds
     that a client should wait if the error itself does not say. `resume_at` is when a generation
-    that waits continues. `question_detail` takes the place of a `detail` that does not suit a
-    question to the assistant.
+    that waits continues, and `earliest_end` the earliest end of a schedule that would do.
+    `question_detail` takes the place of a `detail` that does not suit a question to the assistant.
     """
 
     status: int
@@ -26,6 +26,7 @@ class ProblemText:
     title: str = ""
     code: str = ""
     resume_at: datetime | None = None
+    earliest_end: date | None = None
     question_detail: str = ""
 
 
@@ -34,6 +35,24 @@ _TEXTS: dict[type[errors.MomentumError], ProblemText] = {
     errors.RoadmapNotFoundError: ProblemText(404, "This roadmap does not exist."),
     errors.WeekNotFoundError: ProblemText(404, "This roadmap has no such week."),
     errors.TaskNotFoundError: ProblemText(404, "This task does not exist."),
+    errors.ScheduleDoesNotFitError: ProblemText(
+        409,
+        "The tasks do not fit into these days. Choose a later end, more minutes a day or fewer days"
+        " off.",
+    ),
+    errors.ScheduleChangedError: ProblemText(
+        412, "The dates have changed in the meantime. Look at them again before you change them."
+    ),
+    errors.NothingToUndoError: ProblemText(
+        409, "There is no schedule to undo, or a date has changed since."
+    ),
+    errors.CalendarFeedNotFoundError: ProblemText(404, "There is no calendar at this address."),
+    errors.CalendarPolledTooOftenError: ProblemText(
+        429, "This calendar was requested too often. Try again later."
+    ),
+    errors.ProgressOverloadedError: ProblemText(
+        503, "Too many requests for progress are waiting. Try again in a moment.", retry_after=1
+    ),
     errors.GenerationNotFoundError: ProblemText(404, "This generation does not exist."),
     errors.IdempotencyKeyReusedError: ProblemText(
         422, "This idempotency key was used for another request. Use a new key for a new request."
@@ -156,6 +175,7 @@ _HTTP_DETAILS = {
     413: "The body is too large. At most 64 KiB are accepted.",
     408: "The body did not arrive in time. Try again.",
     415: "Send the body as JSON, with the header Content-Type: application/json.",
+    428: "Send `If-Match` with the `ETag` of the dates, which the answer to a dry run has.",
     422: "Some values of the request are not valid. `errors` lists them.",
     500: "Something went wrong on our side. Your request was not the cause.",
 }
@@ -197,6 +217,9 @@ def text_of_class(error_class: type[errors.MomentumError]) -> ProblemText:
     return http_text(HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
+_KNOWS_WHEN = errors.ModelUnavailableError | errors.CalendarPolledTooOftenError
+
+
 def text_of(error: errors.MomentumError) -> ProblemText:
     """Return the text for an error, with its limit, its time to wait and its generation."""
     text = text_of_class(type(error))
@@ -208,7 +231,10 @@ def text_of(error: errors.MomentumError) -> ProblemText:
         if error.generation_id:
             sentence = f"{sentence} {_MAY_BE_FINISHED}"
         return replace(text, detail=sentence, retry_after=error.retry_after)
-    if isinstance(error, errors.ModelUnavailableError) and error.retry_after:
+    if isinstance(error, errors.ScheduleDoesNotFitError) and error.earliest_end:
+        detail = f"{text.detail} The earliest end that would do is {error.earliest_end}."
+        return replace(text, detail=detail, earliest_end=error.earliest_end)
+    if isinstance(error, _KNOWS_WHEN) and error.retry_after:
         return replace(text, retry_after=error.retry_after)
     if isinstance(error, errors.GenerationWaitingError) and error.retry_after:
         detail = f"{text.detail} The pause ends in {duration_in_words(error.retry_after)}."

@@ -3,6 +3,7 @@
 import logging
 import math
 from collections.abc import Mapping
+from datetime import date
 from http import HTTPStatus
 from typing import Any
 
@@ -42,7 +43,8 @@ ASSISTANT_PATH = "/ask-assistant"
 class Problem(Value):
     """A problem document (RFC 9457), as `application/problem+json`.
 
-    `resume_at` is when a generation continues that waits for the model's provider.
+    `resume_at` is when a generation continues that waits for the model's provider. `earliest_end`
+    is the first end of a schedule into which the tasks would fit.
     """
 
     type: str
@@ -53,6 +55,7 @@ class Problem(Value):
     request_id: str
     errors: list[FieldError] | None = None
     resume_at: UtcTime | None = None
+    earliest_end: date | None = None
 
 
 class AssistantProblem(Problem):
@@ -110,11 +113,13 @@ def problem_document(error: errors.MomentumError) -> Problem:
     return build_problem(text_of(error), request_id(), about_question=_is_about_question())
 
 
-def problem_response(error: errors.MomentumError) -> JSONResponse:
+def problem_response(
+    error: errors.MomentumError, headers: Mapping[str, str] | None = None
+) -> JSONResponse:
     """Return the response to an error, and log the error if it is the server's."""
     _log_server_error(error)
     text = text_of(error)
-    headers = {}
+    headers = dict(headers or {})
     if text.retry_after is not None:
         headers["Retry-After"] = str(math.ceil(text.retry_after))
     if isinstance(error, errors.LimitReachedError):
@@ -192,6 +197,7 @@ def build_problem(
         "request_id": request,
         "errors": field_errors,
         "resume_at": text.resume_at,
+        "earliest_end": text.earliest_end,
     }
     if not about_question:
         return Problem(**members)

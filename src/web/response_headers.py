@@ -13,7 +13,9 @@ COMMON_HEADERS = {
 
 API_CSP = "default-src 'none'; frame-ancestors 'none'"
 
-PRIVATE_HEADERS = COMMON_HEADERS | {"Content-Security-Policy": API_CSP, "Cache-Control": "no-store"}
+NO_STORE = "no-store"
+
+PRIVATE_HEADERS = COMMON_HEADERS | {"Content-Security-Policy": API_CSP, "Cache-Control": NO_STORE}
 """The headers of a response that may hold personal data."""
 
 _PAGE_CSP = (
@@ -54,14 +56,16 @@ class ResponseHeadersMiddleware:
             return
         path: str = scope["path"]  # read now: mounts change it in the scope
         headers = COMMON_HEADERS | {"Content-Security-Policy": PAGE_CSPS.get(path, API_CSP)}
-        if not is_public(path):
-            headers["Cache-Control"] = "no-store"
         if self._behind_tls or scope["scheme"] == "https":
             headers["Strict-Transport-Security"] = HSTS
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(headers)
+                present = MutableHeaders(scope=message)
+                present.update(headers)
+                if not is_public(path):
+                    # Only what is meant to be asked for again and again says otherwise.
+                    present.setdefault("Cache-Control", NO_STORE)
             await send(message)
 
         await self._app(scope, receive, send_with_headers)

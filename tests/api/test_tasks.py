@@ -22,6 +22,7 @@ TASK_FIELDS = {
     "completed",
     "completed_at",
     "created_at",
+    "due_date",
 }
 
 

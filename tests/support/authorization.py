@@ -4,12 +4,15 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from hashlib import sha256
+from urllib.parse import parse_qsl
 from uuid import uuid4
 
 import httpx
 
 from src.dao import Store
 from src.domain.generation import Lease
+from src.domain.schedule import CalendarFeed
 from tests.support.authorization_cells import (
     ANA,
     USERS,
@@ -37,6 +40,16 @@ from roadmap_tasks where roadmap_id in (select roadmap_id from roadmaps where us
 union all
 select 'generation', cast(generation_id as text), problem, cast(finished_at as text)
 from generations where user_id = '{ANA}'
+union all
+select 'date', cast(id as text), cast(due_date as text), cast(date_changes as text)
+from roadmap_tasks where roadmap_id in (select roadmap_id from roadmaps where user_id = '{ANA}')
+union all
+select 'schedule', cast(roadmap_id as text), cast(version as text), applied_request
+from roadmap_schedules where roadmap_id in
+(select roadmap_id from roadmaps where user_id = '{ANA}')
+union all
+select 'feed', cast(roadmap_id as text), token_hash, time_zone
+from calendar_feeds where roadmap_id in (select roadmap_id from roadmaps where user_id = '{ANA}')
 union all
 select 'question', cast(question_id as text), null, null from questions where user_id = '{ANA}'
 order by 1, 2
@@ -111,7 +124,7 @@ class _Trial:
 
 
 async def _new_possessions(store: Store) -> Owned:
-    """Give Ana a roadmap of one task, and a generation that somebody seems to work on."""
+    """Give Ana a roadmap of one task with a calendar, and a generation that somebody works on."""
     canary = f"canary{uuid4().hex}"
     plan = roadmap_of_texts([canary], ANA)
     request = plan.request.model_copy(update={"goal": canary})
@@ -120,19 +133,31 @@ async def _new_possessions(store: Store) -> Owned:
     )
     roadmap_id = roadmap_of(record).roadmap_id
     (task,) = await store.list_tasks(roadmap_id)
+    feed_token = uuid4().hex
+    await store.schedules.create_feed(
+        CalendarFeed(roadmap_id, ANA, "UTC", 0, None), sha256(feed_token.encode()).hexdigest()
+    )
     running = await store.generations.begin(
         asked_for(request, ANA, key=str(uuid4())), Lease(seconds=3_600), UNBOUNDED
     )
-    return Owned(roadmap_id, task.id, record.generation_id, running.generation_id, canary)
+    return Owned(
+        roadmap_id,
+        task.id,
+        record.generation_id,
+        running.generation_id,
+        feed_token,
+        canary,
+    )
 
 
 def _request(client: httpx.AsyncClient, cell: Cell, owned: Owned) -> httpx.Request:
     route = cell.route
     body = route.body(owned) | _naming(cell.in_body) if route.body else None
+    path, _, query = route.path.format(**vars(owned)).partition("?")
     return client.build_request(
         route.method,
-        route.path.format(**vars(owned)),
-        params=_naming(cell.in_query),
+        path,
+        params=dict(parse_qsl(query)) | _naming(cell.in_query),
         json=body,
         headers=[("Origin", ORIGIN), *route.headers.items(), *cell.sender.headers],
     )

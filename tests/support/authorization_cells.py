@@ -7,6 +7,7 @@ one sender, naming one user, none, or two.
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from itertools import product
 from typing import Any, Literal, TypeAlias
@@ -40,6 +41,8 @@ class Owned:
     task_id: str
     generation_id: UUID
     running_id: UUID
+    feed_token: str
+    """The secret of the roadmap's calendar."""
     canary: str
     """Stands in the roadmap's goal and in its task."""
 
@@ -96,6 +99,26 @@ _UPDATING: dict[str, Any] = {
 }
 _OF_ROADMAP: dict[str, Any] = {"naming": "query", "hidden": "roadmap-not-found"}
 _OF_GENERATION: dict[str, Any] = {"naming": "query", "hidden": "generation-not-found"}
+_PROGRESS: dict[str, Any] = {"naming": "query", "must_name": True}
+_OF_OWNER: dict[str, Any] = _OF_ROADMAP | {"must_name": True}
+_DATING: dict[str, Any] = {"naming": "body", "must_name": True, "hidden": "roadmap-not-found"}
+_SCHEDULING: dict[str, Any] = _DATING | {"body": lambda _: {"strategy": "shift"}}
+_APPLYING: dict[str, Any] = _DATING | {
+    "body": lambda _: {"strategy": "shift", "from": "2030-01-01", "dry_run": False},
+    "headers": {"If-Match": "*"},
+    "writes": True,
+}
+_MOVING: dict[str, Any] = {
+    "body": lambda owned: {
+        "task_id": owned.task_id,
+        "due_date": (datetime.now(UTC) + timedelta(days=1)).date().isoformat(),
+    },
+    "naming": "body",
+    "must_name": True,
+    "hidden": "task-not-found",
+    "writes": True,
+}
+_SUBSCRIBING: dict[str, Any] = _DATING | {"body": lambda _: {}, "writes": True}
 _OPEN: dict[str, Any] = {"is_public": True}
 
 ROUTES = (
@@ -129,6 +152,23 @@ ROUTES = (
     Route("missing week", "GET", f"{_ROADMAP}/week/9", success=404, **_OF_ROADMAP),
     Route("delete", "DELETE", _ROADMAP, must_name=True, writes=True, **_OF_ROADMAP),
     Route("update", "POST", "/task/update", **_UPDATING),
+    Route("list with progress", "GET", "/roadmaps?include=progress", shows=True, **_PROGRESS),
+    Route("dashboard", "GET", "/progress", shows=True, **_PROGRESS),
+    Route("year", "GET", "/progress.svg", **_PROGRESS),
+    Route("progress", "GET", f"{_ROADMAP}/progress", **_OF_OWNER),
+    Route("picture", "GET", f"{_ROADMAP}/progress.svg", shows=True, **_OF_OWNER),
+    Route("calendar", "GET", f"{_ROADMAP}/export?format=ics", shows=True, **_OF_OWNER),
+    Route("table", "GET", f"{_ROADMAP}/export?format=csv", shows=True, **_OF_OWNER),
+    Route("check list", "GET", f"{_ROADMAP}/export?format=md", shows=True, **_OF_OWNER),
+    Route("try out a schedule", "POST", f"{_ROADMAP}/schedule", **_SCHEDULING),
+    Route("schedule", "POST", f"{_ROADMAP}/schedule", **_APPLYING),
+    Route("undo", "POST", f"{_ROADMAP}/schedule/undo", success=409, **_SUBSCRIBING),
+    Route("move", "POST", "/task/move", shows=True, **_MOVING),
+    Route("subscribe", "POST", f"{_ROADMAP}/calendar-feed", **_SUBSCRIBING),
+    Route("revoke", "DELETE", f"{_ROADMAP}/calendar-feed", writes=True, **_OF_OWNER),
+    # Its path is all that it needs.
+    Route("feed", "GET", "/calendar/{feed_token}.ics", shows=True, **_OPEN),
+    Route("feed of no secret", "GET", "/calendar/x.ics", success=404, **_OPEN),
     Route("ask", "POST", "/ask-assistant", **_ASKING),
     Route("ask as stream", "POST", "/ask-assistant", headers=STREAM, **_ASKING),
     Route("generation", "GET", _GENERATION, shows=True, **_OF_GENERATION),
@@ -226,7 +266,7 @@ class Expected:
 def expected(cell: Cell, *, token_required: bool) -> Expected:
     route, sender = cell.route, cell.sender
     if route.is_public:
-        return Expected(route.success)
+        return Expected(route.success, shows=route.shows)
     if sender.is_bad:
         return Expected(401, "unauthenticated", 'Bearer error="invalid_token"')
     if token_required and sender.proves is None:

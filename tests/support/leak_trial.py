@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterable
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -149,6 +150,7 @@ def use_every_endpoint(it: LeakTrial) -> None:
         it.client.get(url, headers={"X-Request-ID": "a-sane.id_1"}).raise_for_status()
     done = {"task_id": tasks[0]["id"], "completed": True, "user_id": ANA}
     it.client.post("/task/update", json=done).raise_for_status()
+    use_progress(it, path, tasks[1]["id"])
     accepted = it.client.post(
         "/generate_roadmap",
         json=REQUEST | {"goal": "Begin the goal-canary"},
@@ -166,10 +168,36 @@ def use_every_endpoint(it: LeakTrial) -> None:
     it.client.delete(path, params={"user_id": ANA}).raise_for_status()
 
 
+def use_progress(it: LeakTrial, path: str, task_id: str) -> None:
+    """Read, schedule and take along; the secret of the calendar is one more canary."""
+    user = {"user_id": ANA}
+    for url in ("/progress", "/progress.svg", f"{path}/progress", f"{path}/progress.svg"):
+        it.client.get(url, params=user | {"tz": "Asia/Tokyo"}).raise_for_status()
+    for name in ("ics", "csv", "md"):
+        it.client.get(f"{path}/export", params=user | {"format": name}).raise_for_status()
+    move = user | {"task_id": task_id, "due_date": f"{datetime.now(UTC) + timedelta(days=9):%F}"}
+    it.client.post("/task/move", json=move).raise_for_status()
+    body = user | {"strategy": "shift", "dry_run": False}
+    assert it.client.post(f"{path}/schedule", json=body).status_code == 428
+    for version in ("canary", "*"):
+        it.client.post(f"{path}/schedule", json=body, headers={"If-Match": version})
+    assert it.client.post(f"{path}/schedule/undo", json=user).is_success
+    calendar = it.client.post(f"{path}/calendar-feed", json=user).raise_for_status().json()["path"]
+    it.canaries.add(calendar.removeprefix("/calendar/").removesuffix(".ics"))
+    while (answer := it.client.get(calendar)).is_success:
+        assert "BEGIN:VEVENT" in answer.text
+    assert answer.status_code == 429
+    it.client.delete(f"{path}/calendar-feed", params=user).raise_for_status()
+    assert it.client.get(calendar).status_code == 404
+
+
 def send_what_nobody_should(it: LeakTrial) -> None:
     """Send bad bodies, ids, paths and methods, all of which hold canaries."""
     as_json = {"Content-Type": "application/json"}
-    for route in ("/generate_roadmap", "/ask-assistant", "/task/update"):
+    for route in (
+        *("/generate_roadmap", "/ask-assistant", "/task/update", "/task/move"),
+        *("/roadmap/1/schedule", "/roadmap/1/schedule/undo", "/roadmap/1/calendar-feed"),
+    ):
         for body in (
             *(b'{"user_id": "canary', b'"canary"', b"\xffcanary", b'{"canary": 1, "canary": 2}'),
             *(b"canary" * 20_000, b'{"user_id": "canary", "goal": ["canary"], "level": "canary"}'),
@@ -184,6 +212,9 @@ def send_what_nobody_should(it: LeakTrial) -> None:
         *("/roadmaps", "/roadmaps?user_id=canary", f"/roadmaps?user_id={ANA}&user_id={ANA}"),
         *(f"/roadmap/4711?user_id={ANA}", f"/roadmap/4711/week/3?user_id={ANA}", "/docs/canary"),
         *("/static-offline-docs/canary", f"/health?user_id={ANA}", f"/generations/{ANA}"),
+        *(f"/progress?user_id={ANA}&tz=canary", "/calendar/canary.ics", "/progress?user_id=canary"),
+        *(f"/roadmap/1/export?user_id={ANA}&format=canary", "/calendar/canary"),
+        *(f"/roadmap/1/progress.svg?user_id={ANA}&view=canary&theme=canary&rollover=canary",),
         *(f"/roadmap/1/week/99?user_id={ANA}", "/roadmap/99999999999999999999?x=canary"),
     ):
         it.client.get(path, headers={"Host": "host.canary", "Cookie": "canary=1"})
@@ -258,6 +289,9 @@ def fail_at_the_database(it: LeakTrial) -> None:
     def touch() -> None:
         it.client.get("/roadmaps", params={"user_id": ANA})
         it.client.get(f"/roadmap/{roadmap_id}")
+        it.client.get("/progress", params={"user_id": ANA})
+        it.client.get(f"/roadmap/{roadmap_id}/export", params={"user_id": ANA, "format": "md"})
+        it.client.get("/calendar/canary.ics")
         it.client.post("/task/update", json=done)
         it.roadmap()
 

@@ -1,5 +1,6 @@
 """The pages, and calls from a page of another origin, in a real Chromium."""
 
+import logging
 import os
 import shutil
 from collections.abc import AsyncIterator, Iterator
@@ -10,13 +11,14 @@ from threading import Thread
 from typing import Any
 from uuid import UUID
 
+import httpx
 import pytest
 from playwright.async_api import Page, Route, async_playwright
 
 from api import create_app
 from src.dao.sqlite.store import SqliteStore
 from src.domain.roadmap import Roadmap
-from tests.support.learners import ANA
+from tests.support.learners import ANA, roadmap_request
 from tests.support.service import serving
 from tests.support.settings import isolated_settings
 
@@ -93,7 +95,7 @@ async def test_swagger_ui_executes_an_example(
     """Without internet the page shows every operation, and the example can be executed."""
     await page.goto(f"{api}/docs")
     await page.wait_for_selector("#operations-roadmaps-generate_roadmap")
-    assert await page.locator(".opblock").count() == 12
+    assert await page.locator(".opblock").count() == 23
     assert foreign_requests == []
     block = page.locator("#operations-roadmaps-generate_roadmap")
     await block.locator(".opblock-summary").click()
@@ -155,3 +157,64 @@ async def test_other_origins_read_nothing(page: Page, api: str, frontend: str) -
         "url => fetch(url).then(() => 'read', () => 'refused')", f"{api}/health"
     )
     assert outcome == "refused"
+
+
+SHOW_IMAGE = """url => new Promise((resolve, reject) => {
+    const image = new Image();
+    image.onload = () => {
+        document.body.replaceChildren(image);
+        const canvas = document.createElement("canvas");
+        canvas.width = image.naturalWidth; canvas.height = image.naturalHeight;
+        const context = canvas.getContext("2d");
+        context.drawImage(image, 0, 0);
+        const pixels = new Uint32Array(
+            context.getImageData(0, 0, canvas.width, canvas.height).data.buffer);
+        resolve({width: image.naturalWidth, first: pixels[0] >>> 0, colours: new Set(pixels).size});
+    };
+    image.onerror = () => reject("it does not load");
+    image.crossOrigin = "anonymous";  // or the canvas keeps its pixels to itself
+    image.src = url;
+})"""
+BACKGROUNDS = {"light": 0xFFFFFFFF, "dark": 0xFF17110D}
+"""As a pixel is stored: alpha, blue, green, red."""
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+async def test_pictures_are_shown(page: Page, api: str, frontend: str, theme: str) -> None:
+    """An `<img>` of the frontend loads each, with the theme's background and much on it."""
+    await page.goto(frontend)
+    body = roadmap_request(duration_weeks=1)
+    async with httpx.AsyncClient(base_url=api, timeout=60) as client:
+        roadmap = (await client.post("/generate_roadmap", json=body)).json()
+        path = f"/roadmap/{roadmap['roadmap_id']}"
+        for task in (await client.get(path)).json()["tasks"][:3]:
+            await client.post("/task/update", json={"task_id": task["id"], "completed": True})
+    for picture in (
+        f"{path}/progress.svg?view=year",
+        f"{path}/progress.svg?view=weeks",
+        f"{path}/progress.svg?view=burnup",
+        "/progress.svg?",
+    ):
+        url = f"{api}{picture}&user_id={ANA}&theme={theme}"
+        shown = await page.evaluate(SHOW_IMAGE, url)
+        assert shown["width"] == 760, picture
+        assert shown["first"] == BACKGROUNDS[theme], picture
+        assert shown["colours"] > 10, picture  # with the smoothed edges of the letters
+
+
+async def test_browser_sends_etags_by_itself(
+    page: Page, api: str, frontend: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What a page asks for again is only sent if it has changed; the page notices no difference."""
+    caplog.set_level(logging.INFO, logger="src.web.request_log")
+    page = await page.context.new_page()  # a page whose requests are routed has no cache
+    await page.goto(frontend)
+    read = """url => fetch(url).then(async res =>
+        [res.status, res.headers.get("ETag"), await res.text()])"""
+    url = f"{api}/progress?user_id={ANA}"
+    first, second = [await page.evaluate(read, url) for _ in range(2)]
+    assert first == second
+    assert first[0] == 200
+    assert first[1]
+    statuses = [record.getMessage().split()[2] for record in caplog.records]
+    assert statuses == ["200", "304"]

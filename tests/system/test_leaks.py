@@ -65,6 +65,7 @@ def assert_log_is_of_use(log: str, *, as_json: bool) -> None:
         "GET /openapi.json 200",
         "GET /docs 200",
         "GET /static-offline-docs 200",
+        "GET /calendar/{token}.ics 429",
         "GET unmatched 404",
     ):
         assert re.search(re.escape(route) + r" in \d+ ms", log), route

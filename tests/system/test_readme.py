@@ -53,6 +53,7 @@ _VOLATILE = {
     re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"): "<uuid>",
     re.compile(r"\b[0-9a-f]{32}\b"): "<request id>",
     re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"): "<time>",
+    re.compile(r'"\d{4}-\d\d-\d\d"'): "<date>",
     re.compile(r'(?<=_seconds":)( ?)[\d.]+'): r"\1<seconds>",
     re.compile(r"(?<=retry-after: )\d+|(?<=;t=)\d+"): "<seconds>",
     re.compile(r"\d+(?= minutes)"): "<minutes>",

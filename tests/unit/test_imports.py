@@ -6,7 +6,7 @@ import sys
 import tomllib
 from pathlib import Path
 
-from tests.support.service import ROOT
+from tests.support.service import ROOT, clean_environment
 
 VIOLATIONS = {
     "The domain imports nothing of ours": ("domain/plan.py", "src.settings"),
@@ -47,3 +47,39 @@ def test_every_contract_reports_its_violation(tmp_path: Path) -> None:
         importer = f"src.{path.removesuffix('.py').replace('/', '.')}"
         report = reports.partition(f"{contract}\n{'-' * len(contract)}\n")[2].partition("\n---")[0]
         assert f"{importer} -> {forbidden}" in report, contract
+
+
+_SERVES_WITHOUT_PROGRESS = """
+import asyncio, sys
+import httpx
+from api import create_app
+from src.settings import Settings
+
+async def main():
+    app = create_app(Settings(_env_file=None, sqlite_path=sys.argv[1]))
+    transport = httpx.ASGITransport(app)
+    user = "550e8400-e29b-41d4-a716-446655440000"
+    async with app.router.lifespan_context(app):
+        async with httpx.AsyncClient(transport=transport, base_url="http://api") as client:
+            for path in ("/health", "/openapi.json", "/roadmaps?include=progress"):
+                separator = "&" if "?" in path else "?"
+                (await client.get(f"{path}{separator}user_id={user}")).raise_for_status()
+            print(sorted({"pandas", "numpy", "icalendar"} & sys.modules.keys()))
+            (await client.get(f"/progress?user_id={user}")).raise_for_status()
+            print(sorted({"pandas", "icalendar"} & sys.modules.keys()))
+
+asyncio.run(main())
+"""
+
+
+def test_pandas_is_imported_for_progress_alone(tmp_path: Path) -> None:
+    """A process that never serves progress does without it, and without the calendars' library."""
+    run = subprocess.run(
+        [sys.executable, "-c", _SERVES_WITHOUT_PROGRESS, str(tmp_path / "momentum.db")],
+        cwd=ROOT,
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert run.stdout.splitlines() == ["[]", "['pandas']"]

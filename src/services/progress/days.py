@@ -1,9 +1,11 @@
 """The learner's days: in their time zone, from the hour at which a day begins for them."""
 
+from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
+from src.domain.progress import Completion
 from src.domain.schedule import ONE_DAY
 
 
@@ -31,3 +33,31 @@ def local_day(moment: datetime, zone: ZoneInfo, rollover: int = 0) -> date:
     """
     local = moment.astimezone(zone)
     return local.date() - ONE_DAY if local.hour < rollover else local.date()
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Who asks: the moment, their time zone, and the hour at which their days begin."""
+
+    now: datetime
+    zone: ZoneInfo
+    rollover: int = 0
+
+    @property
+    def today(self) -> date:
+        """The reader's day."""
+        return local_day(self.now, self.zone, self.rollover)
+
+    def day_of(self, completion: Completion) -> date:
+        """Return the day of a completion: in its own zone if it has one, else in the reader's.
+
+        So moving to another zone changes no day of the past. A zone that this machine's database
+        does not know counts as none.
+        """
+        zone = self.zone
+        if completion.time_zone:
+            try:
+                zone = zone_of(completion.time_zone)
+            except ValueError:
+                zone = self.zone
+        return local_day(completion.completed_at, zone, self.rollover)

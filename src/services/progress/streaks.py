@@ -4,12 +4,20 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Protocol
 
-from src.domain.schedule import EVERY_DAY, ONE_DAY, DaysOff
+from src.domain.schedule import EVERY_DAY, ONE_DAY
 
 BRIDGED_DAYS = 2
 WINDOW_DAYS = 7
 """At most 2 missed days in any 7 do not break a streak: one bad weekend is no reason to give up."""
+
+
+class SetOfDays(Protocol):
+    """Days, of which one only asks whether another one is among them."""
+
+    def __contains__(self, day: date) -> bool:
+        """Whether a day is among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +38,7 @@ class Streaks:
     bridged: tuple[date, ...]
 
 
-def streaks(done: Iterable[date], today: date, off: DaysOff = EVERY_DAY) -> Streaks:
+def streaks(done: Iterable[date], today: date, off: SetOfDays = EVERY_DAY) -> Streaks:
     """Return the streaks of a learner who completed something on the days `done`.
 
     A streak begins and ends with such a day. Days off are neutral (as in Todoist's karma,
@@ -53,7 +61,7 @@ def streaks(done: Iterable[date], today: date, off: DaysOff = EVERY_DAY) -> Stre
     return Streaks(current, _longest(days, breaks), bridged)
 
 
-def _missed_days(days: Sequence[date], until: date, off: DaysOff) -> list[date]:
+def _missed_days(days: Sequence[date], until: date, off: SetOfDays) -> list[date]:
     done = set(days)
     between = (days[0] + number * ONE_DAY for number in range((until - days[0]).days + 1))
     return [day for day in between if day not in done and day not in off]

@@ -5,13 +5,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import accumulate
+from typing import NamedTuple
 
 from src.domain.schedule import ONE_DAY, DaysOff
 from src.domain.vocabulary import DAYS_PER_WEEK
 
 
-@dataclass(frozen=True, slots=True)
-class DueWork:
+class DueWork(NamedTuple):
     """Tasks that are due on one day, and what of them is left."""
 
     due: date
@@ -64,27 +64,33 @@ def slack_by_day(work: Sequence[DueWork], capacity: Capacity) -> Iterator[tuple[
         day += ONE_DAY
 
 
-def cushion_minutes(work: Sequence[DueWork], capacity: Capacity) -> float:
-    """Return the smallest slack of all days to come: negative if the plan cannot be kept."""
-    return min(slack for _, slack in slack_by_day(work, capacity))
+@dataclass(frozen=True, slots=True)
+class Leeway:
+    """How much a learner could leave undone.
 
-
-def safe_days(work: Sequence[DueWork], capacity: Capacity) -> int:
-    """Return on how many days from today one may do nothing before the cushion turns negative.
-
+    `cushion_minutes` is the smallest slack of all days to come: negative if the plan cannot be
+    kept. `safe_days` is on how many days from today one may do nothing before it turns negative.
     Days off count, too. It is 0 if the cushion is negative already, or if nothing is left to do.
     """
+
+    cushion_minutes: float
+    safe_days: int
+
+
+def leeway(work: Sequence[DueWork], capacity: Capacity) -> Leeway:
+    """Return the cushion and the safe days."""
     remaining = list(slack_by_day(work, capacity))
     smallest_after = list(accumulate((slack for _, slack in reversed(remaining)), min))[::-1]
-    if min(slack for _, slack in remaining) < 0 or not any(each.open_tasks for each in work):
-        return 0
+    cushion = smallest_after[0]
+    if cushion < 0 or not any(each.open_tasks for each in work):
+        return Leeway(cushion, 0)
     idle: float = 0
     for number, (day, _) in enumerate(remaining):
         idle += capacity.on(day)
         # Being idle through this day lowers the slack of it and of all later days by `idle`.
         if smallest_after[number] < idle:
-            return number
-    return len(remaining)
+            return Leeway(cushion, number)
+    return Leeway(cushion, len(remaining))
 
 
 def days_behind(work: Sequence[DueWork], completed_tasks: int, today: date) -> int:

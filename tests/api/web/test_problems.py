@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from uuid import UUID
 
 import httpx
@@ -82,6 +82,13 @@ ANSWERS = [
     (errors.RoadmapNotFoundError(77_001), 404, None),
     (errors.WeekNotFoundError(77_001, 3), 404, None),
     (errors.TaskNotFoundError(SECRET), 404, None),
+    (errors.ScheduleDoesNotFitError(None), 409, None),
+    (errors.ScheduleDoesNotFitError(date(2030, 1, 1)), 409, None),
+    (errors.ScheduleChangedError(77_001), 412, None),
+    (errors.NothingToUndoError(SECRET), 409, None),
+    (errors.CalendarFeedNotFoundError(SECRET), 404, None),
+    (errors.CalendarPolledTooOftenError(61.5), 429, "62"),
+    (errors.ProgressOverloadedError(SECRET), 503, "1"),
     (errors.GenerationNotFoundError(SECRET), 404, None),
     (errors.IdempotencyKeyReusedError(GENERATION), 422, None),
     (errors.GenerationRunningError(GENERATION), 409, "2"),

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any, TypeAlias
 
@@ -17,6 +18,9 @@ AnyCase: TypeAlias = Case[Any]
 STREAMED = {"/generate_roadmap", "/ask-assistant"}
 """Where a client chooses by `Accept` whether the answer is an event stream."""
 
+
+ZONES = ("UTC", "Europe/Berlin", "Pacific/Kiritimati", "America/St_Johns")
+DAYS_OFF = ["sunday", "Saturday", "2026-12-24", "2026-12-24/2027-01-02"]
 
 _generations: list[str] = []
 """Ids from `Location` headers: no answer's body leads to the operations on a generation."""
@@ -41,6 +45,7 @@ def before_call(_context: HookContext, case: AnyCase, _kwargs: dict[str, Any]) -
     for values in (case.query, body):
         if caller and values.get("user_id"):
             values["user_id"] = caller
+        _choose_what_exists(values, digest)
     if int(digest[1], 16) % 2:
         _ask_for_an_existing_generation(case)
     # Where both name a user, it has to be the same one.
@@ -58,6 +63,18 @@ def before_call(_context: HookContext, case: AnyCase, _kwargs: dict[str, Any]) -
         case.headers["idempotency-key"] = f"{digest[:16]}-{key}"[:255].strip()
     if case.path in STREAMED and int(digest[0], 16) % 4 == 0:
         case.headers["Accept"] = "text/event-stream"
+
+
+def _choose_what_exists(values: dict[str, Any], digest: str) -> None:
+    """Put time zones, near dates and days off into the place of any text, any date, any days."""
+    if values.get("tz") is not None:
+        values["tz"] = ZONES[int(digest[2], 16) % len(ZONES)]
+    today = datetime.now(UTC).date()
+    for name in ("start", "from", "end", "due_date"):
+        if values.get(name) is not None:
+            values[name] = f"{today + timedelta(days=int(digest[3:5], 16))}"
+    if values.get("days_off"):
+        values["days_off"] = DAYS_OFF[: int(digest[5], 16) % (len(DAYS_OFF) + 1)]
 
 
 def _ask_for_an_existing_generation(case: AnyCase) -> None:

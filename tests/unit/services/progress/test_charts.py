@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import date, timedelta
+from random import Random
 from typing import get_args
 from xml.etree import ElementTree as ET
 
@@ -14,6 +15,7 @@ from src.services.progress.charts import (
     weeks_chart,
     year_chart,
 )
+from tests.support.service import ROOT
 
 TODAY = date(2026, 11, 26)
 DAYS = {TODAY - timedelta(days=number): number % 13 for number in range(0, 500, 2)}
@@ -85,3 +87,24 @@ def test_contrast(theme: Theme) -> None:
     assert contrast(colours.text, colours.background) >= 4.5
     for mark in (colours.planned, colours.done, *colours.levels):
         assert contrast(mark, colours.background) >= 3
+
+
+EXAMPLE = ROOT / "docs/progress.svg"
+
+
+def example_picture() -> str:
+    """Draw a year like that of a learner who began slowly, had breaks, and keeps going."""
+    chance = Random(4)
+    done = {}
+    for number in range(320):
+        day = TODAY - timedelta(days=number)
+        eagerness = 1.4 - number / 320 - (day.weekday() == 6) - (number % 90 > 81)
+        tasks = round(7 * eagerness * chance.random())
+        if tasks > 0:
+            done[day] = tasks
+    return year_chart("Learn Python for data science", done, TODAY, "light")
+
+
+def test_picture_in_the_readme_is_drawn_by_this_code() -> None:
+    """If a change of the drawing is meant, write the text below to the file."""
+    assert EXAMPLE.read_text() == example_picture()

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from src.domain.progress import Completion, ProgressFacts, TaskGroup
 from src.domain.roadmap import Roadmap
 from src.domain.schedule import DaysOff, ScheduleSettings
-from src.services.progress.days import zone_of
+from src.services.progress.days import Reader, zone_of
 from src.services.progress.pace import Forecast, forecast
-from src.services.progress.report import Reader, report, summarize
+from src.services.progress.report import report, summarize
 
 DAY = timedelta(days=1)
 NOON = datetime(2026, 3, 15, 12, tzinfo=UTC)
@@ -169,7 +169,7 @@ def test_states(done_days: int, days_later: int, state: str) -> None:
     now = NOON + days_later * DAY
     done = tuple(Completion(now - (n + 1) * DAY, None, 3, 60) for n in range(done_days))
     facts = ProgressFacts(roadmap(), plan(done_days), done)
-    summary = summarize(facts, Reader(now, zone_of("UTC")))
+    (summary,) = summarize([facts], Reader(now, zone_of("UTC")))
     assert summary.state == state
     assert (summary.totals.progress == 100) == (state == "done")
     assert summary.planned_end == NOON.date() + 13 * DAY
@@ -193,4 +193,5 @@ def test_report_of_a_plan_half_done() -> None:
 def test_own_due_dates_go_before_the_plan() -> None:
     moved = TaskGroup(1, 1, NOON.date() + 40 * DAY, "light", "coding", 1, 0, 60, 0)
     facts = ProgressFacts(roadmap(), (moved,), ())
-    assert summarize(facts, Reader(NOON, zone_of("UTC"))).planned_end == NOON.date() + 40 * DAY
+    (summary,) = summarize([facts], Reader(NOON, zone_of("UTC")))
+    assert summary.planned_end == NOON.date() + 40 * DAY

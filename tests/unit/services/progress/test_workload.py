@@ -9,10 +9,9 @@ from src.domain.schedule import DaysOff
 from src.services.progress.workload import (
     Capacity,
     DueWork,
-    cushion_minutes,
     days_behind,
     expected_tasks,
-    safe_days,
+    leeway,
 )
 
 TODAY = date(2026, 3, 4)
@@ -56,8 +55,8 @@ def smallest_slack(work: list[DueWork], capacity: Capacity, idle_days: int) -> f
 @given(WORK, CAPACITY)
 def test_cushion_and_safe_days(work: list[DueWork], capacity: Capacity) -> None:
     """The cushion is the smallest slack; it stays positive for as many idle days as are safe."""
-    assert cushion_minutes(work, capacity) == smallest_slack(work, capacity, 0)
-    safe = safe_days(work, capacity)
+    assert leeway(work, capacity).cushion_minutes == smallest_slack(work, capacity, 0)
+    safe = leeway(work, capacity).safe_days
     if any(each.open_minutes for each in work) and smallest_slack(work, capacity, 0) >= 0:
         assert smallest_slack(work, capacity, safe) >= 0
         assert smallest_slack(work, capacity, safe + 1) < 0
@@ -66,13 +65,13 @@ def test_cushion_and_safe_days(work: list[DueWork], capacity: Capacity) -> None:
 
 
 def test_finished_plan_needs_no_cushion() -> None:
-    assert safe_days([DueWork(TODAY, 2, 0, 0)], Capacity(TODAY, 60, DaysOff())) == 0
+    assert leeway([DueWork(TODAY, 2, 0, 0)], Capacity(TODAY, 60, DaysOff())).safe_days == 0
 
 
 def test_work_of_today_counts_against_today() -> None:
     work = [DueWork(TODAY, 2, 1, 30), DueWork(TODAY + DAY, 2, 2, 60)]
-    assert cushion_minutes(work, Capacity(TODAY, 60, DaysOff(), used_today=30)) == 0
-    assert cushion_minutes(work, Capacity(TODAY, 60, DaysOff(), used_today=60)) == -30
+    assert leeway(work, Capacity(TODAY, 60, DaysOff(), used_today=30)).cushion_minutes == 0
+    assert leeway(work, Capacity(TODAY, 60, DaysOff(), used_today=60)).cushion_minutes == -30
 
 
 def test_days_behind() -> None:

@@ -1,0 +1,116 @@
+"""What a learner can do today, and their streak over all roadmaps."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+
+from src.domain.progress import ProgressFacts, TaskGroup
+from src.domain.roadmap import Task
+from src.domain.schedule import DaysOff, ScheduledTask
+from src.services.progress.days import Reader
+from src.services.progress.figures import ProgressSummary
+from src.services.progress.streaks import Streaks, streaks
+from src.services.progress.timeline import due_day, minutes_per_day, start_of
+from src.services.progress.workload import planned_day
+
+
+@dataclass(frozen=True, slots=True)
+class Dashboard:
+    """All of a learner's roadmaps on one page, the newest first."""
+
+    as_of: date
+    streaks: Streaks
+    today: tuple[Task, ...]
+    roadmaps: tuple[tuple[int, ProgressSummary], ...]
+    """Each with its id."""
+
+
+@dataclass(frozen=True, slots=True)
+class OffInAny:
+    """The days that are off in any of a learner's roadmaps.
+
+    So no roadmap's own streak is longer than the one over everything.
+    """
+
+    days_off: Sequence[DaysOff]
+
+    def __contains__(self, day: date) -> bool:
+        return any(day in each for each in self.days_off)
+
+
+def overall_streaks(all_facts: Iterable[ProgressFacts], reader: Reader) -> Streaks:
+    """Return the streaks over all roadmaps; a day that any of them has off is neutral."""
+    facts = tuple(all_facts)
+    done = {reader.day_of(completion) for each in facts for completion in each.completions}
+    off = {each.schedule.days_off for each in facts}
+    return streaks(done, reader.today, OffInAny(tuple(off)))
+
+
+def due_groups(facts: ProgressFacts, reader: Reader) -> list[TaskGroup]:
+    """Return the groups whose open tasks a learner could do today: those due first, to the minute.
+
+    Together they hold at least the minutes of a day, if so many are due by today.
+    """
+    start, today = start_of(facts.roadmap, facts.schedule, reader), reader.today
+    due = sorted(
+        (due_on, group.week_number, group.day_number, number)
+        for number, group in enumerate(facts.groups)
+        if group.completed_tasks < group.tasks and (due_on := due_day(group, start)) <= today
+    )
+    limit = minutes_per_day(facts.roadmap, facts.schedule)
+    found: list[TaskGroup] = []
+    planned = 0.0
+    last_day: list[object] = []
+    for *day, number in due:
+        # Whole days of the plan: the tasks of a day are in several groups, in no order.
+        if planned >= limit and day != last_day:
+            break
+        group = facts.groups[number]
+        found.append(group)
+        planned += group.minutes - group.completed_minutes
+        last_day = day
+    return found
+
+
+def tasks_for_today(
+    facts: ProgressFacts, open_tasks: Iterable[ScheduledTask], reader: Reader
+) -> list[Task]:
+    """Return what to do today: by due date, then in the plan's order.
+
+    It is as much as the minutes of a day hold, but one task at least.
+    """
+    roadmap, schedule = facts.roadmap, facts.schedule
+    start = start_of(roadmap, schedule, reader)
+    limit = minutes_per_day(roadmap, schedule)
+    dated = [
+        replace(
+            task, due_date=task.due_date or planned_day(start, task.week_number, task.day_number)
+        )
+        for task in open_tasks
+    ]
+    # Sorting is stable, and keeps the plan's order within a date.
+    found: list[Task] = []
+    for task in sorted(dated, key=lambda task: task.due_date or date.max):
+        limit -= task.minutes
+        if found and limit < 0:
+            break
+        found.append(_task(roadmap.roadmap_id, task))
+    return found
+
+
+def _task(roadmap_id: int, task: ScheduledTask) -> Task:
+    return Task(
+        id=task.id,
+        roadmap_id=roadmap_id,
+        week_number=task.week_number,
+        weekly_goal=task.weekly_goal,
+        day_number=task.day_number,
+        task_text=task.text,
+        effort=task.effort,
+        category=task.category,
+        estimated_minutes=task.estimated_minutes,
+        completed=task.completed_at is not None,
+        completed_at=task.completed_at,
+        created_at=task.created_at,
+        due_date=task.due_date,
+    )

@@ -1,0 +1,54 @@
+"""The dates of a plan's tasks, whether they were set or count from its start."""
+
+from collections.abc import Mapping
+from datetime import date
+
+from src.domain.schedule import DatedPlan, ScheduledTask, ScheduleSettings
+from src.services.progress.days import Reader, local_day
+from src.services.progress.rescheduling import DatedTask
+from src.services.progress.timeline import minutes_per_day, start_of
+from src.services.progress.workload import Capacity, DueWork, leeway, planned_day
+
+
+def due_dates(plan: DatedPlan, reader: Reader) -> dict[str, date]:
+    """Return the date of each task by its id, in the plan's order."""
+    start = start_of(plan.roadmap, plan.settings, reader)
+    return {
+        task.id: task.due_date or planned_day(start, task.week_number, task.day_number)
+        for task in plan.tasks
+    }
+
+
+def dated_tasks(plan: DatedPlan, dates: Mapping[str, date]) -> list[DatedTask]:
+    """Return the tasks as schedules see them: what is done or moved by hand is fixed."""
+    return [
+        DatedTask(
+            task.id,
+            task.week_number,
+            task.day_number,
+            task.minutes,
+            dates[task.id],
+            is_fixed=task.completed_at is not None or task.is_moved_by_hand,
+        )
+        for task in plan.tasks
+    ]
+
+
+def cushion_of(
+    plan: DatedPlan, dates: Mapping[str, date], settings: ScheduleSettings, reader: Reader
+) -> int:
+    """Return the cushion in whole minutes that a plan has with these dates and settings."""
+    today = reader.today
+    work = [
+        DueWork(dates[task.id], 1, int(is_open), task.minutes if is_open else 0)
+        for task in plan.tasks
+        for is_open in (task.completed_at is None,)
+    ]
+    used = sum(task.minutes for task in plan.tasks if _day_of(task, reader) == today)
+    minutes = minutes_per_day(plan.roadmap, settings)
+    return round(leeway(work, Capacity(today, minutes, settings.days_off, used)).cushion_minutes)
+
+
+def _day_of(task: ScheduledTask, reader: Reader) -> date | None:
+    moment = task.completed_at
+    return local_day(moment, reader.zone, reader.rollover) if moment else None

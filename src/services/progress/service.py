@@ -1,0 +1,122 @@
+"""Progress: of one roadmap, of all, and in pictures."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from uuid import UUID
+
+from src.dao import Schedules
+from src.domain.progress import ProgressFacts, TaskGroup
+from src.services.progress.charts import Theme, View, burnup_chart, weeks_chart, year_chart
+from src.services.progress.computing import Computing
+from src.services.progress.dashboard import (
+    Dashboard,
+    due_groups,
+    overall_streaks,
+    tasks_for_today,
+)
+from src.services.progress.days import Reader
+from src.services.progress.figures import ProgressReport, ProgressSummary
+from src.services.progress.streaks import Streaks
+from src.services.progress.timeline import timeline
+
+ALL_ROADMAPS = "All roadmaps"
+"""The title of the picture that shows everything."""
+
+
+class ProgressService:
+    """Answers where a learner is. Another user's roadmap raises `RoadmapNotFoundError`.
+
+    Every method can raise `ProgressOverloadedError`, and the errors of a store.
+    """
+
+    def __init__(self, schedules: Schedules, computing: Computing) -> None:
+        self._schedules = schedules
+        self._computing = computing
+
+    async def get_report(self, user_id: UUID, roadmap_id: int, reader: Reader) -> ProgressReport:
+        """Return a roadmap's progress."""
+        (facts,) = await self._schedules.list_facts(user_id, roadmap_id)
+        return await self._computing.run(_report, facts, reader)
+
+    async def get_dashboard(self, user_id: UUID, reader: Reader) -> Dashboard:
+        """Return all of a learner's roadmaps, and what is to be done today."""
+        all_facts = await self._schedules.list_facts(user_id)
+        overview = await self._computing.run(_overview, all_facts, reader)
+        open_tasks = {}
+        if overview.due:
+            open_tasks = await self._schedules.list_open_tasks(user_id, overview.due)
+        today = [
+            task
+            for facts in all_facts
+            for task in tasks_for_today(facts, open_tasks.get(facts.roadmap.roadmap_id, ()), reader)
+        ]
+        # Sorting is stable, and keeps the plan's order within a roadmap.
+        today.sort(key=lambda task: (task.due_date or date.max, task.roadmap_id))
+        return Dashboard(reader.today, overview.streaks, tuple(today), overview.roadmaps)
+
+    async def draw(
+        self, user_id: UUID, roadmap_id: int, reader: Reader, view: View, theme: Theme
+    ) -> str:
+        """Return a picture of one roadmap's progress as SVG."""
+        (facts,) = await self._schedules.list_facts(user_id, roadmap_id)
+        return await self._computing.run(_draw, facts, reader, view, theme)
+
+    async def draw_everything(self, user_id: UUID, reader: Reader, theme: Theme) -> str:
+        """Return a picture of what a learner has completed in a year, as SVG."""
+        all_facts = await self._schedules.list_facts(user_id)
+        return await self._computing.run(_draw_year, ALL_ROADMAPS, all_facts, reader, theme)
+
+
+@dataclass(frozen=True, slots=True)
+class _Overview:
+    streaks: Streaks
+    roadmaps: tuple[tuple[int, ProgressSummary], ...]
+    due: Mapping[int, Sequence[TaskGroup]]
+    """What the tasks for today are chosen from, by roadmap."""
+
+
+# These run in a thread, and import pandas there.
+
+
+def _report(facts: ProgressFacts, reader: Reader) -> ProgressReport:
+    from src.services.progress.report import report  # noqa: PLC0415
+
+    return report(facts, reader)
+
+
+def _overview(all_facts: Sequence[ProgressFacts], reader: Reader) -> _Overview:
+    from src.services.progress.report import summarize  # noqa: PLC0415
+
+    ids = [facts.roadmap.roadmap_id for facts in all_facts]
+    due = {number: due_groups(facts, reader) for number, facts in zip(ids, all_facts, strict=True)}
+    return _Overview(
+        overall_streaks(all_facts, reader),
+        tuple(zip(ids, summarize(all_facts, reader), strict=True)),
+        {roadmap_id: groups for roadmap_id, groups in due.items() if groups},
+    )
+
+
+def _draw(facts: ProgressFacts, reader: Reader, view: View, theme: Theme) -> str:
+    title = " ".join(facts.roadmap.description.split())
+    if view == "year":
+        return _draw_year(title, [facts], reader, theme)
+    from src.services.progress.report import report, tasks_by_day  # noqa: PLC0415
+
+    if view == "weeks":
+        weeks = report(facts, reader).weeks.items()
+        totals = [(number, week.total_tasks, week.completed_tasks) for number, week in weeks]
+        return weeks_chart(title, totals, theme)
+    planned: Counter[date] = Counter()
+    for each in timeline(facts, reader).work:
+        planned[each.due] += each.tasks
+    done = tasks_by_day(facts.completions, reader)
+    return burnup_chart(title, planned, done, reader.today, theme)
+
+
+def _draw_year(title: str, all_facts: Sequence[ProgressFacts], reader: Reader, theme: Theme) -> str:
+    from src.services.progress.report import tasks_by_day  # noqa: PLC0415
+
+    completions = [completion for facts in all_facts for completion in facts.completions]
+    return year_chart(title, tasks_by_day(completions, reader), reader.today, theme)

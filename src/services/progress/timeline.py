@@ -1,0 +1,60 @@
+"""When the tasks of a roadmap are due, and how many minutes its days have."""
+
+from dataclasses import dataclass
+from datetime import date
+
+from src.domain.progress import ProgressFacts, TaskGroup
+from src.domain.roadmap import Roadmap
+from src.domain.schedule import DaysOff, ScheduleSettings
+from src.services.progress.days import Reader, local_day
+from src.services.progress.workload import DueWork, planned_day
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """A roadmap's days: when it starts, what is due when, and what is off."""
+
+    start: date
+    work: tuple[DueWork, ...]
+    minutes_per_day: float
+    off: DaysOff
+
+    @property
+    def end(self) -> date:
+        """The last due day; the start if there are no tasks."""
+        return max((each.due for each in self.work), default=self.start)
+
+
+def start_of(roadmap: Roadmap, schedule: ScheduleSettings, reader: Reader) -> date:
+    """Return the first day: what the learner has said, or the day on which the roadmap was made."""
+    return schedule.start or local_day(roadmap.created_at, reader.zone, reader.rollover)
+
+
+def minutes_per_day(roadmap: Roadmap, schedule: ScheduleSettings) -> float:
+    """Return the minutes of a day: what the learner has said, or the roadmap's hours."""
+    return schedule.minutes_per_day or roadmap.daily_hours * 60
+
+
+def timeline(facts: ProgressFacts, reader: Reader) -> Timeline:
+    """Return what is due on which day: on its own date, or on the plan's day from the start on."""
+    start = start_of(facts.roadmap, facts.schedule, reader)
+    work: dict[date, DueWork] = {}
+    for group in facts.groups:
+        due = due_day(group, start)
+        _, tasks, open_tasks, open_minutes = work.get(due, _NOTHING)
+        work[due] = DueWork(
+            due,
+            tasks + group.tasks,
+            open_tasks + group.tasks - group.completed_tasks,
+            open_minutes + group.minutes - group.completed_minutes,
+        )
+    minutes = minutes_per_day(facts.roadmap, facts.schedule)
+    return Timeline(start, tuple(work.values()), minutes, facts.schedule.days_off)
+
+
+_NOTHING = DueWork(date.min, 0, 0, 0)
+
+
+def due_day(group: TaskGroup, start: date) -> date:
+    """Return the day on which these tasks are due, in a plan that starts on `start`."""
+    return group.due_date or planned_day(start, group.week_number, group.day_number)
