@@ -1,5 +1,6 @@
 """One attack, and what became of the service under it."""
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from tests.support.abuse.traffic import Traffic
 MAX_HEALTH_SECONDS = 1.0
 MAX_MEMORY_BYTES = 250 * 1024 * 1024
 MAX_LINES_PER_SECOND = 50
+CONTROL_SECONDS = 1.0
 
 Run = Callable[[Target], Awaitable[Iterable[str]]]
 
@@ -54,6 +56,11 @@ class Outcome:
         if self.lines_per_second > MAX_LINES_PER_SECOND:
             found.append(f"{self.lines_per_second:.0f} log lines/s")
         yield from (f"{self.name}: {fault}" for fault in found)
+
+
+async def leave_alone(_: Target) -> list[str]:
+    await asyncio.sleep(CONTROL_SECONDS)
+    return []
 
 
 async def suffer(target: Target, attack: Attack, traffic: Traffic) -> Outcome:

@@ -24,7 +24,7 @@ ONE_BYTE_CHUNKS = 250_000
 TLS_HELLO = bytes.fromhex("16030100c8010000c40303") + bytes(200)
 HTTP2_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes.fromhex("000000040000000000")
 KEPT_CONNECTIONS = 1_100
-HOLD_SECONDS = 3.0
+HOLD_SECONDS = 2.0
 
 
 async def send_one_byte_chunks(target: Target) -> list[str]:

@@ -18,7 +18,7 @@ from tests.support.abuse.traffic import Traffic
 from tests.support.loopback import LoopbackServer
 
 MEGABYTE = 1024 * 1024
-SECONDS = 1.5
+SECONDS = 1.0
 PAGE = b"<html><head><title>502</title></head><body>cloudflare</body></html>"
 
 Pieces = Callable[[], Iterable[bytes]]

@@ -24,7 +24,7 @@ GOAL_OF_OTHERS = "Break things in secret"
 FORGED = f"stop\n2026-11-26 ERROR forged by the server: {GOAL_OF_OTHERS}"
 GENERATIONS = 3
 WEEKS = 8
-SECONDS = 1.5
+SECONDS = 1.0
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from tests.support.abuse import bodies, connections, databases, models, requests, streams
 from tests.support.abuse.acknowledged import Acknowledged
-from tests.support.abuse.attack import Attack, Outcome, suffer
+from tests.support.abuse.attack import Attack, Outcome, leave_alone, suffer
 from tests.support.abuse.clocks import survive_clocks
 from tests.support.abuse.processes import survive_a_stop, survive_signals
 from tests.support.abuse.target import Target, running_target
@@ -24,7 +24,7 @@ NETWORK = (
     *bodies.ATTACKS,
     *streams.ATTACKS,
 )
-FIRST_TOKEN_SECONDS = 0.5
+FIRST_TOKEN_SECONDS = 0.3
 """With it, a roadmap is under way for about as long as an attack."""
 
 MACHINE = "machine"
@@ -33,6 +33,9 @@ MACHINE = "machine"
 JWKS_PATH = "/auth/v1/.well-known/jwks.json"
 STORE_TIMEOUT = {"STORE_TIMEOUT_SECONDS": "3"}
 """Shorter than in production, so that silent databases take less of the trial's time."""
+
+CONTROL = Attack("no attack", leave_alone)
+"""What `/health` and learners get on this machine as busy as it is."""
 
 T = TypeVar("T")
 _Survive = Callable[[Path, Mapping[str, str]], Awaitable[dict[str, list[str]]]]
@@ -44,14 +47,17 @@ class Group:
 
     name: str
     outcomes: Sequence[Outcome]
+    """The first one is the control: without an attack."""
     also_wrong: Sequence[str] = ()
 
     def figures(self) -> str:
         """Return the counts and the worst figures in one line."""
+        control, *_ = self.outcomes
         longest = max(self.outcomes, key=lambda outcome: outcome.seconds)
         most = max(self.outcomes, key=lambda outcome: outcome.health_p99)
         return (
-            f"{self.name}: {len(self.outcomes)} attacks, worst /health p99"
+            f"{self.name}: {len(self.outcomes) - 1} attacks, /health p99"
+            f" {control.health_p99 * 1000:.0f} ms without one and at worst"
             f" {most.health_p99 * 1000:.0f} ms ({most.name}), longest {longest.seconds:.0f} s"
             f" ({longest.name}) of {sum(o.seconds for o in self.outcomes):.0f} s,"
             f" {sum(o.workers_lost for o in self.outcomes)} workers lost,"
@@ -175,7 +181,7 @@ async def _suffer_all(
     target: Target, attacks: Iterable[Attack], traffic: Callable[[Learner], Traffic]
 ) -> list[Outcome]:
     learner = await Learner.enrol(target.service.url)
-    return [await suffer(target, attack, traffic(learner)) for attack in attacks]
+    return [await suffer(target, attack, traffic(learner)) for attack in (CONTROL, *attacks)]
 
 
 def _model_variables(origin: str) -> dict[str, str]:

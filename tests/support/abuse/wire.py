@@ -22,7 +22,7 @@ JSON = b"Content-Type: application/json\r\n"
 CHUNKED = b"Transfer-Encoding: chunked\r\n"
 HEALTH = b"GET /health HTTP/1.1\r\n" + HOST + b"\r\n"
 
-SECONDS = 1.5
+SECONDS = 1.0
 """How long most attacks last."""
 
 PATIENCE_SECONDS = 20.0

@@ -8,7 +8,7 @@ MANY = 100 * STARTS_PER_TURN
 
 
 async def test_each_turn_starts_a_few_in_order() -> None:
-    """Whoever is not in the queue gets a turn between any two groups of it."""
+    """Between two groups of the queue, everything else in the loop gets its turn."""
     queue, started, most_in_a_turn = StartQueue(), list[int](), 0
 
     async def start(number: int) -> None:
