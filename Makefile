@@ -8,11 +8,15 @@ VENV := .venv
 SERVER_OPTIONS := --no-server-header --no-proxy-headers --no-access-log --ws none \
 	--http src.server.bounded_http:BoundedHttpProtocol
 
-.PHONY: run standin check test lint types quick-tests pytest sizes bench-generate bench-dialects bench-model \
-	bench-progress test-progress chaos-generate chaos-crash audit format clean
+.PHONY: run doctor standin check test lint types quick-tests pytest openapi sizes bench-generate bench-dialects \
+	bench-model bench-progress test-progress eval-plans chaos-generate chaos-crash audit format clean
 
 run: $(VENV)/.run-ready
 	$(VENV)/bin/uvicorn api:app --host $(HOST) --port $(PORT) $(SERVER_OPTIONS)
+
+# What is wrong with your variables, the database, the model and what is in between, and the mend.
+doctor: $(VENV)/.run-ready
+	$(VENV)/bin/python -m src.doctor
 
 # A stand-in for OpenRouter, to plan through a model without a key; it says how to point at it.
 standin: $(VENV)/.test-ready
@@ -41,6 +45,10 @@ quick-tests: $(VENV)/.test-ready
 pytest: $(VENV)/.test-ready tests/support/node_modules/.ready
 	$(VENV)/bin/pytest -n 4 --dist worksteal --cov --cov-report=term
 
+# Writes docs/openapi.json; refuses what would break clients, unless OPTIONS=--breaking.
+openapi: $(VENV)/.test-ready
+	$(VENV)/bin/python -m tests.support.openapi_document $(OPTIONS)
+
 # How long modules and functions are.
 sizes: $(VENV)/.test-ready
 	$(VENV)/bin/python -m benchmarks.sizes
@@ -65,6 +73,10 @@ bench-progress: $(VENV)/.test-ready
 test-progress: $(VENV)/.test-ready
 	$(VENV)/bin/pytest tests/unit/services/progress -q -n 2 --hypothesis-profile=thorough \
 		--timeout 7200
+
+# Plans judged by rules alone: offline by default, or as OPTIONS says (about two minutes).
+eval-plans: $(VENV)/.test-ready
+	$(VENV)/bin/python -m benchmarks.eval_plans $(OPTIONS)
 
 # A thousand generations over a model that misbehaves (about ten minutes).
 chaos-generate: $(VENV)/.test-ready

@@ -31,6 +31,7 @@ from src.services.progress.exports.service import ExportService
 from src.services.progress.feeds import CalendarFeeds
 from src.services.progress.scheduling import SchedulingService
 from src.services.progress.service import ProgressService
+from src.services.readiness import Readiness
 from src.services.roadmaps import RoadmapService
 from src.settings import Settings
 from src.startup import load_or_keep_settings, log_start
@@ -216,6 +217,7 @@ def _build_state(
         computing=computing,
         assistant=AssistantService(store, assistant, quotas, settings.answer_timeout_seconds),
         client_keys=ClientKeys(settings.proxy_header, service_key.get_secret_value().encode()),
+        readiness=Readiness(store, planner.name),
         drain_seconds=settings.drain_seconds,
     )
 

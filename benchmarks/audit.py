@@ -1,12 +1,14 @@
 """Audits authorization, leaks, prompt injection, cost limits, the OpenAPI document, and abuse.
 
 `make audit` runs every section in full and prints its counts; `make test` runs a part of each.
-`python -m benchmarks.audit abuse bounds` runs two sections alone.
+`python -m benchmarks.audit abuse bounds` runs two sections alone, and
+`python -m benchmarks.audit abuse --attacks "deep JSON" HEAD` two attacks.
 """
 
 import argparse
 import asyncio
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -120,9 +122,9 @@ def check_conformance(plane: DataPlane, directory: Path) -> Iterator[str]:
     yield from shortfalls(found)
 
 
-def check_abuse(plane: DataPlane, directory: Path) -> Iterator[str]:
+def check_abuse(plane: DataPlane, directory: Path, attacks: Collection[str] = ()) -> Iterator[str]:
     """Attack from the network, as the model's server, as PostgREST, and by signals and clocks."""
-    for each in try_to_abuse(plane, directory):
+    for each in try_to_abuse(plane, directory, attacks):
         print(f"abuse          {each.figures()}")
         yield from each.faults()
 
@@ -142,7 +144,10 @@ def main() -> int:
     """Run each section on a database of its own; the exit status is the verdict."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("sections", nargs="*", choices=[[], *SECTIONS], help="by default all")
-    sections = parser.parse_args().sections or list(SECTIONS)
+    parser.add_argument("--attacks", nargs="+", default=(), help="of abuse; by default all")
+    arguments = parser.parse_args()
+    sections = arguments.sections or list(SECTIONS)
+    checks = SECTIONS | {"abuse": partial(check_abuse, attacks=arguments.attacks)}
     faults: list[str] = []
     with running_postgres() as postgres:
         for name in sections:
@@ -152,7 +157,7 @@ def main() -> int:
                 running_data_plane(database) as plane,
             ):
                 plane.apply_schema()
-                faults += SECTIONS[name](plane, Path(directory))
+                faults += checks[name](plane, Path(directory))
     return conclude(faults)
 
 

@@ -15,6 +15,7 @@ from src.services.progress.exports.service import ExportService
 from src.services.progress.feeds import CalendarFeeds
 from src.services.progress.scheduling import SchedulingService
 from src.services.progress.service import ProgressService
+from src.services.readiness import Readiness
 from src.services.roadmaps import RoadmapService
 from src.web.client_address import ClientKeys
 
@@ -37,6 +38,7 @@ class AppState:
     computing: Computing
     assistant: AssistantService
     client_keys: ClientKeys
+    readiness: Readiness
     drain_seconds: float
 
     @property

@@ -228,6 +228,13 @@ class Store(Protocol):
     def schedules(self) -> Schedules:
         """Progress and dates."""
 
+    async def check(self) -> None:
+        """Check that the database answers and has a schema for this release.
+
+        Raises:
+            StoreOutdatedError: this release needs a newer schema.
+        """
+
     async def add_roadmap(self, roadmap: NewRoadmap) -> GenerationRecord:
         """Store a roadmap with all its tasks and finish its generation, or change nothing.
 
@@ -304,7 +311,7 @@ async def open_store(settings: Settings) -> Store:
         )
         try:
             async with asyncio.timeout(SCHEMA_CHECK_SECONDS):
-                await store.check_schema()
+                await store.check()
         except StoreOutdatedError:
             await store.close()
             raise SettingsError(

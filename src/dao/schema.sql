@@ -1662,6 +1662,99 @@ create or replace trigger forget_generation_events
     after delete on public.roadmaps
     for each row execute function public.forget_generation_events();
 
+-- For `make doctor` -------------------------------------------------------------------------------
+
+-- What there is in this schema, who may use it, and what holds for a request of the service. The
+-- doctor compares it with what a release needs; PostgREST shows none of it otherwise. A right is
+-- "role privilege object"; `public` as a role means everybody. No value of a row, no secret.
+create or replace function public.schema_report() returns json
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+    with relations as (
+        select oid, relname, relkind, relrowsecurity, relacl, relowner
+        from pg_class
+        where relnamespace = 'public'::regnamespace and relkind in ('r', 'p', 'v')
+    ),
+    columns as (
+        select format('%s.%s', r.relname, a.attname) as name, a.attacl
+        from relations as r
+        join pg_attribute as a on a.attrelid = r.oid and a.attnum > 0 and not a.attisdropped
+    ),
+    functions as (
+        select replace(p.oid::regprocedure::text, 'public.', '') as name, p.proacl, p.proowner
+        from pg_proc as p
+        where p.pronamespace = 'public'::regnamespace
+            and not exists (  -- of extensions
+                select from pg_depend as d
+                where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.deptype = 'e'
+            )
+    ),
+    acls as (
+        select relname::text as name, coalesce(relacl, acldefault('r', relowner)) as acl
+        from relations
+        union all
+        select name, attacl from columns
+        union all
+        select name, coalesce(proacl, acldefault('f', proowner)) from functions
+    ),
+    rights as (
+        select
+            case a.grantee when 0 then 'public' else pg_get_userbyid(a.grantee) end as role,
+            lower(a.privilege_type) as privilege,
+            acls.name
+        from acls
+        cross join lateral aclexplode(acls.acl) as a
+    ),
+    settings as (
+        select split_part(setting, '=', 1) as name, split_part(setting, '=', 2) as value
+        from pg_db_role_setting as s
+        join pg_roles as r on r.oid = s.setrole and r.rolname = 'authenticator'
+        cross join unnest(s.setconfig) as setting
+    )
+    select json_build_object(
+        'version', public.schema_version(),
+        'server_version', current_setting('server_version_num')::int,
+        -- For this request, in milliseconds; 0 means none.
+        'statement_timeout', (select setting::int from pg_settings where name = 'statement_timeout'),
+        -- Null if it is set elsewhere, as in the dashboard of a hosted project.
+        'max_rows', (select max(value) from settings where name = 'pgrst.db_max_rows'),
+        'columns', (select coalesce(json_agg(name order by name), '[]') from columns),
+        'functions', (select coalesce(json_agg(name order by name), '[]') from functions),
+        'row_security', (
+            select coalesce(json_agg(relname order by relname), '[]')
+            from relations
+            where relrowsecurity
+        ),
+        'policies', (
+            select coalesce(
+                json_agg(format('%s.%s', tablename, policyname) order by tablename, policyname), '[]'
+            )
+            from pg_policies
+            where schemaname = 'public'
+        ),
+        'rights', (
+            select coalesce(json_agg(each order by each), '[]')
+            from (
+                select format('%s %s %s', role, privilege, name) as each
+                from rights
+                where role in ('public', 'anon', 'authenticated', 'service_role')
+            ) as listed
+        )
+    );
+$$;
+
+-- More rows than a project returns by default, to count how many arrive.
+create or replace function public.many_rows() returns setof int
+language sql
+immutable
+rows 2000
+security invoker
+set search_path = ''
+as $$ select generate_series(1, 2000); $$;
+
 -- Privileges: the service may do everything, learners reach their own rows, others nothing --------
 
 -- The service's role bypasses row-level security. Learners who send their token to PostgREST itself

@@ -81,3 +81,12 @@ class Health(Value):
     """The response of a process that is alive."""
 
     status: Literal["ok"] = "ok"
+
+
+class Ready(Value):
+    """Whether requests can be served, and what plans: `openrouter` or `offline`."""
+
+    status: Literal["ready", "not ready"]
+    database: Literal["ok", "unavailable"]
+    schema_: Literal["ok", "outdated", "unknown"] = Field(alias="schema")
+    planner: str

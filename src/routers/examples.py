@@ -31,6 +31,8 @@ GENERATE_ROADMAP = {
     "level": "intermediate",
 }
 
+READY = {"status": "ready", "database": "ok", "schema": "ok", "planner": "openrouter"}
+
 TASK = {
     "id": "0b9f6f0e-6a52-4c3b-9f0e-2f6f1f0f8a11",
     "roadmap_id": 1,

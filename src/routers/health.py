@@ -1,9 +1,12 @@
-"""Liveness: whether the process answers."""
+"""Liveness: whether the process answers. Readiness: whether it could serve requests."""
 
-from fastapi import APIRouter
+from http import HTTPStatus
 
-from src.routers.bodies import Health
-from src.routers.examples import ok_response
+from fastapi import APIRouter, Response
+
+from src.routers.bodies import Health, Ready
+from src.routers.dependencies import State
+from src.routers.examples import READY, ok_response
 from src.web.openapi import error_responses
 
 router = APIRouter(tags=["health"])
@@ -17,3 +20,27 @@ router = APIRouter(tags=["health"])
 async def health() -> Health:
     """Return `ok` without a request to the database or the model."""
     return Health()
+
+
+@router.get(
+    "/health/ready",
+    summary="Check that the service can serve requests",
+    responses=ok_response(READY)
+    | {503: {"model": Ready, "description": "The database does not serve, or has an old schema."}}
+    | error_responses(statuses=(500,)),
+)
+async def ready(state: State, response: Response) -> Ready:
+    """Say whether the database answers and has the schema of this release, and what plans.
+
+    A result is used for two seconds. A platform that restarts what is not ready should look at
+    `/health`: a restart does not mend a database.
+    """
+    report = await state.readiness.check()
+    if not report.is_ready:
+        response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
+    return Ready(
+        status="ready" if report.is_ready else "not ready",
+        database=report.database,
+        schema=report.schema,
+        planner=report.planner,
+    )

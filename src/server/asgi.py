@@ -12,7 +12,11 @@ from uvicorn._types import (
 )
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
+from src.server.starts import start_queue
 from src.web.response_headers import PRIVATE_HEADERS
+
+HEALTH_PATH = "/health"
+"""What answers while everything else waits or is refused."""
 
 
 async def announce_end(
@@ -35,19 +39,22 @@ async def announce_end(
     await app(scope, receive, announce)
 
 
-async def skip_if_reset(
+async def start_in_turn(
     app: ASGI3Application,
     cycle: RequestResponseCycle,
     scope: Scope,
     receive: ASGIReceiveCallable,
     send: ASGISendCallable,
 ) -> None:
-    """Do nothing for a client that has reset its connection since it sent the request.
+    """Wait for the turn to start; do nothing if the client has reset its connection by then.
 
     The system passes on what came before the reset first. If thousands of such connections wait,
     their requests would take seconds.
     """
-    await asyncio.sleep(0)  # Long enough to read the reset.
+    if cycle.scope["path"] == HEALTH_PATH:
+        await asyncio.sleep(0)  # Long enough to read the reset.
+    else:
+        await start_queue().wait()
     if cycle.transport.is_closing():
         cycle.disconnected = True
         return

@@ -15,7 +15,13 @@ import httptools
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from src.server.asgi import announce_end, refusal, refuse_overloaded, skip_if_reset
+from src.server.asgi import (
+    HEALTH_PATH,
+    announce_end,
+    refusal,
+    refuse_overloaded,
+    start_in_turn,
+)
 from src.server.connections import HEALTH_CONNECTIONS, connection_limit, longest_idle
 
 MAX_TARGET_BYTES = 8 * 1024
@@ -267,9 +273,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._served = cycle
         is_crowded = len(self.connections) > self.max_connections
-        if is_crowded and cycle.scope["path"] != "/health":
+        if is_crowded and cycle.scope["path"] != HEALTH_PATH:
             app = refuse_overloaded
-        app = partial(skip_if_reset, partial(announce_end, app, cycle), cycle)
+        app = partial(start_in_turn, partial(announce_end, app, cycle), cycle)
         super()._start_asgi_task(cycle, app)
 
     def on_response_complete(self) -> None:

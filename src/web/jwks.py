@@ -35,7 +35,7 @@ KNOWN_KEY_WAIT_SECONDS = 1.0
 """How long a request whose key is known waits for newer keys, at most."""
 
 
-class _KeySet(BaseModel):
+class KeySet(BaseModel):
     """A JWKS document."""
 
     model_config = ConfigDict(hide_input_in_errors=True)
@@ -120,7 +120,7 @@ class PublishedKeys:
         try:
             async with asyncio.timeout(self._timeout):
                 document = await self._download()
-            self._keys = _KeySet.model_validate_json(document).parse_keys()
+            self._keys = KeySet.model_validate_json(document).parse_keys()
             self._fetched_at = self._clock()
             failed = False
         except (httpx2.HTTPError, TimeoutError, ValueError) as error:

@@ -1,12 +1,12 @@
 """Which paths need no access token."""
 
-_PATHS = {"/health", "/openapi.json", "/docs", "/redoc"}
+_PATHS = {"/health", "/health/ready", "/openapi.json", "/docs", "/redoc"}
 _DOCS_ASSETS = "/static-offline-docs/"
 _CALENDARS = "/calendar/"
 
 
 def is_public(path: str) -> bool:
-    """Return whether a path holds no personal data: the health check and the docs."""
+    """Return whether a path holds no personal data: health and the docs."""
     return path in _PATHS or path.startswith(_DOCS_ASSETS)
 
 

@@ -13,7 +13,8 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from src.domain.errors import SettingsError
-from src.web.request_log import log_request
+from src.telemetry import begin_spending
+from src.web.request_log import log_request, server_timing
 
 logger = logging.getLogger(__name__)
 
@@ -65,14 +66,16 @@ class RequestContextMiddleware:
         identifier = given if _SAFE_ID.fullmatch(given) else uuid4().hex
         _request_id.set(identifier)
         _request_path.set(scope["path"])
-        started = time.monotonic()
+        started, spending = time.monotonic(), begin_spending()
         status = 0
 
         async def send_with_id(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)[REQUEST_ID_HEADER] = identifier
+                headers = MutableHeaders(scope=message)
+                headers[REQUEST_ID_HEADER] = identifier
+                headers["Server-Timing"] = server_timing(time.monotonic() - started, spending)
             await send(message)
 
         try:
@@ -91,7 +94,7 @@ class RequestContextMiddleware:
                 raise  # The response has started: the server can only close the connection.
             await self._internal_error()(scope, receive, send_with_id)
         finally:
-            log_request(scope, status, time.monotonic() - started)
+            log_request(scope, status, time.monotonic() - started, spending)
 
     async def _run_lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Log why startup or shutdown failed, and remove the traceback that the server would print.

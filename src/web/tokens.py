@@ -58,11 +58,12 @@ class TokenVerifier:
     ) -> None:
         self._secret = secret and secret.get_secret_value()
         self._log_limit = LogLimit()
-        self._issuer = issuer
+        self.issuer = issuer
+        """What `iss` of every token has to be; None if it is not checked."""
         self._keys: PublishedKeys | None = None
         if project_url:
             auth_url = f"{project_url.rstrip('/')}/auth/v1"
-            self._issuer = issuer or _lower_host(auth_url)
+            self.issuer = issuer or _lower_host(auth_url)
             self._keys = PublishedKeys(f"{auth_url}/.well-known/jwks.json", fetch_timeout, clock)
 
     async def verify(self, token: str) -> UUID:
@@ -79,14 +80,14 @@ class TokenVerifier:
                 key,
                 algorithms=algorithms,
                 audience=AUDIENCE,
-                issuer=self._issuer,
+                issuer=self.issuer,
                 leeway=LEEWAY_SECONDS,
                 options={"require": ["exp", "sub"], "enforce_minimum_key_length": True},
             )
             return _read_subject(claims)
         except jwt.InvalidIssuerError:
             logger.warning(
-                "token refused: its issuer is not %s, see SUPABASE_JWT_ISSUER", self._issuer
+                "token refused: its issuer is not %s, see SUPABASE_JWT_ISSUER", self.issuer
             )
             raise UnauthenticatedError("InvalidIssuerError") from None
         except (UnauthenticatedError, jwt.PyJWTError) as error:

@@ -37,7 +37,6 @@ unpublished  roadmaps           ----  ----      ----   ----   SIUD
 unpublished  roadmap_tasks      ----  ----      ----   ----   SIUD
 unpublished  roadmap_weeks      ----  ----      ----   ----   ----
 unpublished  tasks_in_order     ----  ----      ----   ----   ----
-unpublished  dated_tasks        ----  ----      ----   ----   ----
 unpublished  roadmap_schedules  ----  ----      ----   ----   SIUD
 unpublished  calendar_feeds     ----  ----      ----   ----   SIUD
 unpublished  goals              ----  ----      ----   ----   SIUD

@@ -18,6 +18,7 @@ import stamina
 from src.dao.bounded_queue import BoundedQueue
 from src.dao.sqlite.upgrades import transaction, upgrade
 from src.domain.errors import StoreConflictError, StoreFileLostError, StoreUnavailableError
+from src.telemetry import spend
 
 logger = logging.getLogger(__name__)
 
@@ -76,7 +77,8 @@ class _ThreadPool:
                 self._guard.check()  # what was written must have gone to the file at the path
                 return result
 
-        return await asyncio.get_running_loop().run_in_executor(self._executor, on_thread)
+        with spend("database"):
+            return await asyncio.get_running_loop().run_in_executor(self._executor, on_thread)
 
     async def close(self) -> None:
         await asyncio.to_thread(self._executor.shutdown)

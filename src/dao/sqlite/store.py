@@ -37,6 +37,12 @@ class SqliteStore:
         """Open the file; see `SqliteFile.open`."""
         return cls(await SqliteFile.open(path, queue_size))
 
+    async def check(self) -> None:
+        # The schema was upgraded when the file was opened.
+        await self._file.read(
+            lambda connection: connection.execute("select 1 from roadmaps limit 1")
+        )
+
     async def add_roadmap(self, roadmap: NewRoadmap) -> GenerationRecord:
         return await self._file.write(lambda connection: _add_roadmap(connection, roadmap))
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol, Self, TypeAlias, TypeVar
@@ -17,7 +18,9 @@ from pydantic import TypeAdapter, ValidationError
 from supabase import AsyncClient, AsyncClientOptions, acreate_client
 
 from src.dao.bounded_queue import BoundedQueue, Bulkhead
+from src.dao.supabase.bounded_transport import BoundedConnector, BoundedTransport
 from src.domain import errors
+from src.telemetry import spend
 
 POOL_SIZE = 20
 """Connections per process; PostgREST's own pool on a small project is about as large."""
@@ -38,10 +41,18 @@ _LIMIT_SQLSTATE = "PT429"
 _ERRORS_BY_CODE: dict[str, type[errors.StoreError]] = {
     "PT503": errors.StoreOverloadedError,  # our SQL functions: the ledger was locked for too long
     "PGRST202": errors.StoreOutdatedError,  # no function has this name and these parameters
-    **dict.fromkeys(("57014", "PGRST003", "504"), errors.StoreTooSlowError),
-    # An unknown role (22023), and what the gateway answers.
-    **dict.fromkeys(("22023", "401", "403", "404"), errors.StoreMisconfiguredError),
+    **dict.fromkeys(("57014", "PGRST003"), errors.StoreTooSlowError),
+    "22023": errors.StoreMisconfiguredError,  # an unknown role
 }
+"""What SQLSTATEs and PostgREST's own codes mean."""
+
+_ERRORS_BY_STATUS: dict[int, type[errors.StoreError]] = {
+    504: errors.StoreTooSlowError,
+    # The key, a restricted project (402) and a paused one (540): an operator must act.
+    **dict.fromkeys((401, 402, 403, 404, 540), errors.StoreMisconfiguredError),
+}
+"""What the statuses of Supabase's gateway mean, which stands before PostgREST. All others pass,
+such as 429 and 544. https://supabase.com/docs/guides/platform/http-status-codes"""
 
 _ErrorClasses: TypeAlias = tuple[type[errors.StoreError], ...]
 
@@ -78,7 +89,11 @@ class PostgrestClient:
         `timeout` is in seconds per request. At most `queue_size` of the requests that clients wait
         for may wait for a connection.
         """
-        http = httpx.AsyncClient(timeout=timeout, transport=_open_transport(url))
+        http = httpx.AsyncClient(
+            timeout=timeout,
+            transport=_open_transport(url),
+            event_hooks={"response": [_raise_gateway_error]},
+        )
         options = AsyncClientOptions(
             httpx_client=http,
             auto_refresh_token=False,
@@ -165,13 +180,17 @@ def _open_transport(url: str) -> httpx.AsyncBaseTransport:
     httpx's own pool is scanned on every request: with 20 connections that takes several times as
     long as the request itself (httpx issue 3215).
     """
+    proxy = _environment_proxy(url)
+    if proxy and proxy.url.scheme in {"socks5", "socks5h"}:  # aiohttp knows no SOCKS
+        limits = httpx.Limits(max_connections=POOL_SIZE, max_keepalive_connections=POOL_SIZE)
+        return BoundedTransport(httpx.AsyncHTTPTransport(proxy=proxy, limits=limits))
 
     def open_session() -> aiohttp.ClientSession:
-        connector = aiohttp.TCPConnector(limit=POOL_SIZE, ssl=transport.ssl_context)
+        connector = BoundedConnector(limit=POOL_SIZE, ssl=transport.ssl_context)
         return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
 
-    transport = AiohttpTransport(proxy=_environment_proxy(url), client=open_session)
-    return transport
+    transport = AiohttpTransport(proxy=proxy, client=open_session)
+    return BoundedTransport(transport)
 
 
 def _environment_proxy(url: str) -> httpx.Proxy | None:
@@ -181,14 +200,40 @@ def _environment_proxy(url: str) -> httpx.Proxy | None:
     return httpx.Proxy(proxy) if proxy and not proxy_bypass(target.netloc) else None
 
 
+async def _raise_gateway_error(response: httpx.Response) -> None:
+    """Raise what an answer means that did not come from PostgREST, whose errors have a code.
+
+    The client's `APIError` has no status, and the gateway's errors have nothing else that counts.
+    """
+    if response.is_success:
+        return
+    await response.aread()
+    if not _has_code(response):
+        status = response.status_code
+        raise _class_of_status(status)(f"the gateway answered {status}")
+
+
+def _has_code(response: httpx.Response) -> bool:
+    try:
+        body = response.json()
+    except ValueError:  # a page, or bytes in no encoding
+        return False
+    return isinstance(body, dict) and isinstance(body.get("code"), str)
+
+
+def _class_of_status(status: int) -> type[errors.StoreError]:
+    return _ERRORS_BY_STATUS.get(status, errors.StoreUnavailableError)
+
+
 @contextmanager
 def _translate_errors() -> Iterator[None]:
-    """Turn everything that the client raises into a `StoreError`."""
+    """Turn everything that the client raises into a `StoreError`, and count the call."""
     try:
-        yield
+        with spend("database"):
+            yield
     except APIError as error:
         if error.code == _LIMIT_SQLSTATE:
-            raise errors.LimitReachedError(**json.loads(error.details or "{}")) from None
+            raise _limit_error(error) from None
         # Only the code, since messages and details quote rows.
         raise _error_class(error)(f"PostgREST answered {error.code}") from error
     except errors.MomentumError:
@@ -199,6 +244,13 @@ def _translate_errors() -> Iterator[None]:
         raise cls(type(error.__cause__ or error).__name__) from error
 
 
+def _limit_error(error: APIError) -> errors.MomentumError:
+    try:
+        return errors.LimitReachedError(**json.loads(error.details or "{}"))
+    except (TypeError, ValueError):
+        return errors.StoreUnavailableError("a limit without its facts")
+
+
 def _is_timeout(error: Exception) -> bool:
     # The transport reports refused and closed connections as timeouts, too; their cause tells.
     if isinstance(error.__cause__, aiohttp.ClientError):
@@ -207,8 +259,10 @@ def _is_timeout(error: Exception) -> bool:
 
 
 def _error_class(error: APIError) -> type[errors.StoreError]:
-    """Return what an error's code means: a SQLSTATE, a code of PostgREST or an HTTP status."""
+    """Return what an error's code means: a SQLSTATE or a code of PostgREST."""
     code = error.code or ""
+    if re.fullmatch(r"\d{3}", code):  # an HTTP status, which the client puts where a code lacks
+        return _class_of_status(int(code))
     if error.code is None and error.message is None:  # `{}`: a write to an unknown table
         return errors.StoreMisconfiguredError
     if code in _ERRORS_BY_CODE:

@@ -8,6 +8,7 @@ from pydantic import TypeAdapter
 
 from src.dao.rows import parse_stored_part
 from src.dao.supabase.client import TRANSIENT_ERRORS, PostgrestClient, parse_rows
+from src.dao.supabase.rows import only_row
 from src.domain.errors import GenerationNotFoundError, LeaseLostError, StoreUnavailableError
 from src.domain.generation import (
     MAX_RESUMPTIONS,
@@ -46,7 +47,14 @@ class _Read(Value):
         return (parse_stored_part(row.number, row.kind, row.part) for row in self.events)
 
 
+class _EventNumber(Value):
+    """What `record_events` returns, unless the lease is no longer valid."""
+
+    last_number: int
+
+
 _READ = TypeAdapter(_Read)
+_EVENT_NUMBERS = TypeAdapter(list[_EventNumber])
 _RECORDS = TypeAdapter(list[GenerationRecord])
 _SWEEP_RESULTS = TypeAdapter(list[SweepResult])
 
@@ -80,8 +88,7 @@ class SupabaseGenerations:
             },
         )
         answer = await self._client.enter_ledger(query)
-        (record,) = parse_rows(_RECORDS, answer.data)
-        return record
+        return only_row(parse_rows(_RECORDS, answer.data))
 
     async def get(self, generation_id: UUID, user_id: UUID | None = None) -> GenerationRecord:
         query = self._client.table("generations").select("*")
@@ -148,9 +155,10 @@ class SupabaseGenerations:
                 },
             )
             answer = await self._client.execute(query, retry_on=TRANSIENT_ERRORS)
-            if not answer.data:
+            numbers = parse_rows(_EVENT_NUMBERS, answer.data)
+            if not numbers:
                 raise LeaseLostError
-            last_number: int = answer.data[0]["last_number"]
+            last_number = only_row(numbers).last_number
         return last_number
 
     async def release(self, lease_id: UUID) -> None:
@@ -215,7 +223,7 @@ class SupabaseGenerations:
                 "p_cost_known": failure.cost_known,
             },
         )
-        return parse_rows(_SWEEP_RESULTS, (await self._client.execute(query)).data)[0]
+        return only_row(parse_rows(_SWEEP_RESULTS, (await self._client.execute(query)).data))
 
     def _read(self, generation_id: UUID, after: int = 0, user_id: UUID | None = None) -> Any:  # noqa: ANN401  the client's builders share no base
         return self._client.rpc(

@@ -5,6 +5,7 @@ from uuid import UUID
 from postgrest import ReturnMethod
 
 from src.dao.supabase.client import TRANSIENT_ERRORS, PostgrestClient
+from src.domain.errors import StoreUnavailableError
 from src.domain.plan import ModelUsage
 from src.domain.quotas import NewQuestion, QuotaPolicies
 
@@ -26,7 +27,9 @@ class SupabaseQuestions:
                 "p_bounds": quotas.model_dump(mode="json"),
             },
         )
-        await self._client.enter_ledger(query, expected=bool)
+        answer = await self._client.enter_ledger(query, expected=bool)
+        if answer.data is not True:
+            raise StoreUnavailableError("the question is not on record")
 
     async def finish(self, question_id: UUID, usage: ModelUsage, *, cost_known: bool) -> None:
         values = {"finished_at": "now", "cost_known": cost_known, **usage.model_dump()}

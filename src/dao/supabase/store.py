@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from contextlib import AsyncExitStack
-from typing import Literal, Self, TypeVar
+from typing import Self, TypeVar
 from uuid import UUID
 
 from postgrest import ReturnMethod
@@ -13,11 +13,13 @@ from src.dao.rows import task_rows
 from src.dao.supabase.client import TRANSIENT_ERRORS, PostgrestClient, parse_rows
 from src.dao.supabase.generations import SupabaseGenerations
 from src.dao.supabase.questions import SupabaseQuestions
+from src.dao.supabase.rows import only_row
 from src.dao.supabase.schedules import SupabaseSchedules
 from src.domain import errors
 from src.domain.generation import GenerationRecord
 from src.domain.plan import NewRoadmap
 from src.domain.roadmap import Roadmap, RoadmapWithTasks, Task, WeekDetail, WeekTotals
+from src.domain.vocabulary import Value
 
 logger = logging.getLogger(__name__)
 
@@ -32,9 +34,16 @@ TASKS_PER_REQUEST = 1_000
 CLOSE_TIMEOUT_SECONDS = 1.0
 """How long `close` waits for running compensating deletes."""
 
+
+class _Tasks(Value):
+    """What `read_tasks` returns."""
+
+    tasks: list[Task]
+
+
 _ROADMAP = TypeAdapter(Roadmap)
 _ROADMAPS = TypeAdapter(list[Roadmap])
-_TASKS = TypeAdapter(dict[Literal["tasks"], list[Task]])
+_TASKS = TypeAdapter(_Tasks)
 _ROADMAP_WITH_TASKS = TypeAdapter(RoadmapWithTasks)
 _WEEKS = TypeAdapter(list[WeekTotals])
 _WEEK = TypeAdapter(WeekDetail | None)
@@ -62,8 +71,7 @@ class SupabaseStore:
         """Open the client without sending anything; see `PostgrestClient.open`."""
         return cls(await PostgrestClient.open(url, service_key, timeout, queue_size))
 
-    async def check_schema(self) -> None:
-        """Raise `StoreOutdatedError` if this release needs a newer schema than the database's."""
+    async def check(self) -> None:
         answer = await self._client.execute(self._client.rpc("schema_version", {}), expected=int)
         if answer.data < SCHEMA_VERSION:
             raise errors.StoreOutdatedError(f"the schema has version {answer.data}")
@@ -87,8 +95,7 @@ class SupabaseStore:
         return record
 
     async def list_roadmaps(self, user_id: UUID) -> list[Roadmap]:
-        documents = await self._read(_ROADMAPS, "list_roadmaps", p_user_id=str(user_id))
-        return [roadmap for roadmaps in documents for roadmap in roadmaps]
+        return only_row(await self._read(_ROADMAPS, "list_roadmaps", p_user_id=str(user_id)))
 
     async def get_roadmap(self, roadmap_id: int, user_id: UUID | None = None) -> Roadmap:
         return await self._read_roadmap(_ROADMAP, "read_roadmap", roadmap_id, user_id)
@@ -104,7 +111,7 @@ class SupabaseStore:
         self, roadmap_id: int, user_id: UUID | None = None, *, week_number: int | None = None
     ) -> list[Task]:
         if week_number is None:
-            return (await self._read_roadmap(_TASKS, "read_tasks", roadmap_id, user_id))["tasks"]
+            return (await self._read_roadmap(_TASKS, "read_tasks", roadmap_id, user_id)).tasks
         week = await self._read_roadmap(
             _WEEK, "read_week", roadmap_id, user_id, p_week_number=week_number
         )
@@ -172,7 +179,7 @@ class SupabaseStore:
                 }
             )
         )
-        return parse_rows(_ROADMAPS, answer.data)[0]
+        return only_row(parse_rows(_ROADMAPS, answer.data))
 
     async def _undo_write(self, lease_id: UUID) -> None:
         deletion = asyncio.create_task(self._delete_unpublished(lease_id))

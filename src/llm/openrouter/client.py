@@ -22,7 +22,7 @@ from src.llm.openrouter.attempts import Attempts
 from src.llm.openrouter.call import Call
 from src.llm.openrouter.chunks import Chunk
 from src.llm.openrouter.concurrency import CallSlots, FirstTokenPatience
-from src.llm.openrouter.dialect import Messages, Question
+from src.llm.openrouter.dialect import Dialect, Messages, Question
 from src.llm.openrouter.errors import (
     CutWhileThinkingError,
     EmptyCompletionError,
@@ -77,6 +77,10 @@ class OpenRouterClient:
         self._slots = CallSlots(max_calls)
         self._patience = FirstTokenPatience(idle_timeout)
         self._memory = DialectMemory()
+
+    def accepted_dialect(self, shape: AnswerShape) -> Dialect | None:
+        """Return the dialect in which the server takes such questions; None if it took none."""
+        return self._memory.dialect() if self._memory.is_accepted(shape.name) else None
 
     def meter(
         self, retries: int, timeout: float = math.inf, reserved_dollars: float = math.inf

@@ -21,6 +21,7 @@ from src.llm.openrouter.errors import (
     translate_errors,
 )
 from src.llm.openrouter.server_errors import ServerError, read_error
+from src.telemetry import spend
 
 APP_HEADERS = {
     "HTTP-Referer": "https://momentum-ai-frontend.vercel.app",
@@ -75,6 +76,7 @@ class ModelServer:
         deadline = time.monotonic() + self._call_timeout
         progress_by = min(time.monotonic() + first_token_timeout, deadline)
         async with AsyncExitStack() as stack:
+            stack.enter_context(spend("model"))
             with self._translate(hear):
                 async with asyncio.timeout(progress_by - time.monotonic()):
                     request = self._request(model, messages, parameters)

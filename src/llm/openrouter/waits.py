@@ -9,8 +9,10 @@ from email.utils import parsedate_to_datetime
 
 from src.llm.openrouter.server_errors import ServerError
 
-MAX_RETRY_AFTER_SECONDS = 86_400.0
-"""A day: daily quotas are the longest that providers have; clients get this at most."""
+MAX_RETRY_AFTER_SECONDS = 3_600.0
+"""What one answer can ask for. It stops the calls of all users, so a single mistaken or hostile
+answer must not stop them for a day. A daily quota may need longer: a call after an hour
+learns how much is left, and a generation keeps waiting for up to `MAX_WAITING_SECONDS`."""
 
 _EPOCH_SECONDS = 1e9
 """A reset above this is a time and not a duration: 1e9 s after 1970 is in 2001."""
@@ -30,7 +32,7 @@ _SENTENCE = re.compile(
 
 
 def requested_wait(error: ServerError, now: float | None = None) -> float | None:
-    """Return the seconds that the server asks to wait, at most a day; None if it does not say.
+    """Return the seconds that the server asks to wait, at most an hour; None if it does not say.
 
     Read are `Retry-After` in seconds or as a date, `retry-after-ms`, Google's `retryDelay`, the
     sentences of OpenAI, Groq, Azure and Google ("Please try again in 1m2.5s"), and

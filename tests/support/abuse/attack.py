@@ -36,6 +36,8 @@ class Outcome:
     """The most of one worker."""
     lines_per_second: float
     """Of the log, beside those about requests."""
+    seconds: float
+    """How long it took, with the traffic that it held up."""
 
     def faults(self, *, timed: bool = True) -> Iterator[str]:
         """Yield what did not hold; without `timed`, leave out what a busy machine can cause."""
@@ -71,4 +73,5 @@ async def suffer(target: Target, attack: Attack, traffic: Traffic) -> Outcome:
         traffic=traffic,
         memory_bytes=target.memory.most_bytes,
         lines_per_second=len(target.log.lines()) / max(1.0, ended - began),
+        seconds=ended - began,
     )

@@ -1,10 +1,11 @@
 """Runs the attacks in groups, and says what became of the service."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from tests.support.abuse import bodies, connections, databases, models, requests, streams
 from tests.support.abuse.acknowledged import Acknowledged
@@ -26,10 +27,14 @@ NETWORK = (
 FIRST_TOKEN_SECONDS = 0.5
 """With it, a roadmap is under way for about as long as an attack."""
 
+MACHINE = "machine"
+"""The name of the faults of processes and clocks."""
+
 JWKS_PATH = "/auth/v1/.well-known/jwks.json"
 STORE_TIMEOUT = {"STORE_TIMEOUT_SECONDS": "3"}
 """Shorter than in production, so that silent databases take less of the trial's time."""
 
+T = TypeVar("T")
 _Survive = Callable[[Path, Mapping[str, str]], Awaitable[dict[str, list[str]]]]
 
 
@@ -43,10 +48,12 @@ class Group:
 
     def figures(self) -> str:
         """Return the counts and the worst figures in one line."""
+        longest = max(self.outcomes, key=lambda outcome: outcome.seconds)
         most = max(self.outcomes, key=lambda outcome: outcome.health_p99)
         return (
             f"{self.name}: {len(self.outcomes)} attacks, worst /health p99"
-            f" {most.health_p99 * 1000:.0f} ms ({most.name}),"
+            f" {most.health_p99 * 1000:.0f} ms ({most.name}), longest {longest.seconds:.0f} s"
+            f" ({longest.name}) of {sum(o.seconds for o in self.outcomes):.0f} s,"
             f" {sum(o.workers_lost for o in self.outcomes)} workers lost,"
             f" {sum(o.traffic.dropped.total() for o in self.outcomes)} requests dropped of"
             f" {sum(o.traffic.served + o.traffic.refused for o in self.outcomes)},"
@@ -75,25 +82,40 @@ class Survival:
             yield from (f"machine, {name}: {each}" for each in wrong)
 
 
-def try_to_abuse(plane: DataPlane, directory: Path) -> Iterator[Group | Survival]:
-    """Run every attack, and yield each group when it is done."""
-    places = {name: directory / name for name in ("network", "model", "database", "machine")}
+def try_to_abuse(
+    plane: DataPlane, directory: Path, names: Collection[str] = ()
+) -> Iterator[Group | Survival]:
+    """Run every attack, or those of these names; yield each group when it is done.
+
+    The faults of the machine run together, if all attacks do or `MACHINE` is among the names.
+    """
+    places = {name: directory / name for name in ("network", "model", "database", MACHINE)}
     for place in places.values():
         place.mkdir()
-    yield attack_from_network(plane, places["network"], NETWORK)
-    plane.reset()
-    yield attack_from_model(plane, places["model"], models.ANSWERS)
-    plane.reset()
-    with ThreadPoolExecutor() as threads:
-        # Mostly waiting, on a file of its own: it takes too long to run by itself.
-        slowest = threads.submit(survive, survive_a_stop, places["machine"] / "stop", {})
-        yield attack_from_database(plane, places["database"], databases.ANSWERS)
+
+    def chosen(attacks: Mapping[str, T]) -> dict[str, T]:
+        return {name: each for name, each in attacks.items() if not names or name in names}
+
+    if network := chosen({attack.name: attack for attack in NETWORK}):
+        yield attack_from_network(plane, places["network"], network.values())
         plane.reset()
-        signals = threads.submit(
-            survive, survive_signals, places["machine"] / "signals", plane.variables
-        )
-        clocks = threads.submit(survive, survive_clocks, places["machine"] / "clocks", {})
-        yield Survival(signals.result() | clocks.result() | slowest.result())
+    if answers_of_models := chosen(models.ANSWERS):
+        yield attack_from_model(plane, places["model"], answers_of_models)
+        plane.reset()
+    with ThreadPoolExecutor() as threads:
+        is_machine_chosen = not names or MACHINE in names
+        # Mostly waiting, on a file of its own: it takes too long to run by itself.
+        beside = [
+            threads.submit(survive, run, places[MACHINE] / name, {})
+            for name, run in {"stop": survive_a_stop, "clocks": survive_clocks}.items()
+            if is_machine_chosen
+        ]
+        if answers := chosen(databases.ANSWERS):
+            yield attack_from_database(plane, places["database"], answers)
+            plane.reset()
+        if is_machine_chosen:
+            wrong = survive(survive_signals, places[MACHINE] / "signals", plane.variables)
+            yield Survival(wrong | {k: v for each in beside for k, v in each.result().items()})
 
 
 def attack_from_network(plane: DataPlane, directory: Path, attacks: Iterable[Attack]) -> Group:

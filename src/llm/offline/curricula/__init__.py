@@ -1,30 +1,17 @@
 """What the offline planner knows of subjects: one TOML file for each, beside this one.
 
-`docs/curricula.md` says how to add a subject.
+`docs/curricula.md` says what the fields mean and how to add a subject.
 """
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints
 
 from src.domain.vocabulary import Level, Value
-
-Kind = Literal[
-    "programming",
-    "data",
-    "cloud",
-    "language",
-    "instrument",
-    "craft",
-    "sport",
-    "study",
-    "career",
-    "habit",
-]
 
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=40)]
 Name = Annotated[str, StringConstraints(min_length=2, max_length=60)]
@@ -33,22 +20,16 @@ Task = Annotated[str, StringConstraints(pattern=r"^[A-Z].*\.$", min_length=25, m
 
 
 class Topic(Value):
-    """One thing to learn. Its place in the file is its place in the order of learning."""
+    """One thing to learn; what it needs stands above it in the file."""
 
     id: Id
     name: Name
-    """As it stands inside a sentence: `list comprehensions`."""
     level: Level
-    """The lowest level whose plans treat it as new."""
     needs: tuple[Id, ...] = ()
-    """Topics that come before it; all stand above it in the file."""
     explain: Sentence
     read: Annotated[str, StringConstraints(min_length=5, max_length=160)]
-    """A thing to read or watch, by its name and place, without a link."""
     practice: Annotated[tuple[Task, ...], Field(min_length=2, max_length=3)]
-    """What to do with it; each names the topic or a part of it."""
     challenge: Task
-    """A task that analyses, evaluates or creates something with it."""
 
 
 class Project(Value):
@@ -61,39 +42,27 @@ class Project(Value):
 
 
 class Curriculum(Value):
-    """A subject."""
+    """A subject, its topics in the order of learning, and its projects."""
 
     subject: Name
-    """As it stands in a sentence: `Python`, `watercolour painting`."""
-    kind: Kind
+    kind: str
     aliases: tuple[Annotated[str, StringConstraints(min_length=1, max_length=40)], ...]
-    """Other names under which people ask for it, in lower case."""
     practice_category: Literal["coding", "practice"]
     topics: Annotated[tuple[Topic, ...], Field(min_length=24)]
     projects: Annotated[tuple[Project, ...], Field(min_length=1, max_length=3)]
-
-    @model_validator(mode="after")
-    def _refer_to_earlier_topics(self) -> "Curriculum":
-        known: set[str] = set()
-        for topic in self.topics:
-            if missing := set(topic.needs) - known:
-                raise ValueError(f"{topic.id} needs {sorted(missing)}, which do not come before it")
-            if topic.id in known:
-                raise ValueError(f"{topic.id} stands twice")
-            known.add(topic.id)
-        for project in self.projects:
-            if missing := set(project.needs) - known:
-                raise ValueError(f"the project {project.name} needs {sorted(missing)}")
-        return self
 
 
 @cache
 def curricula() -> Mapping[str, Curriculum]:
     """Return every subject by the name of its file."""
-    return dict(_read_all())
+    return {path.stem: _read(path) for path in sorted(Path(__file__).parent.glob("*.toml"))}
 
 
-def _read_all() -> Iterator[tuple[str, Curriculum]]:
-    for path in sorted(Path(__file__).parent.glob("*.toml")):
-        with path.open("rb") as file:
-            yield path.stem, Curriculum.model_validate(tomllib.load(file))
+@cache
+def general_curriculum() -> Curriculum:
+    """Return how to learn anything; `{subject}` in its sentences stands for what is learned."""
+    return _read(Path(__file__).parents[1] / "general.toml")
+
+
+def _read(path: Path) -> Curriculum:
+    return Curriculum.model_validate(tomllib.loads(path.read_text("utf-8")))

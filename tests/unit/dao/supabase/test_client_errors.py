@@ -48,6 +48,7 @@ CODES: dict[str | None, type[StoreError]] = {
     "PGRST205": StoreMisconfiguredError,
     "PGRST301": StoreMisconfiguredError,  # the key is not accepted
     "401": StoreMisconfiguredError,
+    "402": StoreMisconfiguredError,
     "403": StoreMisconfiguredError,
     "404": StoreMisconfiguredError,
     "PGRST000": StoreUnavailableError,  # no connection to the database
@@ -56,7 +57,9 @@ CODES: dict[str | None, type[StoreError]] = {
     "53300": StoreUnavailableError,  # too many connections
     "57P01": StoreUnavailableError,  # the database is shutting down
     "40001": StoreUnavailableError,
+    "429": StoreUnavailableError,
     "500": StoreUnavailableError,
+    "544": StoreUnavailableError,
     "502": StoreUnavailableError,
     "a code of the future": StoreUnavailableError,
     None: StoreUnavailableError,
@@ -121,3 +124,14 @@ async def test_refusal_of_the_ledger_keeps_its_facts(client: PostgrestClient) ->
     limit = raised.value
     facts = (limit.policy, limit.most, limit.window_seconds, limit.retry_after)
     assert facts == ("budget-per-day", None, 86_400, 60.5)
+
+
+@pytest.mark.parametrize(
+    "details", [None, "", "text", "[]", "7", '{"most": 1}', '{"policy": "a", "b": 1}']
+)
+async def test_limit_without_its_facts_is_none(
+    client: PostgrestClient, details: str | None
+) -> None:
+    error = APIError({"code": "PT429", "message": SECRET, "details": details})
+    with pytest.raises(StoreUnavailableError):
+        await client.execute(FailingQuery(error))

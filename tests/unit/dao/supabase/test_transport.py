@@ -9,7 +9,13 @@ from contextlib import asynccontextmanager
 import pytest
 
 from src.dao.supabase.client import PostgrestClient
-from src.domain.errors import StoreError, StoreTooSlowError, StoreUnavailableError
+from src.domain.errors import (
+    StoreError,
+    StoreMisconfiguredError,
+    StoreOutdatedError,
+    StoreTooSlowError,
+    StoreUnavailableError,
+)
 from tests.support.service import free_port
 
 Behaviour = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -41,6 +47,16 @@ async def stay_silent(reader: asyncio.StreamReader, _writer: asyncio.StreamWrite
 async def stop_midway(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     writer.write(ROWS[:-3])
     await stay_silent(reader, writer)
+
+
+def answering(status: int, body: bytes) -> Behaviour:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        head = f"HTTP/1.1 {status} X\r\nContent-Length: {len(body)}\r\n\r\n"
+        writer.write(head.encode() + body)
+        await writer.drain()
+
+    return answer
 
 
 @asynccontextmanager
@@ -120,3 +136,66 @@ async def test_no_proxy_is_respected(monkeypatch: pytest.MonkeyPatch) -> None:
     async with client_of(answer) as client:
         rows = await client.execute(client.table("roadmaps").select("*"))
         assert rows.data == [{"a": 1}]
+
+
+GATEWAY_ERRORS = [
+    (401, b'{"message":"Invalid API key","hint":"Double check it."}', StoreMisconfiguredError),
+    (401, b'{"message":"Legacy API keys are disabled"}', StoreMisconfiguredError),
+    (402, b'{"message":"exceed_egress_quota"}', StoreMisconfiguredError),
+    (402, b"exceed_egress_quota", StoreMisconfiguredError),
+    (403, b"<html>Forbidden</html>", StoreMisconfiguredError),
+    (404, b'{"message":"no Route matched with those values"}', StoreMisconfiguredError),
+    (404, b"{}", StoreMisconfiguredError),  # PostgREST, to a write to an unknown table
+    (540, b"<html>Project paused</html>", StoreMisconfiguredError),
+    (429, b'{"message":"API rate limit exceeded"}', StoreUnavailableError),
+    (429, b"", StoreUnavailableError),
+    (500, b"<html>Internal Server Error</html>", StoreUnavailableError),
+    (502, b'{"code":502}', StoreUnavailableError),
+    (503, b"\xff\xfe", StoreUnavailableError),
+    (504, b"<html>Gateway Timeout</html>", StoreTooSlowError),
+    (520, b"<html>cloudflare</html>", StoreUnavailableError),
+    (544, b"<html>Project API gateway timeout</html>", StoreUnavailableError),
+    # With a code, which says more than the status, the error is PostgREST's.
+    (404, b'{"code":"PGRST202","message":"no function"}', StoreOutdatedError),
+    (401, b'{"code":"PGRST301","message":"bad token"}', StoreMisconfiguredError),
+    (503, b'{"code":"42501","message":"permission denied"}', StoreMisconfiguredError),
+    (500, b'{"code":"57014","message":"statement timeout"}', StoreTooSlowError),
+]
+
+
+@pytest.mark.parametrize(("status", "body", "expected"), GATEWAY_ERRORS)
+async def test_what_the_gateway_answers(
+    status: int, body: bytes, expected: type[StoreError]
+) -> None:
+    """Its statuses are no SQLSTATEs: 429 is not of class 42, which is about rights and tables."""
+    async with client_of(answering(status, body)) as client:
+        with pytest.raises(StoreError) as raised:
+            await client.execute(client.table("roadmaps").select("*"))
+    assert type(raised.value) is expected
+
+
+async def test_socks_proxy_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name is resolved behind the proxy, so the database need not be visible from here."""
+    asked = []
+
+    async def proxy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        methods = (await reader.readexactly(2))[1]
+        await reader.readexactly(methods)
+        writer.write(b"\x05\x00")  # version 5, no login
+        *_, length = await reader.readexactly(5)
+        asked.append(await reader.readexactly(length + 2))
+        writer.write(b"\x05\x00\x00\x01" + bytes(6))  # connected
+        asked.append(await reader.readline())
+        writer.write(ROWS)
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(proxy, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        monkeypatch.setenv("ALL_PROXY", f"socks5h://127.0.0.1:{port}")
+        client = await PostgrestClient.open("http://db.test", "a.b.c", timeout=5, queue_size=1)
+        answer = await client.execute(client.table("roadmaps").select("*"))
+        await client.close()
+    assert answer.data == [{"a": 1}]
+    assert asked[0] == b"db.test\x00\x50"
+    assert asked[1].startswith(b"GET /rest/v1/roadmaps")

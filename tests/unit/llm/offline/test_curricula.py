@@ -8,7 +8,7 @@ import pytest
 from rapidfuzz import fuzz
 
 from src.domain.plan_rules import same_text_key
-from src.llm.offline.curricula import Curriculum, Topic, curricula
+from src.llm.offline.curricula import Curriculum, Topic, curricula, general_curriculum
 
 ALIKE = 85
 """From this similarity on, two sentences with their topics masked count as alike."""
@@ -31,6 +31,18 @@ def masked(sentence: str, topic: Topic) -> str:
 def all_texts(curriculum: Curriculum) -> list[str]:
     topics = [text for topic in curriculum.topics for text in sentences(topic)]
     return topics + [text for project in curriculum.projects for text in project.milestones]
+
+
+@pytest.mark.parametrize("curriculum", [*curricula().values(), general_curriculum()])
+def test_topics_need_only_what_stands_above_them(curriculum: Curriculum) -> None:
+    """The order of the file is an order of learning, and projects need topics that exist."""
+    known: set[str] = set()
+    for topic in curriculum.topics:
+        assert known.issuperset(topic.needs), topic.id
+        assert topic.id not in known
+        known.add(topic.id)
+    for project in curriculum.projects:
+        assert known.issuperset(project.needs), project.name
 
 
 @pytest.mark.parametrize("name", curricula())

@@ -19,7 +19,9 @@ WAITS: list[tuple[dict[str, str], object, float | None]] = [
     ({"Retry-After": "1.5"}, {}, 1.5),
     ({"Retry-After": "0"}, {}, 0),
     ({"Retry-After": "-3"}, {}, 0),
-    ({"Retry-After": "1e30"}, {}, 86_400),
+    ({"Retry-After": "1e30"}, {}, 3_600),
+    ({"Retry-After": "86400"}, {}, 3_600),
+    ({"X-RateLimit-Reset": "1800080000000"}, {}, 3_600),
     ({"Retry-After": "inf"}, {}, None),
     ({"Retry-After": "nan"}, {}, None),
     ({"Retry-After": "soon"}, {}, None),
@@ -50,7 +52,8 @@ WAITS: list[tuple[dict[str, str], object, float | None]] = [
     ({}, {"message": "Rate limit reached for m. Please try again in 1.5s. Visit"}, 1.5),
     ({}, {"message": "Please try again in 20ms."}, 0.02),
     ({}, {"message": "Please try again in 6m0s."}, 360),
-    ({}, {"message": "Please try again in 1h2m3.5s."}, 3723.5),
+    ({}, {"message": "Please try again in 0h52m3.5s."}, 3123.5),
+    ({}, {"message": "Please try again in 1h2m3.5s."}, 3_600),
     ({}, {"message": "Please retry after 26 seconds."}, 26),
     ({}, {"message": "Please retry in 2 minutes."}, 120),
     (
@@ -65,7 +68,7 @@ WAITS: list[tuple[dict[str, str], object, float | None]] = [
 
 @pytest.mark.parametrize(("headers", "body", "seconds"), WAITS)
 def test_wait_is_read(headers: dict[str, str], body: object, seconds: float | None) -> None:
-    """At most a day, never negative, and nothing of what is no time."""
+    """At most an hour, never negative, and nothing of what is no time."""
     wait = requested_wait(read_error(body, 429, headers), NOW)
     assert wait == (None if seconds is None else pytest.approx(seconds))
 
@@ -97,6 +100,15 @@ async def test_wait_beyond_the_deadline_is_passed_on(serve: Serve) -> None:
                 await scripted.ask(timeout=100)
             assert raised.value.retry_after == pytest.approx(3600, abs=10)
         assert len(scripted.bodies) == 3
+
+
+async def test_one_answer_pauses_others_for_an_hour_at_most(serve: Serve) -> None:
+    """A server that asks for a day may be mistaken, and everybody else would wait for it."""
+    async with serve(limited(100, retry_after="86400")) as scripted:
+        for _ in range(4):
+            with pytest.raises(ModelUnavailableError) as raised:
+                await scripted.ask(timeout=100)
+            assert 3_000 < (raised.value.retry_after or 0) <= 3_600
 
 
 async def test_others_pause_as_well(serve: Serve) -> None:

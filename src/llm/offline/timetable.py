@@ -1,0 +1,186 @@
+"""When a plan does what: each day's tasks before they have words."""
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
+from math import ceil
+
+from src.domain.plan import PlanRequest
+from src.domain.plan_rules import tasks_for_day
+from src.domain.vocabulary import DAYS_PER_WEEK
+from src.llm.offline.course import Lesson
+from src.llm.offline.curricula import Project
+from src.llm.offline.patterns import patterns
+
+_TEACHING_SHARE = 0.6  # of the days; afterwards no topic is new
+_HASTE = 1.4  # above 1, new topics follow each other faster at first
+_PLAIN_SHARES = (0.5, 0.1, 0)  # of a day's tasks those that explain, in each third of a plan
+_EXAMS_FROM, _EXAM_DAYS = 0.7, (5, 6)  # of the plan's days, and of a week's
+_MOST_TURNS = 8  # on a milestone
+_LONG_MINUTES = 60
+_FIRST_USES = 2  # of a topic, before the next one is practised
+_HEAD_START = 10  # how much more often new topics are practised than those known before
+_MOST_USES_WHEN_NEW = 12  # then it takes turns with all others
+_MOST_TOGETHER = 3
+_GAPS = (0.1, 0.2)
+"""A topic comes back after this share of the days that are left: what is asked for again after
+such a gap is remembered best at the end (Cepeda et al. 2008, doi:10.1111/j.1467-9280.2008.02209.x).
+"""
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A task before it has words: its purpose, its topics and the sentence at its core."""
+
+    purpose: str
+    lessons: tuple[Lesson, ...]
+    sentence: str
+    project: Project | None = None
+
+
+class Timetable:
+    """Fills the days of one plan; they have to be asked for in order, from day 0."""
+
+    def __init__(
+        self, request: PlanRequest, lessons: list[Lesson], projects: list[Project]
+    ) -> None:
+        self._days = request.duration_weeks * DAYS_PER_WEEK
+        self._teaching_days = self._days * _TEACHING_SHARE
+        self._count = tasks_for_day(request.level, request.daily_hours)
+        self._has_long_tasks = request.daily_hours * 60 / self._count > _LONG_MINUTES
+        self._returns = min(request.duration_weeks, 2 + self._count // 5)
+        costs = list(accumulate((lesson.cost**2 for lesson in lessons), initial=0.0))
+        starts = (self._teaching_days * (cost / costs[-1]) ** _HASTE for cost in costs)
+        self._pending = deque(zip(starts, lessons, strict=False))
+        has_time = request.duration_weeks > 1 or request.daily_hours > 1
+        self._projects, self._work = deque(projects if has_time else ()), deque[Slot]()
+        self.begun: list[Lesson] = []  # the topics that have been met so far, in order
+        self._total = 0
+
+    def day(self, day: int, *, has_mock_exams: bool) -> list[Slot]:
+        """Return the tasks of a day in the order in which they are to be done."""
+        is_review = day % DAYS_PER_WEEK == DAYS_PER_WEEK - 1
+        slots: list[Slot] = []
+        if not is_review:
+            self._begin_topics(day, slots)
+        self._bring_back(day, slots, is_review=is_review)
+        has_mock_exams &= day >= self._days * _EXAMS_FROM and day % DAYS_PER_WEEK in _EXAM_DAYS
+        if has_mock_exams and len(slots) < self._count:
+            first = day * 4 % len(self.begun)
+            slots.append(_exercise("mock", *(self.begun * 2)[first : first + 4]))
+        if self._is_for_projects(day) and len(slots) < self._count:
+            slots += self._build(day)
+        self._explain(day, slots)
+        while len(slots) < self._count:
+            slots.append(self._practise(day, self._total + len(slots)))
+        self._total += len(slots)
+        return sorted(slots, key=lambda slot: list(patterns().purposes).index(slot.purpose))
+
+    def _begin_topics(self, day: int, slots: list[Slot]) -> None:
+        while self._pending and self._pending[0][0] <= day:
+            lesson = self._pending[0][1]
+            # Where reading cannot fill a long task, reading and practice share a session.
+            new = "lesson" if self._has_long_tasks else "learn"
+            purpose = "check" if lesson.is_known else new
+            if not self._has_room(purpose, slots):
+                return
+            self._pending.popleft()
+            self.begun.append(lesson)
+            lesson.visits.append(day)
+            lesson.ahead = [("practise", sentence) for sentence in lesson.topic.practice]
+            lesson.ahead.insert(2, ("challenge", lesson.topic.challenge))
+            core = lesson.topic.explain if purpose == "learn" else lesson.ahead.pop(0)[1]
+            slots.append(Slot(purpose, (lesson,), core))
+
+    def _bring_back(self, day: int, slots: list[Slot], *, is_review: bool) -> None:
+        for _ in range(1 + self._count // 4):
+            due = []
+            for turn, lesson in enumerate(self.begun):
+                gap = day - lesson.visits[-1]
+                opens, closes = (share * (self._days - 1 - lesson.visits[-1]) for share in _GAPS)
+                if is_review or (gap >= max(opens, 1) and len(lesson.visits) <= self._returns):
+                    due.append((gap == 0, closes - gap, turn, lesson))
+            is_pressing = bool(due) and (is_review or min(due)[1] < 1)
+            if not is_pressing or not self._has_room("recall", slots):
+                return
+            lessons = [lesson for *_, lesson in sorted(due)[:_MOST_TOGETHER]]
+            for lesson in lessons:
+                lesson.visits.append(day)
+            slots.append(_exercise("recall", *sorted(lessons, key=lambda each: -each.uses)))
+
+    def _build(self, day: int) -> Iterator[Slot]:
+        """Yield the day's work on a project, if all of its topics for which there is time began."""
+        pending = {lesson.topic.id for _, lesson in self._pending}
+        if not self._work and self._projects and pending.isdisjoint(self._projects[0].needs):
+            left = sum(map(self._is_for_projects, range(day, self._days)))
+            self._work.extend(self._steps(ceil(left / len(self._projects))))
+        if self._work:
+            yield self._work.popleft()
+
+    def _steps(self, turns: int) -> Iterator[Slot]:
+        """Yield the steps of the next project; what a short plan has no topics for is left out."""
+        project = self._projects.popleft()
+        used = [each for each in self.begun if each.topic.id in project.needs] or self.begun
+        share = min(len(used) / len(project.needs), 2 * turns / len(project.milestones), 1)
+        steps = project.milestones[: ceil(share * len(project.milestones))]
+        turns = min(turns, _MOST_TURNS * len(steps))
+        ends = [ceil(turn * len(steps) / turns) for turn in range(turns + 1)]
+        for turn, (first, last) in enumerate(pairwise(ends)):
+            text = " Then: ".join(steps[first:last]) or steps[last - 1]
+            lesson = used[turn % len(used)]
+            yield Slot("project" if first < last else "improve", (lesson,), text, project)
+
+    def _explain(self, day: int, slots: list[Slot]) -> None:
+        """Add tasks that explain topics, so that a plan asks for more from third to third."""
+        a_day = _PLAIN_SHARES[int(3 * (day + 0.5) / self._days)] * self._count
+        wanted = int(a_day * (day + 1)) - int(a_day * day)
+        while _count_plain(slots) < wanted and self._has_room("teach", slots):
+            lesson = min(reversed(self.begun), key=lambda each: each.explained)
+            lesson.explained += 1
+            slots.append(Slot("teach", (lesson,), lesson.topic.explain))
+
+    def _practise(self, day: int, turn: int) -> Slot:
+        """Return practice: first uses come first, then new and neglected topics take turns."""
+        owed = (each for each in self.begun if not each.is_known and each.uses < _FIRST_USES)
+        least_used = min(self.begun, key=lambda each: each.uses + _HEAD_START * each.is_known)
+        newest = self.begun[-1]
+        is_new = turn % 3 and newest.uses < _MOST_USES_WHEN_NEW
+        lesson = next(owed, newest if is_new else least_used)
+        if lesson.ahead:
+            lesson.uses += 1
+            purpose, sentence = lesson.ahead.pop(0)
+            return Slot(purpose, (lesson,), sentence)
+        purposes = patterns().deeper[day * len(patterns().deeper) // self._days]
+        purpose = purposes[lesson.uses % len(purposes)]
+        partners = [each for each in self.begun if not each.is_known] or self.begun
+        other = partners[turn % len(partners)]
+        if purpose == "pair" and other is not lesson:
+            return _exercise("pair", lesson, other)
+        return _exercise("vary" if purpose == "pair" else purpose, lesson)
+
+    def _has_room(self, purpose: str, slots: list[Slot]) -> bool:
+        """Return whether the day still has practice, and long tasks enough to fill its hours."""
+        kept = min(self._count - 1, 1 + self._has_long_tasks)
+        names = [purpose, *(slot.purpose for slot in slots)]
+        short = sum(patterns().purposes[name].most_minutes <= _LONG_MINUTES for name in names)
+        return len(slots) < self._count - 1 and short <= self._count - kept
+
+    def _is_for_projects(self, day: int) -> bool:
+        """Return true on a day a week, or two if days have many tasks, and often at the end."""
+        weekly = (5, 2)[: 1 + self._count // 4]
+        is_last = day >= self._teaching_days and day % max(1, 4 - self._count) == 0
+        return is_last or day % DAYS_PER_WEEK in weekly
+
+
+def _exercise(purpose: str, *lessons: Lesson) -> Slot:
+    """Return a task with an exercise of the first topic: each that was done already in turn."""
+    topic, waiting = lessons[0].topic, {sentence for _, sentence in lessons[0].ahead}
+    lessons[0].uses += 1
+    done = [each for each in topic.practice if each not in waiting] or topic.practice
+    sentence = topic.challenge if purpose == "rethink" else done[lessons[0].uses % len(done)]
+    return Slot(purpose, tuple(dict.fromkeys(lessons)), sentence)
+
+
+def _count_plain(slots: list[Slot]) -> int:
+    return sum(patterns().purposes[slot.purpose].is_plain for slot in slots)

@@ -1,0 +1,140 @@
+"""The words of an offline plan: patterns joined with the sentences of its curricula."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from hashlib import sha256
+from itertools import product
+
+from rapidfuzz import fuzz, process
+
+from src.domain.plan import PlannedDay, PlannedTask, PlanRequest
+from src.domain.vocabulary import MAX_TASK_LENGTH, MAX_WEEKLY_GOAL_LENGTH, Effort
+from src.llm.offline.course import Lesson
+from src.llm.offline.patterns import patterns
+from src.llm.offline.timetable import Slot
+
+_MOST_ALIKE = (84, 100)
+"""In percent of the letters, how alike two texts may be, and if every wording has been used."""
+_LONGEST_SENTENCE, _LONGEST_REPEATED = 22, 36
+"""In words. A pattern and an exercise that was done before share a longer sentence: it is new."""
+_SESSION_MINUTES = (60, 120)  # longer tasks are sessions of three or four steps
+_LONGEST_GOAL = MAX_WEEKLY_GOAL_LENGTH - 40  # the first week's may have a note in front
+_WEIGHTS: dict[Effort, int] = {"light": 2, "medium": 3, "deep": 4}
+
+
+class Writer:
+    """Writes one plan; no two of its tasks are alike."""
+
+    def __init__(self, request: PlanRequest, names: Sequence[str]) -> None:
+        self._seed, self._subject = request.model_dump_json(), listed(names)
+        self._minutes = int(request.daily_hours * 60)
+        self._queues: dict[str, list[str]] = {}
+        self._texts: defaultdict[str, list[str]] = defaultdict(list)
+
+    def day(self, number: int, slots: Sequence[Slot]) -> PlannedDay:
+        """Return a day with the words and the minutes of its tasks."""
+        lengths = _divide(tuple(slot.purpose for slot in slots), self._minutes)
+        tasks = (self._task(slot, minutes) for slot, minutes in zip(slots, lengths, strict=True))
+        return PlannedDay(day_number=number, tasks=tuple(tasks))
+
+    def goal(self, lessons: Sequence[Lesson], exercises: Sequence[str]) -> str:
+        """Return a week's goal: as many topics as it can name, and an exercise that proves them."""
+        sizes = range(len(lessons), 0, -1)
+        fresh = sorted(exercises, key=lambda each: len(self._texts[each]))
+        slots = (Slot("goal", tuple(lessons[:size]), each) for size in sizes for each in fresh)
+        texts = (self._word(slot, patterns().goals, 0, _LONGEST_GOAL) for slot in slots)
+        return next(filter(None, texts))
+
+    def _task(self, slot: Slot, minutes: int) -> PlannedTask:
+        purpose, curriculum = patterns().purposes[slot.purpose], slot.lessons[0].curriculum
+        choices = purpose.patterns + purpose.kinds.get(curriculum.kind, ())
+        is_own = purpose.category == "as in its curriculum"
+        return PlannedTask(
+            text=self._word(slot, choices, minutes, MAX_TASK_LENGTH),
+            effort=purpose.effort,
+            category=curriculum.practice_category if is_own else purpose.category,
+            estimated_minutes=minutes,
+        )
+
+    def _word(self, slot: Slot, choices: Sequence[str], minutes: int, longest: int) -> str:
+        """Return the first wording that is short enough and unlike the others; empty if none is."""
+        name = f"{slot.purpose} {slot.lessons[0].curriculum.kind}"
+        if name not in self._queues:
+            self._queues[name] = self._shuffled(name, choices)
+        queue = self._queues[name]
+        longest_sentence = _LONGEST_REPEATED if self._texts[slot.sentence] else _LONGEST_SENTENCE
+        for most_alike, pattern in product(_MOST_ALIKE, queue):
+            text = _render(pattern, slot, longest_sentence).replace("{subject}", self._subject)
+            text += self._steps(text, slot.lessons[0].curriculum.kind, minutes)
+            # Only texts with the same exercise or the same pattern can be nearly the same.
+            keys = (slot.sentence, slot.purpose + pattern)
+            others = [other for key in keys for other in self._texts[key]]
+            twin = process.extractOne(text, others, scorer=fuzz.ratio, score_cutoff=most_alike)
+            if len(text) <= longest and not twin:
+                queue.append(queue.pop(queue.index(pattern)))
+                for key in keys:
+                    self._texts[key].append(text)
+                return text
+        return ""
+
+    def _steps(self, text: str, kind: str, minutes: int) -> str:
+        """Return the steps of a long task: three, and four if it is very long."""
+        pools = {**patterns().steps["all"], **patterns().steps.get(kind, {})}
+        if minutes <= _SESSION_MINUTES[0]:
+            return ""
+        if minutes <= _SESSION_MINUTES[1]:
+            pools.pop(self._shuffled(text, ("begin", "finish"))[0])
+        steps = (self._shuffled(text, pool)[0] for pool in pools.values())
+        return f" Steps: {'; '.join(f'({n}) {step}' for n, step in enumerate(steps, 1))}."
+
+    def _shuffled(self, name: str, choices: Iterable[str]) -> list[str]:
+        """Return choices in an order that depends on the request and a name alone."""
+        seed = f"{self._seed} {name}"
+        return sorted(choices, key=lambda each: sha256(f"{seed} {each}".encode()).digest())
+
+
+@lru_cache(maxsize=1000)
+def _divide(names: tuple[str, ...], budget: int) -> tuple[int, ...]:
+    """Divide a day's minutes among purposes by effort, in steps of 5, within their bounds."""
+    purposes = [patterns().purposes[name] for name in names]
+    minutes = [5] * len(names)
+    for _ in range(budget // 5 - len(names)):
+        rising = [i for i, each in enumerate(purposes) if minutes[i] < each.most_minutes]
+        minutes[min(rising, key=lambda i: minutes[i] / _WEIGHTS[purposes[i].effort])] += 5
+    return tuple(minutes)
+
+
+def listed(items: Sequence[str]) -> str:
+    """Return items as an enumeration in which names with an `and` or a comma stay apart."""
+    *others, last = items
+    comma = ";" if any("," in item for item in items) else ","
+    if not others[1:] and not any(" and " in item for item in items):
+        comma = comma.strip(",")
+    return f"{f'{comma} '.join(others)}{comma} and {last}" if others else last
+
+
+def _render(pattern: str, slot: Slot, longest_sentence: int) -> str:
+    """Return a pattern with its gaps filled, and the exercise after it.
+
+    Both become one sentence if it is short or the pattern ends with a colon, else two.
+    """
+    first, *others = slot.lessons
+    text = pattern.format(
+        topic=first.topic.name,
+        topics=listed([lesson.topic.name for lesson in slot.lessons]),
+        other=others[0].topic.name if others else "",
+        explain=first.topic.explain,
+        read=first.topic.read.rstrip("."),
+        project=slot.project.name if slot.project else "",
+        **patterns().words[first.curriculum.kind],
+    )
+    if slot.sentence in text:
+        return text
+    start = re.sub("`.*?`", "code", slot.sentence).split(". ")[0]
+    words = len(text.rsplit(". ", maxsplit=1)[-1].split()) + len(start.split())
+    if text.endswith(":") or (words <= longest_sentence and ":" not in start):
+        # An exercise begins with a verb.
+        return f"{text.rstrip(':')}: {slot.sentence[0].lower()}{slot.sentence[1:]}"
+    return f"{text}. {slot.sentence}"
