@@ -9,7 +9,7 @@ SERVER_OPTIONS := --no-server-header --no-proxy-headers --no-access-log --ws non
 	--http src.server.bounded_http:BoundedHttpProtocol
 
 .PHONY: run doctor standin check test lint types quick-tests pytest openapi sizes bench-generate bench-dialects \
-	bench-model eval-plans chaos-generate chaos-crash audit format clean
+	bench-model bench-progress test-progress eval-plans chaos-generate chaos-crash audit format clean
 
 run: $(VENV)/.run-ready
 	$(VENV)/bin/uvicorn api:app --host $(HOST) --port $(PORT) $(SERVER_OPTIONS)
@@ -64,6 +64,15 @@ bench-dialects: $(VENV)/.test-ready
 # Roadmaps and answers by a real small language model (about half an hour).
 bench-model: $(VENV)/.test-ready
 	$(VENV)/bin/python -m benchmarks.model
+
+# The dashboard of 30 roadmaps, beside the requests that it replaces (a minute).
+bench-progress: $(VENV)/.test-ready
+	$(VENV)/bin/python -m benchmarks.progress
+
+# The rules of progress, on 20,000 histories and schedules each (about an hour).
+test-progress: $(VENV)/.test-ready
+	$(VENV)/bin/pytest tests/unit/services/progress -q -n 2 --hypothesis-profile=thorough \
+		--timeout 7200
 
 # Plans judged by rules alone: offline by default, or as OPTIONS says (about two minutes).
 eval-plans: $(VENV)/.test-ready

@@ -32,15 +32,17 @@ LEAST_GAIN = 10
 """The dashboard takes so many times less time, and fewer bytes, than the control."""
 MOST_TIMES_WEEKS = 4
 """The progress of a roadmap takes at most so many times as long as its weeks."""
-MOST_HEALTH_SECONDS = 0.1
+MOST_HEALTH_SECONDS = 1.0
+"""While pandas is imported: a load balancer waits for longer."""
 USER = {"user_id": ANA}
 
 
 @dataclass
 class Cost:
-    """Seconds and bytes of one way to draw a dashboard."""
+    """What one way to answer costs: seconds, of which the server computes some, and bytes."""
 
     seconds: float
+    cpu_seconds: float
     size: int
 
 
@@ -66,23 +68,28 @@ async def draw_as_the_frontend(client: httpx.AsyncClient) -> int:
     listed = await read(client, "/roadmaps")
     paths = [f"/roadmap/{roadmap['roadmap_id']}" for roadmap in listed.json()]
     answers = await asyncio.gather(*(read(client, path) for path in paths))
-    assert len(answers) == ROADMAPS  # noqa: S101  or it measures something else
+    # A page cannot draw what it has not parsed.
+    tasks = [answer.json()["tasks"] for answer in answers]
+    assert len(tasks) == ROADMAPS  # noqa: S101  or it measures something else
     return len(listed.content) + sum(len(answer.content) for answer in answers)
 
 
 async def draw_in_one_request(client: httpx.AsyncClient) -> int:
-    return len((await read(client, "/progress")).content)
+    answer = await read(client, "/progress")
+    assert len(answer.json()["roadmaps"]) == ROADMAPS  # noqa: S101  the same
+    return len(answer.content)
 
 
-async def cost_of(draw: Callable[[], Awaitable[int]]) -> Cost:
-    """Draw several times, and return the median of the seconds."""
-    seconds = []
+async def cost_of(process: psutil.Process, draw: Callable[[], Awaitable[int]]) -> Cost:
+    """Draw several times, and return the medians."""
+    seconds, cpu_seconds = [], []
     size = 0
     for _ in range(REPETITIONS):
-        started = time.perf_counter()
+        started, computed = time.perf_counter(), sum(process.cpu_times()[:2])
         size = await draw()
         seconds.append(time.perf_counter() - started)
-    return Cost(statistics.median(seconds), size)
+        cpu_seconds.append(sum(process.cpu_times()[:2]) - computed)
+    return Cost(statistics.median(seconds), statistics.median(cpu_seconds), size)
 
 
 async def size_of(client: httpx.AsyncClient, path: str) -> int:
@@ -122,22 +129,23 @@ async def measure(client: httpx.AsyncClient, process: psutil.Process) -> list[st
     # One roadmap: nearly all that happens is that pandas is imported.
     importing = p99(await health_during(client, read(client, "/roadmap/1/progress")))
     memory_after = process.memory_info().rss
-    frontend = await cost_of(lambda: draw_as_the_frontend(client))
-    dashboard = await cost_of(lambda: draw_in_one_request(client))
-    weeks = await cost_of(lambda: size_of(client, "/roadmap/1/weeks"))
-    progress = await cost_of(lambda: size_of(client, "/roadmap/1/progress"))
-    busy = p99(await health_during(client, cost_of(lambda: draw_in_one_request(client))))
+    frontend = await cost_of(process, lambda: draw_as_the_frontend(client))
+    dashboard = await cost_of(process, lambda: draw_in_one_request(client))
+    weeks = await cost_of(process, lambda: size_of(client, "/roadmap/1/weeks"))
+    progress = await cost_of(process, lambda: size_of(client, "/roadmap/1/progress"))
+    busy = p99(await health_during(client, cost_of(process, lambda: draw_in_one_request(client))))
 
     faster, smaller = frontend.seconds / dashboard.seconds, frontend.size / dashboard.size
     times_weeks = progress.seconds / weeks.seconds
-    print(f"{'':<36}{'time':>10}{'bytes':>12}")
+    print(f"{'':<36}{'time':>10}{'CPU':>10}{'bytes':>12}")
     for name, cost in (
         (f"the frontend's {ROADMAPS + 1} requests", frontend),
         ("GET /progress", dashboard),
         ("GET /roadmap/1/weeks", weeks),
         ("GET /roadmap/1/progress", progress),
     ):
-        print(f"{name:<36}{cost.seconds * 1000:>7.1f} ms{cost.size:>12,}")
+        seconds, cpu_seconds = cost.seconds * 1000, cost.cpu_seconds * 1000
+        print(f"{name:<36}{seconds:>7.1f} ms{cpu_seconds:>7.0f} ms{cost.size:>12,}")
     print(f"the dashboard is {faster:.1f}x faster and {smaller:.0f}x smaller")
     print(f"a roadmap's progress takes {times_weeks:.1f}x the time of its weeks")
     print(

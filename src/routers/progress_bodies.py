@@ -126,7 +126,7 @@ def progress_of(roadmap_id: int, report: ProgressReport) -> RoadmapProgress:
         by_category=_totals_by_name(report.by_category),
         by_effort=_totals_by_name(report.by_effort),
         completions=[
-            DayDone(date=each.date, tasks=each.tasks, minutes=each.minutes)
+            DayDone(date=each.date, tasks=each.tasks, minutes=round(each.minutes))
             for each in report.completions
         ],
     )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from src.services.progress.pace import Forecast
 from src.services.progress.percent import whole_percent
@@ -40,13 +40,12 @@ class Pace:
     minutes_per_day_28: float
 
 
-@dataclass(frozen=True, slots=True)
-class DayOfWork:
+class DayOfWork(NamedTuple):
     """What was completed on one of the learner's days."""
 
     date: date
     tasks: int
-    minutes: int
+    minutes: float
 
 
 @dataclass(frozen=True, slots=True)

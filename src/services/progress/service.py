@@ -102,7 +102,7 @@ def _draw(facts: ProgressFacts, reader: Reader, view: View, theme: Theme) -> str
     title = " ".join(facts.roadmap.description.split())
     if view == "year":
         return _draw_year(title, [facts], reader, theme)
-    from src.services.progress.report import report, tasks_by_day  # noqa: PLC0415
+    from src.services.progress.report import report, work_by_day  # noqa: PLC0415
 
     if view == "weeks":
         weeks = report(facts, reader).weeks.items()
@@ -111,12 +111,13 @@ def _draw(facts: ProgressFacts, reader: Reader, view: View, theme: Theme) -> str
     planned: Counter[date] = Counter()
     for each in timeline(facts, reader).work:
         planned[each.due] += each.tasks
-    done = tasks_by_day(facts.completions, reader)
+    done = {day.date: day.tasks for day in work_by_day(facts.completions, reader)}
     return burnup_chart(title, planned, done, reader.today, theme)
 
 
 def _draw_year(title: str, all_facts: Sequence[ProgressFacts], reader: Reader, theme: Theme) -> str:
-    from src.services.progress.report import tasks_by_day  # noqa: PLC0415
+    from src.services.progress.report import work_by_day  # noqa: PLC0415
 
     completions = [completion for facts in all_facts for completion in facts.completions]
-    return year_chart(title, tasks_by_day(completions, reader), reader.today, theme)
+    done = {day.date: day.tasks for day in work_by_day(completions, reader)}
+    return year_chart(title, done, reader.today, theme)
