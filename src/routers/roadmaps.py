@@ -5,13 +5,13 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query
 
 from src.domain.errors import RoadmapNotFoundError, WeekNotFoundError
-from src.domain.roadmap import Roadmap, WeekDetail, WeekProgress
+from src.domain.roadmap import WeekDetail, WeekProgress
 from src.routers import examples
 from src.routers.bodies import RoadmapTasks, Success
 from src.routers.dependencies import ActingUser, Owner, RoadmapIdInPath, State, WeekNumberInPath
 from src.routers.examples import ok_response
 from src.routers.progress_examples import ETAG_HEADER, NOT_MODIFIED
-from src.services.roadmaps import RoadmapWithProgress
+from src.services.roadmaps import ListedRoadmap
 from src.web.openapi import STORE_ERRORS, error_responses
 from src.web.polling import PolledRoute
 
@@ -26,13 +26,14 @@ IncludeInQuery = Annotated[
     "/roadmaps",
     tags=["roadmaps"],
     summary="List a user's roadmaps, newest first",
+    response_model_exclude_none=True,
     responses=ok_response([examples.ROADMAP], headers=ETAG_HEADER)
     | NOT_MODIFIED
     | error_responses(*STORE_ERRORS),
 )
 async def list_roadmaps(
     owner: Owner, state: State, include: IncludeInQuery = None
-) -> list[RoadmapWithProgress] | list[Roadmap]:
+) -> list[ListedRoadmap]:
     """Return a list, which is empty for a user without roadmaps.
 
     With `include=progress`, each roadmap also has `total_tasks`, `completed_tasks` and `progress`,
@@ -40,7 +41,8 @@ async def list_roadmaps(
     """
     if include == "progress":
         return await state.roadmaps.list_roadmaps_with_progress(owner)
-    return await state.roadmaps.list_roadmaps(owner)
+    listed = await state.roadmaps.list_roadmaps(owner)
+    return [ListedRoadmap.model_validate(roadmap.model_dump()) for roadmap in listed]
 
 
 @router.get(

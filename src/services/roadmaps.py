@@ -12,12 +12,12 @@ from src.domain.roadmap import Roadmap, Task, WeekDetail, WeekProgress
 from src.services.progress.percent import whole_percent
 
 
-class RoadmapWithProgress(Roadmap):
-    """A roadmap and how much of it is done, in whole percent, rounded down."""
+class ListedRoadmap(Roadmap):
+    """A roadmap in a list and, where that was asked for, how much is done, in whole percent."""
 
-    total_tasks: int
-    completed_tasks: int
-    progress: Annotated[int, Field(ge=0, le=100)]
+    total_tasks: int | None = None
+    completed_tasks: int | None = None
+    progress: Annotated[int, Field(ge=0, le=100)] | None = None
 
 
 class RoadmapService:
@@ -34,7 +34,7 @@ class RoadmapService:
         """Return the user's roadmaps, newest first; empty for an unknown user."""
         return await self._store.list_roadmaps(user_id)
 
-    async def list_roadmaps_with_progress(self, user_id: UUID) -> list[RoadmapWithProgress]:
+    async def list_roadmaps_with_progress(self, user_id: UUID) -> list[ListedRoadmap]:
         """Return the same with the number of tasks, in one request to the store as well."""
         return [_with_progress(facts) for facts in await self._store.schedules.list_facts(user_id)]
 
@@ -83,10 +83,10 @@ class RoadmapService:
         await self._store.delete_roadmap(roadmap_id, user_id)
 
 
-def _with_progress(facts: ProgressFacts) -> RoadmapWithProgress:
+def _with_progress(facts: ProgressFacts) -> ListedRoadmap:
     total = sum(group.tasks for group in facts.groups)
     completed = sum(group.completed_tasks for group in facts.groups)
-    return RoadmapWithProgress(
+    return ListedRoadmap(
         **facts.roadmap.model_dump(),
         total_tasks=total,
         completed_tasks=completed,

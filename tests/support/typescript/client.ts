@@ -13,7 +13,9 @@ const record: Middleware = {
     console.log(`${request.method} ${schemaPath}`);
   },
 };
+const files = createClient<paths, `text/${string}` | `image/${string}`>({ baseUrl });
 client.use(record);
+files.use(record);
 streams.use(record);
 
 /** Return what an operation answered, or fail with its problem document's sentence. */
@@ -50,6 +52,48 @@ const answer: string = ok(
   await client.POST("/ask-assistant", { body: { ...path, user_id, input_data: "How far am I?" } }),
 ).response;
 
+const query = { user_id };
+const page = ok(await client.GET("/progress", { params: { query } }));
+const progress = ok(
+  await client.GET("/roadmap/{roadmap_id}/progress", { params: { path, query: { ...query, tz: "Asia/Tokyo" } } }),
+);
+const year: string = ok(await files.GET("/progress.svg", { params: { query }, parseAs: "text" }));
+const picture: string = ok(
+  await files.GET("/roadmap/{roadmap_id}/progress.svg", {
+    params: { path, query: { ...query, view: "weeks", theme: "dark" } },
+    parseAs: "text",
+  }),
+);
+const list: string = ok(
+  await files.GET("/roadmap/{roadmap_id}/export", {
+    params: { path, query: { ...query, format: "md" } },
+    parseAs: "text",
+  }),
+);
+const schedule = { user_id, strategy: "shift", from: "2030-01-01" } as const;
+const tried = await client.POST("/roadmap/{roadmap_id}/schedule", { params: { path }, body: schedule });
+const applied = ok(
+  await client.POST("/roadmap/{roadmap_id}/schedule", {
+    params: { path, header: { "if-match": tried.response.headers.get("ETag") ?? "" } },
+    body: { ...schedule, dry_run: false },
+  }),
+);
+const undone = ok(
+  await client.POST("/roadmap/{roadmap_id}/schedule/undo", { params: { path }, body: { user_id } }),
+);
+const today: string = progress.as_of;
+const moved = ok(await client.POST("/task/move", { body: { user_id, task_id, due_date: today, tz: "Asia/Tokyo" } }));
+const feed = ok(
+  await client.POST("/roadmap/{roadmap_id}/calendar-feed", { params: { path }, body: { user_id } }),
+).path;
+const token = feed.split("/").pop()?.replace(".ics", "") ?? "";
+const calendar: string = ok(
+  await files.GET("/calendar/{token}.ics", { params: { path: { token } }, parseAs: "text" }),
+);
+const revoked = ok(
+  await client.DELETE("/roadmap/{roadmap_id}/calendar-feed", { params: { path, query } }),
+);
+
 const generation_id = made.response.headers.get("Location")?.split("/").pop() ?? "";
 const of_generation = { params: { path: { generation_id } } };
 const generation = ok(await client.GET("/generations/{generation_id}", of_generation));
@@ -73,6 +117,13 @@ const checks: Record<string, boolean> = {
   generation: generation.state === "succeeded",
   events: events.includes("event: saved"),
   refused: refused.response.status === 409 && sentence !== undefined,
+  dashboard: page.roadmaps[0]?.roadmap_id === roadmap.roadmap_id,
+  progress: progress.completed_tasks === 1 && progress.weeks.length === 1,
+  pictures: year.startsWith("<svg") && picture.startsWith("<svg"),
+  list: list.includes("- [x]"),
+  schedule: applied.moves.length > 0 && undone.success === true,
+  moved: moved.due_date === today,
+  calendar: calendar.startsWith("BEGIN:VCALENDAR") && revoked.success === true,
   deleted: deleted.success === true,
 };
 const failed = Object.keys(checks).filter((name) => !checks[name]);

@@ -78,7 +78,7 @@ def test_each_task_is_in_the_calendar_once() -> None:
             f"task-{task.id}@momentum-ai" for task in tasks
         ]
         assert [event.decoded("dtstart") for event in events] == [task.due for task in tasks]
-        now = [int(event["sequence"]) for event in events]
+        now = [int(str(event["sequence"])) for event in events]
         assert all(earlier <= later for earlier, later in zip(sequences, now, strict=True))
         sequences = now
     others = IcsCalendarStream.calendar_from_ics(to_calendar("Plan", tasks).decode()).events
