@@ -9,7 +9,8 @@ SERVER_OPTIONS := --no-server-header --no-proxy-headers --no-access-log --ws non
 	--http src.server.bounded_http:BoundedHttpProtocol
 
 .PHONY: run doctor standin check test lint types quick-tests pytest openapi sizes bench-generate bench-dialects \
-	bench-model bench-progress test-progress eval-plans chaos-generate chaos-crash audit format clean
+	bench-model bench-reads bench-writes bench-scale bench-progress test-progress eval-plans chaos-generate \
+	chaos-crash audit format clean
 
 run: $(VENV)/.run-ready
 	$(VENV)/bin/uvicorn api:app --host $(HOST) --port $(PORT) $(SERVER_OPTIONS)
@@ -77,6 +78,18 @@ test-progress: $(VENV)/.test-ready
 # Plans judged by rules alone: offline by default, or as OPTIONS says (about two minutes).
 eval-plans: $(VENV)/.test-ready
 	$(VENV)/bin/python -m benchmarks.eval_plans $(OPTIONS)
+
+# Reads and ticks, beside PostgREST alone for the same rows, and on SQLite (about five minutes).
+bench-reads: $(VENV)/.test-ready tests/support/node_modules/.ready
+	$(VENV)/bin/python -m benchmarks.reads
+
+# Whole roadmaps beside one insert per task, and ticks (about a minute).
+bench-writes: $(VENV)/.test-ready tests/support/node_modules/.ready
+	$(VENV)/bin/python -m benchmarks.writes
+
+# Reads with 10,000 to 1,000,000 tasks, and limits over four Gunicorn masters (about three minutes).
+bench-scale: $(VENV)/.test-ready tests/support/node_modules/.ready
+	$(VENV)/bin/python -m benchmarks.scale
 
 # A thousand generations over a model that misbehaves (about ten minutes).
 chaos-generate: $(VENV)/.test-ready

@@ -18,6 +18,8 @@ def log_request(scope: Scope, status: int, seconds: float, spending: Spending) -
 
     In JSON the line has the `fields` as members of their own; times are in milliseconds.
     """
+    if not logger.isEnabledFor(logging.INFO):
+        return
     method = scope["method"] if scope["method"] in _METHODS else "OTHER"
     route = _route_template(scope)
     fields = {
