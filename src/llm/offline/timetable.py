@@ -137,7 +137,7 @@ class Timetable:
         a_day = _PLAIN_SHARES[int(3 * (day + 0.5) / self._days)] * self._count
         wanted = int(a_day * (day + 1)) - int(a_day * day)
         # One explanation of a topic a day is enough.
-        topics = sorted(self.begun[::-1], key=lambda each: each.explained)
+        topics = sorted(self.begun, key=lambda each: (each.explained, -each.visits[0]))
         for lesson in topics:
             is_enough = _count_plain(slots) >= wanted or lesson.explained == _MOST_EXPLAINED
             if is_enough or not self._has_room("teach", slots):
