@@ -23,6 +23,7 @@ _FIRST_USES = 2  # of a topic, before the next one is practised
 _HEAD_START = 10  # how much more often new topics are practised than those known before
 _MOST_USES_WHEN_NEW = 12  # then it takes turns with all others
 _MOST_TOGETHER = 3
+_MOST_EXPLAINED = 8  # times, of a topic: fewer than there are patterns for it
 _GAPS = (0.1, 0.2)
 """A topic comes back after this share of the days that are left: what is asked for again after
 such a gap is remembered best at the end (Cepeda et al. 2008, doi:10.1111/j.1467-9280.2008.02209.x).
@@ -135,8 +136,12 @@ class Timetable:
         """Add tasks that explain topics, so that a plan asks for more from third to third."""
         a_day = _PLAIN_SHARES[int(3 * (day + 0.5) / self._days)] * self._count
         wanted = int(a_day * (day + 1)) - int(a_day * day)
-        while _count_plain(slots) < wanted and self._has_room("teach", slots):
-            lesson = min(reversed(self.begun), key=lambda each: each.explained)
+        # One explanation of a topic a day is enough.
+        topics = sorted(self.begun, key=lambda each: (each.explained, -each.visits[0]))
+        for lesson in topics:
+            is_enough = _count_plain(slots) >= wanted or lesson.explained == _MOST_EXPLAINED
+            if is_enough or not self._has_room("teach", slots):
+                break
             lesson.explained += 1
             slots.append(Slot("teach", (lesson,), lesson.topic.explain))
 

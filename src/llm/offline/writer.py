@@ -5,7 +5,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from hashlib import sha256
-from itertools import product
 
 from rapidfuzz import fuzz, process
 
@@ -15,8 +14,7 @@ from src.llm.offline.course import Lesson
 from src.llm.offline.patterns import patterns
 from src.llm.offline.timetable import Slot
 
-_MOST_ALIKE = (84, 100)
-"""In percent of the letters, how alike two texts may be, and if every wording has been used."""
+_MOST_ALIKE = 84  # in percent of the letters, while there is another wording
 _LONGEST_SENTENCE, _LONGEST_REPEATED = 22, 36
 """In words. A pattern and an exercise that was done before share a longer sentence: it is new."""
 _SESSION_MINUTES = (60, 120)  # longer tasks are sessions of three or four steps
@@ -59,25 +57,31 @@ class Writer:
         )
 
     def _word(self, slot: Slot, choices: Sequence[str], minutes: int, longest: int) -> str:
-        """Return the first wording that is short enough and unlike the others; empty if none is."""
+        """Return a short enough wording unlike the others, or the least alike; empty if none is."""
         name = f"{slot.purpose} {slot.lessons[0].curriculum.kind}"
         if name not in self._queues:
             self._queues[name] = self._shuffled(name, choices)
         queue = self._queues[name]
         longest_sentence = _LONGEST_REPEATED if self._texts[slot.sentence] else _LONGEST_SENTENCE
-        for most_alike, pattern in product(_MOST_ALIKE, queue):
+        best, wording = 100.0, ("", "")
+        for pattern in queue:
             text = _render(pattern, slot, longest_sentence).replace("{subject}", self._subject)
             text += self._steps(text, slot.lessons[0].curriculum.kind, minutes)
             # Only texts with the same exercise or the same pattern can be nearly the same.
             keys = (slot.sentence, slot.purpose + pattern)
             others = [other for key in keys for other in self._texts[key]]
-            twin = process.extractOne(text, others, scorer=fuzz.ratio, score_cutoff=most_alike)
-            if len(text) <= longest and not twin:
-                queue.append(queue.pop(queue.index(pattern)))
-                for key in keys:
-                    self._texts[key].append(text)
-                return text
-        return ""
+            twin = process.extractOne(text, others, scorer=fuzz.ratio, score_cutoff=_MOST_ALIKE)
+            alike = twin[1] if twin else 0.0
+            if alike < best and len(text) <= longest:
+                best, wording = alike, (pattern, text)
+            if not best:
+                break
+        pattern, text = wording
+        if text:
+            queue.append(queue.pop(queue.index(pattern)))
+            for key in (slot.sentence, slot.purpose + pattern):
+                self._texts[key].append(text)
+        return text
 
     def _steps(self, text: str, kind: str, minutes: int) -> str:
         """Return the steps of a long task: three, and four if it is very long."""
