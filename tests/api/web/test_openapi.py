@@ -7,6 +7,7 @@ import pytest
 
 OPERATIONS = {
     "health": "get /health",
+    "ready": "get /health/ready",
     "generate_roadmap": "post /generate_roadmap",
     "list_roadmaps": "get /roadmaps",
     "get_generation": "get /generations/{generation_id}",
@@ -31,7 +32,14 @@ OPERATIONS = {
     "read_calendar": "get /calendar/{token}.ics",
 }
 
-OF_NO_RESOURCE = {"health", "generate_roadmap", "list_roadmaps", "get_dashboard", "draw_year"}
+OF_NO_RESOURCE = {
+    "health",
+    "ready",
+    "generate_roadmap",
+    "list_roadmaps",
+    "get_dashboard",
+    "draw_year",
+}
 """What cannot be missing: a list that is empty is still a list."""
 
 USER_REQUIRED = {
@@ -93,7 +101,7 @@ async def test_operation_is_described_whole(document: dict[str, Any], name: str)
 
 async def test_every_operation_takes_the_user_in_the_query(document: dict[str, Any]) -> None:
     """By one name; it is required only where nothing else names the owner."""
-    for name in OPERATIONS.keys() - {"health", "read_calendar"}:
+    for name in OPERATIONS.keys() - {"health", "ready", "read_calendar"}:
         parameters = operations(document)[name][1]["parameters"]
         (user,) = (each for each in parameters if "user" in each["name"])
         assert (user["in"], user["name"]) == ("query", "user_id"), name
