@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import Field, StrictBool
+from pydantic import BeforeValidator, Field, StrictBool
 
 from src.domain.schedule import DaysOff
 from src.domain.vocabulary import Value
@@ -26,6 +26,16 @@ AlarmHour = Annotated[
 ]
 
 
+def _require_number(value: object) -> object:
+    """Refuse booleans and strings, which pydantic would otherwise convert."""
+    if isinstance(value, bool | str):
+        raise ValueError("must be a number")  # noqa: TRY004  as pydantic expects
+    return value
+
+
+DayMinutes = Annotated[int, Field(ge=5, le=MINUTES_OF_A_DAY), BeforeValidator(_require_number)]
+
+
 class NewSchedule(Value):
     """The body of `POST /roadmap/{roadmap_id}/schedule`."""
 
@@ -35,7 +45,7 @@ class NewSchedule(Value):
     from_: Annotated[NearDate | None, Field(alias="from")] = None
     end: NearDate | None = None
     days_off: DaysOffTexts | None = None
-    minutes_per_day: Annotated[int, Field(ge=5, le=MINUTES_OF_A_DAY, strict=True)] | None = None
+    minutes_per_day: DayMinutes | None = None
     tz: TimeZone = "UTC"
     rollover: Rollover = 0
     dry_run: StrictBool = True

@@ -36,7 +36,16 @@ def test_typed_client_calls_every_operation(tmp_path: Path) -> None:
     client = tmp_path / "client"
     (client / "package.json").write_text('{"type": "module"}')
     (client / "node_modules").symlink_to(PACKAGES)
-    run(node, PACKAGES / "openapi-typescript/bin/cli.js", PATH, "-o", "schema.d.ts", cwd=client)
+    run(
+        node,
+        PACKAGES / "openapi-typescript/bin/cli.js",
+        PATH,
+        "-o",
+        "schema.d.ts",
+        "--default-non-nullable",
+        "false",
+        cwd=client,
+    )
     run(node, PACKAGES / "typescript/bin/tsc", "-p", ".", cwd=client)
     with running_service("uvicorn", tmp_path) as service:
         called = run(node, "client.js", cwd=client, BASE_URL=service.url)

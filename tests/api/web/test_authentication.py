@@ -186,7 +186,7 @@ async def test_description_asks_for_a_token(serve: Serve, mode: str) -> None:
     }
     ((name, scheme),) = document["components"]["securitySchemes"].items()
     assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
-    for path in ("/health", "/calendar/{token}.ics"):
+    for path in ("/health", "/health/ready", "/calendar/{token}.ics"):
         assert "security" not in described.pop((path, "get"))
     for operation in described.values():
         assert operation["security"] == [{}, {name: []}][mode == "required" :]

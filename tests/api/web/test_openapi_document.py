@@ -29,7 +29,7 @@ BREAKING: dict[str, tuple[Callable[[Any], object], str]] = {
         "GET /roadmaps is gone",
     ),
     "member gone": (
-        lambda new: _schema(new, "Roadmap")["properties"].pop("level"),
+        lambda new: _schema(new, "ListedRoadmap")["properties"].pop("level"),
         "GET /roadmaps: level is gone from the answer 200",
     ),
     "other type": (

@@ -24,8 +24,9 @@ def to_calendar(name: str, tasks: Iterable[ExportedTask], alarm_hour: int | None
     calendar = Calendar()
     calendar.add("prodid", PRODUCT)
     calendar.add("version", "2.0")
-    calendar.add("name", name)
-    calendar.add("x-wr-calname", name)
+    one_line = " ".join(name.split())  # the library refuses line breaks here
+    calendar.add("name", one_line)
+    calendar.add("x-wr-calname", one_line)
     calendar.add("refresh-interval", REFRESH_INTERVAL, parameters={"VALUE": "DURATION"})
     calendar.add("x-published-ttl", "PT1H")
     for task in tasks:

@@ -56,6 +56,12 @@ def test_calendar_depends_on_the_tasks_alone() -> None:
     assert to_calendar("x", TASKS) == to_calendar("x", TASKS)
 
 
+def test_goal_of_several_lines_names_a_calendar() -> None:
+    data = to_calendar("Learn\r\nGo\n and\tC", [TASK])
+    assert b"\r\nX-WR-CALNAME:Learn Go and C\r\n" in data
+    assert Calendar.from_ical(data).walk("VEVENT")
+
+
 def test_table_is_safe_in_a_spreadsheet() -> None:
     """Formulas are inert, other texts as they were written, and Excel sees UTF-8."""
     evil = ["=HYPERLINK(1)", "+1", "-2+3", "@SUM(A1)", "\tx"]
