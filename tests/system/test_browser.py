@@ -207,7 +207,9 @@ async def test_browser_sends_etags_by_itself(
 ) -> None:
     """What a page asks for again is only sent if it has changed; the page notices no difference."""
     caplog.set_level(logging.INFO, logger="src.web.request_log")
-    page = await page.context.new_page()  # a page whose requests are routed has no cache
+    browser = page.context.browser
+    assert browser is not None
+    page = await browser.new_page()  # a page whose requests are routed has no cache
     await page.goto(frontend)
     read = """url => fetch(url).then(async res =>
         [res.status, res.headers.get("ETag"), await res.text()])"""

@@ -77,7 +77,7 @@ def test_days_arrive_while_the_plan_is_made(url: str) -> None:
     response, events = watch(f"{url}/generate_roadmap", REQUEST)
     assert response.headers["content-type"].startswith("text/event-stream")
     assert response.headers["x-accel-buffering"] == "no"
-    assert response.headers["cache-control"] == "no-store"
+    assert response.headers["cache-control"] == "no-store, no-transform"
     assert response.headers["momentum-planner"] == "openrouter"
     names = [name for name, *_ in events]
     assert names.count("outline") == 1

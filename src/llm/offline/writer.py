@@ -15,7 +15,7 @@ from src.llm.offline.patterns import patterns
 from src.llm.offline.timetable import Slot
 
 _MOST_ALIKE = 84  # in percent of the letters, while there is another wording
-_LONGEST_SENTENCE, _LONGEST_REPEATED = 22, 36
+_LONGEST_SENTENCE, _LONGEST_REPEATED = 22, 22
 """In words. A pattern and an exercise that was done before share a longer sentence: it is new."""
 _SESSION_MINUTES = (60, 120)  # longer tasks are sessions of three or four steps
 _LONGEST_GOAL = MAX_WEEKLY_GOAL_LENGTH - 40  # the first week's may have a note in front
