@@ -1,7 +1,7 @@
 """The application over each store and the offline models, and a client that talks to it."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, cast
 
 import httpx
@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from api import create_app
 from src.dao import Store
 from src.settings import Settings
-from tests.api.replicas import GatedPlanner, Replica, Running, replica
+from tests.api.replicas import GatedPlanner, Replica, Running, Start, replica
 from tests.support.backends import Backend
 from tests.support.learners import REQUEST
 from tests.support.settings import isolated_settings
@@ -71,6 +71,18 @@ def running(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> Running:
             yield on
 
     return run
+
+
+@pytest.fixture
+async def start(settings: Settings, backend: Backend) -> AsyncIterator[Start]:
+    """Offer to start instances with the settings of the test on one database."""
+    async with AsyncExitStack() as running:
+
+        async def start(planner: GatedPlanner | None = None) -> Replica:
+            store = await backend.open()
+            return await running.enter_async_context(replica(settings, store, planner))
+
+        yield start
 
 
 @pytest.fixture

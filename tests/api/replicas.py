@@ -5,7 +5,7 @@ import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import httpx
 from fastapi import FastAPI
@@ -24,6 +24,12 @@ from tests.support.waiting import PATIENCE_SECONDS, until, until_true
 
 Running: TypeAlias = "Callable[..., AbstractAsyncContextManager[Replica]]"
 """Runs an instance with these settings, and with `planner` if one is given; see the fixture."""
+
+
+class Start(Protocol):
+    """Starts an instance on the test's database, with its settings; see the fixture."""
+
+    async def __call__(self, planner: "GatedPlanner | None" = None) -> "Replica": ...
 
 
 class GatedPlanner:

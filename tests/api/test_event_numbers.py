@@ -1,9 +1,8 @@
 """The numbers of events are those of the store, whichever instance sends them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any
 from uuid import UUID
 
 import httpx
@@ -14,7 +13,7 @@ from src.domain.generation import Lease
 from src.domain.quotas import Requester
 from src.services.generation.polling import POLL_SECONDS
 from src.settings import Settings
-from tests.api.replicas import GatedPlanner, Replica, events_in, replica
+from tests.api.replicas import GatedPlanner, Replica, Start, events_in
 from tests.support.backends import Backend
 from tests.support.learners import ANA, REQUEST
 from tests.support.settings import isolated_settings
@@ -25,26 +24,10 @@ PARTS = 1 + 2 * 8
 LONG_AGO = "2026-01-01T00:00:00.000000+00:00"
 
 
-class Start(Protocol):
-    async def __call__(self, planner: GatedPlanner | None = None) -> Replica: ...
-
-
 @pytest.fixture
 def settings(monkeypatch: pytest.MonkeyPatch) -> Settings:
     """Offer settings under which other instances find a free generation soon."""
     return isolated_settings(monkeypatch, sweep_interval_seconds=0.2)
-
-
-@pytest.fixture
-async def start(settings: Settings, backend: Backend) -> AsyncIterator[Start]:
-    """Offer to start instances on one database."""
-    async with AsyncExitStack() as running:
-
-        async def start(planner: GatedPlanner | None = None) -> Replica:
-            store = await backend.open()
-            return await running.enter_async_context(replica(settings, store, planner))
-
-        yield start
 
 
 async def begin(on: Replica, **changes: object) -> str:
@@ -208,6 +191,18 @@ async def test_generation_of_an_older_release_is_replayed(start: Start, backend:
     assert (await on.client.get(f"{location}/events")).status_code == 404
 
 
+def counted_reads(on: Replica, monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """Return a list that gets an entry for each read of a generation by an instance."""
+    read, reads = on.store.generations.read, list[object]()
+
+    async def count(*asked: Any) -> object:  # noqa: ANN401  whatever the store takes
+        reads.append(asked)
+        return await read(*asked)
+
+    monkeypatch.setattr(on.store.generations, "read", count)
+    return reads
+
+
 async def test_many_followers_are_one_poll(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     """Streams and requests that wait share it; it ends with the last of them."""
     one, other = await start(planner := GatedPlanner(4)), await start()
@@ -216,13 +211,7 @@ async def test_many_followers_are_one_poll(start: Start, monkeypatch: pytest.Mon
     followed = [asyncio.create_task(other.events(location, after)) for after in range(8)]
     waiting = asyncio.create_task(other.client.post("/generate_roadmap", json=REQUEST))
     await until_waited(other, 9)
-    read, reads = other.store.generations.read, []
-
-    async def count(*asked: Any) -> object:  # noqa: ANN401  whatever the store takes
-        reads.append(asked)
-        return await read(*asked)
-
-    monkeypatch.setattr(other.store.generations, "read", count)
+    reads = counted_reads(other, monkeypatch)
     await asyncio.sleep(4 * POLL_SECONDS)
     assert 1 <= len(reads) <= 5
     planner.gate.set()
@@ -245,13 +234,7 @@ async def test_poll_ends_when_all_have_left(start: Start, monkeypatch: pytest.Mo
         each.cancel()
     await asyncio.wait(followed)
     await until_waited(other, 0)
-    read, reads = other.store.generations.read, []
-
-    async def count(*asked: Any) -> object:  # noqa: ANN401  whatever the store takes
-        reads.append(asked)
-        return await read(*asked)
-
-    monkeypatch.setattr(other.store.generations, "read", count)
+    reads = counted_reads(other, monkeypatch)
     await asyncio.sleep(2 * POLL_SECONDS)
     assert reads == []
     assert other.state.follower.places.taken == 0

@@ -3,9 +3,7 @@
 import asyncio
 import itertools
 import logging
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
-from typing import Any, Protocol
+from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
@@ -30,7 +28,7 @@ from src.routers.bodies import GenerateRoadmap
 from src.services.generation import polling
 from src.services.generation.polling import POLL_SECONDS
 from src.settings import Settings
-from tests.api.replicas import GatedPlanner, Replica, replica, request_to_gate
+from tests.api.replicas import GatedPlanner, Replica, Start, replica, request_to_gate
 from tests.support.backends import Backend, expire_lease
 from tests.support.learners import ANA, BEN, REQUEST
 from tests.support.plans import UNBOUNDED, asked_for
@@ -50,22 +48,6 @@ def settings(monkeypatch: pytest.MonkeyPatch) -> Settings:
     return isolated_settings(
         monkeypatch, generation_lease_seconds=12, sweep_interval_seconds=0.2, drain_seconds=5
     )
-
-
-class Start(Protocol):
-    async def __call__(self, planner: GatedPlanner | None = None) -> Replica: ...
-
-
-@pytest.fixture
-async def start(settings: Settings, backend: Backend) -> AsyncIterator[Start]:
-    """Offer to start instances on one database."""
-    async with AsyncExitStack() as running:
-
-        async def start(planner: GatedPlanner | None = None) -> Replica:
-            store = await backend.open()
-            return await running.enter_async_context(replica(settings, store, planner))
-
-        yield start
 
 
 def problem_of(answer: httpx.Response) -> str:

@@ -1,9 +1,7 @@
 """Generations over HTTP whose model's provider asks for a pause."""
 
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 from uuid import UUID
 
 import httpx
@@ -12,7 +10,7 @@ import pytest
 from src.domain.errors import ModelUnavailableError
 from src.services.generation.recovery import GenerationRecovery
 from src.settings import Settings
-from tests.api.replicas import GatedPlanner, Replica, events_in, replica
+from tests.api.replicas import GatedPlanner, Start, events_in
 from tests.support.backends import Backend, count
 from tests.support.learners import ANA, REQUEST
 from tests.support.settings import isolated_settings
@@ -31,22 +29,6 @@ ALL_PARTS = 1 + 2 * 8
 def settings(monkeypatch: pytest.MonkeyPatch) -> Settings:
     """Offer settings under which sweeps come often."""
     return isolated_settings(monkeypatch, sweep_interval_seconds=0.2, generations_at_once=1)
-
-
-class Start(Protocol):
-    async def __call__(self, planner: GatedPlanner | None = None) -> Replica: ...
-
-
-@pytest.fixture
-async def start(settings: Settings, backend: Backend) -> AsyncIterator[Start]:
-    """Offer to start instances on one database."""
-    async with AsyncExitStack() as running:
-
-        async def start(planner: GatedPlanner | None = None) -> Replica:
-            store = await backend.open()
-            return await running.enter_async_context(replica(settings, store, planner))
-
-        yield start
 
 
 def paused_planner(parts: int = SOME_PARTS, pause: float = PAUSE_SECONDS) -> GatedPlanner:

@@ -2,13 +2,13 @@
 
 import json
 import ssl
-import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
+from http.server import BaseHTTPRequestHandler
+from typing import Any
+
+from tests.support.threaded_http import ThreadedServer
 
 
 @dataclass(frozen=True)
@@ -26,30 +26,13 @@ class StubAnswer:
         return text.encode()
 
 
-class StubServer:
+class StubServer(ThreadedServer):
     """Answers 404 wherever `answers` has nothing for the path. Enter it with `with`."""
 
     def __init__(self, answers: dict[str, StubAnswer], tls: ssl.SSLContext | None = None) -> None:
+        super().__init__(_Handler, tls)
         self.answers = answers
         self.otherwise = StubAnswer(404, {})
-        self.open = threading.Event()
-        """While cleared, requests hang."""
-        self.open.set()
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, self))
-        if tls:
-            self._http.socket = tls.wrap_socket(self._http.socket, server_side=True)
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.01,), daemon=True)
-        self.url = f"http{'s' if tls else ''}://127.0.0.1:{self._http.server_port}"
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.open.set()
-        self._http.shutdown()
-        self._http.server_close()
-        self._thread.join(10)
 
 
 class _Handler(BaseHTTPRequestHandler):

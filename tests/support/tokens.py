@@ -9,14 +9,15 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
+from http.server import BaseHTTPRequestHandler
+from typing import Any
 from uuid import UUID, uuid4
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from tests.support.threaded_http import ThreadedServer
 
 Claims = dict[str, Any]
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
@@ -154,17 +155,14 @@ def base64url(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
-class AuthServer:
+class AuthServer(ThreadedServer):
     """A project's Auth on loopback, in threads of its own. Enter it with `with`.
 
     `rsa_key` spares making one, which takes a while.
     """
 
     def __init__(self, rsa_key: SigningKey | None = None) -> None:
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, self))
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.01,), daemon=True)
-        self.url = f"http://127.0.0.1:{self._http.server_port}"
-        """What `SUPABASE_URL` is."""
+        super().__init__(_Handler)  # its `url` is what `SUPABASE_URL` is
         self.mint = TokenMint(self.url, rsa_key=rsa_key or new_rsa_key())
         self.fetches = 0
         """How often the keys were asked for."""
@@ -174,19 +172,6 @@ class AuthServer:
         """A status and a body in place of the keys."""
         self.drip_seconds = 0.0
         """The pause before each byte of an answer's body."""
-        self.open = threading.Event()
-        """While cleared, requests hang."""
-        self.open.set()
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.open.set()
-        self._http.shutdown()
-        self._http.server_close()
-        self._thread.join(10)
 
 
 class _Handler(BaseHTTPRequestHandler):
