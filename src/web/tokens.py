@@ -86,10 +86,12 @@ class TokenVerifier:
             )
             return _read_subject(claims)
         except jwt.InvalidIssuerError:
-            logger.warning(
-                "token refused: its issuer is not %s, see SUPABASE_JWT_ISSUER", self.issuer
-            )
-            raise UnauthenticatedError("InvalidIssuerError") from None
+            reason = jwt.InvalidIssuerError.__name__
+            if self._log_limit.allows_line(reason):
+                logger.warning(
+                    "token refused: its issuer is not %s, see SUPABASE_JWT_ISSUER", self.issuer
+                )
+            raise UnauthenticatedError(reason) from None
         except (UnauthenticatedError, jwt.PyJWTError) as error:
             # PyJWT's messages may quote the token, so the log and tracebacks get only a name.
             reason = str(error) if isinstance(error, UnauthenticatedError) else type(error).__name__
