@@ -145,7 +145,7 @@ class PostgrestClient:
             wait_jitter=0.2,
         )
         async for attempt in retries:
-            with attempt, _translate_errors():
+            with attempt, spend("database"), _translate_errors():
                 # httpx bounds each read; this bounds the whole request.
                 async with asyncio.timeout(self._timeout):
                     answer = await query.execute()
@@ -227,10 +227,9 @@ def _class_of_status(status: int) -> type[errors.StoreError]:
 
 @contextmanager
 def _translate_errors() -> Iterator[None]:
-    """Turn everything that the client raises into a `StoreError`, and count the call."""
+    """Turn everything that the client raises into a `StoreError`."""
     try:
-        with spend("database"):
-            yield
+        yield
     except APIError as error:
         if error.code == _LIMIT_SQLSTATE:
             raise _limit_error(error) from None
