@@ -39,7 +39,8 @@ class CompressionMiddleware:
         if scope["type"] != "http":
             await self._plain(scope, receive, send)
             return
-        scope = {**scope, "headers": list(scope["headers"])}
+        # In place: what routing notes in the scope is read for the request log.
+        scope["headers"] = list(scope["headers"])
         headers = MutableHeaders(scope=scope)
         takes_gzip = _takes_gzip(headers)
         headers["Accept-Encoding"] = "gzip" if takes_gzip else "identity"
