@@ -11,7 +11,6 @@ from src.services.progress.days import Reader
 from src.services.progress.figures import ProgressSummary
 from src.services.progress.streaks import Streaks, streaks
 from src.services.progress.timeline import due_day, minutes_per_day, start_of
-from src.services.progress.workload import planned_day
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +81,7 @@ def tasks_for_today(
     roadmap, schedule = facts.roadmap, facts.schedule
     start = start_of(roadmap, schedule, reader)
     limit = minutes_per_day(roadmap, schedule)
-    dated = [
-        replace(
-            task, due_date=task.due_date or planned_day(start, task.week_number, task.day_number)
-        )
-        for task in open_tasks
-    ]
+    dated = [replace(task, due_date=due_day(task, start)) for task in open_tasks]
     # Sorting is stable, and keeps the plan's order within a date.
     found: list[Task] = []
     for task in sorted(dated, key=lambda task: task.due_date or date.max):

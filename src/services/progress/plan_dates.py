@@ -6,17 +6,14 @@ from datetime import date
 from src.domain.schedule import DatedPlan, ScheduledTask, ScheduleSettings
 from src.services.progress.days import Reader, local_day
 from src.services.progress.rescheduling import DatedTask
-from src.services.progress.timeline import minutes_per_day, start_of
-from src.services.progress.workload import Capacity, DueWork, leeway, planned_day
+from src.services.progress.timeline import due_day, minutes_per_day, start_of
+from src.services.progress.workload import Capacity, DueWork, leeway
 
 
 def due_dates(plan: DatedPlan, reader: Reader) -> dict[str, date]:
     """Return the date of each task by its id, in the plan's order."""
     start = start_of(plan.roadmap, plan.settings, reader)
-    return {
-        task.id: task.due_date or planned_day(start, task.week_number, task.day_number)
-        for task in plan.tasks
-    }
+    return {task.id: due_day(task, start) for task in plan.tasks}
 
 
 def dated_tasks(plan: DatedPlan, dates: Mapping[str, date]) -> list[DatedTask]:

@@ -5,7 +5,7 @@ from datetime import date
 
 from src.domain.progress import ProgressFacts, TaskGroup
 from src.domain.roadmap import Roadmap
-from src.domain.schedule import DaysOff, ScheduleSettings
+from src.domain.schedule import DaysOff, ScheduledTask, ScheduleSettings
 from src.services.progress.days import Reader, local_day
 from src.services.progress.workload import DueWork, planned_day
 
@@ -55,6 +55,6 @@ def timeline(facts: ProgressFacts, reader: Reader) -> Timeline:
 _NOTHING = DueWork(date.min, 0, 0, 0)
 
 
-def due_day(group: TaskGroup, start: date) -> date:
-    """Return the day on which these tasks are due, in a plan that starts on `start`."""
-    return group.due_date or planned_day(start, group.week_number, group.day_number)
+def due_day(tasks: TaskGroup | ScheduledTask, start: date) -> date:
+    """Return the day on which one or more tasks are due, in a plan that starts on `start`."""
+    return tasks.due_date or planned_day(start, tasks.week_number, tasks.day_number)
