@@ -29,6 +29,7 @@ def client(model: RealModel, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         yield client
 
 
+@pytest.mark.long(120)
 @pytest.mark.timeout(900)  # seconds when it is alone, minutes beside other tests
 def test_small_model_makes_a_roadmap_and_answers_about_it(
     client: httpx.Client, model: RealModel
