@@ -13,8 +13,10 @@ from tests.support.model_trial import (
 )
 from tests.support.real_model import RealModel, running_model
 
-SEEDS = range(1, 8, 3)
-"""Beginners' roadmaps. `make bench-model` counts how many of many succeed; here one has to."""
+SEEDS = (7, 4, 1)
+"""Beginners' roadmaps, the shortest first: 22, 47 and 60 seconds when they are alone.
+
+`make bench-model` counts how many of many succeed; here one has to."""
 
 
 @pytest.fixture(scope="module")
