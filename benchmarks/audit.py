@@ -13,8 +13,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests.support.abuse.trial import try_to_abuse
-from tests.support.authorization import try_every_cell
-from tests.support.authorization_cells import senders_of
+from tests.support.authorization import try_cells
+from tests.support.authorization_cells import all_cells, senders_of
 from tests.support.authorized_services import running_alone, running_project
 from tests.support.bounds_trial import try_bounds
 from tests.support.conformance.exploration import explore_all, figures, shortfalls
@@ -35,8 +35,11 @@ def check_authorization(plane: DataPlane, directory: Path) -> Iterator[str]:
         senders = senders_of(project.mint, "ES256")
         for mode, service in project.services.items():
             found = asyncio.run(
-                try_every_cell(
-                    service.url, project.backend, senders, token_required=mode == "required"
+                try_cells(
+                    service.url,
+                    project.backend,
+                    all_cells(senders),
+                    token_required=mode == "required",
                 )
             )
             statuses = ", ".join(f"{n} x {s}" for s, n in sorted(found.statuses.items()))
@@ -49,10 +52,10 @@ def check_authorization(plane: DataPlane, directory: Path) -> Iterator[str]:
         with running_alone(mode, place) as alone:
             senders = senders_of(alone.mint, "HS256")
             found = asyncio.run(
-                try_every_cell(
+                try_cells(
                     alone.services[mode].url,
                     alone.backend,
-                    senders,
+                    all_cells(senders),
                     token_required=mode == "required",
                 )
             )

@@ -37,7 +37,21 @@ DayMinutes = Annotated[int, Field(ge=5, le=MINUTES_OF_A_DAY), BeforeValidator(_r
 
 
 class NewSchedule(Value):
-    """The body of `POST /roadmap/{roadmap_id}/schedule`."""
+    """The body of `POST /roadmap/{roadmap_id}/schedule`.
+
+    Strategies:
+
+    - `as_planned`: the plan's day, counted from `start`; days off are skipped.
+    - `shift`: all unfinished tasks move by one offset, so that the first is due on `from`.
+    - `compress`: what is left is packed from `from` on, and must fit before the present end.
+    - `spread`: what is left is spread evenly from `from` to `end`.
+
+    `from` defaults to today in the zone `tz`, `start` to the day on which the roadmap was made,
+    `end` to the present end, and `minutes_per_day` to the roadmap's hours. `days_off` are names of
+    weekdays, dates, or intervals. `start`, `days_off` and `minutes_per_day` are kept with the
+    roadmap when they are applied, and are then the defaults. `start`, `from` and `end` are from
+    2000-01-01 to ten years ahead.
+    """
 
     user_id: UUID
     strategy: Strategy

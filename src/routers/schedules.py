@@ -78,23 +78,10 @@ async def schedule_roadmap(
 ) -> Response:
     """Plan anew after missed days, or say when you learn. No model is asked.
 
-    Strategies:
-
-    - `as_planned`: the plan's day, counted from `start`; days off are skipped.
-    - `shift`: all unfinished tasks move by one offset, so that the first is due on `from`.
-    - `compress`: what is left is packed from `from` on, and must fit before the present end.
-    - `spread`: what is left is spread evenly from `from` to `end`.
-
     Tasks that are done, and tasks that were moved by hand, keep their dates. The plan's order is
     kept. No day is filled beyond its minutes: what is fixed there counts, and may exceed them. A
     task that is longer than a day gets a day without any other. What cannot fit is a 409 with the
     `earliest_end` that would do.
-
-    `from` defaults to today in the zone `tz`, `start` to the day on which the roadmap was made,
-    `end` to the present end, and `minutes_per_day` to the roadmap's hours. `days_off` are names of
-    weekdays, dates, or intervals. `start`, `days_off` and `minutes_per_day` are kept with the
-    roadmap when they are applied, and are then the defaults. `start`, `from` and `end` are from
-    2000-01-01 to ten years ahead.
 
     A dry run, which is the default, changes nothing. To apply, send `"dry_run": false` and the
     `ETag` as `If-Match`. It is applied as a whole, or not at all: 428 without `If-Match`, and 412

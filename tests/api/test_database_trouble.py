@@ -18,6 +18,7 @@ from src.dao.sqlite import file as sqlite_file
 from src.dao.sqlite.generations import SqliteGenerations
 from src.dao.sqlite.store import SqliteStore
 from src.domain.generation import Failure, SweepResult
+from src.services.generation import recording
 from src.services.generation import run as generation_run
 from src.settings import Settings
 from tests.api.replicas import GatedPlanner, Replica, replica, request_to_gate
@@ -204,7 +205,7 @@ async def test_trouble_that_passes_in_time(
     settings: Settings, directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While the lease lasts the parts wait for the database, and the client notices nothing."""
-    monkeypatch.setattr(generation_run, "TRIES_PER_RENEWAL", 50)
+    monkeypatch.setattr(recording, "TRIES_PER_RENEWAL", 50)
     settings = settings.model_copy(update={"generation_lease_seconds": 20})
     planner = GatedPlanner(12)
     async with running(settings, directory, planner) as on:

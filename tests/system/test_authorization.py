@@ -1,4 +1,4 @@
-"""Who may do what, on the services that people run: the whole matrix, in both modes."""
+"""Who may do what, on the services that people run, in both modes."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,8 +7,8 @@ from typing import Literal
 import httpx
 import pytest
 
-from tests.support.authorization import try_every_cell
-from tests.support.authorization_cells import ANA, senders_of
+from tests.support.authorization import try_cells
+from tests.support.authorization_cells import ANA, all_cells, pairwise_cells, senders_of
 from tests.support.authorized_services import Project, running_alone, running_project
 from tests.support.data_plane import DataPlane
 from tests.support.service import running_service
@@ -28,19 +28,20 @@ def project(
 @pytest.mark.long(60)
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("mode", ["optional", "required"])
-async def test_every_cell_of_the_matrix(project: Project, mode: str) -> None:
+async def test_authorization_matrix(project: Project, mode: str) -> None:
     """Optional: the service accepts or refuses a token, and never ignores it.
 
-    Required: only liveness, the docs and preflights answer without a token.
+    Required: only liveness, the docs and preflights answer without a token. `make audit` tries
+    every kind of bad token on every route.
     """
-    findings = await try_every_cell(
+    findings = await try_cells(
         project.services[mode].url,
         project.backend,
-        senders_of(project.mint, "ES256"),
+        pairwise_cells(senders_of(project.mint, "ES256")),
         token_required=mode == "required",
     )
     assert findings.wrong == []
-    assert findings.cells > 1_200
+    assert findings.cells > 500
     assert {200, 401, 404, 422} <= findings.statuses.keys()
     assert mode == "required" or findings.statuses[403] > 0
 
@@ -53,7 +54,7 @@ async def test_the_same_however_tokens_are_signed(
     senders = senders_of(project.mint, algorithm)
     few = {name: senders[name] for name in ("owner", "other", "wrong key")}
     url = project.services["required"].url
-    findings = await try_every_cell(url, project.backend, few, token_required=True)
+    findings = await try_cells(url, project.backend, all_cells(few), token_required=True)
     assert findings.wrong == []
     assert findings.statuses[200] > 30
 

@@ -42,6 +42,7 @@ NOT_RUN = {
         "installs, and runs until it is stopped"
     ),
     'psql -v ON_ERROR_STOP=1 "$DATABASE_URL"': "needs a database; tests apply the schema",
+    'import createClient from "openapi-fetch"': "tests/system/test_typescript_client.py runs it",
     'import { supabase } from "./supabase"': "runs in the frontend, with a Supabase project",
     'TOKEN=$(curl -s "$SUPABASE_URL/auth/v1/token': "needs a Supabase project",
 }

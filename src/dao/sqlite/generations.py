@@ -5,14 +5,10 @@ import sqlite3
 from collections.abc import Mapping
 from uuid import UUID, uuid4
 
-from src.dao.sqlite.events import (
-    NUMBER_END,
-    insert_parts,
-    select_last_number,
-    select_parts,
-)
+from src.dao.sqlite.events import NUMBER_END, insert_parts, select_last_number, select_parts
 from src.dao.sqlite.file import SqliteFile, now
 from src.dao.sqlite.ledger import refuse_over_limits
+from src.dao.sqlite.retention import delete_expired
 from src.dao.sqlite.upgrades import transaction
 from src.domain.errors import GenerationNotFoundError, LeaseLostError, ModelUnavailableError
 from src.domain.generation import (
@@ -157,7 +153,7 @@ class SqliteGenerations:
             earliest=now(-MAX_WAITING_SECONDS),
             **Failure(problem=ModelUnavailableError.code).model_dump(),
         )
-        await self._file.write(_delete_expired)
+        await self._file.write(delete_expired)
         # Dead processes leave no roadmaps here: their transactions were rolled back.
         return SweepResult(roadmaps=0, generations=abandoned + expired)
 
@@ -281,22 +277,6 @@ def _record_progress(connection: sqlite3.Connection, lease: Lease, progress: Pro
     generation_id = UUID(row["generation_id"])
     insert_parts(connection, generation_id, progress.parts, progress.first_number)
     return select_last_number(connection, generation_id)
-
-
-def _delete_expired(connection: sqlite3.Connection) -> None:
-    """Delete requests, parts and answers after a day, and whole records after a month."""
-    ids = connection.execute(
-        "update generations set request = null, roadmap = null, idempotency_key = null"
-        " where request is not null and finished_at < ? returning generation_id",
-        (now(-DAY_SECONDS),),
-    ).fetchall()
-    connection.executemany("delete from generation_events where generation_id = ?", ids)
-    # Nothing counts for longer than a day; the operator can look back a month.
-    a_month_ago = now(-31 * DAY_SECONDS)
-    connection.execute(
-        "delete from generations where started_at < ? and finished_at is not null", (a_month_ago,)
-    )
-    connection.execute("delete from questions where started_at < ?", (a_month_ago,))
 
 
 def _lease_values(lease: Lease) -> dict[str, object]:

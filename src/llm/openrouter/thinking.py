@@ -59,7 +59,9 @@ _CLOSER_AT_LINE_END = re.compile(rf"(?:{_UNOPENED_CLOSER.pattern})[ \t]*\n", re.
 _HARMONY_HEADER = re.compile(r"<\|channel\|>\s*(\w+).*?<\|message\|>", re.DOTALL)
 _HARMONY_END = re.compile(r"<\|(?:end|return|call)\|>|(?=<\|(?:start|channel)\|>)")
 
-_QUOTES = frozenset("`\"'“”\u2018\u2019«»")
+_QUOTES = "`\"'“”\u2018\u2019«»"
+_OPENING_QUOTE = re.compile(rf"(?:[“\u2018«]|(?:^|[\s(\[{{<=:,/])[{_QUOTES}])$")
+"""A quote after a letter or a full stop closes what came before: it does not open a mention."""
 
 _WINDOW = 128
 """In characters, what is kept to recognise a mark or a harmony header that pieces split."""
@@ -232,5 +234,5 @@ class ThinkingFilter:
 
 
 def _is_quoted(text: str, mark: re.Match[str]) -> bool:
-    before, after = text[max(mark.start() - 1, 0) : mark.start()], text[mark.end() : mark.end() + 1]
-    return before in _QUOTES and after in _QUOTES
+    before, after = text[max(mark.start() - 2, 0) : mark.start()], text[mark.end() : mark.end() + 1]
+    return after != "" and after in _QUOTES and _OPENING_QUOTE.search(before) is not None

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import random
 import time
 from collections.abc import Coroutine, Sequence
 from contextlib import aclosing, suppress
@@ -16,24 +15,16 @@ from src.domain.generation import (
     Failure,
     GenerationRecord,
     Lease,
-    PlannedPart,
-    ProgressReport,
     StoredPart,
     is_cost_known,
 )
-from src.domain.plan import DayReady, ModelUsage, NewRoadmap, PlannedWeek
+from src.domain.plan import ModelUsage, NewRoadmap, PlannedWeek
 from src.domain.roadmap import SavedRoadmap
 from src.llm import Planner
-from src.services.generation.event_log import EventLog
 from src.services.generation.pause import seconds_to_pause
+from src.services.generation.recording import ProgressRecorder
 
 logger = logging.getLogger(__name__)
-
-RENEWALS_PER_LEASE = 4
-"""How often a lease is renewed, at least, within its duration."""
-
-TRIES_PER_RENEWAL = 4
-"""How often a failed write is retried within one renewal interval."""
 
 RELEASE_SECONDS = 2.0
 """How long releasing a generation may take: a process that is being stopped has no more time."""
@@ -44,9 +35,8 @@ T = TypeVar("T")
 class GenerationRun:
     """Generates a roadmap under a lease, and emits its events.
 
-    An event is emitted only after it is stored under the lease, with the number that the store gave
-    it: so it means the same in every process, and no part is paid for twice. If the generation
-    ends or continues elsewhere, the events end without an end, and the store has the others.
+    If the generation ends or continues elsewhere, the events end without an end, and the store has
+    the others.
     """
 
     def __init__(
@@ -61,27 +51,17 @@ class GenerationRun:
     ) -> None:
         """Start; `recorded_parts` are those on record, None if the generation is new."""
         self._record = record
-        self._parts = [stored.part for stored in recorded_parts or ()]
-        self._last_number = recorded_parts[-1].number if recorded_parts else 0
         self._lease = lease
-        self._renewal_seconds = lease.seconds / RENEWALS_PER_LEASE
-        self._retry_seconds = self._renewal_seconds / TRIES_PER_RENEWAL
         self._store = store
         self._planner = planner
         self._timeout_seconds = timeout_seconds
-        self._started_at = time.monotonic()
-        self._first_day_seconds = record.first_day_seconds
-        self._usage = record.usage
-        self._unrecorded: list[PlannedPart] = []
-        self._renewed_at = self._started_at
-        # A claimed lease has aged while the parts were read; a new one was just written.
-        self._must_record = recorded_parts is not None
+        self._recorder = ProgressRecorder(record, recorded_parts, lease, store)
         self._is_stopping = False
         self._has_news = asyncio.Event()
         self._outcome: SavedRoadmap | errors.MomentumError | None = None
         self.is_followed = False
         """Whether a follower holds the place that belongs to this run."""
-        self.events = EventLog((stored.number, stored.part) for stored in recorded_parts or ())
+        self.events = self._recorder.events
         self.task = asyncio.create_task(self._run())
         """Ends without an exception, also if the generation fails."""
         self.task.add_done_callback(self._close_log)
@@ -131,7 +111,7 @@ class GenerationRun:
             error.generation_id = self._record.generation_id
             return error
         except errors.MomentumError as error:
-            elapsed = time.monotonic() - self._started_at
+            elapsed = time.monotonic() - self._recorder.started_at
             pause = seconds_to_pause(error, elapsed=elapsed, timeout=self._timeout_seconds)
             return await (self._fail(error) if pause is None else self._postpone(error, pause))
         except Exception:
@@ -167,9 +147,9 @@ class GenerationRun:
             on=(errors.StoreUnavailableError, errors.StoreTooSlowError),
             attempts=None,
             timeout=self._lease.seconds,
-            wait_initial=self._retry_seconds / 4,
-            wait_max=self._retry_seconds,
-            wait_jitter=self._retry_seconds / 4,
+            wait_initial=self._recorder.retry_seconds / 4,
+            wait_max=self._recorder.retry_seconds,
+            wait_jitter=self._recorder.retry_seconds / 4,
         )
         async for attempt in retries:
             with attempt:
@@ -180,8 +160,8 @@ class GenerationRun:
         """Return what the work returns, and renew the lease while it runs."""
         working = asyncio.create_task(work)
         try:
-            while not (await asyncio.wait({working}, timeout=self._renewal_seconds))[0]:
-                await self._record_progress()
+            while not (await asyncio.wait({working}, timeout=self._recorder.renewal_seconds))[0]:
+                await self._recorder.record()
             return await working
         finally:
             working.cancel()
@@ -190,30 +170,30 @@ class GenerationRun:
 
     async def _plan_weeks(self) -> list[PlannedWeek]:
         """Plan, record and emit each part, and return the weeks in order."""
-        if self._must_record:
-            await self._record_progress()
+        if self._recorder.is_due:
+            await self._recorder.record()
         planning = asyncio.create_task(self._plan())
         planning.add_done_callback(lambda _: self._has_news.set())
         try:
             is_done = False
-            while not is_done or self._unrecorded or self._must_record:
+            while not is_done or self._recorder.is_due:
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(self._renewal_seconds):
+                    async with asyncio.timeout(self._recorder.renewal_seconds):
                         await self._has_news.wait()
                 self._has_news.clear()
                 # Read before recording, so that the last report has the final usage.
                 is_done = planning.done()
-                await self._record_progress()
+                await self._recorder.record()
             await planning
         finally:
             planning.cancel()
             await asyncio.wait({planning})
-        weeks = [part for part in self._parts if isinstance(part, PlannedWeek)]
+        weeks = [part for part in self._recorder.parts if isinstance(part, PlannedWeek)]
         return sorted(weeks, key=lambda week: week.week_number)
 
     async def _plan(self) -> None:
         assert self._record.request is not None  # noqa: S101  deleted only after its end
-        before, known = self._usage, tuple(self._parts)
+        before, known = self._recorder.usage, tuple(self._recorder.parts)
         try:
             async with (
                 asyncio.timeout(self._timeout_seconds),
@@ -221,41 +201,12 @@ class GenerationRun:
             ):
                 async for part in parts:
                     if isinstance(part, ModelUsage):
-                        self._usage = before.plus(part)
+                        self._recorder.usage = before.plus(part)
                         continue
-                    if isinstance(part, DayReady) and self._first_day_seconds is None:
-                        self._first_day_seconds = round(time.monotonic() - self._started_at, 3)
-                    self._unrecorded.append(part)
+                    self._recorder.add(part)
                     self._has_news.set()
         except TimeoutError:
             raise errors.ModelTooSlowError(f"no plan within {self._timeout_seconds:g} s") from None
-
-    async def _record_progress(self) -> None:
-        """Record the new parts, if any, and renew the lease; then emit them."""
-        parts = tuple(self._unrecorded)
-        report = ProgressReport(
-            parts=parts,
-            first_number=self._last_number + 1,
-            weeks_done=sum(isinstance(part, PlannedWeek) for part in (*self._parts, *parts)),
-            usage=self._usage,
-            first_day_seconds=self._first_day_seconds,
-        )
-        try:
-            last_number = await self._store.generations.record_progress(self._lease, report)
-        except errors.StoreError as error:
-            # The parts stay in memory: they survive a restart of the database.
-            self._must_record = True
-            if time.monotonic() - self._renewed_at > self._lease.seconds:
-                raise
-            logger.warning("could not record progress: %s: %s", type(error).__name__, error)
-            await asyncio.sleep(self._retry_seconds * random.uniform(0.8, 1.2))  # noqa: S311
-            return
-        self._must_record = False
-        self._renewed_at = time.monotonic()
-        del self._unrecorded[: len(parts)]
-        self._parts += parts
-        self._last_number = last_number
-        self.events.append(enumerate(parts, start=last_number - len(parts) + 1))
 
     async def _fail(self, error: errors.MomentumError) -> errors.MomentumError:
         # Logged here because perhaps no client waits for the answer.
@@ -296,8 +247,8 @@ class GenerationRun:
         with suppress(TimeoutError, errors.MomentumError):
             async with asyncio.timeout(RELEASE_SECONDS):
                 with suppress(errors.LeaseLostError):
-                    while self._unrecorded:
-                        await self._record_progress()
+                    while self._recorder.has_unrecorded_parts:
+                        await self._recorder.record()
                 await self._store.generations.release(self._lease.lease_id)
                 record = await self._store.generations.get(self._record.generation_id)
                 if record.state != "running":
@@ -305,4 +256,6 @@ class GenerationRun:
         return errors.HandedOverError(self._record.generation_id)
 
     def _is_cost_known(self, error: errors.MomentumError | None) -> bool:
-        return is_cost_known(self._usage, changed_hands=self._record.changed_hands, error=error)
+        return is_cost_known(
+            self._recorder.usage, changed_hands=self._record.changed_hands, error=error
+        )

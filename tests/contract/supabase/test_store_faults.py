@@ -524,8 +524,7 @@ async def test_new_dates_survive_one_fault(
     new = NewDates(0, {task_id: date(2027, 1, 1)}, NO_SETTINGS, AppliedSchedule("1", "answer"))
     wire.proxy.inject_at(1, fault)
     assert await wire.store.schedules.set_dates(roadmap.user_id, roadmap.roadmap_id, new) == 1
-    wire.proxy.reset()
-    wire.proxy.inject_at(1, fault)
+    wire.proxy.inject_at(len(wire.proxy.exchanges) + 1, fault)
     await wire.store.schedules.move_task(roadmap.user_id, task_id, date(2027, 1, 2))
     await wire.finish()
     plan = await wire.reader.schedules.get_plan(roadmap.user_id, roadmap.roadmap_id)

@@ -90,6 +90,13 @@ def test_marked_thinking_is_dropped(name: str, size: int, hold: bool) -> None:  
 
 
 @pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("answer", ['"Yes", it said.', "`x` is a name."])
+def test_answer_may_begin_with_a_quote(answer: str, size: int) -> None:
+    """Between two quotes that close and open others, a mark is no mention."""
+    assert run(f"<think>It is `x`</think>{answer}", size, hold=False) == answer
+
+
+@pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("name", UNOPENED)
 def test_unopened_thinking_is_dropped_from_held_text(name: str, size: int) -> None:
     """A text that is held back shows at its closing mark that it was thinking; JSON always is."""
