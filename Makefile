@@ -4,6 +4,8 @@ PYTHON ?= python3
 HOST ?= 0.0.0.0
 PORT ?= 8000
 VENV := .venv
+# Tests start hundreds of processes, and people restart the service: nobody compiles it each time.
+unexport PYTHONDONTWRITEBYTECODE
 # As production has it: no banner, no addresses from headers, limits for slow clients.
 SERVER_OPTIONS := --no-server-header --no-proxy-headers --no-access-log --ws none \
 	--http src.server.bounded_http:BoundedHttpProtocol
@@ -23,7 +25,8 @@ doctor: $(VENV)/.run-ready
 standin: $(VENV)/.test-ready
 	$(VENV)/bin/python -m tests.support.standin --port 9100
 
-# While working: lint, types, unit tests and the SQLite half of the contract and API tests.
+# While working: lint, types, unit tests and the SQLite half of the contract and API tests, but for
+# what takes seconds.
 check: $(VENV)/.test-ready
 	$(MAKE) --no-print-directory --output-sync -j 3 lint types quick-tests
 
@@ -40,11 +43,12 @@ types: $(VENV)/.test-ready
 	$(VENV)/bin/mypy
 
 quick-tests: $(VENV)/.test-ready
-	$(VENV)/bin/pytest tests/unit tests/contract tests/api -k "not supabase" -q -n 3 --dist worksteal
+	$(VENV)/bin/pytest tests/unit tests/contract tests/api -m "not postgres and not long" -q -n 3 \
+		--dist worksteal --hypothesis-profile=few
 
 # More at once than there are cores, because most of the long tests wait for something.
 pytest: $(VENV)/.test-ready tests/support/node_modules/.ready
-	$(VENV)/bin/pytest -n 4 --dist worksteal --cov --cov-report=term
+	$(VENV)/bin/pytest -n 5 --dist worksteal --cov --cov-report=term
 
 # Writes docs/openapi.json; refuses what would break clients, unless OPTIONS=--breaking.
 openapi: $(VENV)/.test-ready

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from tests.support.backends import Backend, SqliteBackend
 from tests.support.data_plane import (
@@ -22,11 +23,19 @@ from tests.support.fault_proxy import FaultProxy
 from tests.support.standin import OpenRouterStandIn, Pace
 from tests.support.tokens import AuthServer, SigningKey, new_rsa_key
 
+NEEDS_POSTGRES = {"postgres", "session_data_plane", "data_plane", "new_project"}
+"""Fixtures; so does a test that is parametrized with `supabase`."""
+
+settings.register_profile("few", max_examples=15, deadline=None)  # make check
+settings.register_profile("usual", max_examples=100, deadline=None)
+settings.register_profile("thorough", max_examples=20_000, deadline=None)  # make test-progress
+settings.load_profile("usual")
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Start the modules with the longest tests first, and say which tests coverage leaves out.
+    """Start the modules with the longest tests first, and mark tests by what they need.
 
-    What starts processes is measured in the wrong one, and the API over Supabase runs the lines
+    Some are not measured for coverage: what starts processes is measured in the wrong one, and the API over Supabase runs the lines
     that it runs over SQLite, but for the store's, which the contract tests reach.
     """
     seconds: Counter[Path] = Counter()
@@ -34,6 +43,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         path = item.path.as_posix()
         if "/tests/system/" in path or ("/tests/api/" in path and "supabase" in item.name):
             item.add_marker(pytest.mark.no_cover)
+        if NEEDS_POSTGRES & set(getattr(item, "fixturenames", ())) or "supabase" in item.name:
+            item.add_marker(pytest.mark.postgres)
         if marker := item.get_closest_marker("long"):
             seconds[item.path] += marker.args[0]
     # A module's tests stay together, because some of them share a service.

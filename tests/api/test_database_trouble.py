@@ -201,6 +201,7 @@ async def test_trouble_in_mid_generation(settings: Settings, directory: Path) ->
         assert await on.roadmaps(ANA) == [created.json()]
 
 
+@pytest.mark.long(6)
 async def test_trouble_that_passes_in_time(
     settings: Settings, directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -221,6 +222,7 @@ async def test_trouble_that_passes_in_time(
         assert await on.roadmaps(ANA) == [answer.json()]
 
 
+@pytest.mark.long(4)
 async def test_drain_keeps_the_last_parts(
     settings: Settings, directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -243,6 +245,7 @@ async def test_drain_keeps_the_last_parts(
         assert await on.roadmaps(ANA) == [created.json()]
 
 
+@pytest.mark.long(2)
 async def test_drain_does_not_wait_for_a_database_that_hangs(
     settings: Settings, directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -259,6 +262,7 @@ async def test_drain_does_not_wait_for_a_database_that_hangs(
         assert answer.json()["type"].endswith(":generation-handed-over")
 
 
+@pytest.mark.long(2)
 @pytest.mark.parametrize("step", ["begin", "claim"])
 async def test_drain_does_not_wait_for_work_that_has_not_begun(
     settings: Settings, directory: Path, step: str, monkeypatch: pytest.MonkeyPatch
@@ -280,6 +284,7 @@ async def test_drain_does_not_wait_for_work_that_has_not_begun(
         assert "retry-after" in answer.headers
 
 
+@pytest.mark.long(2)
 async def test_drain_stops_a_run_that_has_lost_its_lease(
     settings: Settings, directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

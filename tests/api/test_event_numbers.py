@@ -203,6 +203,7 @@ def counted_reads(on: Replica, monkeypatch: pytest.MonkeyPatch) -> list[object]:
     return reads
 
 
+@pytest.mark.long(4)
 async def test_many_followers_are_one_poll(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     """Streams and requests that wait share it; it ends with the last of them."""
     one, other = await start(planner := GatedPlanner(4)), await start()

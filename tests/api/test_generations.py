@@ -241,6 +241,7 @@ async def test_generation_of_nobody_or_another_is_not_found(start: Start) -> Non
 # --- Cancelling ---------------------------------------------------------------------------------
 
 
+@pytest.mark.long(3)
 @pytest.mark.parametrize("place", ["here", "elsewhere"])
 async def test_cancelled_generation_ends(start: Start, place: str) -> None:
     """The waiting request gets a problem, the planner stops, nothing is stored, the key is free."""
@@ -429,6 +430,7 @@ async def test_drain_waits_for_the_generation_of_another_instance(start: Start) 
     await leaving
 
 
+@pytest.mark.long(2)
 async def test_followers_survive_a_passing_error(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -81,6 +81,7 @@ def portions() -> Iterator[list[Sample]]:
     yield portion
 
 
+@pytest.mark.long(2)
 async def test_texts_come_back(
     client: httpx.AsyncClient, standin: OpenRouterStandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -40,6 +40,7 @@ REQUEST = roadmap_request(
 STREAM = {"Accept": "text/event-stream"}
 JUNK = {"Idempotency-Key": "key-canary", "X-Request-ID": "id-canary junk"}
 FEW = ("status_403", "cut_output", "silence")
+FEW_FAULTS = (Fault.WITHHOLD, Fault.CUT, Fault.HTML)
 QUICK = {
     "SUPABASE_JWT_SECRET": JWT_SECRET,
     "WEB_CONCURRENCY": "1",
@@ -101,6 +102,8 @@ def run_leak_trial(
     directory: Path,
     data_plane: DataPlane | None,
     misbehaviours: Iterable[str],
+    *,
+    database_faults: Iterable[Fault] = Fault,
 ) -> LeakTrial:
     """Drive a service at a log level, on SQLite without a data plane; return it when it has ended.
 
@@ -129,7 +132,7 @@ def run_leak_trial(
             for misuse in (send_what_nobody_should, claim_to_be_somebody, leave_early, meet_bugs):
                 misuse(it)
             fail_at_the_model(it, misbehaviours)
-            fail_at_the_database(it)
+            fail_at_the_database(it, database_faults)
             time.sleep(0.2)  # what was left running ends
             service.stop()
     return it
@@ -281,7 +284,7 @@ def fail_at_the_model(it: LeakTrial, misbehaviours: Iterable[str]) -> None:
     it.standin.reset()
 
 
-def fail_at_the_database(it: LeakTrial) -> None:
+def fail_at_the_database(it: LeakTrial, faults: Iterable[Fault]) -> None:
     """Let the database fail in every way it knows; what it says quotes rows."""
     roadmap_id = it.roadmap().raise_for_status().json()["roadmap_id"]
     done = {"task_id": ANA, "completed": True, "user_id": ANA}
@@ -296,7 +299,7 @@ def fail_at_the_database(it: LeakTrial) -> None:
         it.roadmap()
 
     if it.data_plane is not None:
-        for fault in Fault:
+        for fault in faults:
             it.data_plane.proxy.inject(fault, lambda _: True)
             touch()
             it.data_plane.proxy.reset()

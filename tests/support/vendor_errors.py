@@ -23,7 +23,7 @@ def error_classes(library: ModuleType) -> set[type[Exception]]:
         value
         for module in _modules(library)
         for value in list(vars(module).values())
-        if isinstance(value, type)
+        if issubclass(type(value), type)  # unlike isinstance(), it loads no lazy module
         and issubclass(value, Exception)
         and not issubclass(value, Warning)
         and value.__module__.partition(".")[0] == library.__name__

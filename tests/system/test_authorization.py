@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tests.support.authorization import try_cells
-from tests.support.authorization_cells import ANA, all_cells, pairwise_cells, senders_of
+from tests.support.authorization_cells import ANA, FEW_ROUTES, all_cells, pairwise_cells, senders_of
 from tests.support.authorized_services import Project, running_alone, running_project
 from tests.support.data_plane import DataPlane
 from tests.support.service import running_service
@@ -52,11 +52,15 @@ async def test_the_same_however_tokens_are_signed(
 ) -> None:
     """Also with the other published key, and with the secret that the service knows."""
     senders = senders_of(project.mint, algorithm)
-    few = {name: senders[name] for name in ("owner", "other", "wrong key")}
+    few = [
+        cell
+        for cell in all_cells(senders)
+        if cell.sender_name in {"owner", "other", "wrong key"} and cell.route.name in FEW_ROUTES
+    ]
     url = project.services["required"].url
-    findings = await try_cells(url, project.backend, all_cells(few), token_required=True)
+    findings = await try_cells(url, project.backend, few, token_required=True)
     assert findings.wrong == []
-    assert findings.statuses[200] > 30
+    assert findings.statuses[200] > 5
 
 
 def test_no_warning_on_the_embedded_file(tmp_path: Path) -> None:

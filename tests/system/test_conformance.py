@@ -7,7 +7,7 @@ import pytest
 from tests.support.conformance.exploration import explore_all, figures, shortfalls
 from tests.support.data_plane import DataPlane
 
-EXAMPLES = 5
+EXAMPLES = 3
 """Per operation; `make audit` tries ten times as many."""
 
 LEAST_CASES = 500

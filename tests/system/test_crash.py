@@ -9,17 +9,18 @@ from tests.support.crash_report import CrashPlan
 from tests.support.sqlite_crash import crash_on_sqlite
 
 PLAN = CrashPlan(
-    random_kills=5,
+    random_kills=3,
     chosen_kills=8,
-    worker_stops=2,
-    postgres_stops=2,
-    postgrest_kills=2,
-    learners=6,
+    worker_stops=1,
+    postgres_stops=1,
+    postgrest_kills=1,
+    learners=4,
+    pause=0.6,
     patience=240,
 )
 """The chosen kills are one before and one after each of the four requests that store a roadmap."""
 
-SQLITE_KILLS = 15
+SQLITE_KILLS = 8
 
 
 @pytest.mark.long(60)

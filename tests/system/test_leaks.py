@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.leak_trial import FEW, run_leak_trial
+from tests.support.leak_trial import FEW, FEW_FAULTS, run_leak_trial
 from tests.support.service import Server, failed_start
 
 
@@ -21,7 +21,7 @@ from tests.support.service import Server, failed_start
 @pytest.mark.parametrize(
     ("server", "level", "data_plane_name", "misbehaviours"),
     [
-        # `make audit` runs both servers on both stores, and with every misbehaviour.
+        # `make audit` runs both servers on both stores, and with every misbehaviour and fault.
         ("uvicorn", "DEBUG", None, FEW),
         ("gunicorn", "INFO", "data_plane", FEW),
     ],
@@ -38,7 +38,9 @@ def test_nothing_secret_is_printed_or_sent_back(
 ) -> None:
     """Keys, tokens, goals, questions, tasks and users are in no line and in no error."""
     plane = request.getfixturevalue(data_plane_name) if data_plane_name else None
-    trial = run_leak_trial(server, level, tmp_path, plane, misbehaviours)
+    trial = run_leak_trial(
+        server, level, tmp_path, plane, misbehaviours, database_faults=FEW_FAULTS
+    )
     assert trial.found == []
     assert_log_is_of_use(trial.log, as_json=plane is not None)
     statuses = {status for status, _ in trial.refusals}

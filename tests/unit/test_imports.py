@@ -6,6 +6,8 @@ import sys
 import tomllib
 from pathlib import Path
 
+import pytest
+
 from tests.support.service import ROOT, clean_environment
 
 VIOLATIONS = {
@@ -72,6 +74,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.long(3)
 def test_pandas_is_imported_for_progress_alone(tmp_path: Path) -> None:
     """A process that never serves progress does without it, and without the calendars' library."""
     run = subprocess.run(

@@ -80,6 +80,7 @@ async def test_feed_ends_with_its_roadmap(client: httpx.AsyncClient, path: str) 
     assert (await client.get(address)).status_code == 404
 
 
+@pytest.mark.long(3)
 async def test_feed_has_a_limit(client: httpx.AsyncClient, path: str) -> None:
     """An answer that has not changed counts, too."""
     address = await feed_of(client, path)

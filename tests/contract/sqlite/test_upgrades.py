@@ -150,6 +150,7 @@ async def test_upgrade_is_whole_or_not_at_all(
     assert schema_of(path) == before
 
 
+@pytest.mark.long(5)
 async def test_file_of_a_newer_release_is_refused(path: Path) -> None:
     """An older release must not write to it."""
     await open_and_close(path)

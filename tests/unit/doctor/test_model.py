@@ -89,6 +89,7 @@ def test_small_context_passes(doctor: Doctor, name: str) -> None:
     assert diagnosis.wrongs == []
 
 
+@pytest.mark.long(3)
 def test_long_thinking_passes(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
     """Thoughts show that the server has taken the question, if no word comes in time."""
     thought = {"choices": [{"index": 0, "delta": {"reasoning": "Well …"}}]}

@@ -93,6 +93,7 @@ def test_thinking_beside_the_text(delta: dict[str, Any], length: int) -> None:
     assert length <= read.thinking <= 2 * length
 
 
+@pytest.mark.long(4)
 async def test_thinking_is_progress(serve: Serve) -> None:
     """It keeps a call alive that has no text yet, but not longer than a call may take."""
     thinking = [chunk(reasoning="Hm. ") for _ in range(12)]

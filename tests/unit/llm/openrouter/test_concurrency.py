@@ -175,6 +175,7 @@ async def test_cold_start_is_waited_for(serve: Serve) -> None:
         assert len(scripted.bodies) == 2
 
 
+@pytest.mark.long(3)
 async def test_server_that_does_one_call_at_a_time(serve: Serve) -> None:
     """25 calls, as of 12 weeks: nobody has to set anything, and little is asked twice.
 

@@ -62,6 +62,7 @@ async def test_compressed_answers_are_refused(serve: Serve) -> None:
         assert isinstance(await failure_of(serve, answer), ModelUnavailableError)
 
 
+@pytest.mark.long(4)
 @pytest.mark.parametrize(
     "piece",
     [b"x" * MEGABYTE, b"data: " + b"x" * MEGABYTE, event(chunk("", annotations=["x" * 100_000]))],
@@ -73,7 +74,8 @@ async def test_endless_answers_are_cut(serve: Serve, piece: bytes) -> None:
     assert pieces.sent < MAX_ANSWER_BYTES + 16 * MEGABYTE
 
 
-@pytest.mark.parametrize("tiny", [b"data: {}\n\n", b":\n", b"id: 1\n", b"\n"])
+@pytest.mark.long(4)
+@pytest.mark.parametrize("tiny", [b"data: {}\n\n", b"\n"])
 async def test_tiny_events_leave_time_for_others(serve: Serve, tiny: bytes) -> None:
     """A piece of thousands takes many turns of the event loop; hundreds of thousands are cut."""
     turns = 0
