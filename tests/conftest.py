@@ -35,8 +35,9 @@ settings.load_profile("usual")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Start the modules with the longest tests first, and mark tests by what they need.
 
-    Some are not measured for coverage: what starts processes is measured in the wrong one, and the API over Supabase runs the lines
-    that it runs over SQLite, but for the store's, which the contract tests reach.
+    What starts processes is not measured for coverage: it runs in others. Neither is the API over
+    Supabase: it runs the lines that it runs over SQLite, but for the store's, which the contract
+    tests reach.
     """
     seconds: Counter[Path] = Counter()
     for item in items:
