@@ -52,10 +52,11 @@ def parse_settings(
 
 
 def _parse_task(*row: Any) -> ScheduledTask:  # noqa: ANN401  the values of a row
-    *plan, completed_at, created_at, due_date, is_moved_by_hand, date_changes = row
+    *plan, completed_at, completed_tz, created_at, due_date, is_moved_by_hand, date_changes = row
     values = (
         *plan,
         None if completed_at is None else datetime.fromisoformat(completed_at),
+        completed_tz,
         datetime.fromisoformat(created_at),
         _parse_date(due_date),
         bool(is_moved_by_hand),

@@ -673,7 +673,7 @@ as $$
     select json_build_array(
         json_agg(id), json_agg(week), json_agg(weekly_goal), json_agg(day), json_agg(task_text),
         json_agg(effort), json_agg(category), json_agg(estimated_minutes), json_agg(minutes),
-        json_agg(completed_at), json_agg(created_at),
+        json_agg(completed_at), json_agg(completed_tz), json_agg(created_at),
         json_agg(due_date), json_agg(moved_by_hand), json_agg(date_changes)
     )
     from (
@@ -690,6 +690,7 @@ as $$
             -- Older code did not always say when.
             case when completed then public.iso_utc(coalesce(completed_at, made_at)) end
                 as completed_at,
+            completed_tz,
             public.iso_utc(made_at) as created_at,
             due_date,
             coalesce(moved_by_hand, false) as moved_by_hand,
@@ -706,7 +707,7 @@ as $$
     ) as column_values;
 $$;
 
--- The open tasks of some days, by roadmap id; null for what is no roadmap of the user.
+-- The open tasks of some days, by roadmap id, without what is no roadmap of the user.
 create or replace function public.list_open_tasks(p_user_id uuid, p_days jsonb) returns setof json
 language sql
 stable
@@ -715,16 +716,10 @@ security invoker
 set search_path = ''
 as $$
     select coalesce(
-        json_object_agg(
-            asked.key,
-            case when r.roadmap_id is not null
-                then public.columns_of_tasks(r.roadmap_id, asked.value)
-            end
-        ),
-        '{}'
+        json_object_agg(asked.key, public.columns_of_tasks(r.roadmap_id, asked.value)), '{}'
     )
     from jsonb_each(p_days) as asked
-    left join public.roadmaps as r
+    join public.roadmaps as r
         on r.roadmap_id = asked.key::bigint
         and r.user_id = p_user_id
         and r.published_at is not null;

@@ -87,7 +87,8 @@ async def test_new_plan_has_no_dates(store: Store, roadmap: Roadmap) -> None:
         assert (task.weekly_goal, task.text) == (expected.weekly_goal, expected.task_text)
         assert (task.effort, task.category) == (expected.effort, expected.category)
         assert task.minutes == task.estimated_minutes == expected.estimated_minutes
-        assert (task.completed_at, task.created_at) == (None, expected.created_at)
+        assert (task.completed_at, task.completed_tz) == (None, None)
+        assert task.created_at == expected.created_at
         assert (task.due_date, task.is_moved_by_hand, task.date_changes) == (None, False, 0)
     assert plan == await store.schedules.get_plan_of_task(roadmap.user_id, listed[9].id)
 
@@ -245,7 +246,11 @@ async def test_first_completion_keeps_its_zone(store: Store, roadmap: Roadmap) -
             task_id, completed=completed, user_id=roadmap.user_id, time_zone=zone
         )
         (facts,) = await store.schedules.list_facts(roadmap.user_id)
-        return [completion.time_zone for completion in facts.completions]
+        zones = [completion.time_zone for completion in facts.completions]
+        first, *others = (await plan_of(store, roadmap)).tasks
+        assert [first.completed_tz] == (zones or [None])
+        assert not any(task.completed_tz for task in others)
+        return zones
 
     assert await complete(completed=True, zone="Pacific/Apia") == ["Pacific/Apia"]
     assert await complete(completed=True, zone="Europe/Berlin") == ["Pacific/Apia"]
@@ -491,7 +496,6 @@ async def test_what_is_anothers_is_not_there(store: Store, roadmap: Roadmap) -> 
         feed = replace(feed_of(roadmap), user_id=user_id, roadmap_id=roadmap_id)
         return [
             schedules.list_facts(user_id, roadmap_id),
-            schedules.list_open_tasks(user_id, {roadmap_id: [group]}),
             schedules.get_plan(user_id, roadmap_id),
             schedules.set_dates(user_id, roadmap_id, new_dates({task_id: date(2027, 1, 1)}, 1)),
             schedules.undo(user_id, roadmap_id),
@@ -500,10 +504,12 @@ async def test_what_is_anothers_is_not_there(store: Store, roadmap: Roadmap) -> 
         ]
 
     calls = of_roadmap(stranger, roadmap.roadmap_id) + of_roadmap(roadmap.user_id, 999_999)
-    for call, roadmap_id in zip(calls, [roadmap.roadmap_id] * 7 + [999_999] * 7, strict=True):
+    for call, roadmap_id in zip(calls, [roadmap.roadmap_id] * 6 + [999_999] * 6, strict=True):
         with pytest.raises(RoadmapNotFoundError) as caught:
             await call
         assert caught.value.roadmap_id == roadmap_id
+    for user_id, roadmap_id in ((stranger, roadmap.roadmap_id), (roadmap.user_id, 999_999)):
+        assert await schedules.list_open_tasks(user_id, {roadmap_id: [group]}) == {}
     for user_id, some_id in (
         (stranger, task_id),
         *((roadmap.user_id, text) for text in (str(uuid4()), "", "not-a-uuid", "a\0b")),

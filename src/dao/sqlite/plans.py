@@ -46,7 +46,7 @@ _TASKS = (
     "select id, week_number, weekly_goal, day_number, task_text, effort, category,"  # noqa: S608  ours
     f" estimated_minutes, {_MINUTES},"
     # Older code did not always say when.
-    " case when completed then coalesce(completed_at, created_at) end, created_at,"
+    " case when completed then coalesce(completed_at, created_at) end, completed_tz, created_at,"
     " due_date, moved_by_hand, date_changes"
     " from roadmap_tasks as t where roadmap_id = :roadmap_id{condition}"
     " order by week_number, day_number, position"

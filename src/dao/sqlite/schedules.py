@@ -61,10 +61,11 @@ class SqliteSchedules:
     ) -> dict[int, list[ScheduledTask]]:
         def read(connection: sqlite3.Connection) -> dict[int, list[ScheduledTask]]:
             return {
-                roadmap_id: select_open_tasks(
-                    connection, select_roadmap(connection, user_id, roadmap_id), of_roadmap
+                roadmap.roadmap_id: select_open_tasks(
+                    connection, roadmap, groups[roadmap.roadmap_id]
                 )
-                for roadmap_id, of_roadmap in groups.items()
+                for roadmap in select_roadmaps(connection, user_id)
+                if roadmap.roadmap_id in groups
             }
 
         return await self._read(read)

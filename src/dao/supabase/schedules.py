@@ -96,7 +96,7 @@ class _Poll(Value):
 
 
 _FACTS = TypeAdapter(dict[str, list[_Facts]])
-_OPEN_TASKS = TypeAdapter(dict[int, _Columns | None])
+_OPEN_TASKS = TypeAdapter(dict[int, _Columns])
 _PLAN = TypeAdapter(_Plan)
 _STEP = TypeAdapter(_Step)
 _TASK = TypeAdapter(Task)
@@ -133,12 +133,10 @@ class SupabaseSchedules:
             for roadmap_id, of_roadmap in groups.items()
         }
         (document,) = await self._read("list_open_tasks", p_user_id=str(user_id), p_days=asked)
-        tasks: dict[int, list[ScheduledTask]] = {}
-        for roadmap_id, columns in parse_rows(_OPEN_TASKS, document).items():
-            if columns is None:
-                raise RoadmapNotFoundError(roadmap_id)
-            tasks[roadmap_id] = list(schedule_rows.parse_tasks(_rows(columns)))
-        return tasks
+        return {
+            roadmap_id: list(schedule_rows.parse_tasks(_rows(columns)))
+            for roadmap_id, columns in parse_rows(_OPEN_TASKS, document).items()
+        }
 
     async def get_plan(self, user_id: UUID, roadmap_id: int) -> DatedPlan:
         documents = await self._read("read_plan", p_user_id=str(user_id), p_roadmap_id=roadmap_id)

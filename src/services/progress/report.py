@@ -43,7 +43,7 @@ def _work_by_day(
 ) -> list[tuple[DayOfWork, ...]]:
     """Return the same for several histories. They share one data frame, which is quicker."""
     rows = [
-        (number, reader.day_of(each), each.tasks, each.minutes)
+        (number, reader.day_of(each.completed_at, each.time_zone), each.tasks, each.minutes)
         for number, completions in enumerate(histories)
         for each in completions
     ]
@@ -112,7 +112,7 @@ def _summary(facts: ProgressFacts, reader: Reader, days: Sequence[DayOfWork]) ->
 
 
 def _state(totals: Totals, plan: Timeline, today: date, cushion: float, behind: int) -> State:
-    if totals.completed_tasks == totals.total_tasks:
+    if 0 < totals.total_tasks == totals.completed_tasks:
         return "done"
     if totals.completed_tasks == 0 and not any(each.due < today for each in plan.work):
         return "not_started"
