@@ -23,8 +23,13 @@ Rows: TypeAlias = Iterable[Sequence[Any]]
 def parse_groups(rows: Rows) -> tuple[TaskGroup, ...]:
     """Return groups from their rows."""
     with _known_shape():
+        # A dashboard has ten thousand of them, mostly without a date of their own.
+        groups = map(TaskGroup._make, rows)
         return tuple(
-            TaskGroup(week, day, _parse_date(due), *others) for week, day, due, *others in rows
+            group
+            if group.due_date is None
+            else group._replace(due_date=_parse_date(group.due_date))
+            for group in groups
         )
 
 

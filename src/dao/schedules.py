@@ -5,7 +5,7 @@ from datetime import date
 from typing import Protocol
 from uuid import UUID
 
-from src.domain.progress import ProgressFacts, TaskGroup
+from src.domain.progress import ProgressFacts, RoadmapTotals, TaskGroup
 from src.domain.roadmap import Task
 from src.domain.schedule import CalendarFeed, DatedPlan, NewDates, ScheduledTask
 
@@ -17,6 +17,9 @@ class Schedules(Protocol):
     task raises `RoadmapNotFoundError` or `TaskNotFoundError`, as if there were none. Every method
     can also raise the errors listed at `Store`.
     """
+
+    async def list_totals(self, user_id: UUID) -> list[RoadmapTotals]:
+        """Return the user's roadmaps with their numbers of tasks, newest first."""
 
     async def list_facts(self, user_id: UUID, roadmap_id: int | None = None) -> list[ProgressFacts]:
         """Return what progress is computed from, of all the user's roadmaps or of one.

@@ -543,6 +543,34 @@ $$;
 -- These functions, too, return one row with one document, or no row if the user has no such
 -- roadmap. In it, many rows stand as one array per column, which keeps it small.
 
+-- A user's roadmaps with their numbers of tasks, newest first. Always one row.
+create or replace function public.list_totals(p_user_id uuid) returns setof json
+language sql
+stable
+rows 1
+security invoker
+set search_path = ''
+as $$
+    select coalesce(
+        json_agg(
+            json_build_object(
+                'roadmap', public.roadmap_as_json(r),
+                'total_tasks', tasks.total,
+                'completed_tasks', tasks.completed
+            )
+            order by r.created_at desc, r.roadmap_id desc
+        ),
+        '[]'
+    )
+    from public.roadmaps as r
+    cross join lateral (
+        select count(*) as total, count(*) filter (where completed) as completed
+        from public.roadmap_tasks
+        where roadmap_id = r.roadmap_id
+    ) as tasks
+    where r.user_id = p_user_id and r.published_at is not null;
+$$;
+
 -- What progress is computed from, of all roadmaps of a user or of one, newest first. Always one
 -- row. Only the groups of one roadmap distinguish effort and category: those of many would be as
 -- many as the tasks.

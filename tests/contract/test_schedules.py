@@ -18,7 +18,7 @@ from src.domain.errors import (
     ScheduleChangedError,
     TaskNotFoundError,
 )
-from src.domain.progress import Completion, TaskGroup
+from src.domain.progress import Completion, RoadmapTotals, TaskGroup
 from src.domain.roadmap import Roadmap
 from src.domain.schedule import (
     FEED_POLLS_PER_HOUR,
@@ -202,6 +202,19 @@ async def test_facts_of_all_roadmaps_come_newest_first(store: Store) -> None:
     assert await store.schedules.list_facts(uuid4()) == []
 
 
+async def test_totals_count_the_tasks(store: Store, roadmap: Roadmap) -> None:
+    """Of each roadmap of the user, newest first, and of none of others."""
+    other = await stored(store, new_roadmap(roadmap.user_id, weeks=1))
+    await stored(store, new_roadmap())
+    for task_id in (await task_ids(store, roadmap))[:3]:
+        await store.set_task_completed(task_id, completed=True)
+    assert await store.schedules.list_totals(roadmap.user_id) == [
+        RoadmapTotals(other, 21, 0),
+        RoadmapTotals(roadmap, 42, 3),
+    ]
+    assert await store.schedules.list_totals(uuid4()) == []
+
+
 async def test_roadmap_without_tasks_has_empty_facts(
     store: Store, roadmap: Roadmap, backend: Backend
 ) -> None:
@@ -210,6 +223,7 @@ async def test_roadmap_without_tasks_has_empty_facts(
     for roadmap_id in (None, roadmap.roadmap_id):
         (facts,) = await store.schedules.list_facts(roadmap.user_id, roadmap_id)
         assert (facts.groups, facts.completions) == ((), ())
+    assert await store.schedules.list_totals(roadmap.user_id) == [RoadmapTotals(roadmap, 0, 0)]
     assert (await plan_of(store, roadmap)).tasks == ()
 
 

@@ -15,6 +15,7 @@ from src.dao.sqlite.plans import (
     select_plan,
     select_roadmap,
     select_roadmaps,
+    select_totals,
 )
 from src.dao.sqlite.upgrades import transaction
 from src.domain.errors import (
@@ -25,7 +26,7 @@ from src.domain.errors import (
     ScheduleChangedError,
     TaskNotFoundError,
 )
-from src.domain.progress import ProgressFacts, TaskGroup
+from src.domain.progress import ProgressFacts, RoadmapTotals, TaskGroup
 from src.domain.roadmap import Roadmap, Task
 from src.domain.schedule import (
     FEED_POLLS_PER_HOUR,
@@ -45,6 +46,9 @@ class SqliteSchedules:
 
     def __init__(self, file: SqliteFile) -> None:
         self._file = file
+
+    async def list_totals(self, user_id: UUID) -> list[RoadmapTotals]:
+        return await self._read(lambda connection: select_totals(connection, user_id))
 
     async def list_facts(self, user_id: UUID, roadmap_id: int | None = None) -> list[ProgressFacts]:
         def read(connection: sqlite3.Connection) -> list[ProgressFacts]:

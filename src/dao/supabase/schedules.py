@@ -19,7 +19,7 @@ from src.domain.errors import (
     StoreError,
     TaskNotFoundError,
 )
-from src.domain.progress import ProgressFacts, TaskGroup
+from src.domain.progress import ProgressFacts, RoadmapTotals, TaskGroup
 from src.domain.roadmap import Roadmap, Task
 from src.domain.schedule import (
     FEED_POLLS_PER_HOUR,
@@ -95,6 +95,7 @@ class _Poll(Value):
     retry_after: float | None
 
 
+_TOTALS = TypeAdapter(list[RoadmapTotals])
 _FACTS = TypeAdapter(dict[str, list[_Facts]])
 _OPEN_TASKS = TypeAdapter(dict[int, _Columns])
 _PLAN = TypeAdapter(_Plan)
@@ -108,6 +109,10 @@ class SupabaseSchedules:
 
     def __init__(self, client: PostgrestClient) -> None:
         self._client = client
+
+    async def list_totals(self, user_id: UUID) -> list[RoadmapTotals]:
+        (document,) = await self._read("list_totals", p_user_id=str(user_id))
+        return parse_rows(_TOTALS, document)
 
     async def list_facts(self, user_id: UUID, roadmap_id: int | None = None) -> list[ProgressFacts]:
         (document,) = await self._read(

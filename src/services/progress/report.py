@@ -84,9 +84,18 @@ def _totals_by(groups: Iterable[TaskGroup], key: Callable[[TaskGroup], K]) -> di
     return {each: Totals(*map(round, sums[each])) for each in sorted(sums)}
 
 
+def _totals(groups: Sequence[TaskGroup]) -> Totals:
+    return Totals(
+        sum(group.tasks for group in groups),
+        sum(group.completed_tasks for group in groups),
+        round(sum(group.minutes for group in groups)),
+        round(sum(group.completed_minutes for group in groups)),
+    )
+
+
 def _summary(facts: ProgressFacts, reader: Reader, days: Sequence[DayOfWork]) -> ProgressSummary:
     today, plan = reader.today, timeline(facts, reader)
-    totals = _totals_by(facts.groups, lambda _: 0).get(0, Totals(0, 0, 0, 0))
+    totals = _totals(facts.groups)
     used = sum(day.minutes for day in days if day.date == today)
     capacity = Capacity(today, plan.minutes_per_day, plan.off, used)
     spare = leeway(plan.work, capacity)

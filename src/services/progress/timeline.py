@@ -40,13 +40,14 @@ def timeline(facts: ProgressFacts, reader: Reader) -> Timeline:
     start = start_of(facts.roadmap, facts.schedule, reader)
     work: dict[date, DueWork] = {}
     for group in facts.groups:
+        *_, tasks, completed_tasks, minutes, completed_minutes = group
         due = due_day(group, start)
-        _, tasks, open_tasks, open_minutes = work.get(due, _NOTHING)
+        _, other_tasks, other_open_tasks, other_open_minutes = work.get(due, _NOTHING)
         work[due] = DueWork(
             due,
-            tasks + group.tasks,
-            open_tasks + group.tasks - group.completed_tasks,
-            open_minutes + group.minutes - group.completed_minutes,
+            other_tasks + tasks,
+            other_open_tasks + tasks - completed_tasks,
+            other_open_minutes + minutes - completed_minutes,
         )
     minutes = minutes_per_day(facts.roadmap, facts.schedule)
     return Timeline(start, tuple(work.values()), minutes, facts.schedule.days_off)
