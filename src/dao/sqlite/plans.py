@@ -26,7 +26,7 @@ _MINUTES = (
 
 _ANY_GROUPS = (
     "select week_number, day_number, due_date, {effort}, {category}, count(*), sum(completed),"  # noqa: S608  ours
-    " total(minutes), total(iif(completed, minutes, 0))"
+    " total(minutes), total(minutes) filter (where completed)"
     f" from (select *, {_MINUTES} from roadmap_tasks as t where roadmap_id = :roadmap_id)"
     " group by {columns} order by {columns}"
 )

@@ -40,20 +40,16 @@ def timeline(facts: ProgressFacts, reader: Reader) -> Timeline:
     start = start_of(facts.roadmap, facts.schedule, reader)
     work: dict[date, DueWork] = {}
     for group in facts.groups:
-        *_, tasks, completed_tasks, minutes, completed_minutes = group
         due = due_day(group, start)
-        _, other_tasks, other_open_tasks, other_open_minutes = work.get(due, _NOTHING)
-        work[due] = DueWork(
+        each = DueWork(
             due,
-            other_tasks + tasks,
-            other_open_tasks + tasks - completed_tasks,
-            other_open_minutes + minutes - completed_minutes,
+            group.tasks,
+            group.tasks - group.completed_tasks,
+            group.minutes - group.completed_minutes,
         )
+        work[due] = work[due].plus(each) if due in work else each
     minutes = minutes_per_day(facts.roadmap, facts.schedule)
     return Timeline(start, tuple(work.values()), minutes, facts.schedule.days_off)
-
-
-_NOTHING = DueWork(date.min, 0, 0, 0)
 
 
 def due_day(tasks: TaskGroup | ScheduledTask, start: date) -> date:

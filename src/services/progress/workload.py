@@ -19,6 +19,15 @@ class DueWork(NamedTuple):
     open_tasks: int
     open_minutes: float
 
+    def plus(self, other: "DueWork") -> "DueWork":
+        """Return both together; they are due on the same day."""
+        return DueWork(
+            self.due,
+            self.tasks + other.tasks,
+            self.open_tasks + other.open_tasks,
+            self.open_minutes + other.open_minutes,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
