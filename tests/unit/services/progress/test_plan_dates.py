@@ -68,7 +68,7 @@ def plans(draw: st.DrawFn) -> DatedPlan:
             draw(st.none() | st.sampled_from(ZONES)),
             draw(dates),
         )
-        for number in range(draw(st.integers(1, 14)))
+        for number in range(draw(st.integers(1, 8)))
     )
     off = DaysOff(draw(st.frozensets(st.integers(0, 6), max_size=2)))
     return DatedPlan(ROADMAP, ScheduleSettings(days_off=off), 0, tasks, None)
