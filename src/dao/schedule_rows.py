@@ -23,8 +23,13 @@ Rows: TypeAlias = Iterable[Sequence[Any]]
 def parse_groups(rows: Rows) -> tuple[TaskGroup, ...]:
     """Return groups from their rows."""
     with _known_shape():
+        # A dashboard has ten thousand of them, mostly without a date of their own.
+        groups = map(TaskGroup._make, rows)
         return tuple(
-            TaskGroup(week, day, _parse_date(due), *others) for week, day, due, *others in rows
+            group
+            if group.due_date is None
+            else group._replace(due_date=_parse_date(group.due_date))
+            for group in groups
         )
 
 
@@ -52,10 +57,11 @@ def parse_settings(
 
 
 def _parse_task(*row: Any) -> ScheduledTask:  # noqa: ANN401  the values of a row
-    *plan, completed_at, created_at, due_date, is_moved_by_hand, date_changes = row
+    *plan, completed_at, completed_tz, created_at, due_date, is_moved_by_hand, date_changes = row
     values = (
         *plan,
         None if completed_at is None else datetime.fromisoformat(completed_at),
+        completed_tz,
         datetime.fromisoformat(created_at),
         _parse_date(due_date),
         bool(is_moved_by_hand),

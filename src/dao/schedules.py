@@ -5,7 +5,7 @@ from datetime import date
 from typing import Protocol
 from uuid import UUID
 
-from src.domain.progress import ProgressFacts, TaskGroup
+from src.domain.progress import ProgressFacts, RoadmapTotals, TaskGroup
 from src.domain.roadmap import Task
 from src.domain.schedule import CalendarFeed, DatedPlan, NewDates, ScheduledTask
 
@@ -13,10 +13,13 @@ from src.domain.schedule import CalendarFeed, DatedPlan, NewDates, ScheduledTask
 class Schedules(Protocol):
     """Progress, and the dates of tasks; each method is one atomic step.
 
-    Every method acts for a user; the id of another user's roadmap or task raises
-    `RoadmapNotFoundError` or `TaskNotFoundError`, as if there were none. Every method can also
-    raise the errors listed at `Store`.
+    Every method acts for a user. Unless it says otherwise, the id of another user's roadmap or
+    task raises `RoadmapNotFoundError` or `TaskNotFoundError`, as if there were none. Every method
+    can also raise the errors listed at `Store`.
     """
+
+    async def list_totals(self, user_id: UUID) -> list[RoadmapTotals]:
+        """Return the user's roadmaps with their numbers of tasks, newest first."""
 
     async def list_facts(self, user_id: UUID, roadmap_id: int | None = None) -> list[ProgressFacts]:
         """Return what progress is computed from, of all the user's roadmaps or of one.
@@ -32,7 +35,8 @@ class Schedules(Protocol):
     ) -> dict[int, list[ScheduledTask]]:
         """Return the open tasks of some groups, by roadmap id, in the plan's order.
 
-        A group stands for all tasks of its day of the plan that have its due date.
+        A group stands for all tasks of its day of the plan that have its due date. A roadmap that
+        the user does not have, or not any more, is left out: this follows a read of the groups.
         """
 
     async def get_plan(self, user_id: UUID, roadmap_id: int) -> DatedPlan:

@@ -543,6 +543,34 @@ $$;
 -- These functions, too, return one row with one document, or no row if the user has no such
 -- roadmap. In it, many rows stand as one array per column, which keeps it small.
 
+-- A user's roadmaps with their numbers of tasks, newest first. Always one row.
+create or replace function public.list_totals(p_user_id uuid) returns setof json
+language sql
+stable
+rows 1
+security invoker
+set search_path = ''
+as $$
+    select coalesce(
+        json_agg(
+            json_build_object(
+                'roadmap', public.roadmap_as_json(r),
+                'total_tasks', tasks.total,
+                'completed_tasks', tasks.completed
+            )
+            order by r.created_at desc, r.roadmap_id desc
+        ),
+        '[]'
+    )
+    from public.roadmaps as r
+    cross join lateral (
+        select count(*) as total, count(*) filter (where completed) as completed
+        from public.roadmap_tasks
+        where roadmap_id = r.roadmap_id
+    ) as tasks
+    where r.user_id = p_user_id and r.published_at is not null;
+$$;
+
 -- What progress is computed from, of all roadmaps of a user or of one, newest first. Always one
 -- row. Only the groups of one roadmap distinguish effort and category: those of many would be as
 -- many as the tasks.
@@ -673,7 +701,7 @@ as $$
     select json_build_array(
         json_agg(id), json_agg(week), json_agg(weekly_goal), json_agg(day), json_agg(task_text),
         json_agg(effort), json_agg(category), json_agg(estimated_minutes), json_agg(minutes),
-        json_agg(completed_at), json_agg(created_at),
+        json_agg(completed_at), json_agg(completed_tz), json_agg(created_at),
         json_agg(due_date), json_agg(moved_by_hand), json_agg(date_changes)
     )
     from (
@@ -690,6 +718,7 @@ as $$
             -- Older code did not always say when.
             case when completed then public.iso_utc(coalesce(completed_at, made_at)) end
                 as completed_at,
+            completed_tz,
             public.iso_utc(made_at) as created_at,
             due_date,
             coalesce(moved_by_hand, false) as moved_by_hand,
@@ -706,7 +735,7 @@ as $$
     ) as column_values;
 $$;
 
--- The open tasks of some days, by roadmap id; null for what is no roadmap of the user.
+-- The open tasks of some days, by roadmap id, without what is no roadmap of the user.
 create or replace function public.list_open_tasks(p_user_id uuid, p_days jsonb) returns setof json
 language sql
 stable
@@ -715,16 +744,10 @@ security invoker
 set search_path = ''
 as $$
     select coalesce(
-        json_object_agg(
-            asked.key,
-            case when r.roadmap_id is not null
-                then public.columns_of_tasks(r.roadmap_id, asked.value)
-            end
-        ),
-        '{}'
+        json_object_agg(asked.key, public.columns_of_tasks(r.roadmap_id, asked.value)), '{}'
     )
     from jsonb_each(p_days) as asked
-    left join public.roadmaps as r
+    join public.roadmaps as r
         on r.roadmap_id = asked.key::bigint
         and r.user_id = p_user_id
         and r.published_at is not null;

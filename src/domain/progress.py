@@ -37,6 +37,15 @@ class Completion:
 
 
 @dataclass(frozen=True, slots=True)
+class RoadmapTotals:
+    """A roadmap, how many tasks it has, and how many of them are completed."""
+
+    roadmap: Roadmap
+    total_tasks: int
+    completed_tasks: int
+
+
+@dataclass(frozen=True, slots=True)
 class ProgressFacts:
     """A roadmap and everything that its progress is computed from."""
 

@@ -102,7 +102,8 @@ class ScheduledTask:
 
     `due_date` is None as long as neither a schedule nor the learner has set one; the plan's day
     then counts from the start. `minutes` is the estimate or, without one, an equal share of the
-    hours of the task's day. `date_changes` counts how often `due_date` has changed.
+    hours of the task's day. `completed_tz` is the learner's time zone when they completed it, None
+    if it is not known. `date_changes` counts how often `due_date` has changed.
     """
 
     id: str
@@ -115,6 +116,7 @@ class ScheduledTask:
     estimated_minutes: int | None
     minutes: float
     completed_at: datetime | None
+    completed_tz: str | None
     created_at: datetime
     due_date: date | None
     is_moved_by_hand: bool

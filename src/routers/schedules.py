@@ -86,7 +86,8 @@ async def schedule_roadmap(
     A dry run, which is the default, changes nothing. To apply, send `"dry_run": false` and the
     `ETag` as `If-Match`. It is applied as a whole, or not at all: 428 without `If-Match`, and 412
     with the present `ETag` if a date has changed in the meantime. If an answer is lost, repeat the
-    request: the same body with the same `If-Match` gets the same answer.
+    request: the same body with the same `If-Match` gets the same answer. `If-Match: *` takes any
+    dates; a repetition of it is one on the same day alone.
     """
     request = body.schedule_request()
     if body.dry_run:

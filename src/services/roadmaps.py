@@ -7,7 +7,7 @@ from pydantic import Field
 
 from src.dao import Store
 from src.domain.errors import WeekNotFoundError
-from src.domain.progress import ProgressFacts
+from src.domain.progress import RoadmapTotals
 from src.domain.roadmap import Roadmap, Task, WeekDetail, WeekProgress
 from src.services.progress.percent import whole_percent
 
@@ -36,7 +36,8 @@ class RoadmapService:
 
     async def list_roadmaps_with_progress(self, user_id: UUID) -> list[ListedRoadmap]:
         """Return the same with the number of tasks, in one request to the store as well."""
-        return [_with_progress(facts) for facts in await self._store.schedules.list_facts(user_id)]
+        totals = await self._store.schedules.list_totals(user_id)
+        return [_with_progress(each) for each in totals]
 
     async def list_tasks(self, roadmap_id: int, user_id: UUID | None) -> list[Task]:
         """Return all tasks by week, day and position in the day."""
@@ -83,12 +84,10 @@ class RoadmapService:
         await self._store.delete_roadmap(roadmap_id, user_id)
 
 
-def _with_progress(facts: ProgressFacts) -> ListedRoadmap:
-    total = sum(group.tasks for group in facts.groups)
-    completed = sum(group.completed_tasks for group in facts.groups)
+def _with_progress(totals: RoadmapTotals) -> ListedRoadmap:
     return ListedRoadmap(
-        **facts.roadmap.model_dump(),
-        total_tasks=total,
-        completed_tasks=completed,
-        progress=whole_percent(completed, total),
+        **totals.roadmap.model_dump(),
+        total_tasks=totals.total_tasks,
+        completed_tasks=totals.completed_tasks,
+        progress=whole_percent(totals.completed_tasks, totals.total_tasks),
     )

@@ -18,7 +18,7 @@ from src.domain.errors import (
     ScheduleChangedError,
     TaskNotFoundError,
 )
-from src.domain.progress import Completion, TaskGroup
+from src.domain.progress import Completion, RoadmapTotals, TaskGroup
 from src.domain.roadmap import Roadmap
 from src.domain.schedule import (
     FEED_POLLS_PER_HOUR,
@@ -87,7 +87,8 @@ async def test_new_plan_has_no_dates(store: Store, roadmap: Roadmap) -> None:
         assert (task.weekly_goal, task.text) == (expected.weekly_goal, expected.task_text)
         assert (task.effort, task.category) == (expected.effort, expected.category)
         assert task.minutes == task.estimated_minutes == expected.estimated_minutes
-        assert (task.completed_at, task.created_at) == (None, expected.created_at)
+        assert (task.completed_at, task.completed_tz) == (None, None)
+        assert task.created_at == expected.created_at
         assert (task.due_date, task.is_moved_by_hand, task.date_changes) == (None, False, 0)
     assert plan == await store.schedules.get_plan_of_task(roadmap.user_id, listed[9].id)
 
@@ -201,6 +202,19 @@ async def test_facts_of_all_roadmaps_come_newest_first(store: Store) -> None:
     assert await store.schedules.list_facts(uuid4()) == []
 
 
+async def test_totals_count_the_tasks(store: Store, roadmap: Roadmap) -> None:
+    """Of each roadmap of the user, newest first, and of none of others."""
+    other = await stored(store, new_roadmap(roadmap.user_id, weeks=1))
+    await stored(store, new_roadmap())
+    for task_id in (await task_ids(store, roadmap))[:3]:
+        await store.set_task_completed(task_id, completed=True)
+    assert await store.schedules.list_totals(roadmap.user_id) == [
+        RoadmapTotals(other, 21, 0),
+        RoadmapTotals(roadmap, 42, 3),
+    ]
+    assert await store.schedules.list_totals(uuid4()) == []
+
+
 async def test_roadmap_without_tasks_has_empty_facts(
     store: Store, roadmap: Roadmap, backend: Backend
 ) -> None:
@@ -209,6 +223,7 @@ async def test_roadmap_without_tasks_has_empty_facts(
     for roadmap_id in (None, roadmap.roadmap_id):
         (facts,) = await store.schedules.list_facts(roadmap.user_id, roadmap_id)
         assert (facts.groups, facts.completions) == ((), ())
+    assert await store.schedules.list_totals(roadmap.user_id) == [RoadmapTotals(roadmap, 0, 0)]
     assert (await plan_of(store, roadmap)).tasks == ()
 
 
@@ -245,7 +260,11 @@ async def test_first_completion_keeps_its_zone(store: Store, roadmap: Roadmap) -
             task_id, completed=completed, user_id=roadmap.user_id, time_zone=zone
         )
         (facts,) = await store.schedules.list_facts(roadmap.user_id)
-        return [completion.time_zone for completion in facts.completions]
+        zones = [completion.time_zone for completion in facts.completions]
+        first, *others = (await plan_of(store, roadmap)).tasks
+        assert [first.completed_tz] == (zones or [None])
+        assert not any(task.completed_tz for task in others)
+        return zones
 
     assert await complete(completed=True, zone="Pacific/Apia") == ["Pacific/Apia"]
     assert await complete(completed=True, zone="Europe/Berlin") == ["Pacific/Apia"]
@@ -491,7 +510,6 @@ async def test_what_is_anothers_is_not_there(store: Store, roadmap: Roadmap) -> 
         feed = replace(feed_of(roadmap), user_id=user_id, roadmap_id=roadmap_id)
         return [
             schedules.list_facts(user_id, roadmap_id),
-            schedules.list_open_tasks(user_id, {roadmap_id: [group]}),
             schedules.get_plan(user_id, roadmap_id),
             schedules.set_dates(user_id, roadmap_id, new_dates({task_id: date(2027, 1, 1)}, 1)),
             schedules.undo(user_id, roadmap_id),
@@ -500,10 +518,12 @@ async def test_what_is_anothers_is_not_there(store: Store, roadmap: Roadmap) -> 
         ]
 
     calls = of_roadmap(stranger, roadmap.roadmap_id) + of_roadmap(roadmap.user_id, 999_999)
-    for call, roadmap_id in zip(calls, [roadmap.roadmap_id] * 7 + [999_999] * 7, strict=True):
+    for call, roadmap_id in zip(calls, [roadmap.roadmap_id] * 6 + [999_999] * 6, strict=True):
         with pytest.raises(RoadmapNotFoundError) as caught:
             await call
         assert caught.value.roadmap_id == roadmap_id
+    for user_id, roadmap_id in ((stranger, roadmap.roadmap_id), (roadmap.user_id, 999_999)):
+        assert await schedules.list_open_tasks(user_id, {roadmap_id: [group]}) == {}
     for user_id, some_id in (
         (stranger, task_id),
         *((roadmap.user_id, text) for text in (str(uuid4()), "", "not-a-uuid", "a\0b")),

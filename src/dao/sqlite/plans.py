@@ -7,7 +7,7 @@ from uuid import UUID
 
 from src.dao import schedule_rows
 from src.domain.errors import RoadmapNotFoundError
-from src.domain.progress import ProgressFacts, TaskGroup
+from src.domain.progress import ProgressFacts, RoadmapTotals, TaskGroup
 from src.domain.roadmap import Roadmap
 from src.domain.schedule import (
     NO_SETTINGS,
@@ -26,12 +26,17 @@ _MINUTES = (
 
 _ANY_GROUPS = (
     "select week_number, day_number, due_date, {effort}, {category}, count(*), sum(completed),"  # noqa: S608  ours
-    " total(minutes), total(iif(completed, minutes, 0))"
+    " total(minutes), total(minutes) filter (where completed)"
     f" from (select *, {_MINUTES} from roadmap_tasks as t where roadmap_id = :roadmap_id)"
-    " group by 1, 2, 3, 4, 5 order by 1, 2, 3, 4, 5"
+    " group by {columns} order by {columns}"
 )
-_GROUPS = _ANY_GROUPS.format(effort="effort", category="category")
-_COARSE_GROUPS = _ANY_GROUPS.format(effort="''", category="''")
+_GROUPS = _ANY_GROUPS.format(effort="effort", category="category", columns="1, 2, 3, 4, 5")
+_COARSE_GROUPS = _ANY_GROUPS.format(effort="''", category="''", columns="1, 2, 3")
+
+_TOTALS = (
+    "select roadmap_id, count(*), sum(completed) from roadmap_tasks"
+    " where roadmap_id in (select roadmap_id from roadmaps where user_id = ?) group by roadmap_id"
+)
 
 # Without the fraction of the second, since SQLite would round it up.
 _SECONDS = "cast(strftime('%s', substr(completed_at, 1, 19)) as integer)"
@@ -46,7 +51,7 @@ _TASKS = (
     "select id, week_number, weekly_goal, day_number, task_text, effort, category,"  # noqa: S608  ours
     f" estimated_minutes, {_MINUTES},"
     # Older code did not always say when.
-    " case when completed then coalesce(completed_at, created_at) end, created_at,"
+    " case when completed then coalesce(completed_at, created_at) end, completed_tz, created_at,"
     " due_date, moved_by_hand, date_changes"
     " from roadmap_tasks as t where roadmap_id = :roadmap_id{condition}"
     " order by week_number, day_number, position"
@@ -76,6 +81,18 @@ def select_roadmaps(connection: sqlite3.Connection, user_id: UUID) -> list[Roadm
         (str(user_id),),
     )
     return [Roadmap.model_validate(dict(row)) for row in rows]
+
+
+def select_totals(connection: sqlite3.Connection, user_id: UUID) -> list[RoadmapTotals]:
+    """Return all roadmaps of a user with their numbers of tasks, newest first."""
+    counts = {
+        roadmap_id: (total, completed)
+        for roadmap_id, total, completed in connection.execute(_TOTALS, (str(user_id),))
+    }
+    return [
+        RoadmapTotals(roadmap, *counts.get(roadmap.roadmap_id, (0, 0)))
+        for roadmap in select_roadmaps(connection, user_id)
+    ]
 
 
 def select_schedule(connection: sqlite3.Connection, roadmap_id: int) -> sqlite3.Row | None:

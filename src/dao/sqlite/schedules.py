@@ -15,6 +15,7 @@ from src.dao.sqlite.plans import (
     select_plan,
     select_roadmap,
     select_roadmaps,
+    select_totals,
 )
 from src.dao.sqlite.upgrades import transaction
 from src.domain.errors import (
@@ -25,7 +26,7 @@ from src.domain.errors import (
     ScheduleChangedError,
     TaskNotFoundError,
 )
-from src.domain.progress import ProgressFacts, TaskGroup
+from src.domain.progress import ProgressFacts, RoadmapTotals, TaskGroup
 from src.domain.roadmap import Roadmap, Task
 from src.domain.schedule import (
     FEED_POLLS_PER_HOUR,
@@ -46,6 +47,9 @@ class SqliteSchedules:
     def __init__(self, file: SqliteFile) -> None:
         self._file = file
 
+    async def list_totals(self, user_id: UUID) -> list[RoadmapTotals]:
+        return await self._read(lambda connection: select_totals(connection, user_id))
+
     async def list_facts(self, user_id: UUID, roadmap_id: int | None = None) -> list[ProgressFacts]:
         def read(connection: sqlite3.Connection) -> list[ProgressFacts]:
             if roadmap_id is not None:
@@ -61,10 +65,11 @@ class SqliteSchedules:
     ) -> dict[int, list[ScheduledTask]]:
         def read(connection: sqlite3.Connection) -> dict[int, list[ScheduledTask]]:
             return {
-                roadmap_id: select_open_tasks(
-                    connection, select_roadmap(connection, user_id, roadmap_id), of_roadmap
+                roadmap.roadmap_id: select_open_tasks(
+                    connection, roadmap, groups[roadmap.roadmap_id]
                 )
-                for roadmap_id, of_roadmap in groups.items()
+                for roadmap in select_roadmaps(connection, user_id)
+                if roadmap.roadmap_id in groups
             }
 
         return await self._read(read)

@@ -36,6 +36,11 @@ create table if not exists roadmap_tasks (
 );
 create unique index if not exists roadmap_tasks_in_order
     on roadmap_tasks (roadmap_id, week_number, day_number, position);
+-- All that progress adds up: an index is read several times as fast as the rows with their texts.
+create index if not exists roadmap_tasks_progress on roadmap_tasks (
+    roadmap_id, week_number, day_number, due_date, effort, category, completed, estimated_minutes
+);
+create index if not exists roadmap_tasks_completed on roadmap_tasks (roadmap_id) where completed;
 
 -- When learners want to learn, and what undoes the last schedule. A roadmap has no row until then.
 create table if not exists roadmap_schedules (

@@ -110,6 +110,10 @@ def _add_dates(connection: sqlite3.Connection) -> None:
     _add_column(connection, "roadmap_tasks", "date_changes integer not null default 0")
 
 
+def _index_progress(_: sqlite3.Connection) -> None:
+    """Let `schema.sql` add the indexes that progress is read from."""
+
+
 _STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     _add_call_and_holder_columns,
     _add_cost_known,
@@ -118,6 +122,7 @@ _STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     _add_estimated_minutes,
     _add_end_number,
     _add_dates,
+    _index_progress,
 )
 
 

@@ -19,7 +19,7 @@ from src.domain.errors import (
     StoreError,
     TaskNotFoundError,
 )
-from src.domain.progress import ProgressFacts, TaskGroup
+from src.domain.progress import ProgressFacts, RoadmapTotals, TaskGroup
 from src.domain.roadmap import Roadmap, Task
 from src.domain.schedule import (
     FEED_POLLS_PER_HOUR,
@@ -95,8 +95,9 @@ class _Poll(Value):
     retry_after: float | None
 
 
+_TOTALS = TypeAdapter(list[RoadmapTotals])
 _FACTS = TypeAdapter(dict[str, list[_Facts]])
-_OPEN_TASKS = TypeAdapter(dict[int, _Columns | None])
+_OPEN_TASKS = TypeAdapter(dict[int, _Columns])
 _PLAN = TypeAdapter(_Plan)
 _STEP = TypeAdapter(_Step)
 _TASK = TypeAdapter(Task)
@@ -108,6 +109,10 @@ class SupabaseSchedules:
 
     def __init__(self, client: PostgrestClient) -> None:
         self._client = client
+
+    async def list_totals(self, user_id: UUID) -> list[RoadmapTotals]:
+        (document,) = await self._read("list_totals", p_user_id=str(user_id))
+        return parse_rows(_TOTALS, document)
 
     async def list_facts(self, user_id: UUID, roadmap_id: int | None = None) -> list[ProgressFacts]:
         (document,) = await self._read(
@@ -133,12 +138,10 @@ class SupabaseSchedules:
             for roadmap_id, of_roadmap in groups.items()
         }
         (document,) = await self._read("list_open_tasks", p_user_id=str(user_id), p_days=asked)
-        tasks: dict[int, list[ScheduledTask]] = {}
-        for roadmap_id, columns in parse_rows(_OPEN_TASKS, document).items():
-            if columns is None:
-                raise RoadmapNotFoundError(roadmap_id)
-            tasks[roadmap_id] = list(schedule_rows.parse_tasks(_rows(columns)))
-        return tasks
+        return {
+            roadmap_id: list(schedule_rows.parse_tasks(_rows(columns)))
+            for roadmap_id, columns in parse_rows(_OPEN_TASKS, document).items()
+        }
 
     async def get_plan(self, user_id: UUID, roadmap_id: int) -> DatedPlan:
         documents = await self._read("read_plan", p_user_id=str(user_id), p_roadmap_id=roadmap_id)

@@ -40,7 +40,11 @@ class OffInAny:
 def overall_streaks(all_facts: Iterable[ProgressFacts], reader: Reader) -> Streaks:
     """Return the streaks over all roadmaps; a day that any of them has off is neutral."""
     facts = tuple(all_facts)
-    done = {reader.day_of(completion) for each in facts for completion in each.completions}
+    done = {
+        reader.day_of(completion.completed_at, completion.time_zone)
+        for each in facts
+        for completion in each.completions
+    }
     off = {each.schedule.days_off for each in facts}
     return streaks(done, reader.today, OffInAny(tuple(off)))
 

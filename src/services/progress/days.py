@@ -1,11 +1,11 @@
 """The learner's days: in their time zone, from the hour at which a day begins for them."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from src.domain.progress import Completion
 from src.domain.schedule import ONE_DAY
 
 
@@ -48,16 +48,14 @@ class Reader:
         """The reader's day."""
         return local_day(self.now, self.zone, self.rollover)
 
-    def day_of(self, completion: Completion) -> date:
+    def day_of(self, completed_at: datetime, time_zone: str | None) -> date:
         """Return the day of a completion: in its own zone if it has one, else in the reader's.
 
         So moving to another zone changes no day of the past. A zone that this machine's database
         does not know counts as none.
         """
         zone = self.zone
-        if completion.time_zone:
-            try:
-                zone = zone_of(completion.time_zone)
-            except ValueError:
-                zone = self.zone
-        return local_day(completion.completed_at, zone, self.rollover)
+        if time_zone:
+            with suppress(ValueError):
+                zone = zone_of(time_zone)
+        return local_day(completed_at, zone, self.rollover)

@@ -22,6 +22,8 @@ def forecast(open_minutes: float, paces: tuple[float, float], today: date) -> Fo
     Work that is left ends today at the earliest.
     """
     faster, slower = max(paces), min(paces)
+    if faster <= 0:
+        return None
     earliest = _end(open_minutes, faster, today)
     return Forecast(earliest, _end(open_minutes, slower, today)) if earliest else None
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from datetime import date
 
-from src.domain.schedule import DatedPlan, ScheduledTask, ScheduleSettings
-from src.services.progress.days import Reader, local_day
+from src.domain.schedule import DatedPlan, ScheduleSettings
+from src.services.progress.days import Reader
 from src.services.progress.rescheduling import DatedTask
 from src.services.progress.timeline import due_day, minutes_per_day, start_of
 from src.services.progress.workload import Capacity, DueWork, leeway
@@ -41,11 +41,10 @@ def cushion_of(
         for task in plan.tasks
         for is_open in (task.completed_at is None,)
     ]
-    used = sum(task.minutes for task in plan.tasks if _day_of(task, reader) == today)
+    used = sum(
+        task.minutes
+        for task in plan.tasks
+        if task.completed_at and reader.day_of(task.completed_at, task.completed_tz) == today
+    )
     minutes = minutes_per_day(plan.roadmap, settings)
     return round(leeway(work, Capacity(today, minutes, settings.days_off, used)).cushion_minutes)
-
-
-def _day_of(task: ScheduledTask, reader: Reader) -> date | None:
-    moment = task.completed_at
-    return local_day(moment, reader.zone, reader.rollover) if moment else None

@@ -43,7 +43,7 @@ def _work_by_day(
 ) -> list[tuple[DayOfWork, ...]]:
     """Return the same for several histories. They share one data frame, which is quicker."""
     rows = [
-        (number, reader.day_of(each), each.tasks, each.minutes)
+        (number, reader.day_of(each.completed_at, each.time_zone), each.tasks, each.minutes)
         for number, completions in enumerate(histories)
         for each in completions
     ]
@@ -84,9 +84,18 @@ def _totals_by(groups: Iterable[TaskGroup], key: Callable[[TaskGroup], K]) -> di
     return {each: Totals(*map(round, sums[each])) for each in sorted(sums)}
 
 
+def _totals(groups: Sequence[TaskGroup]) -> Totals:
+    return Totals(
+        sum(group.tasks for group in groups),
+        sum(group.completed_tasks for group in groups),
+        round(sum(group.minutes for group in groups)),
+        round(sum(group.completed_minutes for group in groups)),
+    )
+
+
 def _summary(facts: ProgressFacts, reader: Reader, days: Sequence[DayOfWork]) -> ProgressSummary:
     today, plan = reader.today, timeline(facts, reader)
-    totals = _totals_by(facts.groups, lambda _: 0).get(0, Totals(0, 0, 0, 0))
+    totals = _totals(facts.groups)
     used = sum(day.minutes for day in days if day.date == today)
     capacity = Capacity(today, plan.minutes_per_day, plan.off, used)
     spare = leeway(plan.work, capacity)
@@ -112,7 +121,7 @@ def _summary(facts: ProgressFacts, reader: Reader, days: Sequence[DayOfWork]) ->
 
 
 def _state(totals: Totals, plan: Timeline, today: date, cushion: float, behind: int) -> State:
-    if totals.completed_tasks == totals.total_tasks:
+    if 0 < totals.total_tasks == totals.completed_tasks:
         return "done"
     if totals.completed_tasks == 0 and not any(each.due < today for each in plan.work):
         return "not_started"

@@ -133,14 +133,14 @@ class SchedulingService:
         """Store a schedule and return what it has changed.
 
         `sent` is the request as JSON. The same request under the same condition gets the same
-        answer again, until something else changes a date.
+        answer again, until something else changes a date; under the condition `*`, on the same day.
 
         Raises:
             ScheduleDoesNotFitError: the tasks do not fit into the days.
             ScheduleChangedError: the dates are not those that the client knows.
             ProgressOverloadedError: too much is being computed.
         """
-        fingerprint = _fingerprint(sent, precondition.text)
+        fingerprint = _fingerprint(sent, precondition, request.reader.today)
         plan = await self._schedules.get_plan(user_id, roadmap_id)
         if repeated := _repeated(plan, fingerprint):
             return repeated
@@ -245,8 +245,10 @@ def _wanted(
     )
 
 
-def _fingerprint(sent: Mapping[str, object], condition: str) -> str:
-    text = json.dumps([sent, condition], sort_keys=True)
+def _fingerprint(sent: Mapping[str, object], precondition: Precondition, today: date) -> str:
+    # `*` does not say which dates the client has seen: next week it asks for another schedule.
+    day = None if precondition.versions is not None else today.isoformat()
+    text = json.dumps([sent, precondition.text, day], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -41,18 +41,15 @@ def timeline(facts: ProgressFacts, reader: Reader) -> Timeline:
     work: dict[date, DueWork] = {}
     for group in facts.groups:
         due = due_day(group, start)
-        _, tasks, open_tasks, open_minutes = work.get(due, _NOTHING)
-        work[due] = DueWork(
+        each = DueWork(
             due,
-            tasks + group.tasks,
-            open_tasks + group.tasks - group.completed_tasks,
-            open_minutes + group.minutes - group.completed_minutes,
+            group.tasks,
+            group.tasks - group.completed_tasks,
+            group.minutes - group.completed_minutes,
         )
+        work[due] = work[due].plus(each) if due in work else each
     minutes = minutes_per_day(facts.roadmap, facts.schedule)
     return Timeline(start, tuple(work.values()), minutes, facts.schedule.days_off)
-
-
-_NOTHING = DueWork(date.min, 0, 0, 0)
 
 
 def due_day(tasks: TaskGroup | ScheduledTask, start: date) -> date:

@@ -19,6 +19,15 @@ class DueWork(NamedTuple):
     open_tasks: int
     open_minutes: float
 
+    def plus(self, other: "DueWork") -> "DueWork":
+        """Return both together; they are due on the same day."""
+        return DueWork(
+            self.due,
+            self.tasks + other.tasks,
+            self.open_tasks + other.open_tasks,
+            self.open_minutes + other.open_minutes,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
@@ -34,8 +43,9 @@ class Capacity:
         """Return the minutes of a day, 0 on days off."""
         if day in self.off:
             return 0
-        used = self.used_today if day == self.today else 0
-        return max(self.minutes_per_day - used, 0)
+        if day == self.today:
+            return max(self.minutes_per_day - self.used_today, 0)
+        return self.minutes_per_day
 
 
 def planned_day(start: date, week_number: int, day_number: int) -> date:
@@ -44,7 +54,7 @@ def planned_day(start: date, week_number: int, day_number: int) -> date:
     Raises:
         OverflowError: it lies beyond the calendar.
     """
-    return start + timedelta(days=DAYS_PER_WEEK * (week_number - 1) + day_number - 1)
+    return start + timedelta(DAYS_PER_WEEK * (week_number - 1) + day_number - 1)
 
 
 def slack_by_day(work: Sequence[DueWork], capacity: Capacity) -> Iterator[tuple[date, float]]:

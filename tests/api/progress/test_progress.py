@@ -1,12 +1,18 @@
 """Where a learner is, and what to do now, over HTTP."""
 
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, cast
+from uuid import UUID
 from xml.etree import ElementTree as ET
 
 import httpx
 import pytest
 
+from src.dao import Schedules, Store
+from src.domain.progress import ProgressFacts
+from src.services.progress.computing import Computing
+from src.services.progress.days import Reader, zone_of
+from src.services.progress.service import ProgressService
 from tests.api.bad_inputs import assert_invalid
 from tests.api.progress.conftest import Tasks, complete, of_first_day
 from tests.support.learners import ANA, BEN, REQUEST
@@ -158,6 +164,32 @@ async def test_dashboard_of_nobody(client: httpx.AsyncClient) -> None:
     page = (await client.get("/progress", params={"user_id": BEN})).json()
     assert (page["today"], page["roadmaps"]) == ([], [])
     assert page["streak"]["longest"]["count"] == 0
+
+
+class DeletingSchedules:
+    """The schedules of a store whose roadmaps are deleted once their facts are read."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def list_facts(self, user_id: UUID) -> list[ProgressFacts]:
+        facts = await self._store.schedules.list_facts(user_id)
+        for each in facts:
+            await self._store.delete_roadmap(each.roadmap.roadmap_id, user_id)
+        return facts
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._store.schedules, name)
+
+
+async def test_dashboard_while_a_roadmap_is_deleted(store: Store, path: str) -> None:
+    """It is as it was a moment ago, but nothing of that roadmap is to be done."""
+    assert path
+    computing = Computing()
+    service = ProgressService(cast("Schedules", DeletingSchedules(store)), computing)
+    page = await service.get_dashboard(UUID(ANA), Reader(datetime.now(UTC), zone_of("UTC")))
+    assert (page.today, len(page.roadmaps)) == ((), 1)
+    await computing.close()
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

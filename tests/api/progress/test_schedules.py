@@ -1,12 +1,18 @@
 """Dates over HTTP: schedules, their preconditions, undo, and moving by hand."""
 
 import asyncio
+import json
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
 
+from src.dao import Store
+from src.services.progress.computing import Computing
+from src.services.progress.days import Reader, zone_of
+from src.services.progress.scheduling import Precondition, ScheduleRequest, SchedulingService
 from tests.api.bad_inputs import assert_invalid, assert_problem
 from tests.api.progress.conftest import Tasks, complete
 from tests.support.learners import ANA, BEN
@@ -127,6 +133,26 @@ async def test_the_same_twice_at_once(client: httpx.AsyncClient, path: str) -> N
         *(apply(client, path, new_schedule(), etag) for _ in range(2))
     )
     assert (first.status_code, first.content) == (200, second.content)
+
+
+async def test_shift_on_another_day_is_another_schedule(store: Store, path: str) -> None:
+    """`If-Match: *` takes any dates, so that a repetition is known by its day alone."""
+    computing = Computing()
+    service = SchedulingService(store.schedules, computing)
+    roadmap_id = int(path.removeprefix("/roadmap/"))
+
+    async def shift(days_later: int) -> str:
+        reader = Reader(datetime.now(UTC) + days_later * DAY, zone_of("UTC"))
+        request = ScheduleRequest("shift", None, None, None, None, None, reader)
+        sent = {"strategy": "shift"}
+        any_dates = Precondition(None, "*")
+        scheduled = await service.apply(UUID(ANA), roadmap_id, request, any_dates, sent)
+        return scheduled.answer
+
+    first, repeated, following = await shift(7), await shift(7), await shift(14)
+    assert repeated == first
+    assert json.loads(following)["moves"][0]["to"] == days_from_now(14)
+    await computing.close()
 
 
 async def test_settings_are_kept(client: httpx.AsyncClient, path: str) -> None:

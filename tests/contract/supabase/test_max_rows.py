@@ -63,6 +63,11 @@ async def test_reads_are_complete_in_one_request(truncating_plane: DataPlane) ->
         plane.proxy.reset()
         assert await store.list_roadmaps(user_id) == added[::-1]
         assert requests_of(plane.proxy) == 1
+        totals = await store.schedules.list_totals(user_id)
+        assert requests_of(plane.proxy) == 1
+        assert [(each.roadmap, each.total_tasks) for each in totals] == [
+            (roadmap, 21) for roadmap in added[::-1]
+        ]
         facts = await store.schedules.list_facts(user_id)
         assert requests_of(plane.proxy) == 1
         assert [each.roadmap for each in facts] == added[::-1]

@@ -441,6 +441,7 @@ DOCUMENTS = {
     "a roadmap with its tasks": "read_roadmap_with_tasks(77)",
     "a roadmap's weeks": "read_weeks(77)",
     "a week": "read_week(77, 2)",
+    "a user's totals": "list_totals('00000000-0000-0000-0000-000000000077')",
     "a user's progress": "list_facts('00000000-0000-0000-0000-000000000077')",
     "a roadmap's progress": "list_facts('00000000-0000-0000-0000-000000000077', 77)",
     "open tasks": "list_open_tasks("

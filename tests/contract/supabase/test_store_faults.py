@@ -423,6 +423,7 @@ async def outcomes_of_all(store: Store, roadmap: Roadmap, task_id: str) -> dict[
         "list_tasks of a week": store.list_tasks(key, week_number=1),
         "list_weeks": store.list_weeks(key),
         "set_task_completed": store.set_task_completed(task_id, completed=True),
+        "list_totals": store.schedules.list_totals(owner),
         "list_facts": store.schedules.list_facts(owner),
         "list_open_tasks": store.schedules.list_open_tasks(owner, {}),
         "get_plan": store.schedules.get_plan(owner, key),

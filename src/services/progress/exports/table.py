@@ -19,7 +19,7 @@ COLUMNS = {
     "completed_at": "completed_at",
 }
 
-FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n")
+FORMULA_SIGNS = tuple("=+-@\t\r\n＝＋－＠")  # noqa: RUF001  full-width signs, for Japanese Excel
 """What makes a spreadsheet calculate a cell (OWASP, CSV Injection)."""
 
 

@@ -52,6 +52,7 @@ def test_pictures_are_small_accessible_and_safe(name: str, theme: Theme) -> None
     }  # fmt: skip
     attributes = {attribute for element in root.iter() for attribute in element.attrib}
     assert not any(name.startswith("on") or "href" in name for name in attributes)
+    assert "style" not in attributes  # the service's Content-Security-Policy allows none
     assert "url(" not in text
 
 

@@ -54,6 +54,7 @@ def plans(draw: st.DrawFn) -> tuple[ProgressFacts, list[ScheduledTask]]:
                 estimated_minutes=None,
                 minutes=draw(st.sampled_from([5, 20, 40, 90])),
                 completed_at=draw(st.sampled_from([None, NOON])),
+                completed_tz=None,
                 created_at=NOON,
                 due_date=None if due is None else TODAY + due * DAY,
                 is_moved_by_hand=False,
@@ -125,6 +126,7 @@ def test_no_roadmap_has_a_longer_streak(histories: list[list[int]]) -> None:
     ]
     overall = overall_streaks(all_facts, READER)
     for facts in all_facts:
-        own = streaks(map(READER.day_of, facts.completions), TODAY, facts.schedule.days_off)
+        days = [each.completed_at.date() for each in facts.completions]
+        own = streaks(days, TODAY, facts.schedule.days_off)
         assert own.longest.count <= overall.longest.count
         assert own.current.count <= overall.current.count

@@ -64,7 +64,7 @@ def test_goal_of_several_lines_names_a_calendar() -> None:
 
 def test_table_is_safe_in_a_spreadsheet() -> None:
     """Formulas are inert, other texts as they were written, and Excel sees UTF-8."""
-    evil = ["=HYPERLINK(1)", "+1", "-2+3", "@SUM(A1)", "\tx"]
+    evil = ["=HYPERLINK(1)", "+1", "-2+3", "@SUM(A1)", "\tx", "＝1+1"]  # noqa: RUF001
     data = to_csv([*TASKS, *(replace(TASK, text=text) for text in evil)])
     assert data.startswith(b"\xef\xbb\xbf")
     rows = list(csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline="")))

@@ -129,6 +129,7 @@ def test_forecast_is_monotone_in_the_pace(
 def test_forecast_without_pace() -> None:
     today = NOON.date()
     assert forecast(60, (0, 0), today) is None
+    assert forecast(0, (0, 0), today) is None
     assert forecast(60, (30, 0), today) == Forecast(today + 2 * DAY, None)
     assert forecast(1e9, (0.001, 0.001), today) is None
     assert forecast(0, (30, 20), today) == Forecast(today, today)
@@ -173,6 +174,13 @@ def test_states(done_days: int, days_later: int, state: str) -> None:
     assert summary.state == state
     assert (summary.totals.progress == 100) == (state == "done")
     assert summary.planned_end == NOON.date() + 13 * DAY
+
+
+def test_plan_without_tasks_is_not_done() -> None:
+    """Older code could leave one. It is at 0 percent, and nothing of it was ever due."""
+    (summary,) = summarize([ProgressFacts(roadmap(), (), ())], Reader(NOON, zone_of("UTC")))
+    assert (summary.state, summary.totals.progress) == ("not_started", 0)
+    assert (summary.planned_end, summary.forecast) == (NOON.date(), None)
 
 
 def test_report_of_a_plan_half_done() -> None:
