@@ -8,11 +8,15 @@ import re
 from dataclasses import dataclass
 
 from src.llm.offline.curricula import Curriculum, curricula
-from src.llm.offline.naming import name_of
-from src.llm.offline.wording import Phrase, is_mark, longest, longest_name, tokenize, wording
+from src.llm.offline.wording import Token, find, is_mark, longest_name, tokenize, wording
 
-_PLAIN, _CAREER, _GENERAL = range(3)
-"""How plainly a subject is named: `SQL`, `data analyst`, `programming`. The plainest are meant."""
+MAX_NAME_LENGTH = 45
+"""In characters: what fits into the sentence of a task."""
+
+_UNNAMED, _MAX_WORDS = "your subject", 7
+_PLAIN, _CAREER, _GENERAL, _PLACE = range(4)
+"""How plainly a subject is named: `SQL`, `data analyst`, `programming`, `Berlin`. The plainest
+are meant."""
 
 
 @dataclass(frozen=True)
@@ -33,10 +37,8 @@ class UnderstoodGoal:
 
 @dataclass
 class _Mention:
-    subject: str
-    """The name of a curriculum; empty for a subject that has none."""
-    end: int
-    """The place after its last word."""
+    subject: str  # the name of a curriculum; empty for a subject that has none
+    end: int  # the place after its last word
     said: str
     plainness: int
 
@@ -48,13 +50,12 @@ def understand(goal: str) -> UnderstoodGoal:
     subjects = tuple(curricula()[name] for name in wanted)
     topics = (topic for subject in subjects for topic in subject.topics)
     known += [topic.id for topic in topics if longest_name(topic, reader.known_words)]
-    language = reader.language()
     return UnderstoodGoal(
         subjects=subjects,
-        names=tuple(s.subject for s in subjects) or (name_of(goal, language),),
+        names=tuple(s.subject for s in subjects) or (reader.name(),),
         known=tuple(dict.fromkeys(name for name in known if name not in wanted)),
         is_exam=reader.has_any("exam"),
-        language=language,
+        language=reader.language,
     )
 
 
@@ -63,16 +64,12 @@ class _Reader:
 
     def __init__(self, goal: str) -> None:
         self.known_words: list[str] = []
-        self._goal = goal
-        self._tokens = tokenize(goal)
+        self._goal, self._tokens = goal, tokenize(goal)
         self._words = [wording().corrected(token.word) for token in self._tokens]
         self._mentions: list[_Mention] = []
-        self._places: list[str] = []
         self._said = "wanted"
-        self._clause = 0
-        """How many mentions there were when the clause began."""
-        self._is_moving = False
-        """Whether a `from` waits for its `to`."""
+        self._clause = 0  # how many mentions there were when the clause began
+        self.language = self._find_language()
         at = 0
         while at < len(self._words):
             at += self._read_at(at)
@@ -86,49 +83,54 @@ class _Reader:
             wanted, known = known, []
         wanted = wanted or [m for m in self._mentions if m.said in ("aside", "reason")]
         plainest = min((m.plainness for m in wanted), default=_PLAIN)
-        names = [m.subject for m in wanted if m.plainness == plainest]
-        if not names and self.has_any("speaking"):
-            names = self._places
+        names = (m.subject for m in wanted if m.plainness == plainest)
         return list(dict.fromkeys(filter(None, names))), [m.subject for m in known if m.subject]
 
     def has_any(self, name: str) -> bool:
         """Whether the goal has a phrase of a list in `wording.toml`."""
-        return any(self._find(at, name) for at in range(len(self._words)))
+        return any(find(self._words, at, name) for at in range(len(self._words)))
 
-    def language(self) -> str | None:
+    def name(self) -> str:
+        """Return how to call the goal's subject, in its own words, inside an English sentence.
+
+        It is "your subject" if the goal is in another language, too long, or means nothing.
+        """
+        tokens = _subject_tokens(self._tokens)
+        words = [token.word for token in tokens]
+        is_long = not 0 < len(words) <= _MAX_WORDS
+        if self.language or is_long or not any(map(_means_something, words)):
+            return _UNNAMED
+        first, space, others = self._goal[tokens[0].start : tokens[-1].end].partition(" ")
+        if find(words, 0, "verbs"):
+            first = _gerund(first.lower())
+        name = re.sub(r"(?<!\S)my(?=\s)", "your", first + space + others, flags=re.IGNORECASE)
+        return name if len(name) <= MAX_NAME_LENGTH else _UNNAMED
+
+    def _find_language(self) -> str | None:
         words, data = [token.word for token in self._tokens], wording()
         counts = {
-            code: sum(bool(longest(words, at, shown)) for at in range(len(words)))
-            for code, shown in data.languages.items()
+            code: sum(bool(find(words, at, code)) for at in range(len(words)))
+            for code in data.languages
         }
-        if counts["en"] == 0:
-            for code, letters in data.letters.items():
-                if re.search(f"[{letters}]", self._goal):
-                    return code
+        for code, letters in data.letters.items():
+            if counts["en"] == 0 and re.search(f"[{letters}]", self._goal):
+                return code
         best = max(counts, key=lambda code: counts[code])
         is_clear = counts[best] > 1 or 2 * counts[best] >= len(words)
         return best if counts[best] > counts["en"] and is_clear else None
 
     def _read_at(self, at: int) -> int:
         """Take in what stands at a place, and return how many words it has."""
-        word, found = self._words[at], self._find(at, "meanings")
+        word, found = self._words[at], find(self._words, at, "meanings")
         if self._said == "known":
             self.known_words += found or (word,)
         if is_mark(word):
             self._end_clause(keeps_cue=word == "," and self._said not in ("refused", "role"))
-        elif word == "from" and self._kind(self._find(at + 1, "meanings")) == "subject":
-            self._said, self._is_moving = "known", True
-        elif found and (found != (word,) or self._is_meant(at)):
-            self._take(found, at)
-            return len(found)
-        return 1
-
-    def _take(self, found: Phrase, at: int) -> None:
+        if not found or (found == (word,) and not self._is_meant(at)):
+            return 1
         kind, subject = wording().meanings[found]
-        if kind == "subject":
-            self._add_mention(subject, at, at + len(found))
-        elif kind == "place":
-            self._places.append(subject)
+        if kind == "subject" or (kind == "place" and self.has_any("speaking")):
+            self._add_mention(kind, subject, at, at + len(found))
         elif kind == "clause":
             self._end_clause(keeps_cue=False)
         elif kind.endswith("_before"):
@@ -136,69 +138,82 @@ class _Reader:
                 if mention.said == "wanted":
                     mention.said = kind.removesuffix("_before")
             self._said = "wanted"
-        elif kind != "elsewhere":
+        elif kind not in ("place", "elsewhere"):
             self._said = self._after_cue(kind, at)
+        return len(found)
 
     def _after_cue(self, cue: str, at: int) -> str:
         """Return what a cue makes of the words after it. Weak cues do not end stronger ones."""
-        if cue == "learned":
-            return "wanted" if self._said in ("known", "role") else self._said
-        if cue == "aside" and self._is_moving:
-            self._is_moving = False
-            return "wanted"
-        if cue not in ("role", "tool", "aside"):
-            return cue
-        last = self._mentions[-1] if self._mentions else None
+        said, last = self._said, self._mentions[-1] if self._mentions else None
+        if cue == "aside" and said == "known" and self._words[at] == "to":
+            return "wanted"  # `from Java to Kotlin`
         follows_subject = last is not None and last.end == at and last.plainness != _GENERAL
-        applies = {"role": True, "tool": bool(last), "aside": follows_subject}[cue]
-        said = "role" if cue == "role" else "aside"
-        return said if applies and self._said == "wanted" else self._said
+        weak = {
+            "from": ("known", said != "known" and self._is_subject(at + 1)),
+            "learned": ("wanted", said in ("known", "role")),
+            # `Python for work and Spanish for my holidays`
+            "joining": ("wanted", said == "aside" and last is not None and last.said == "wanted"),
+            "role": ("role", said == "wanted"),
+            "tool": ("aside", said == "wanted" and last is not None),
+            "aside": ("aside", said == "wanted" and follows_subject),
+        }
+        after, applies = weak.get(cue, (cue, True))
+        return after if applies else said
 
     def _end_clause(self, *, keeps_cue: bool) -> None:
         self._clause = len(self._mentions)
-        if not keeps_cue:
-            self._said, self._is_moving = "wanted", False
+        self._said = self._said if keeps_cue else "wanted"
 
     def _is_meant(self, at: int) -> bool:
         """Whether a word is more than a part of the sentence, should it be ambiguous: `Go`, `C`."""
-        if not self._find(at, "ambiguous") or self._find(at - 1, "surely_before_ambiguous"):
+        words = self._words
+        if not find(words, at, "ambiguous") or find(words, at - 1, "surely_before_ambiguous"):
             return True
-        if self._find(at + 1, "never_after_ambiguous"):
+        if find(words, at + 1, "never_after_ambiguous"):
             return False
-        before, after = self._words[:at][-1:], self._words[at + 1 : at + 2]
-        follows = not before or is_mark(before[0]) or self._find(at - 1, "before_ambiguous")
-        ends = not after or is_mark(after[0]) or self._find(at + 1, "after_ambiguous")
+        before, after = words[:at][-1:], words[at + 1 : at + 2]
+        follows = not before or is_mark(before[0]) or find(words, at - 1, "before_ambiguous")
+        ends = not after or is_mark(after[0]) or find(words, at + 1, "after_ambiguous")
         is_title = self._goal.isascii() and self._goal.istitle()
-        is_name = self._goal[self._tokens[at].start].isupper() and not is_title
-        return bool(follows and ends) or (is_name and (at > 0 or self._words[at] != "go"))
+        is_name = at > 0 and not is_title and self._goal[self._tokens[at].start].isupper()
+        return bool(follows and ends) or is_name
 
-    def _add_mention(self, subject: str, at: int, end: int) -> None:
-        last = self._mentions[-1] if self._mentions else None
-        # `Python for work and Spanish for my holidays`
-        is_joined = last and last.said == "wanted" and self._find(at - 1, "joining")
-        if is_joined and self._said == "aside":
-            self._said = "wanted"
-        # Spanish guitar is no Spanish.
-        if last and last.end == at and _is(last.subject, "language") and _is(subject, *_ARTS):
-            self._mentions.pop()
-        if _is(subject, "language") and self._find(end, "of_a_country"):
-            subject = ""
-        is_person = _is(subject, "language") and self._find(end, "people")
-        plainness = _CAREER if self._find(end - 1, "careers") or is_person else _PLAIN
-        if len(self._find(at, "general")) == end - at:
+    def _add_mention(self, kind: str, subject: str, at: int, end: int) -> None:
+        words = self._words
+        is_language = subject and curricula()[subject].kind == "language"
+        if is_language and find(words, end, "of_a_country"):
+            subject = ""  # `Spanish guitar` is no Spanish.
+        plainness = _PLACE if kind == "place" else _PLAIN
+        if find(words, end - 1, "careers") or find(words, end, "people"):
+            plainness = _CAREER
+        if len(find(words, at, "general")) == end - at:
             plainness = _GENERAL
         self._mentions.append(_Mention(subject, end, self._said, plainness))
 
-    def _find(self, at: int, name: str) -> Phrase:
-        return longest(self._words, at, wording().lists[name])
-
-    @staticmethod
-    def _kind(found: Phrase) -> str:
-        return wording().meanings[found].kind if found else ""
+    def _is_subject(self, at: int) -> bool:
+        return wording().meanings.get(find(self._words, at, "meanings"), ("",))[0] == "subject"
 
 
-_ARTS = ("craft", "instrument")
+def _subject_tokens(tokens: list[Token]) -> list[Token]:
+    """Return the tokens that name the subject: after `I want to learn`, before `because`."""
+    words = [token.word for token in tokens]
+    start = next((at for at in range(len(words)) if find(words, at, "learning")), 0)
+    while start < len(words) and (is_mark(words[start]) or find(words, start, "frames")):
+        start += 1
+    end = start
+    while end < len(words) and not is_mark(words[end]) and not find(words, end, "ends"):
+        if re.match(r"(?:in|for|on|at) \d", " ".join(words[end : end + 2])):
+            break
+        end += 1
+    return tokens[start:end]
 
 
-def _is(subject: str, *kinds: str) -> bool:
-    return bool(subject) and curricula()[subject].kind in kinds
+def _means_something(word: str) -> bool:
+    is_noise = re.fullmatch(r"(.)\1{2,}|[bcdfghjklmnpqrstvwxz]{4,}", word)
+    return word[0].isalpha() and not find([word], 0, "empty") and not is_noise
+
+
+def _gerund(verb: str) -> str:
+    if re.fullmatch(r"[^aeiou]*[aeiou][bdgmnprt]", verb):
+        return f"{verb}{verb[-1]}ing"
+    return f"{verb[:-1]}ing" if re.search(r"..[^eoy]?e$", verb) else f"{verb}ing"

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
-from src.llm.offline.curricula import Topic
-from src.llm.offline.wording import longest_name, phrase, read_data
+from src.llm.offline.curricula import Topic, read_data
+from src.llm.offline.wording import longest_name, phrase
 
 _MOST_WORDS_BESIDE_A_TOPIC = 2
 
