@@ -44,7 +44,7 @@ class Wording:
         said, translations = read_data("wording.toml"), read_data("translations.toml")
         names = {name: [s.subject, *s.aliases] for name, s in curricula().items()}
         self.phrases = {name: set(map(phrase, texts)) for name, texts in said["lists"].items()}
-        """Lists of `wording.toml`, all meanings, and by its ISO 639-1 code what shows a language."""
+        """The lists of `wording.toml`, all `meanings`, and the words and names of each language."""
         self.languages = tuple(translations)
         for code, entry in translations.items():
             own = entry.get("names", {})
