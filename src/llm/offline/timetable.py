@@ -1,17 +1,17 @@
 """When a plan does what: each day's tasks before they have words."""
 
 from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
 from itertools import accumulate, pairwise
 from math import ceil
+from typing import Literal
 
 from src.domain.plan import PlanRequest
 from src.domain.plan_rules import tasks_for_day
-from src.domain.vocabulary import DAYS_PER_WEEK
-from src.llm.offline.course import Lesson
-from src.llm.offline.curricula import Project
-from src.llm.offline.patterns import patterns
+from src.domain.vocabulary import DAYS_PER_WEEK, Category, Effort, Value
+from src.llm.offline.curricula import Curriculum, Project, Topic, read_data
 
 _TEACHING_SHARE = 0.6  # of the days; afterwards no topic is new
 _HASTE = 1.4  # above 1, new topics follow each other faster at first
@@ -28,6 +28,52 @@ _GAPS = (0.1, 0.2)
 """A topic comes back after this share of the days that are left: what is asked for again after
 such a gap is remembered best at the end (Cepeda et al. 2008, doi:10.1111/j.1467-9280.2008.02209.x).
 """
+
+
+class Purpose(Value):
+    """What a task is for. Plain ones ask to read and explain, others to use and judge."""
+
+    effort: Effort
+    category: Category | Literal["as in its curriculum"]
+    most_minutes: int
+    is_plain: bool = False
+    patterns: tuple[str, ...]
+    kinds: Mapping[str, tuple[str, ...]] = {}
+
+
+class Patterns(Value):
+    """What `patterns.toml` says; the order of the purposes is their order in a day."""
+
+    goals: tuple[str, ...]
+    english_only: str
+    deeper: tuple[tuple[str, ...], ...]
+    words: Mapping[str, Mapping[str, str]]
+    steps: Mapping[str, Mapping[str, tuple[str, ...]]]
+    purposes: Mapping[str, Purpose]
+
+
+@cache
+def patterns() -> Patterns:
+    """Return the patterns, read once."""
+    return Patterns.model_validate(read_data("patterns.toml"))
+
+
+@dataclass(eq=False)
+class Lesson:
+    """A topic in a plan and what became of it; one check is enough if the learner knows it."""
+
+    curriculum: Curriculum
+    topic: Topic
+    is_known: bool
+    visits: list[int] = field(default_factory=list)  # days on which it was met and brought back
+    ahead: list[tuple[str, str]] = field(default_factory=list)  # purposes and sentences to come
+    uses: int = 0
+    explained: int = 0
+
+    @property
+    def cost(self) -> float:
+        """How many tasks it takes: a new topic is met, practised, challenged and brought back."""
+        return 1.5 if self.is_known else 5
 
 
 @dataclass(frozen=True)
@@ -139,7 +185,8 @@ class Timetable:
         # One explanation of a topic a day is enough.
         topics = sorted(self.begun, key=lambda each: (each.explained, -each.visits[0]))
         for lesson in topics:
-            is_enough = _count_plain(slots) >= wanted or lesson.explained == _MOST_EXPLAINED
+            plain = sum(patterns().purposes[slot.purpose].is_plain for slot in slots)
+            is_enough = plain >= wanted or lesson.explained == _MOST_EXPLAINED
             if is_enough or not self._has_room("teach", slots):
                 break
             lesson.explained += 1
@@ -185,7 +232,3 @@ def _exercise(purpose: str, *lessons: Lesson) -> Slot:
     done = [each for each in topic.practice if each not in waiting] or topic.practice
     sentence = topic.challenge if purpose == "rethink" else done[lessons[0].uses % len(done)]
     return Slot(purpose, tuple(dict.fromkeys(lessons)), sentence)
-
-
-def _count_plain(slots: list[Slot]) -> int:
-    return sum(patterns().purposes[slot.purpose].is_plain for slot in slots)

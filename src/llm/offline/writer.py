@@ -1,22 +1,17 @@
 """The words of an offline plan: patterns joined with the sentences of its curricula."""
 
-import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
-from hashlib import sha256
+from zlib import crc32
 
 from rapidfuzz import fuzz, process
 
 from src.domain.plan import PlannedDay, PlannedTask, PlanRequest
 from src.domain.vocabulary import MAX_TASK_LENGTH, MAX_WEEKLY_GOAL_LENGTH, Effort
-from src.llm.offline.course import Lesson
-from src.llm.offline.patterns import patterns
-from src.llm.offline.timetable import Slot
+from src.llm.offline.timetable import Lesson, Slot, patterns
 
 _MOST_ALIKE = 84  # in percent of the letters, while there is another wording
-_LONGEST_SENTENCE, _LONGEST_REPEATED = 22, 22
-"""In words. A pattern and an exercise that was done before share a longer sentence: it is new."""
 _SESSION_MINUTES = (60, 120)  # longer tasks are sessions of three or four steps
 _LONGEST_GOAL = MAX_WEEKLY_GOAL_LENGTH - 40  # the first week's may have a note in front
 _WEIGHTS: dict[Effort, int] = {"light": 2, "medium": 3, "deep": 4}
@@ -26,9 +21,8 @@ class Writer:
     """Writes one plan; no two of its tasks are alike."""
 
     def __init__(self, request: PlanRequest, names: Sequence[str]) -> None:
-        self._seed, self._subject = request.model_dump_json(), listed(names)
+        self._goal, self._subject = request.goal, listed(names)
         self._minutes = int(request.daily_hours * 60)
-        self._queues: dict[str, list[str]] = {}
         self._texts: defaultdict[str, list[str]] = defaultdict(list)
 
     def day(self, number: int, slots: Sequence[Slot]) -> PlannedDay:
@@ -57,46 +51,37 @@ class Writer:
         )
 
     def _word(self, slot: Slot, choices: Sequence[str], minutes: int, longest: int) -> str:
-        """Return a short enough wording unlike the others, or the least alike; empty if none is."""
-        name = f"{slot.purpose} {slot.lessons[0].curriculum.kind}"
-        if name not in self._queues:
-            self._queues[name] = self._shuffled(name, choices)
-        queue = self._queues[name]
-        longest_sentence = _LONGEST_REPEATED if self._texts[slot.sentence] else _LONGEST_SENTENCE
-        best, wording = 100.0, ("", "")
-        for pattern in queue:
-            text = _render(pattern, slot, longest_sentence).replace("{subject}", self._subject)
-            text += self._steps(text, slot.lessons[0].curriculum.kind, minutes)
+        """Return a short enough wording unlike the others, or the least alike; empty if none is.
+
+        Patterns take turns, and each goal begins with another one.
+        """
+        first = crc32(f"{self._goal} {slot.purpose}".encode()) % len(choices)
+        in_turn = [*choices[first:], *choices[:first]]
+        best, chosen, wording = 100.0, "", ""
+        for pattern in sorted(in_turn, key=lambda each: len(self._texts[slot.purpose + each])):
+            text = _render(pattern, slot).replace("{subject}", self._subject)
+            text += _steps(text, slot.lessons[0].curriculum.kind, minutes)
             # Only texts with the same exercise or the same pattern can be nearly the same.
-            keys = (slot.sentence, slot.purpose + pattern)
-            others = [other for key in keys for other in self._texts[key]]
+            others = self._texts[slot.sentence] + self._texts[slot.purpose + pattern]
             twin = process.extractOne(text, others, scorer=fuzz.ratio, score_cutoff=_MOST_ALIKE)
             alike = twin[1] if twin else 0.0
             if alike < best and len(text) <= longest:
-                best, wording = alike, (pattern, text)
+                best, chosen, wording = alike, pattern, text
             if not best:
                 break
-        pattern, text = wording
-        if text:
-            queue.append(queue.pop(queue.index(pattern)))
-            for key in (slot.sentence, slot.purpose + pattern):
-                self._texts[key].append(text)
-        return text
+        if wording:
+            self._texts[slot.sentence].append(wording)
+            self._texts[slot.purpose + chosen].append(wording)
+        return wording
 
-    def _steps(self, text: str, kind: str, minutes: int) -> str:
-        """Return the steps of a long task: three, and four if it is very long."""
-        pools = {**patterns().steps["all"], **patterns().steps.get(kind, {})}
-        if minutes <= _SESSION_MINUTES[0]:
-            return ""
-        if minutes <= _SESSION_MINUTES[1]:
-            pools.pop(self._shuffled(text, ("begin", "finish"))[0])
-        steps = (self._shuffled(text, pool)[0] for pool in pools.values())
-        return f" Steps: {'; '.join(f'({n}) {step}' for n, step in enumerate(steps, 1))}."
 
-    def _shuffled(self, name: str, choices: Iterable[str]) -> list[str]:
-        """Return choices in an order that depends on the request and a name alone."""
-        seed = f"{self._seed} {name}"
-        return sorted(choices, key=lambda each: sha256(f"{seed} {each}".encode()).digest())
+def listed(items: Sequence[str]) -> str:
+    """Return items as an enumeration in which names with an `and` or a comma stay apart."""
+    *others, last = items
+    comma = ";" if any("," in item for item in items) else ","
+    if not others[1:] and not any(" and " in item for item in items):
+        comma = comma.strip(",")
+    return f"{f'{comma} '.join(others)}{comma} and {last}" if others else last
 
 
 @lru_cache(maxsize=1000)
@@ -110,19 +95,10 @@ def _divide(names: tuple[str, ...], budget: int) -> tuple[int, ...]:
     return tuple(minutes)
 
 
-def listed(items: Sequence[str]) -> str:
-    """Return items as an enumeration in which names with an `and` or a comma stay apart."""
-    *others, last = items
-    comma = ";" if any("," in item for item in items) else ","
-    if not others[1:] and not any(" and " in item for item in items):
-        comma = comma.strip(",")
-    return f"{f'{comma} '.join(others)}{comma} and {last}" if others else last
-
-
-def _render(pattern: str, slot: Slot, longest_sentence: int) -> str:
+def _render(pattern: str, slot: Slot) -> str:
     """Return a pattern with its gaps filled, and the exercise after it.
 
-    Both become one sentence if it is short or the pattern ends with a colon, else two.
+    After a colon the exercise ends the sentence of the pattern; else it has its own.
     """
     first, *others = slot.lessons
     text = pattern.format(
@@ -136,9 +112,18 @@ def _render(pattern: str, slot: Slot, longest_sentence: int) -> str:
     )
     if slot.sentence in text:
         return text
-    start = re.sub("`.*?`", "code", slot.sentence).split(". ")[0]
-    words = len(text.rsplit(". ", maxsplit=1)[-1].split()) + len(start.split())
-    if text.endswith(":") or (words <= longest_sentence and ":" not in start):
+    if text.endswith(":"):
         # An exercise begins with a verb.
-        return f"{text.rstrip(':')}: {slot.sentence[0].lower()}{slot.sentence[1:]}"
+        return f"{text} {slot.sentence[0].lower()}{slot.sentence[1:]}"
     return f"{text}. {slot.sentence}"
+
+
+def _steps(text: str, kind: str, minutes: int) -> str:
+    """Return the steps of a long task: three, and four if it is very long."""
+    pools = {**patterns().steps["all"], **patterns().steps.get(kind, {})}
+    if minutes <= _SESSION_MINUTES[0]:
+        return ""
+    if minutes <= _SESSION_MINUTES[1]:
+        del pools[("begin", "finish")[crc32(text.encode()) % 2]]
+    steps = (pool[crc32(f"{row} {text}".encode()) % len(pool)] for row, pool in pools.items())
+    return f" Steps: {'; '.join(f'({n}) {step}' for n, step in enumerate(steps, 1))}."

@@ -20,12 +20,10 @@ from src.domain.plan import (
 )
 from src.domain.plan_rules import outline_violations, same_text_key, tasks_for_day
 from src.domain.vocabulary import DAYS_PER_WEEK, Level
-from src.llm.offline.course import Lesson, course_for
 from src.llm.offline.curricula import Curriculum, curricula, general_curriculum
 from src.llm.offline.goals import UnderstoodGoal, understand
-from src.llm.offline.patterns import patterns
-from src.llm.offline.planner import OfflinePlanner
-from src.llm.offline.timetable import Slot, Timetable
+from src.llm.offline.planner import OfflinePlanner, course_for
+from src.llm.offline.timetable import Lesson, Slot, Timetable, patterns
 from src.llm.openrouter.repeats import TaskRegistry
 from tests.support.plans import week_violations
 
