@@ -6,9 +6,8 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from functools import cache
 from math import ceil
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from src.domain.plan import ModelUsage
 from src.domain.roadmap import AssistantAnswer, Task
@@ -41,7 +40,7 @@ class Question(NamedTuple):
 
 def understand_question(text: str, topics: Sequence[Topic]) -> Question:
     """Return what a question means to a learner of these topics; never fails."""
-    data, words = _question_data(), phrase(text)
+    data, words = read_data("questions.toml"), phrase(text)
     said = " ".join(words)
     for number, digits in data["numbers"].items():
         said = re.sub(rf"\b{number}\b", digits, said)
@@ -101,7 +100,7 @@ class _Answer:
         self._asked = understand_question(question, topics)
 
     def lines(self) -> list[str]:
-        replies = _question_data()["replies"]
+        replies = read_data("questions.toml")["replies"]
         if self._asked.intent in replies:
             return [replies[self._asked.intent].replace("CAN", replies["CAN"])]
         if not self._context.tasks:
@@ -254,8 +253,3 @@ def _number(unit: str, said: str) -> int | None:
     patterns = (rf"\b{unit} (\d+)", rf"\b(\d+)(?:st|nd|rd|th)? ?{unit}")
     found = next(filter(None, (re.search(pattern, said) for pattern in patterns)), None)
     return int(found[1]) if found else None
-
-
-@cache
-def _question_data() -> dict[str, Any]:
-    return read_data("questions.toml")

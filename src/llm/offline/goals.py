@@ -7,8 +7,8 @@ after them are to the learner, until the next cue or the end of the clause; `wor
 import re
 from dataclasses import dataclass
 
-from src.llm.offline.curricula import Curriculum, curricula
-from src.llm.offline.wording import Token, find, is_mark, longest_name, tokenize, wording
+from src.llm.offline.curricula import Curriculum, curricula, read_data
+from src.llm.offline.wording import find, is_mark, longest_name, phrase, tokenize, wording
 
 MAX_NAME_LENGTH = 45
 """In characters: what fits into the sentence of a task."""
@@ -50,9 +50,10 @@ def understand(goal: str) -> UnderstoodGoal:
     subjects = tuple(curricula()[name] for name in wanted)
     topics = (topic for subject in subjects for topic in subject.topics)
     known += [topic.id for topic in topics if longest_name(topic, reader.known_words)]
+    name = _UNNAMED if reader.language else _name_of(goal)
     return UnderstoodGoal(
         subjects=subjects,
-        names=tuple(s.subject for s in subjects) or (reader.name(),),
+        names=tuple(s.subject for s in subjects) or (name,),
         known=tuple(dict.fromkeys(name for name in known if name not in wanted)),
         is_exam=reader.has_any("exam"),
         language=reader.language,
@@ -89,22 +90,6 @@ class _Reader:
     def has_any(self, name: str) -> bool:
         """Whether the goal has a phrase of a list in `wording.toml`."""
         return any(find(self._words, at, name) for at in range(len(self._words)))
-
-    def name(self) -> str:
-        """Return how to call the goal's subject, in its own words, inside an English sentence.
-
-        It is "your subject" if the goal is in another language, too long, or means nothing.
-        """
-        tokens = _subject_tokens(self._tokens)
-        words = [token.word for token in tokens]
-        is_long = not 0 < len(words) <= _MAX_WORDS
-        if self.language or is_long or not any(map(_means_something, words)):
-            return _UNNAMED
-        first, space, others = self._goal[tokens[0].start : tokens[-1].end].partition(" ")
-        if find(words, 0, "verbs"):
-            first = _gerund(first.lower())
-        name = re.sub(r"(?<!\S)my(?=\s)", "your", first + space + others, flags=re.IGNORECASE)
-        return name if len(name) <= MAX_NAME_LENGTH else _UNNAMED
 
     def _find_language(self) -> str | None:
         words, data = [token.word for token in self._tokens], wording()
@@ -166,17 +151,17 @@ class _Reader:
 
     def _is_meant(self, at: int) -> bool:
         """Whether a word is more than a part of the sentence, should it be ambiguous: `Go`, `C`."""
-        words = self._words
-        if not find(words, at, "ambiguous") or find(words, at - 1, "surely_before_ambiguous"):
+        lists, words = wording().phrases, (".", *self._words, ".")
+        before, word, after = ((each,) for each in words[at : at + 3])
+        if word not in lists["ambiguous"] or before in lists["surely_before_ambiguous"]:
             return True
-        if find(words, at + 1, "never_after_ambiguous"):
+        if after in lists["never_after_ambiguous"]:
             return False
-        before, after = words[:at][-1:], words[at + 1 : at + 2]
-        follows = not before or is_mark(before[0]) or find(words, at - 1, "before_ambiguous")
-        ends = not after or is_mark(after[0]) or find(words, at + 1, "after_ambiguous")
+        follows = is_mark(*before) or before in lists["before_ambiguous"]
+        ends = is_mark(*after) or after in lists["after_ambiguous"]
         is_title = self._goal.isascii() and self._goal.istitle()
         is_name = at > 0 and not is_title and self._goal[self._tokens[at].start].isupper()
-        return bool(follows and ends) or is_name
+        return (follows and ends) or is_name
 
     def _add_mention(self, kind: str, subject: str, at: int, end: int) -> None:
         words = self._words
@@ -194,26 +179,24 @@ class _Reader:
         return wording().meanings.get(find(self._words, at, "meanings"), ("",))[0] == "subject"
 
 
-def _subject_tokens(tokens: list[Token]) -> list[Token]:
-    """Return the tokens that name the subject: after `I want to learn`, before `because`."""
-    words = [token.word for token in tokens]
-    start = next((at for at in range(len(words)) if find(words, at, "learning")), 0)
-    while start < len(words) and (is_mark(words[start]) or find(words, start, "frames")):
-        start += 1
-    end = start
-    while end < len(words) and not is_mark(words[end]) and not find(words, end, "ends"):
-        if re.match(r"(?:in|for|on|at) \d", " ".join(words[end : end + 2])):
-            break
-        end += 1
-    return tokens[start:end]
+def _name_of(goal: str) -> str:
+    """Return how to call a goal's subject, in its own words, inside an English sentence.
 
-
-def _means_something(word: str) -> bool:
-    is_noise = re.fullmatch(r"(.)\1{2,}|[bcdfghjklmnpqrstvwxz]{4,}", word)
-    return word[0].isalpha() and not find([word], 0, "empty") and not is_noise
-
-
-def _gerund(verb: str) -> str:
-    if re.fullmatch(r"[^aeiou]*[aeiou][bdgmnprt]", verb):
-        return f"{verb}{verb[-1]}ing"
-    return f"{verb[:-1]}ing" if re.search(r"..[^eoy]?e$", verb) else f"{verb}ing"
+    It stands after `I want to learn` and before `because`. It is "your subject" if that is too
+    long or means nothing.
+    """
+    lists = read_data("wording.toml")["lists"]
+    learning, frames, ends = ("|".join(lists[name]) for name in ("learning", "frames", "ends"))
+    start = rf"(?is)^(.*?\b(?=({learning})\b))?(\W|\b({frames})\b)*"
+    end = rf"(?i)\s*([,;!?()\n]|[.:](\s|$)|\s[-\u2013\u2014]\s|\b({ends})\b|\b(in|for|on|at) \d)"
+    said = re.split(end, re.sub(start, "", goal), maxsplit=1)[0]
+    first, space, others = said.partition(" ")
+    if first.lower() in lists["verbs"]:
+        # `cut` is named `cutting`, `become` is named `becoming`.
+        doubled = re.sub(r"^([^aeiou]*[aeiou])([bdgmnprt])$", r"\1\2\2", first.lower())
+        first = re.sub(r"(?<=..[^eoy])e$", "", doubled) + "ing"
+    name = re.sub(r"(?<!\S)my(?=\s)", "your", first + space + others, flags=re.IGNORECASE)
+    noise = rf"\W.*|\d.*|(.)\1{{2,}}|[bcdfghjklmnpqrstvwxz]{{4,}}|{'|'.join(lists['empty'])}"
+    words = [word for word in phrase(name) if not re.fullmatch(noise, word)]
+    is_short = len(phrase(name)) <= _MAX_WORDS and len(name) <= MAX_NAME_LENGTH
+    return name if words and is_short else _UNNAMED

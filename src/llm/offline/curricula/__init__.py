@@ -65,6 +65,7 @@ def general_curriculum() -> Curriculum:
     return Curriculum.model_validate(read_data("general.toml"))
 
 
+@cache
 def read_data(name: str) -> dict[str, Any]:
-    """Read a TOML file of the offline models."""
+    """Return what a TOML file of the offline models says; read once, and nobody changes it."""
     return tomllib.loads((Path(__file__).parents[1] / name).read_text("utf-8"))
