@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 
 from src.llm.offline.curricula import Curriculum, curricula, read_data
-from src.llm.offline.wording import find, is_mark, longest_name, phrase, tokenize, wording
+from src.llm.offline.wording import find, fold, is_mark, longest_name, phrase, tokenize, wording
 
 MAX_NAME_LENGTH = 45
 """In characters: what fits into the sentence of a task."""
@@ -66,7 +66,7 @@ class _Reader:
     def __init__(self, goal: str) -> None:
         self.known_words: list[str] = []
         self._goal, self._tokens = goal, tokenize(goal)
-        self._words = [wording().corrected(token.word) for token in self._tokens]
+        self._words = [wording().corrected(fold(token)) for token in self._tokens]
         self._mentions: list[_Mention] = []
         self._said = "wanted"
         self._clause = 0  # how many mentions there were when the clause began
@@ -92,13 +92,12 @@ class _Reader:
         return any(find(self._words, at, name) for at in range(len(self._words)))
 
     def _find_language(self) -> str | None:
-        words, data = [token.word for token in self._tokens], wording()
+        words, languages = list(map(fold, self._tokens)), read_data("translations.toml")
         counts = {
-            code: sum(bool(find(words, at, code)) for at in range(len(words)))
-            for code in data.languages
+            code: sum(bool(find(words, at, code)) for at in range(len(words))) for code in languages
         }
-        for code, letters in data.letters.items():
-            if counts["en"] == 0 and re.search(f"[{letters}]", self._goal):
+        for code, entry in languages.items():
+            if counts["en"] == 0 and re.search(entry.get("letters", "(?!)"), self._goal):
                 return code
         best = max(counts, key=lambda code: counts[code])
         is_clear = counts[best] > 1 or 2 * counts[best] >= len(words)
@@ -109,15 +108,14 @@ class _Reader:
         word, found = self._words[at], find(self._words, at, "meanings")
         if self._said == "known":
             self.known_words += found or (word,)
-        if is_mark(word):
-            self._end_clause(keeps_cue=word == "," and self._said not in ("refused", "role"))
-        if not found or (found == (word,) and not self._is_meant(at)):
-            return 1
-        kind, subject = wording().meanings[found]
-        if kind == "subject" or (kind == "place" and self.has_any("speaking")):
+        is_meant = len(found) > 1 or self._is_meant(at)
+        kind, subject = wording().meanings[found] if found and is_meant else ("elsewhere", "")
+        if is_mark(word) or kind == "clause":
+            self._clause = len(self._mentions)
+            if word != "," or self._said in ("refused", "role"):
+                self._said = "wanted"
+        elif kind == "subject" or (kind == "place" and self.has_any("speaking")):
             self._add_mention(kind, subject, at, at + len(found))
-        elif kind == "clause":
-            self._end_clause(keeps_cue=False)
         elif kind.endswith("_before"):
             for mention in self._mentions[self._clause :]:
                 if mention.said == "wanted":
@@ -125,7 +123,7 @@ class _Reader:
             self._said = "wanted"
         elif kind not in ("place", "elsewhere"):
             self._said = self._after_cue(kind, at)
-        return len(found)
+        return max(len(found), 1)
 
     def _after_cue(self, cue: str, at: int) -> str:
         """Return what a cue makes of the words after it. Weak cues do not end stronger ones."""
@@ -133,8 +131,9 @@ class _Reader:
         if cue == "aside" and said == "known" and self._words[at] == "to":
             return "wanted"  # `from Java to Kotlin`
         follows_subject = last is not None and last.end == at and last.plainness != _GENERAL
+        following = wording().meanings.get(find(self._words, at + 1, "meanings"), ("", ""))
         weak = {
-            "from": ("known", said != "known" and self._is_subject(at + 1)),
+            "from": ("known", following[0] == "subject"),
             "learned": ("wanted", said in ("known", "role")),
             # `Python for work and Spanish for my holidays`
             "joining": ("wanted", said == "aside" and last is not None and last.said == "wanted"),
@@ -144,10 +143,6 @@ class _Reader:
         }
         after, applies = weak.get(cue, (cue, True))
         return after if applies else said
-
-    def _end_clause(self, *, keeps_cue: bool) -> None:
-        self._clause = len(self._mentions)
-        self._said = self._said if keeps_cue else "wanted"
 
     def _is_meant(self, at: int) -> bool:
         """Whether a word is more than a part of the sentence, should it be ambiguous: `Go`, `C`."""
@@ -160,7 +155,7 @@ class _Reader:
         follows = is_mark(*before) or before in lists["before_ambiguous"]
         ends = is_mark(*after) or after in lists["after_ambiguous"]
         is_title = self._goal.isascii() and self._goal.istitle()
-        is_name = at > 0 and not is_title and self._goal[self._tokens[at].start].isupper()
+        is_name = at > 0 and not is_title and self._tokens[at][0].isupper()
         return (follows and ends) or is_name
 
     def _add_mention(self, kind: str, subject: str, at: int, end: int) -> None:
@@ -174,9 +169,6 @@ class _Reader:
         if len(find(words, at, "general")) == end - at:
             plainness = _GENERAL
         self._mentions.append(_Mention(subject, end, self._said, plainness))
-
-    def _is_subject(self, at: int) -> bool:
-        return wording().meanings.get(find(self._words, at, "meanings"), ("",))[0] == "subject"
 
 
 def _name_of(goal: str) -> str:

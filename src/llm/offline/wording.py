@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from itertools import chain, groupby
 from operator import itemgetter
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
@@ -29,14 +29,6 @@ _TOKEN = re.compile(
 _OPTIONAL_MARKS = re.compile("[\u0300-\u036f\u0640\u064b-\u0655\u0670\u093c]")
 
 
-class Token(NamedTuple):
-    """A word, in lower case without accents, or a mark; and its place in the text."""
-
-    word: str
-    start: int
-    end: int
-
-
 class Wording:
     """What `wording.toml` and `translations.toml` say, and the names of all subjects."""
 
@@ -45,7 +37,6 @@ class Wording:
         names = {name: [s.subject, *s.aliases] for name, s in curricula().items()}
         self.phrases = {name: set(map(phrase, texts)) for name, texts in said["lists"].items()}
         """The lists of `wording.toml`, all `meanings`, and the words and names of each language."""
-        self.languages = tuple(translations)
         for code, entry in translations.items():
             own = entry.get("names", {})
             shown = chain(entry.get("words", "").split(), *own.values())
@@ -63,8 +54,6 @@ class Wording:
         for name, texts in said["places"].items():
             self.meanings |= dict.fromkeys(map(phrase, texts), ("place", name))
         self.phrases["meanings"] = set(self.meanings)
-        self.letters = {code: e["letters"] for code, e in translations.items() if "letters" in e}
-        """By its code, the letters that only a language has, as a range such as `a-z`."""
         written = chain.from_iterable(self.phrases[n] for n in (*said["lists"], "meanings", "en"))
         self._words = frozenset(chain.from_iterable(written))
 
@@ -84,9 +73,9 @@ def wording() -> Wording:
     return Wording()
 
 
-def tokenize(text: str) -> list[Token]:
-    """Return a text's tokens."""
-    return [Token(_fold(m.group()), m.start(), m.end()) for m in _TOKEN.finditer(text)]
+def tokenize(text: str) -> list[str]:
+    """Return a text's words and marks as they are written."""
+    return _TOKEN.findall(text)
 
 
 def is_mark(word: str) -> bool:
@@ -96,7 +85,7 @@ def is_mark(word: str) -> bool:
 
 def phrase(text: str) -> Phrase:
     """Return a text's words; punctuation is left out."""
-    return tuple(token.word for token in tokenize(text) if not is_mark(token.word))
+    return tuple(word for word in map(fold, tokenize(text)) if not is_mark(word))
 
 
 def find(words: Sequence[str], at: int, name: str) -> Phrase:
@@ -116,7 +105,8 @@ def _stemmed(words: Iterable[str]) -> str:
     return f" {' '.join(word.rstrip('s') for word in words)} "
 
 
-def _fold(text: str) -> str:
+def fold(text: str) -> str:
+    """Return a word in lower case without accents."""
     # Decomposed, so that marks such as accents, which learners leave out, can be removed.
     decomposed = unicodedata.normalize("NFKD", text.casefold())
     return unicodedata.normalize("NFC", _OPTIONAL_MARKS.sub("", decomposed))
