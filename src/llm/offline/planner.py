@@ -26,6 +26,7 @@ _logger = logging.getLogger(__name__)
 _rank = get_args(Level).index
 _SHARE_FOR_TOPICS = 0.75  # the rest of the tasks builds the project and goes deeper
 _MINUTES_PER_TASK = 15  # days with shorter tasks than this take fewer topics
+_SESSION_HOURS, _HASTE_OF_SESSIONS = 2, 1.5  # longer tasks get through more topics
 
 
 class OfflinePlanner:
@@ -111,6 +112,8 @@ def course_for(request: PlanRequest, goal: UnderstoodGoal) -> tuple[list[Lesson]
     longest = request.daily_hours * 60 / _MINUTES_PER_TASK
     tasks = min(tasks_for_day(request.level, request.daily_hours), longest)
     room = tasks * request.duration_weeks * DAYS_PER_WEEK * _SHARE_FOR_TOPICS / len(subjects)
+    if request.daily_hours / tasks > _SESSION_HOURS:
+        room *= _HASTE_OF_SESSIONS
     turns: list[tuple[float, Lesson]] = []
     projects: list[Project] = []
     for subject in subjects:

@@ -18,7 +18,8 @@ _HASTE = 1.4  # above 1, new topics follow each other faster at first
 _PLAIN_SHARES = (0.5, 0.1, 0)  # of a day's tasks those that explain, in each third of a plan
 _EXAMS_FROM, _EXAM_DAYS = 0.7, (5, 6)  # of the plan's days, and of a week's
 _MOST_TURNS = 8  # on a milestone
-_LONG_MINUTES = 60
+_LONG_MINUTES = 60  # longer tasks are sessions of several steps
+_LONGEST_SESSION = 240  # in characters, of two exercises that make a long task
 _FIRST_USES = 2  # of a topic, before the next one is practised
 _HEAD_START = 10  # how much more often new topics are practised than those known before
 _MOST_USES_WHEN_NEW = 12  # then it takes turns with all others
@@ -66,7 +67,7 @@ class Lesson:
     topic: Topic
     is_known: bool
     visits: list[int] = field(default_factory=list)  # days on which it was met and brought back
-    ahead: list[tuple[str, str]] = field(default_factory=list)  # purposes and sentences to come
+    exercises: tuple[str, ...] = ()  # in the order in which they are done
     uses: int = 0
     explained: int = 0
 
@@ -92,6 +93,7 @@ class Timetable:
     def __init__(
         self, request: PlanRequest, lessons: list[Lesson], projects: list[Project]
     ) -> None:
+        self.begun: list[Lesson] = []  # the topics that have been met so far, in order
         self._days = request.duration_weeks * DAYS_PER_WEEK
         self._teaching_days = self._days * _TEACHING_SHARE
         self._count = tasks_for_day(request.level, request.daily_hours)
@@ -102,16 +104,12 @@ class Timetable:
         self._pending = deque(zip(starts, lessons, strict=False))
         has_time = request.duration_weeks > 1 or request.daily_hours > 1
         self._projects, self._work = deque(projects if has_time else ()), deque[Slot]()
-        self.begun: list[Lesson] = []  # the topics that have been met so far, in order
-        self._total = 0
 
     def day(self, day: int, *, has_mock_exams: bool) -> list[Slot]:
         """Return the tasks of a day in the order in which they are to be done."""
-        is_review = day % DAYS_PER_WEEK == DAYS_PER_WEEK - 1
         slots: list[Slot] = []
-        if not is_review:
-            self._begin_topics(day, slots)
-        self._bring_back(day, slots, is_review=is_review)
+        self._begin_topics(day, slots)
+        self._bring_back(day, slots)
         has_mock_exams &= day >= self._days * _EXAMS_FROM and day % DAYS_PER_WEEK in _EXAM_DAYS
         if has_mock_exams and len(slots) < self._count:
             first = day * 4 % len(self.begun)
@@ -120,9 +118,9 @@ class Timetable:
             slots += self._build(day)
         self._explain(day, slots)
         while len(slots) < self._count:
-            slots.append(self._practise(day, self._total + len(slots)))
-        self._total += len(slots)
-        return sorted(slots, key=lambda slot: list(patterns().purposes).index(slot.purpose))
+            slots.append(self._practise(day, day * self._count + len(slots)))
+        order = list(patterns().purposes)
+        return sorted(slots, key=lambda slot: order.index(slot.purpose))
 
     def _begin_topics(self, day: int, slots: list[Slot]) -> None:
         while self._pending and self._pending[0][0] <= day:
@@ -130,25 +128,26 @@ class Timetable:
             # Where reading cannot fill a long task, reading and practice share a session.
             new = "lesson" if self._has_long_tasks else "learn"
             purpose = "check" if lesson.is_known else new
-            if not self._has_room(purpose, slots):
+            if _is_review(day) or not self._has_room(purpose, slots):
                 return
             self._pending.popleft()
             self.begun.append(lesson)
             lesson.visits.append(day)
-            lesson.ahead = [("practise", sentence) for sentence in lesson.topic.practice]
-            lesson.ahead.insert(2, ("challenge", lesson.topic.challenge))
-            core = lesson.topic.explain if purpose == "learn" else lesson.ahead.pop(0)[1]
+            lesson.exercises = _exercises(lesson.topic, in_sessions=self._has_long_tasks)
+            lesson.uses += purpose != "learn"
+            core = lesson.topic.practice[0] if lesson.uses else lesson.topic.explain
             slots.append(Slot(purpose, (lesson,), core))
 
-    def _bring_back(self, day: int, slots: list[Slot], *, is_review: bool) -> None:
+    def _bring_back(self, day: int, slots: list[Slot]) -> None:
         for _ in range(1 + self._count // 4):
             due = []
             for turn, lesson in enumerate(self.begun):
-                gap = day - lesson.visits[-1]
-                opens, closes = (share * (self._days - 1 - lesson.visits[-1]) for share in _GAPS)
-                if is_review or (gap >= max(opens, 1) and len(lesson.visits) <= self._returns):
-                    due.append((gap == 0, closes - gap, turn, lesson))
-            is_pressing = bool(due) and (is_review or min(due)[1] < 1)
+                last = lesson.visits[-1]
+                opens, closes = (last + share * (self._days - 1 - last) for share in _GAPS)
+                is_due = day >= max(opens, last + 1) and len(lesson.visits) <= self._returns
+                if is_due or _is_review(day):
+                    due.append((last == day, closes, turn, lesson))
+            is_pressing = bool(due) and (_is_review(day) or min(due)[1] < day + 1)
             if not is_pressing or not self._has_room("recall", slots):
                 return
             lessons = [lesson for *_, lesson in sorted(due)[:_MOST_TOGETHER]]
@@ -183,8 +182,7 @@ class Timetable:
         a_day = _PLAIN_SHARES[int(3 * (day + 0.5) / self._days)] * self._count
         wanted = int(a_day * (day + 1)) - int(a_day * day)
         # One explanation of a topic a day is enough.
-        topics = sorted(self.begun, key=lambda each: (each.explained, -each.visits[0]))
-        for lesson in topics:
+        for lesson in sorted(self.begun, key=lambda each: (each.explained, -each.visits[0])):
             plain = sum(patterns().purposes[slot.purpose].is_plain for slot in slots)
             is_enough = plain >= wanted or lesson.explained == _MOST_EXPLAINED
             if is_enough or not self._has_room("teach", slots):
@@ -199,17 +197,19 @@ class Timetable:
         newest = self.begun[-1]
         is_new = turn % 3 and newest.uses < _MOST_USES_WHEN_NEW
         lesson = next(owed, newest if is_new else least_used)
-        if lesson.ahead:
+        if lesson.uses < len(lesson.exercises):
+            sentence = lesson.exercises[lesson.uses]
             lesson.uses += 1
-            purpose, sentence = lesson.ahead.pop(0)
-            return Slot(purpose, (lesson,), sentence)
+            is_hard = sentence == lesson.topic.challenge
+            return Slot("challenge" if is_hard else "practise", (lesson,), sentence)
         purposes = patterns().deeper[day * len(patterns().deeper) // self._days]
         purpose = purposes[lesson.uses % len(purposes)]
         partners = [each for each in self.begun if not each.is_known] or self.begun
         other = partners[turn % len(partners)]
-        if purpose == "pair" and other is not lesson:
-            return _exercise("pair", lesson, other)
-        return _exercise("vary" if purpose == "pair" else purpose, lesson)
+        if purpose == "pair" and other is lesson:
+            purpose = "vary"
+        lesson.uses += 1
+        return _exercise(purpose, *(lesson, other)[: 1 + (purpose == "pair")])
 
     def _has_room(self, purpose: str, slots: list[Slot]) -> bool:
         """Return whether the day still has practice, and long tasks enough to fill its hours."""
@@ -225,10 +225,23 @@ class Timetable:
         return is_last or day % DAYS_PER_WEEK in weekly
 
 
+def _exercises(topic: Topic, *, in_sessions: bool) -> tuple[str, ...]:
+    """Return a topic's practice and challenge; after the first, two short ones share a session."""
+    first, *others = topic.practice
+    both = " Then: ".join(others)
+    if in_sessions and len(both) <= _LONGEST_SESSION:
+        return first, both, topic.challenge
+    return (first, others[0], topic.challenge, *others[1:])
+
+
 def _exercise(purpose: str, *lessons: Lesson) -> Slot:
     """Return a task with an exercise of the first topic: each that was done already in turn."""
-    topic, waiting = lessons[0].topic, {sentence for _, sentence in lessons[0].ahead}
-    lessons[0].uses += 1
-    done = [each for each in topic.practice if each not in waiting] or topic.practice
-    sentence = topic.challenge if purpose == "rethink" else done[lessons[0].uses % len(done)]
+    topic, uses = lessons[0].topic, lessons[0].uses
+    done = topic.practice[: max(1, uses - (uses > _FIRST_USES))]  # the challenge was third
+    turn = uses + len(lessons[0].visits)
+    sentence = topic.challenge if purpose == "rethink" else done[turn % len(done)]
     return Slot(purpose, tuple(dict.fromkeys(lessons)), sentence)
+
+
+def _is_review(day: int) -> bool:
+    return day % DAYS_PER_WEEK == DAYS_PER_WEEK - 1
