@@ -4,8 +4,9 @@ Formula: a topic is taught in the first week whose focus names it, on the day of
 most of the tasks name it. Two days with as many tasks are taken in the plan's favour. For every
 prerequisite in the curricula and in the syllabi of which both topics are taught, the topic must not
 be taught on an earlier day than the one that it rests on. A prerequisite counts from the first task
-of reading or revision that names it: what was read about on Tuesday and practised most on Friday is
-no fault on Wednesday, and what is known from before is only revised before it is built upon. A
+of reading that names it: what was read about on Tuesday and practised most on Friday is no fault on
+Wednesday. A prerequisite that is nowhere read about is known from before, and counts from the first
+task of revision; one that is read about later does not, since one cannot revise what comes later. A
 topic of another of the goal's subjects ("secrets" of Docker, where Kubernetes has its own) is that
 subject's alone. What is named before it is taught, as an
 outlook or because it cannot be avoided, is no fault. A prerequisite that a plan leaves out is none
@@ -74,13 +75,16 @@ def _taught(
 
 
 def _days_met(plan: Plan, topics: TopicList) -> dict[str, int]:
-    """Return for each topic the first day on which a task of reading or revision names it."""
-    first: dict[str, int] = {}
+    """Return for each topic the first day on which a task of reading names it.
+
+    Of a topic that no such task names it is the first day of revision: it is known from before.
+    """
+    first: dict[str, dict[str, int]] = {"reading": {}, "revision": {}}
     for placed in plan.tasks:
-        if placed.task.category in {"reading", "revision"}:
+        if placed.task.category in first:
             for name in topics.named_in(placed.text):
-                first.setdefault(name, placed.day)
-    return first
+                first[placed.task.category].setdefault(name, placed.day)
+    return first["revision"] | first["reading"]
 
 
 def _days_of(plan: Plan, name: str, week: int, topics: TopicList) -> Iterator[int]:
