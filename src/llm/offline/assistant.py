@@ -107,15 +107,9 @@ class _Answer:
             return ["This roadmap has no tasks yet."]
         if self._asked.intent in _PERIODS:
             return self._period()
-        answers = {
-            "explain": self._explain,
-            "minutes": self._fitting,
-            "missed": self._missed,
-            "progress": self._progress,
-            "finish": self._finish,
-            "after": self._after,
-        }
-        return answers.get(self._asked.intent, self._next)()
+        # Methods have the names of the intents that they answer.
+        answer: Callable[[], list[str]] = getattr(self, f"_{self._asked.intent}", self._next)
+        return answer()
 
     def _next(self) -> list[str]:
         scope = self._context.tasks_in_scope()
@@ -143,17 +137,17 @@ class _Answer:
         heading = f"{_name(scope).capitalize()}:{goal} Done: {_count(tasks)}"
         return self._listed(heading, _open(tasks))
 
-    def _fitting(self) -> list[str]:
+    def _minutes(self) -> list[str]:
         near, chosen, left = self._open[:_NEAR_TASKS], [], self._asked.minutes or 0
         for task in near:
-            if self._minutes(task) <= left:
+            if self._length(task) <= left:
                 chosen.append(task)
-                left -= self._minutes(task)
+                left -= self._length(task)
         if chosen:
             return self._listed(f"This fits into {self._asked.minutes} minutes:", chosen)
         if not near:
             return self._next()
-        shortest = min(near, key=self._minutes)
+        shortest = min(near, key=self._length)
         return self._listed("No task is that short. Begin this one, and stop in time:", [shortest])
 
     def _explain(self) -> list[str]:
@@ -171,7 +165,7 @@ class _Answer:
         if not missed:
             return ["You have missed nothing: every task before today is done.", *self._next()]
         tasks = f"{len(missed)} task{'s' if len(missed) > 1 else ''}"
-        hours, daily = sum(map(self._minutes, missed)) / 60, self._context.roadmap.daily_hours
+        hours, daily = sum(map(self._length, missed)) / 60, self._context.roadmap.daily_hours
         advice = f"Do {ceil(len(missed) / DAYS_PER_WEEK)} of them a day besides today's for a week:"
         if hours > daily * DAYS_PER_WEEK / 2:
             # Half as much again is what a day can bear.
@@ -211,13 +205,13 @@ class _Answer:
         shown = tasks if len(tasks) < MAX_LINES else tasks[: MAX_LINES - 2]
         rest = [f"- and {len(tasks) - len(shown)} more."] if len(shown) < len(tasks) else []
         lines = (
-            f"- Week {task.week_number}, day {task.day_number} ({self._minutes(task)} min):"
+            f"- Week {task.week_number}, day {task.day_number} ({self._length(task)} min):"
             f" {_cut(task.task_text)}"
             for task in shown
         )
         return [heading, *lines, *rest]
 
-    def _minutes(self, task: Task) -> int:
+    def _length(self, task: Task) -> int:
         """Return a task's minutes; in rows of older code, its share of the day."""
         shared = self._context.roadmap.daily_hours * 60 / self._tasks_a_day[_place(task)]
         return task.estimated_minutes or round(shared)

@@ -17,9 +17,9 @@ from src.domain.plan_rules import MAX_FOCUS_TOPICS, tasks_for_day
 from src.domain.vocabulary import DAYS_PER_WEEK, Level
 from src.llm import PlanPart
 from src.llm.known_parts import KnownParts
-from src.llm.offline.curricula import Curriculum, Project, general_curriculum
+from src.llm.offline.curricula import Curriculum, Project, general_curriculum, read_data
 from src.llm.offline.goals import UnderstoodGoal, understand
-from src.llm.offline.timetable import Lesson, Slot, Timetable, patterns
+from src.llm.offline.timetable import Lesson, Slot, Timetable
 from src.llm.offline.writer import Writer
 
 _logger = logging.getLogger(__name__)
@@ -79,7 +79,7 @@ def _plan(request: PlanRequest) -> tuple[Outline, list[PlannedWeek]]:
         practice = chain.from_iterable(lesson.topic.practice for lesson in focus)
         text = writer.goal(focus, [*practice, *(s.sentence for s in chain(*weeks[-1]))])
         if goal.language and not outlines:
-            text = f"{patterns().english_only} {text}"
+            text = f"{read_data('patterns.toml')['english_only']} {text}"
         names = tuple(lesson.topic.name for lesson in focus)
         outlines.append(WeekOutline(week_number=len(weeks), goal=text, focus=names))
     return Outline(weeks=tuple(outlines)), [

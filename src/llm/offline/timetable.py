@@ -42,21 +42,11 @@ class Purpose(Value):
     kinds: Mapping[str, tuple[str, ...]] = {}
 
 
-class Patterns(Value):
-    """What `patterns.toml` says; the order of the purposes is their order in a day."""
-
-    goals: tuple[str, ...]
-    english_only: str
-    deeper: tuple[tuple[str, ...], ...]
-    words: Mapping[str, Mapping[str, str]]
-    steps: Mapping[str, Mapping[str, tuple[str, ...]]]
-    purposes: Mapping[str, Purpose]
-
-
 @cache
-def patterns() -> Patterns:
-    """Return the patterns, read once."""
-    return Patterns.model_validate(read_data("patterns.toml"))
+def purposes() -> Mapping[str, Purpose]:
+    """Return what tasks can be for by name, in the order of a day."""
+    found = read_data("patterns.toml")["purposes"]
+    return {name: Purpose.model_validate(found[name]) for name in found}
 
 
 @dataclass(eq=False)
@@ -119,7 +109,7 @@ class Timetable:
         self._explain(day, slots)
         while len(slots) < self._count:
             slots.append(self._practise(day, day * self._count + len(slots)))
-        order = list(patterns().purposes)
+        order = list(purposes())
         return sorted(slots, key=lambda slot: order.index(slot.purpose))
 
     def _begin_topics(self, day: int, slots: list[Slot]) -> None:
@@ -183,7 +173,7 @@ class Timetable:
         wanted = int(a_day * (day + 1)) - int(a_day * day)
         # One explanation of a topic a day is enough.
         for lesson in sorted(self.begun, key=lambda each: (each.explained, -each.visits[0])):
-            plain = sum(patterns().purposes[slot.purpose].is_plain for slot in slots)
+            plain = sum(purposes()[slot.purpose].is_plain for slot in slots)
             is_enough = plain >= wanted or lesson.explained == _MOST_EXPLAINED
             if is_enough or not self._has_room("teach", slots):
                 break
@@ -202,8 +192,9 @@ class Timetable:
             lesson.uses += 1
             is_hard = sentence == lesson.topic.challenge
             return Slot("challenge" if is_hard else "practise", (lesson,), sentence)
-        purposes = patterns().deeper[day * len(patterns().deeper) // self._days]
-        purpose = purposes[lesson.uses % len(purposes)]
+        deeper = read_data("patterns.toml")["deeper"]
+        choices = deeper[day * len(deeper) // self._days]
+        purpose = choices[lesson.uses % len(choices)]
         partners = [each for each in self.begun if not each.is_known] or self.begun
         other = partners[turn % len(partners)]
         if purpose == "pair" and other is lesson:
@@ -215,7 +206,7 @@ class Timetable:
         """Return whether the day still has practice, and long tasks enough to fill its hours."""
         kept = min(self._count - 1, 1 + self._has_long_tasks)
         names = [purpose, *(slot.purpose for slot in slots)]
-        short = sum(patterns().purposes[name].most_minutes <= _LONG_MINUTES for name in names)
+        short = sum(purposes()[name].most_minutes <= _LONG_MINUTES for name in names)
         return len(slots) < self._count - 1 and short <= self._count - kept
 
     def _is_for_projects(self, day: int) -> bool:

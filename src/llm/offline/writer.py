@@ -9,7 +9,8 @@ from rapidfuzz import fuzz, process
 
 from src.domain.plan import PlannedDay, PlannedTask, PlanRequest
 from src.domain.vocabulary import MAX_TASK_LENGTH, MAX_WEEKLY_GOAL_LENGTH, Effort
-from src.llm.offline.timetable import Lesson, Slot, patterns
+from src.llm.offline.curricula import read_data
+from src.llm.offline.timetable import Lesson, Slot, purposes
 
 _MOST_ALIKE = 84  # in percent of the letters, while there is another wording
 _SESSION_MINUTES = (60, 120)  # longer tasks are sessions of three or four steps
@@ -36,11 +37,14 @@ class Writer:
         sizes = range(len(lessons), 0, -1)
         fresh = sorted(exercises, key=lambda each: len(self._texts[each]))
         slots = (Slot("goal", tuple(lessons[:size]), each) for size in sizes for each in fresh)
-        texts = (self._word(slot, patterns().goals, 0, _LONGEST_GOAL) for slot in slots)
+        texts = (
+            self._word(slot, read_data("patterns.toml")["goals"], 0, _LONGEST_GOAL)
+            for slot in slots
+        )
         return next(filter(None, texts))
 
     def _task(self, slot: Slot, minutes: int) -> PlannedTask:
-        purpose, curriculum = patterns().purposes[slot.purpose], slot.lessons[0].curriculum
+        purpose, curriculum = purposes()[slot.purpose], slot.lessons[0].curriculum
         choices = purpose.patterns + purpose.kinds.get(curriculum.kind, ())
         is_own = purpose.category == "as in its curriculum"
         return PlannedTask(
@@ -87,11 +91,11 @@ def listed(items: Sequence[str]) -> str:
 @lru_cache(maxsize=1000)
 def _divide(names: tuple[str, ...], budget: int) -> tuple[int, ...]:
     """Divide a day's minutes among purposes by effort, in steps of 5, within their bounds."""
-    purposes = [patterns().purposes[name] for name in names]
+    kinds = [purposes()[name] for name in names]
     minutes = [5] * len(names)
     for _ in range(budget // 5 - len(names)):
-        rising = [i for i, each in enumerate(purposes) if minutes[i] < each.most_minutes]
-        minutes[min(rising, key=lambda i: minutes[i] / _WEIGHTS[purposes[i].effort])] += 5
+        rising = [i for i, each in enumerate(kinds) if minutes[i] < each.most_minutes]
+        minutes[min(rising, key=lambda i: minutes[i] / _WEIGHTS[kinds[i].effort])] += 5
     return tuple(minutes)
 
 
@@ -108,7 +112,7 @@ def _render(pattern: str, slot: Slot) -> str:
         explain=first.topic.explain,
         read=first.topic.read.rstrip("."),
         project=slot.project.name if slot.project else "",
-        **patterns().words[first.curriculum.kind],
+        **read_data("patterns.toml")["words"][first.curriculum.kind],
     )
     if slot.sentence in text:
         return text
@@ -120,7 +124,8 @@ def _render(pattern: str, slot: Slot) -> str:
 
 def _steps(text: str, kind: str, minutes: int) -> str:
     """Return the steps of a long task: three, and four if it is very long."""
-    pools = {**patterns().steps["all"], **patterns().steps.get(kind, {})}
+    named = read_data("patterns.toml")["steps"]
+    pools = {**named["all"], **named.get(kind, {})}
     if minutes <= _SESSION_MINUTES[0]:
         return ""
     if minutes <= _SESSION_MINUTES[1]:
