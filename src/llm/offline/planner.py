@@ -71,25 +71,23 @@ def _plan(request: PlanRequest) -> tuple[Outline, list[PlannedWeek]]:
     timetable = Timetable(request, *course_for(request, goal))
     writer = Writer(request, goal.names)
     outlines: list[WeekOutline] = []
-    weeks: list[list[list[Slot]]] = []
-    for first in range(0, request.duration_weeks * DAYS_PER_WEEK, DAYS_PER_WEEK):
-        met, days = len(timetable.begun), range(first, first + DAYS_PER_WEEK)
-        weeks.append([timetable.day(day, has_mock_exams=goal.is_exam) for day in days])
-        focus = _focus(weeks[-1], timetable.begun[met:])
+    weeks: list[PlannedWeek] = []
+    for number in range(1, request.duration_weeks + 1):
+        met, days = (
+            len(timetable.begun),
+            range((number - 1) * DAYS_PER_WEEK, number * DAYS_PER_WEEK),
+        )
+        slots = [timetable.day(day, has_mock_exams=goal.is_exam) for day in days]
+        focus = _focus(slots, timetable.begun[met:])
         practice = chain.from_iterable(lesson.topic.practice for lesson in focus)
-        text = writer.goal(focus, [*practice, *(s.sentence for s in chain(*weeks[-1]))])
-        if goal.language and not outlines:
+        text = writer.goal(focus, [*practice, *(slot.sentence for slot in chain(*slots))])
+        if goal.language and not weeks:
             text = f"{read_data('patterns.toml')['english_only']} {text}"
         names = tuple(lesson.topic.name for lesson in focus)
-        outlines.append(WeekOutline(week_number=len(weeks), goal=text, focus=names))
-    return Outline(weeks=tuple(outlines)), [
-        PlannedWeek(
-            week_number=outline.week_number,
-            goal=outline.goal,
-            days=tuple(writer.day(day, of_day) for day, of_day in enumerate(slots, start=1)),
-        )
-        for outline, slots in zip(outlines, weeks, strict=True)
-    ]
+        outlines.append(WeekOutline(week_number=number, goal=text, focus=names))
+        planned = tuple(writer.day(day, of_day) for day, of_day in enumerate(slots, start=1))
+        weeks.append(PlannedWeek(week_number=number, goal=text, days=planned))
+    return Outline(weeks=tuple(outlines)), weeks
 
 
 def _focus(days: list[list[Slot]], begun: Sequence[Lesson]) -> list[Lesson]:

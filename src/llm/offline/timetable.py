@@ -113,7 +113,7 @@ class Timetable:
         return sorted(slots, key=lambda slot: order.index(slot.purpose))
 
     def _begin_topics(self, day: int, slots: list[Slot]) -> None:
-        while self._pending and self._pending[0][0] <= day:
+        while self._pending and self._pending[0][0] < day + 1:
             lesson = self._pending[0][1]
             # Where reading cannot fill a long task, reading and practice share a session.
             new = "lesson" if self._has_long_tasks else "learn"

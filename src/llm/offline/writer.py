@@ -1,5 +1,6 @@
 """The words of an offline plan: patterns joined with the sentences of its curricula."""
 
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from functools import lru_cache
@@ -12,7 +13,10 @@ from src.domain.vocabulary import MAX_TASK_LENGTH, MAX_WEEKLY_GOAL_LENGTH, Effor
 from src.llm.offline.curricula import read_data
 from src.llm.offline.timetable import Lesson, Slot, purposes
 
-_MOST_ALIKE = 84  # in percent of the letters, while there is another wording
+_MOST_ALIKE = 88  # in percent of the letters, while there is another wording
+_ALONE_EACH = 5  # times an exercise stands in a sentence of its own; else it ends its pattern's
+_ALONE_AGAIN = 50.0  # how bad it is to stand alone more often, where a twin is 88 and more
+_LONGEST_SENTENCE = 170  # in characters, of a pattern and the exercise that it introduces
 _SESSION_MINUTES = (60, 120)  # longer tasks are sessions of three or four steps
 _LONGEST_GOAL = MAX_WEEKLY_GOAL_LENGTH - 40  # the first week's may have a note in front
 _WEIGHTS: dict[Effort, int] = {"light": 2, "medium": 3, "deep": 4}
@@ -61,22 +65,25 @@ class Writer:
         """
         first = crc32(f"{self._goal} {slot.purpose}".encode()) % len(choices)
         in_turn = [*choices[first:], *choices[:first]]
-        best, chosen, wording = 100.0, "", ""
+        used = self._texts[slot.sentence]
+        longest_sentence = _LONGEST_SENTENCE if len(used) % _ALONE_EACH else 0
+        best, chosen, wording, steps = 100.0, "", "", ""
         for pattern in sorted(in_turn, key=lambda each: len(self._texts[slot.purpose + each])):
-            text = _render(pattern, slot).replace("{subject}", self._subject)
-            text += _steps(text, slot.lessons[0].curriculum.kind, minutes)
+            text = _render(pattern, slot, longest_sentence).replace("{subject}", self._subject)
             # Only texts with the same exercise or the same pattern can be nearly the same.
-            others = self._texts[slot.sentence] + self._texts[slot.purpose + pattern]
+            others = used + self._texts[slot.purpose + pattern]
             twin = process.extractOne(text, others, scorer=fuzz.ratio, score_cutoff=_MOST_ALIKE)
-            alike = twin[1] if twin else 0.0
-            if alike < best and len(text) <= longest:
-                best, chosen, wording = alike, pattern, text
+            is_alone = longest_sentence > 0 and slot.sentence in text
+            alike = twin[1] if twin else _ALONE_AGAIN * is_alone
+            ends = _steps(text, slot.lessons[0].curriculum.kind, minutes)
+            if alike < best and len(text) + len(ends) <= longest:
+                best, chosen, wording, steps = alike, pattern, text, ends
             if not best:
                 break
         if wording:
             self._texts[slot.sentence].append(wording)
             self._texts[slot.purpose + chosen].append(wording)
-        return wording
+        return wording + steps
 
 
 def listed(items: Sequence[str]) -> str:
@@ -99,10 +106,10 @@ def _divide(names: tuple[str, ...], budget: int) -> tuple[int, ...]:
     return tuple(minutes)
 
 
-def _render(pattern: str, slot: Slot) -> str:
+def _render(pattern: str, slot: Slot, longest_sentence: int) -> str:
     """Return a pattern with its gaps filled, and the exercise after it.
 
-    After a colon the exercise ends the sentence of the pattern; else it has its own.
+    Both become one sentence if it is short or the pattern ends with a colon, else two.
     """
     first, *others = slot.lessons
     text = pattern.format(
@@ -116,9 +123,11 @@ def _render(pattern: str, slot: Slot) -> str:
     )
     if slot.sentence in text:
         return text
-    if text.endswith(":"):
+    start = re.sub("`.*?`", "code", slot.sentence).split(". ")[0]
+    length = len(text.rsplit(". ", maxsplit=1)[-1]) + len(start)
+    if text.endswith(":") or (length <= longest_sentence and ":" not in start):
         # An exercise begins with a verb.
-        return f"{text} {slot.sentence[0].lower()}{slot.sentence[1:]}"
+        return f"{text.rstrip(':')}: {slot.sentence[0].lower()}{slot.sentence[1:]}"
     return f"{text}. {slot.sentence}"
 
 
