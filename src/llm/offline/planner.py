@@ -145,9 +145,11 @@ def _choose(
         room -= cost
     new = [i for i in lessons if i in chosen and not lessons[i].is_known]
     places = {i: place * len(new) // len(lessons) for place, i in enumerate(lessons)}
-    for place, topic_id in reversed(list(enumerate(new))):
-        places |= dict.fromkeys(_with_needs(topic_id, lessons), place)
+    places |= {i: place for place, i in enumerate(new)}
     # What is known is brushed up just before the first new topic that rests on it.
+    for topic_id in reversed(lessons):
+        for need in lessons[topic_id].topic.needs if topic_id in chosen else ():
+            places[need] = min(places[need], places[topic_id])
     yield from (lessons[i] for i in sorted(places, key=lambda i: places[i]) if i in chosen)
 
 

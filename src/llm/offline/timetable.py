@@ -91,7 +91,9 @@ class Timetable:
         self._returns = min(request.duration_weeks, 2 + self._count // 5)
         costs = list(accumulate((lesson.cost**2 for lesson in lessons), initial=0.0))
         starts = (self._teaching_days * (cost / costs[-1]) ** _HASTE for cost in costs)
-        self._pending = deque(zip(starts, lessons, strict=False))
+        # What is known need not wait: it is only checked.
+        pairs = zip(starts, lessons, strict=False)
+        self._pending = deque((start - lesson.is_known, lesson) for start, lesson in pairs)
         has_time = request.duration_weeks > 1 or request.daily_hours > 1
         self._projects, self._work = deque(projects if has_time else ()), deque[Slot]()
 
@@ -113,12 +115,13 @@ class Timetable:
         return sorted(slots, key=lambda slot: order.index(slot.purpose))
 
     def _begin_topics(self, day: int, slots: list[Slot]) -> None:
-        while self._pending and self._pending[0][0] < day + 1:
+        while self._pending and self._pending[0][0] <= day:
             lesson = self._pending[0][1]
             # Where reading cannot fill a long task, reading and practice share a session.
             new = "lesson" if self._has_long_tasks else "learn"
             purpose = "check" if lesson.is_known else new
-            if _is_review(day) or not self._has_room(purpose, slots):
+            is_full = len(slots) >= max(1, self._count // 2) or not self._has_room(purpose, slots)
+            if is_full or _is_review(day):
                 return
             self._pending.popleft()
             self.begun.append(lesson)

@@ -68,6 +68,14 @@ def test_a_prerequisite_counts_from_its_first_reading(tasks: Tasks, *, is_fault:
     assert bool(found) is is_fault
 
 
+def test_a_broad_topic_may_be_known_in_part() -> None:
+    """The present subjunctive is revised; its use after some words is read about later."""
+    tasks: Tasks = [(1, REVISE, "pods"), (2, DO, "services"), (4, READ, "pods"), (4, DO, "pods")]
+    parts = plan(tasks, ("services", "pods"))
+    assert list(violations(parts, SECRETS))
+    assert not list(violations(parts, SECRETS, is_broad=True))
+
+
 def test_a_topic_of_another_subject_is_that_subjects_alone() -> None:
     """Docker's secrets rest on nothing of Kubernetes, although both call them so."""
     topics = TopicList([Topic("pods"), Topic("secrets", needs=("pods",))])
