@@ -4,9 +4,12 @@ Formula: a topic is taught in the first week whose focus names it, on the day of
 most of the tasks name it. Two days with as many tasks are taken in the plan's favour. For every
 prerequisite in the curricula and in the syllabi of which both topics are taught, the topic must not
 be taught on an earlier day than the one that it rests on. A prerequisite counts from the first task
-of reading or revision that names it: what was read about on Tuesday and practised most on Friday is
-no fault on Wednesday, and what is known from before is only revised before it is built upon. A
-topic of another of the goal's subjects ("secrets" of Docker, where Kubernetes has its own) is that
+of reading that names it: what was read about on Tuesday and practised most on Friday is no fault on
+Wednesday. A prerequisite that is nowhere read about is known from before, and counts from the first
+task of revision; one that is read about later does not, since one cannot revise what comes later.
+A syllabus's topics are broader than a plan's: of "the present subjunctive" a part may be known and
+another be read about later, so there the first task of reading or revision counts. A topic of
+another of the goal's subjects ("secrets" of Docker, where Kubernetes has its own) is that
 subject's alone. What is named before it is taught, as an
 outlook or because it cannot be avoided, is no fault. A prerequisite that a plan leaves out is none
 either: an advanced learner has it.
@@ -29,22 +32,27 @@ def judge(plan: Plan) -> Verdict:
     names = {subject: _names(subject) for subject in plan.goal.subjects}
     for subject in plan.goal.subjects:
         others = frozenset().union(*(names[s] for s in names if s != subject)) - names[subject]
-        for topics in (curriculum_of(subject), syllabus_of(subject)):
-            if topics:
-                faults += violations(plan, topics, others)
+        faults += violations(plan, curriculum_of(subject), others)
+        if syllabus := syllabus_of(subject):
+            faults += violations(plan, syllabus, others, is_broad=True)
     return Verdict(bool(plan.tasks) and not faults, len(faults), tuple(faults))
 
 
 def violations(
-    plan: Plan, topics: TopicList, others: frozenset[tuple[str, ...]] = frozenset()
+    plan: Plan,
+    topics: TopicList,
+    others: frozenset[tuple[str, ...]] = frozenset(),
+    *,
+    is_broad: bool = False,
 ) -> Iterator[str]:
     """Yield a sentence for every topic that is taught before one that it rests on.
 
-    `others` are the names, as stems, of topics that belong to another subject of the plan.
+    `others` are the names, as stems, of topics that belong to another subject of the plan. Broad
+    topics are those of a syllabus.
     """
     taught = _taught(plan, topics, others)
     days = {name: list(_days_of(plan, name, week, topics)) for name, week in taught}
-    met = _days_met(plan, topics)
+    met = _days_met(plan, topics, is_broad=is_broad)
     for topic in topics.topics:
         for need in topic.needs:
             if topic.name in days and need in days:
@@ -73,14 +81,19 @@ def _taught(
                 yield name, week
 
 
-def _days_met(plan: Plan, topics: TopicList) -> dict[str, int]:
-    """Return for each topic the first day on which a task of reading or revision names it."""
-    first: dict[str, int] = {}
+def _days_met(plan: Plan, topics: TopicList, *, is_broad: bool) -> dict[str, int]:
+    """Return for each topic the first day on which a task of reading names it.
+
+    Of a broad topic, and of one that no such task names, revision counts, too.
+    """
+    read: dict[str, int] = {}
+    revised: dict[str, int] = {}
     for placed in plan.tasks:
         if placed.task.category in {"reading", "revision"}:
+            is_read = placed.task.category == "reading" and not is_broad
             for name in topics.named_in(placed.text):
-                first.setdefault(name, placed.day)
-    return first
+                (read if is_read else revised).setdefault(name, placed.day)
+    return revised | read
 
 
 def _days_of(plan: Plan, name: str, week: int, topics: TopicList) -> Iterator[int]:

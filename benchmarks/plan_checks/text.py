@@ -60,8 +60,8 @@ def stem(word: str) -> str:
 
 @cache
 def is_small(word: str) -> bool:
-    """Whether a word says nothing about a topic."""
-    return word in STOPWORDS or stem(word) in STOPWORDS
+    """Whether a word says nothing about a topic, such as "it's"; "theme" is no form of "them"."""
+    return word in STOPWORDS or (stem(word) in STOPWORDS and word != f"{stem(word)}e")
 
 
 def stems(text: str) -> tuple[str, ...]:

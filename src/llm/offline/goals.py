@@ -7,12 +7,16 @@ after them are to the learner, until the next cue or the end of the clause; `wor
 import re
 from dataclasses import dataclass
 
-from src.llm.offline.curricula import Curriculum, curricula
-from src.llm.offline.naming import name_of
-from src.llm.offline.wording import Phrase, is_mark, longest, longest_name, tokenize, wording
+from src.llm.offline.curricula import Curriculum, curricula, read_data
+from src.llm.offline.wording import find, fold, is_mark, longest_name, phrase, tokenize, wording
 
-_PLAIN, _CAREER, _GENERAL = range(3)
-"""How plainly a subject is named: `SQL`, `data analyst`, `programming`. The plainest are meant."""
+MAX_NAME_LENGTH = 45
+"""In characters: what fits into the sentence of a task."""
+
+_UNNAMED, _MAX_WORDS = "your subject", 7
+_PLAIN, _CAREER, _GENERAL, _PLACE = range(4)
+"""How plainly a subject is named: `SQL`, `data analyst`, `programming`, `Berlin`. The plainest
+are meant."""
 
 
 @dataclass(frozen=True)
@@ -33,10 +37,8 @@ class UnderstoodGoal:
 
 @dataclass
 class _Mention:
-    subject: str
-    """The name of a curriculum; empty for a subject that has none."""
-    end: int
-    """The place after its last word."""
+    subject: str  # the name of a curriculum; empty for a subject that has none
+    end: int  # the place after its last word
     said: str
     plainness: int
 
@@ -48,13 +50,13 @@ def understand(goal: str) -> UnderstoodGoal:
     subjects = tuple(curricula()[name] for name in wanted)
     topics = (topic for subject in subjects for topic in subject.topics)
     known += [topic.id for topic in topics if longest_name(topic, reader.known_words)]
-    language = reader.language()
+    name = _UNNAMED if reader.language else _name_of(goal)
     return UnderstoodGoal(
         subjects=subjects,
-        names=tuple(s.subject for s in subjects) or (name_of(goal, language),),
+        names=tuple(s.subject for s in subjects) or (name,),
         known=tuple(dict.fromkeys(name for name in known if name not in wanted)),
         is_exam=reader.has_any("exam"),
-        language=language,
+        language=reader.language,
     )
 
 
@@ -63,16 +65,12 @@ class _Reader:
 
     def __init__(self, goal: str) -> None:
         self.known_words: list[str] = []
-        self._goal = goal
-        self._tokens = tokenize(goal)
-        self._words = [wording().corrected(token.word) for token in self._tokens]
+        self._goal, self._tokens = goal, tokenize(goal)
+        self._words = [wording().corrected(fold(token)) for token in self._tokens]
         self._mentions: list[_Mention] = []
-        self._places: list[str] = []
         self._said = "wanted"
-        self._clause = 0
-        """How many mentions there were when the clause began."""
-        self._is_moving = False
-        """Whether a `from` waits for its `to`."""
+        self._clause = 0  # how many mentions there were when the clause began
+        self.language = self._find_language()
         at = 0
         while at < len(self._words):
             at += self._read_at(at)
@@ -86,119 +84,111 @@ class _Reader:
             wanted, known = known, []
         wanted = wanted or [m for m in self._mentions if m.said in ("aside", "reason")]
         plainest = min((m.plainness for m in wanted), default=_PLAIN)
-        names = [m.subject for m in wanted if m.plainness == plainest]
-        if not names and self.has_any("speaking"):
-            names = self._places
+        names = (m.subject for m in wanted if m.plainness == plainest)
         return list(dict.fromkeys(filter(None, names))), [m.subject for m in known if m.subject]
 
     def has_any(self, name: str) -> bool:
         """Whether the goal has a phrase of a list in `wording.toml`."""
-        return any(self._find(at, name) for at in range(len(self._words)))
+        return any(find(self._words, at, name) for at in range(len(self._words)))
 
-    def language(self) -> str | None:
-        words, data = [token.word for token in self._tokens], wording()
+    def _find_language(self) -> str | None:
+        words, languages = list(map(fold, self._tokens)), read_data("translations.toml")
         counts = {
-            code: sum(bool(longest(words, at, shown)) for at in range(len(words)))
-            for code, shown in data.languages.items()
+            code: sum(bool(find(words, at, code)) for at in range(len(words))) for code in languages
         }
-        if counts["en"] == 0:
-            for code, letters in data.letters.items():
-                if re.search(f"[{letters}]", self._goal):
-                    return code
+        for code, entry in languages.items():
+            if counts["en"] == 0 and re.search(entry.get("letters", "(?!)"), self._goal):
+                return code
         best = max(counts, key=lambda code: counts[code])
         is_clear = counts[best] > 1 or 2 * counts[best] >= len(words)
         return best if counts[best] > counts["en"] and is_clear else None
 
     def _read_at(self, at: int) -> int:
         """Take in what stands at a place, and return how many words it has."""
-        word, found = self._words[at], self._find(at, "meanings")
+        word, found = self._words[at], find(self._words, at, "meanings")
         if self._said == "known":
             self.known_words += found or (word,)
-        if is_mark(word):
-            self._end_clause(keeps_cue=word == "," and self._said not in ("refused", "role"))
-        elif word == "from" and self._kind(self._find(at + 1, "meanings")) == "subject":
-            self._said, self._is_moving = "known", True
-        elif found and (found != (word,) or self._is_meant(at)):
-            self._take(found, at)
-            return len(found)
-        return 1
-
-    def _take(self, found: Phrase, at: int) -> None:
-        kind, subject = wording().meanings[found]
-        if kind == "subject":
-            self._add_mention(subject, at, at + len(found))
-        elif kind == "place":
-            self._places.append(subject)
-        elif kind == "clause":
-            self._end_clause(keeps_cue=False)
+        is_meant = len(found) > 1 or self._is_meant(at)
+        kind, subject = wording().meanings[found] if found and is_meant else ("elsewhere", "")
+        if is_mark(word) or kind == "clause":
+            self._clause = len(self._mentions)
+            if word != "," or self._said in ("refused", "role"):
+                self._said = "wanted"
+        elif kind == "subject" or (kind == "place" and self.has_any("speaking")):
+            self._add_mention(kind, subject, at, at + len(found))
         elif kind.endswith("_before"):
             for mention in self._mentions[self._clause :]:
                 if mention.said == "wanted":
                     mention.said = kind.removesuffix("_before")
             self._said = "wanted"
-        elif kind != "elsewhere":
+        elif kind not in ("place", "elsewhere"):
             self._said = self._after_cue(kind, at)
+        return max(len(found), 1)
 
     def _after_cue(self, cue: str, at: int) -> str:
         """Return what a cue makes of the words after it. Weak cues do not end stronger ones."""
-        if cue == "learned":
-            return "wanted" if self._said in ("known", "role") else self._said
-        if cue == "aside" and self._is_moving:
-            self._is_moving = False
-            return "wanted"
-        if cue not in ("role", "tool", "aside"):
-            return cue
-        last = self._mentions[-1] if self._mentions else None
+        said, last = self._said, self._mentions[-1] if self._mentions else None
+        if cue == "aside" and said == "known" and self._words[at] == "to":
+            return "wanted"  # `from Java to Kotlin`
         follows_subject = last is not None and last.end == at and last.plainness != _GENERAL
-        applies = {"role": True, "tool": bool(last), "aside": follows_subject}[cue]
-        said = "role" if cue == "role" else "aside"
-        return said if applies and self._said == "wanted" else self._said
-
-    def _end_clause(self, *, keeps_cue: bool) -> None:
-        self._clause = len(self._mentions)
-        if not keeps_cue:
-            self._said, self._is_moving = "wanted", False
+        following = wording().meanings.get(find(self._words, at + 1, "meanings"), ("", ""))
+        weak = {
+            "from": ("known", following[0] == "subject"),
+            "learned": ("wanted", said in ("known", "role")),
+            # `Python for work and Spanish for my holidays`
+            "joining": ("wanted", said == "aside" and last is not None and last.said == "wanted"),
+            "role": ("role", said == "wanted"),
+            "tool": ("aside", said == "wanted" and last is not None),
+            "aside": ("aside", said == "wanted" and follows_subject),
+        }
+        after, applies = weak.get(cue, (cue, True))
+        return after if applies else said
 
     def _is_meant(self, at: int) -> bool:
         """Whether a word is more than a part of the sentence, should it be ambiguous: `Go`, `C`."""
-        if not self._find(at, "ambiguous") or self._find(at - 1, "surely_before_ambiguous"):
+        lists, words = wording().phrases, (".", *self._words, ".")
+        before, word, after = ((each,) for each in words[at : at + 3])
+        if word not in lists["ambiguous"] or before in lists["surely_before_ambiguous"]:
             return True
-        if self._find(at + 1, "never_after_ambiguous"):
+        if after in lists["never_after_ambiguous"]:
             return False
-        before, after = self._words[:at][-1:], self._words[at + 1 : at + 2]
-        follows = not before or is_mark(before[0]) or self._find(at - 1, "before_ambiguous")
-        ends = not after or is_mark(after[0]) or self._find(at + 1, "after_ambiguous")
+        follows = is_mark(*before) or before in lists["before_ambiguous"]
+        ends = is_mark(*after) or after in lists["after_ambiguous"]
         is_title = self._goal.isascii() and self._goal.istitle()
-        is_name = self._goal[self._tokens[at].start].isupper() and not is_title
-        return bool(follows and ends) or (is_name and (at > 0 or self._words[at] != "go"))
+        is_name = at > 0 and not is_title and self._tokens[at][0].isupper()
+        return (follows and ends) or is_name
 
-    def _add_mention(self, subject: str, at: int, end: int) -> None:
-        last = self._mentions[-1] if self._mentions else None
-        # `Python for work and Spanish for my holidays`
-        is_joined = last and last.said == "wanted" and self._find(at - 1, "joining")
-        if is_joined and self._said == "aside":
-            self._said = "wanted"
-        # Spanish guitar is no Spanish.
-        if last and last.end == at and _is(last.subject, "language") and _is(subject, *_ARTS):
-            self._mentions.pop()
-        if _is(subject, "language") and self._find(end, "of_a_country"):
-            subject = ""
-        is_person = _is(subject, "language") and self._find(end, "people")
-        plainness = _CAREER if self._find(end - 1, "careers") or is_person else _PLAIN
-        if len(self._find(at, "general")) == end - at:
+    def _add_mention(self, kind: str, subject: str, at: int, end: int) -> None:
+        words = self._words
+        is_language = subject and curricula()[subject].kind == "language"
+        if is_language and find(words, end, "of_a_country"):
+            subject = ""  # `Spanish guitar` is no Spanish.
+        plainness = _PLACE if kind == "place" else _PLAIN
+        if find(words, end - 1, "careers") or find(words, end, "people"):
+            plainness = _CAREER
+        if len(find(words, at, "general")) == end - at:
             plainness = _GENERAL
         self._mentions.append(_Mention(subject, end, self._said, plainness))
 
-    def _find(self, at: int, name: str) -> Phrase:
-        return longest(self._words, at, wording().lists[name])
 
-    @staticmethod
-    def _kind(found: Phrase) -> str:
-        return wording().meanings[found].kind if found else ""
+def _name_of(goal: str) -> str:
+    """Return how to call a goal's subject, in its own words, inside an English sentence.
 
-
-_ARTS = ("craft", "instrument")
-
-
-def _is(subject: str, *kinds: str) -> bool:
-    return bool(subject) and curricula()[subject].kind in kinds
+    It stands after `I want to learn` and before `because`. It is "your subject" if that is too
+    long or means nothing.
+    """
+    lists = read_data("wording.toml")["lists"]
+    learning, frames, ends = ("|".join(lists[name]) for name in ("learning", "frames", "ends"))
+    start = rf"(?is)^(.*?\b(?=({learning})\b))?(\W|\b({frames})\b)*"
+    end = rf"(?i)\s*([,;!?()\n]|[.:](\s|$)|\s[-\u2013\u2014]\s|\b({ends})\b|\b(in|for|on|at) \d)"
+    said = re.split(end, re.sub(start, "", goal), maxsplit=1)[0]
+    first, space, others = said.partition(" ")
+    if first.lower() in lists["verbs"]:
+        # `cut` is named `cutting`, `become` is named `becoming`.
+        doubled = re.sub(r"^([^aeiou]*[aeiou])([bdgmnprt])$", r"\1\2\2", first.lower())
+        first = re.sub(r"(?<=..[^eoy])e$", "", doubled) + "ing"
+    name = re.sub(r"(?<!\S)my(?=\s)", "your", first + space + others, flags=re.IGNORECASE)
+    noise = rf"\W.*|\d.*|(.)\1{{2,}}|[bcdfghjklmnpqrstvwxz]{{4,}}|{'|'.join(lists['empty'])}"
+    words = [word for word in phrase(name) if not re.fullmatch(noise, word)]
+    is_short = len(phrase(name)) <= _MAX_WORDS and len(name) <= MAX_NAME_LENGTH
+    return name if words and is_short else _UNNAMED

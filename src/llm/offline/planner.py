@@ -1,28 +1,32 @@
 """The planner that works without a model: complete and deterministic.
 
-A course says what to teach, a timetable when, and a writer how each task is worded.
+A course says which topics to teach, a timetable when, and a writer how each task is worded.
 """
 
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
+from typing import get_args
 
 from src.domain.generation import PlannedPart
 from src.domain.plan import DayReady, ModelUsage, Outline, PlannedWeek, PlanRequest, WeekOutline
-from src.domain.plan_rules import MAX_FOCUS_TOPICS
-from src.domain.vocabulary import DAYS_PER_WEEK
+from src.domain.plan_rules import MAX_FOCUS_TOPICS, tasks_for_day
+from src.domain.vocabulary import DAYS_PER_WEEK, Level
 from src.llm import PlanPart
 from src.llm.known_parts import KnownParts
-from src.llm.offline.course import Lesson, course_for
-from src.llm.offline.goals import understand
-from src.llm.offline.patterns import patterns
-from src.llm.offline.timetable import Slot, Timetable
+from src.llm.offline.curricula import Curriculum, Project, general_curriculum, read_data
+from src.llm.offline.goals import UnderstoodGoal, understand
+from src.llm.offline.timetable import Lesson, Slot, Timetable
 from src.llm.offline.writer import Writer
 
 _logger = logging.getLogger(__name__)
+_rank = get_args(Level).index
+_SHARE_FOR_TOPICS = 0.75  # the rest of the tasks builds the project and goes deeper
+_MINUTES_PER_TASK = 15  # days with shorter tasks than this take fewer topics
+_SESSION_HOURS, _HASTE_OF_SESSIONS = 2, 1.5  # longer tasks get through more topics
 
 
 class OfflinePlanner:
@@ -67,25 +71,23 @@ def _plan(request: PlanRequest) -> tuple[Outline, list[PlannedWeek]]:
     timetable = Timetable(request, *course_for(request, goal))
     writer = Writer(request, goal.names)
     outlines: list[WeekOutline] = []
-    weeks: list[list[list[Slot]]] = []
-    for first in range(0, request.duration_weeks * DAYS_PER_WEEK, DAYS_PER_WEEK):
-        met, days = len(timetable.begun), range(first, first + DAYS_PER_WEEK)
-        weeks.append([timetable.day(day, has_mock_exams=goal.is_exam) for day in days])
-        focus = _focus(weeks[-1], timetable.begun[met:])
-        practice = chain.from_iterable(lesson.topic.practice for lesson in focus)
-        text = writer.goal(focus, [*practice, *(s.sentence for s in chain(*weeks[-1]))])
-        if goal.language and not outlines:
-            text = f"{patterns().english_only} {text}"
-        names = tuple(lesson.topic.name for lesson in focus)
-        outlines.append(WeekOutline(week_number=len(weeks), goal=text, focus=names))
-    return Outline(weeks=tuple(outlines)), [
-        PlannedWeek(
-            week_number=outline.week_number,
-            goal=outline.goal,
-            days=tuple(writer.day(day, of_day) for day, of_day in enumerate(slots, start=1)),
+    weeks: list[PlannedWeek] = []
+    for number in range(1, request.duration_weeks + 1):
+        met, days = (
+            len(timetable.begun),
+            range((number - 1) * DAYS_PER_WEEK, number * DAYS_PER_WEEK),
         )
-        for outline, slots in zip(outlines, weeks, strict=True)
-    ]
+        slots = [timetable.day(day, has_mock_exams=goal.is_exam) for day in days]
+        focus = _focus(slots, timetable.begun[met:])
+        practice = chain.from_iterable(lesson.topic.practice for lesson in focus)
+        text = writer.goal(focus, [*practice, *(slot.sentence for slot in chain(*slots))])
+        if goal.language and not weeks:
+            text = f"{read_data('patterns.toml')['english_only']} {text}"
+        names = tuple(lesson.topic.name for lesson in focus)
+        outlines.append(WeekOutline(week_number=number, goal=text, focus=names))
+        planned = tuple(writer.day(day, of_day) for day, of_day in enumerate(slots, start=1))
+        weeks.append(PlannedWeek(week_number=number, goal=text, days=planned))
+    return Outline(weeks=tuple(outlines)), weeks
 
 
 def _focus(days: list[list[Slot]], begun: Sequence[Lesson]) -> list[Lesson]:
@@ -97,3 +99,62 @@ def _focus(days: list[list[Slot]], begun: Sequence[Lesson]) -> list[Lesson]:
     worked_on = Counter(slot.lessons[0] for slot in chain(*days) if not slot.project)
     most = [lesson for lesson, _ in worked_on.most_common() if not lesson.is_known][:3]
     return (new or most or list(begun))[:MAX_FOCUS_TOPICS]
+
+
+def course_for(request: PlanRequest, goal: UnderstoodGoal) -> tuple[list[Lesson], list[Project]]:
+    """Return topics in order and what to build; several subjects get equal shares and take turns.
+
+    The first project of a subject may need topics for which there is no time, others may not.
+    """
+    subjects = goal.subjects or (general_curriculum(),)
+    longest = request.daily_hours * 60 / _MINUTES_PER_TASK
+    tasks = min(tasks_for_day(request.level, request.daily_hours), longest)
+    room = tasks * request.duration_weeks * DAYS_PER_WEEK * _SHARE_FOR_TOPICS / len(subjects)
+    if request.daily_hours / tasks > _SESSION_HOURS:
+        room *= _HASTE_OF_SESSIONS
+    turns: list[tuple[float, Lesson]] = []
+    projects: list[Project] = []
+    for subject in subjects:
+        fitting = [each for each in subject.projects if _rank(each.level) >= _rank(request.level)]
+        first, *further = fitting or subject.projects[-1:]
+        chosen = list(_choose(subject, request.level, goal.known, first, room))
+        turns += (((turn + 0.5) / len(chosen), lesson) for turn, lesson in enumerate(chosen))
+        taught = {lesson.topic.id for lesson in chosen}
+        projects += [first, *(each for each in further if taught.issuperset(each.needs))]
+    lessons = [lesson for _, lesson in sorted(turns, key=lambda turn: turn[0])]
+    return lessons, sorted(projects, key=lambda project: _rank(project.level))
+
+
+def _choose(
+    curriculum: Curriculum, level: Level, known: tuple[str, ...], project: Project, room: float
+) -> Iterator[Lesson]:
+    """Yield the topics for so many tasks: first those of the project, each with its needs."""
+    lessons = {
+        topic.id: Lesson(curriculum, topic, _rank(topic.level) < _rank(level) or topic.id in known)
+        for topic in curriculum.topics
+    }
+    needed = {each for need in project.needs for each in _with_needs(need, lessons)}
+    chosen: set[str] = set()
+    for topic_id in sorted(lessons, key=lambda i: (lessons[i].is_known, i not in needed)):
+        added = set(_with_needs(topic_id, lessons)) - chosen
+        cost = sum(lessons[each].cost for each in added)
+        # Half a topic too much is better than half a topic too little.
+        if chosen and cost > room + 2:
+            break
+        chosen |= added
+        room -= cost
+    new = [i for i in lessons if i in chosen and not lessons[i].is_known]
+    places = {i: place * len(new) // len(lessons) for place, i in enumerate(lessons)}
+    places |= {i: place for place, i in enumerate(new)}
+    # What is known is brushed up just before the first new topic that rests on it.
+    for topic_id in reversed(lessons):
+        for need in lessons[topic_id].topic.needs if topic_id in chosen else ():
+            places[need] = min(places[need], places[topic_id])
+    yield from (lessons[i] for i in sorted(places, key=lambda i: places[i]) if i in chosen)
+
+
+def _with_needs(topic_id: str, lessons: dict[str, Lesson]) -> Iterator[str]:
+    """Yield a topic and what it rests on, down to topics that are known."""
+    yield topic_id
+    for need in lessons[topic_id].topic.needs if not lessons[topic_id].is_known else ():
+        yield from _with_needs(need, lessons)

@@ -1,24 +1,25 @@
 """When a plan does what: each day's tasks before they have words."""
 
 from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
 from itertools import accumulate, pairwise
 from math import ceil
+from typing import Literal
 
 from src.domain.plan import PlanRequest
 from src.domain.plan_rules import tasks_for_day
-from src.domain.vocabulary import DAYS_PER_WEEK
-from src.llm.offline.course import Lesson
-from src.llm.offline.curricula import Project
-from src.llm.offline.patterns import patterns
+from src.domain.vocabulary import DAYS_PER_WEEK, Category, Effort, Value
+from src.llm.offline.curricula import Curriculum, Project, Topic, read_data
 
 _TEACHING_SHARE = 0.6  # of the days; afterwards no topic is new
 _HASTE = 1.4  # above 1, new topics follow each other faster at first
 _PLAIN_SHARES = (0.5, 0.1, 0)  # of a day's tasks those that explain, in each third of a plan
 _EXAMS_FROM, _EXAM_DAYS = 0.7, (5, 6)  # of the plan's days, and of a week's
 _MOST_TURNS = 8  # on a milestone
-_LONG_MINUTES = 60
+_LONG_MINUTES = 60  # longer tasks are sessions of several steps
+_LONGEST_SESSION = 240  # in characters, of two exercises that make a long task
 _FIRST_USES = 2  # of a topic, before the next one is practised
 _HEAD_START = 10  # how much more often new topics are practised than those known before
 _MOST_USES_WHEN_NEW = 12  # then it takes turns with all others
@@ -28,6 +29,42 @@ _GAPS = (0.1, 0.2)
 """A topic comes back after this share of the days that are left: what is asked for again after
 such a gap is remembered best at the end (Cepeda et al. 2008, doi:10.1111/j.1467-9280.2008.02209.x).
 """
+
+
+class Purpose(Value):
+    """What a task is for. Plain ones ask to read and explain, others to use and judge."""
+
+    effort: Effort
+    category: Category | Literal["as in its curriculum"]
+    most_minutes: int
+    is_plain: bool = False
+    patterns: tuple[str, ...]
+    kinds: Mapping[str, tuple[str, ...]] = {}
+
+
+@cache
+def purposes() -> Mapping[str, Purpose]:
+    """Return what tasks can be for by name, in the order of a day."""
+    found = read_data("patterns.toml")["purposes"]
+    return {name: Purpose.model_validate(found[name]) for name in found}
+
+
+@dataclass(eq=False)
+class Lesson:
+    """A topic in a plan and what became of it; one check is enough if the learner knows it."""
+
+    curriculum: Curriculum
+    topic: Topic
+    is_known: bool
+    visits: list[int] = field(default_factory=list)  # days on which it was met and brought back
+    exercises: tuple[str, ...] = ()  # in the order in which they are done
+    uses: int = 0
+    explained: int = 0
+
+    @property
+    def cost(self) -> float:
+        """How many tasks it takes: a new topic is met, practised, challenged and brought back."""
+        return 1.5 if self.is_known else 5
 
 
 @dataclass(frozen=True)
@@ -46,6 +83,7 @@ class Timetable:
     def __init__(
         self, request: PlanRequest, lessons: list[Lesson], projects: list[Project]
     ) -> None:
+        self.begun: list[Lesson] = []  # the topics that have been met so far, in order
         self._days = request.duration_weeks * DAYS_PER_WEEK
         self._teaching_days = self._days * _TEACHING_SHARE
         self._count = tasks_for_day(request.level, request.daily_hours)
@@ -53,19 +91,17 @@ class Timetable:
         self._returns = min(request.duration_weeks, 2 + self._count // 5)
         costs = list(accumulate((lesson.cost**2 for lesson in lessons), initial=0.0))
         starts = (self._teaching_days * (cost / costs[-1]) ** _HASTE for cost in costs)
-        self._pending = deque(zip(starts, lessons, strict=False))
+        # What is known need not wait: it is only checked.
+        pairs = zip(starts, lessons, strict=False)
+        self._pending = deque((start - lesson.is_known, lesson) for start, lesson in pairs)
         has_time = request.duration_weeks > 1 or request.daily_hours > 1
         self._projects, self._work = deque(projects if has_time else ()), deque[Slot]()
-        self.begun: list[Lesson] = []  # the topics that have been met so far, in order
-        self._total = 0
 
     def day(self, day: int, *, has_mock_exams: bool) -> list[Slot]:
         """Return the tasks of a day in the order in which they are to be done."""
-        is_review = day % DAYS_PER_WEEK == DAYS_PER_WEEK - 1
         slots: list[Slot] = []
-        if not is_review:
-            self._begin_topics(day, slots)
-        self._bring_back(day, slots, is_review=is_review)
+        self._begin_topics(day, slots)
+        self._bring_back(day, slots)
         has_mock_exams &= day >= self._days * _EXAMS_FROM and day % DAYS_PER_WEEK in _EXAM_DAYS
         if has_mock_exams and len(slots) < self._count:
             first = day * 4 % len(self.begun)
@@ -74,9 +110,9 @@ class Timetable:
             slots += self._build(day)
         self._explain(day, slots)
         while len(slots) < self._count:
-            slots.append(self._practise(day, self._total + len(slots)))
-        self._total += len(slots)
-        return sorted(slots, key=lambda slot: list(patterns().purposes).index(slot.purpose))
+            slots.append(self._practise(day, day * self._count + len(slots)))
+        order = list(purposes())
+        return sorted(slots, key=lambda slot: order.index(slot.purpose))
 
     def _begin_topics(self, day: int, slots: list[Slot]) -> None:
         while self._pending and self._pending[0][0] <= day:
@@ -84,25 +120,27 @@ class Timetable:
             # Where reading cannot fill a long task, reading and practice share a session.
             new = "lesson" if self._has_long_tasks else "learn"
             purpose = "check" if lesson.is_known else new
-            if not self._has_room(purpose, slots):
+            is_full = len(slots) >= max(1, self._count // 2) or not self._has_room(purpose, slots)
+            if is_full or _is_review(day):
                 return
             self._pending.popleft()
             self.begun.append(lesson)
             lesson.visits.append(day)
-            lesson.ahead = [("practise", sentence) for sentence in lesson.topic.practice]
-            lesson.ahead.insert(2, ("challenge", lesson.topic.challenge))
-            core = lesson.topic.explain if purpose == "learn" else lesson.ahead.pop(0)[1]
+            lesson.exercises = _exercises(lesson.topic, in_sessions=self._has_long_tasks)
+            lesson.uses += purpose != "learn"
+            core = lesson.topic.practice[0] if lesson.uses else lesson.topic.explain
             slots.append(Slot(purpose, (lesson,), core))
 
-    def _bring_back(self, day: int, slots: list[Slot], *, is_review: bool) -> None:
+    def _bring_back(self, day: int, slots: list[Slot]) -> None:
         for _ in range(1 + self._count // 4):
             due = []
             for turn, lesson in enumerate(self.begun):
-                gap = day - lesson.visits[-1]
-                opens, closes = (share * (self._days - 1 - lesson.visits[-1]) for share in _GAPS)
-                if is_review or (gap >= max(opens, 1) and len(lesson.visits) <= self._returns):
-                    due.append((gap == 0, closes - gap, turn, lesson))
-            is_pressing = bool(due) and (is_review or min(due)[1] < 1)
+                last = lesson.visits[-1]
+                opens, closes = (last + share * (self._days - 1 - last) for share in _GAPS)
+                is_due = day >= max(opens, last + 1) and len(lesson.visits) <= self._returns
+                if is_due or _is_review(day):
+                    due.append((last == day, closes, turn, lesson))
+            is_pressing = bool(due) and (_is_review(day) or min(due)[1] < day + 1)
             if not is_pressing or not self._has_room("recall", slots):
                 return
             lessons = [lesson for *_, lesson in sorted(due)[:_MOST_TOGETHER]]
@@ -137,9 +175,9 @@ class Timetable:
         a_day = _PLAIN_SHARES[int(3 * (day + 0.5) / self._days)] * self._count
         wanted = int(a_day * (day + 1)) - int(a_day * day)
         # One explanation of a topic a day is enough.
-        topics = sorted(self.begun, key=lambda each: (each.explained, -each.visits[0]))
-        for lesson in topics:
-            is_enough = _count_plain(slots) >= wanted or lesson.explained == _MOST_EXPLAINED
+        for lesson in sorted(self.begun, key=lambda each: (each.explained, -each.visits[0])):
+            plain = sum(purposes()[slot.purpose].is_plain for slot in slots)
+            is_enough = plain >= wanted or lesson.explained == _MOST_EXPLAINED
             if is_enough or not self._has_room("teach", slots):
                 break
             lesson.explained += 1
@@ -152,23 +190,26 @@ class Timetable:
         newest = self.begun[-1]
         is_new = turn % 3 and newest.uses < _MOST_USES_WHEN_NEW
         lesson = next(owed, newest if is_new else least_used)
-        if lesson.ahead:
+        if lesson.uses < len(lesson.exercises):
+            sentence = lesson.exercises[lesson.uses]
             lesson.uses += 1
-            purpose, sentence = lesson.ahead.pop(0)
-            return Slot(purpose, (lesson,), sentence)
-        purposes = patterns().deeper[day * len(patterns().deeper) // self._days]
-        purpose = purposes[lesson.uses % len(purposes)]
+            is_hard = sentence == lesson.topic.challenge
+            return Slot("challenge" if is_hard else "practise", (lesson,), sentence)
+        deeper = read_data("patterns.toml")["deeper"]
+        choices = deeper[day * len(deeper) // self._days]
+        purpose = choices[lesson.uses % len(choices)]
         partners = [each for each in self.begun if not each.is_known] or self.begun
         other = partners[turn % len(partners)]
-        if purpose == "pair" and other is not lesson:
-            return _exercise("pair", lesson, other)
-        return _exercise("vary" if purpose == "pair" else purpose, lesson)
+        if purpose == "pair" and other is lesson:
+            purpose = "vary"
+        lesson.uses += 1
+        return _exercise(purpose, *(lesson, other)[: 1 + (purpose == "pair")])
 
     def _has_room(self, purpose: str, slots: list[Slot]) -> bool:
         """Return whether the day still has practice, and long tasks enough to fill its hours."""
         kept = min(self._count - 1, 1 + self._has_long_tasks)
         names = [purpose, *(slot.purpose for slot in slots)]
-        short = sum(patterns().purposes[name].most_minutes <= _LONG_MINUTES for name in names)
+        short = sum(purposes()[name].most_minutes <= _LONG_MINUTES for name in names)
         return len(slots) < self._count - 1 and short <= self._count - kept
 
     def _is_for_projects(self, day: int) -> bool:
@@ -178,14 +219,23 @@ class Timetable:
         return is_last or day % DAYS_PER_WEEK in weekly
 
 
+def _exercises(topic: Topic, *, in_sessions: bool) -> tuple[str, ...]:
+    """Return a topic's practice and challenge; after the first, two short ones share a session."""
+    first, *others = topic.practice
+    both = " Then: ".join(others)
+    if in_sessions and len(both) <= _LONGEST_SESSION:
+        return first, both, topic.challenge
+    return (first, others[0], topic.challenge, *others[1:])
+
+
 def _exercise(purpose: str, *lessons: Lesson) -> Slot:
     """Return a task with an exercise of the first topic: each that was done already in turn."""
-    topic, waiting = lessons[0].topic, {sentence for _, sentence in lessons[0].ahead}
-    lessons[0].uses += 1
-    done = [each for each in topic.practice if each not in waiting] or topic.practice
-    sentence = topic.challenge if purpose == "rethink" else done[lessons[0].uses % len(done)]
+    topic, uses = lessons[0].topic, lessons[0].uses
+    done = topic.practice[: max(1, uses - (uses > _FIRST_USES))]  # the challenge was third
+    turn = uses + len(lessons[0].visits)
+    sentence = topic.challenge if purpose == "rethink" else done[turn % len(done)]
     return Slot(purpose, tuple(dict.fromkeys(lessons)), sentence)
 
 
-def _count_plain(slots: list[Slot]) -> int:
-    return sum(patterns().purposes[slot.purpose].is_plain for slot in slots)
+def _is_review(day: int) -> bool:
+    return day % DAYS_PER_WEEK == DAYS_PER_WEEK - 1

@@ -1,26 +1,23 @@
 """The words in which learners write: tokens, and what the data files say of phrases."""
 
 import re
-import tomllib
 import unicodedata
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
-from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias, TypeVar
+from itertools import chain, groupby
+from operator import itemgetter
+from typing import TypeAlias
 
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
-from src.llm.offline.curricula import Topic, curricula
+from src.llm.offline.curricula import Topic, curricula, read_data
 
 Phrase: TypeAlias = tuple[str, ...]
-Phrases: TypeAlias = Mapping[str, Sequence[Phrase]]
-"""Phrases by their first word, the longest first."""
 
-_SHORTEST_CORRECTED = 5
-_TWO_TYPOS_FROM = 8
-"""In letters: from this length on a word may have two typos, a shorter one a single one."""
+_LONGEST_PHRASE = 8  # in words
+_SHORTEST_CORRECTED, _TWO_TYPOS_FROM = 5, 8
+"""In letters: a word of 8 may have two typos, one of 5 a single one."""
 
 _CJK = "\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
 _MARKS = "\u0300-\u036f\u064b-\u0655\u0670\u0900-\u0903\u093a-\u094f\u0951-\u0957\u0962\u0963"
@@ -30,23 +27,6 @@ _TOKEN = re.compile(
     r"|[,;!?()\n。、，；！？।،؛]|[.:](?=\s|$)|(?<=\s)[-–—](?=\s)"  # noqa: RUF001  all scripts' marks
 )
 _OPTIONAL_MARKS = re.compile("[\u0300-\u036f\u0640\u064b-\u0655\u0670\u093c]")
-_T = TypeVar("_T", str, Phrase)
-
-
-class Token(NamedTuple):
-    """A word, in lower case without accents, or a mark; and its place in the text."""
-
-    word: str
-    start: int
-    end: int
-
-
-class Meaning(NamedTuple):
-    """What a phrase means: a `subject`, a `place`, or a kind of the phrases in `wording.toml`."""
-
-    kind: str
-    subject: str = ""
-    """The name of a curriculum; empty for a subject that has none."""
 
 
 class Wording:
@@ -54,30 +34,28 @@ class Wording:
 
     def __init__(self) -> None:
         said, translations = read_data("wording.toml"), read_data("translations.toml")
-        lists = {name: [phrase(text) for text in texts] for name, texts in said["lists"].items()}
         names = {name: [s.subject, *s.aliases] for name, s in curricula().items()}
-        shown: dict[str, list[Phrase]] = {}
+        self.phrases = {name: set(map(phrase, texts)) for name, texts in said["lists"].items()}
+        """The lists of `wording.toml`, all `meanings`, and the words and names of each language."""
         for code, entry in translations.items():
-            shown[code] = [phrase(word) for word in entry.get("words", "").split()]
-            for name, texts in entry.get("names", {}).items():
-                shown[code] += map(phrase, texts)
+            own = entry.get("names", {})
+            shown = chain(entry.get("words", "").split(), *own.values())
+            self.phrases[code] = set(map(phrase, shown))
+            for name, texts in own.items():
                 names[name] += texts
-        self.meanings = {phrase(t): Meaning("subject", name) for name in names for t in names[name]}
-        self.meanings |= dict.fromkeys(lists["general"], Meaning("subject", "python"))
-        self._spelling = _by_first({word for name in self.meanings for word in name})
+        self.meanings = {phrase(t): ("subject", name) for name in names for t in names[name]}
+        """What a phrase means: its kind, and the name of a curriculum, which is empty for none."""
+        self.meanings |= dict.fromkeys(self.phrases["general"], ("subject", "python"))
+        spelling = sorted({word for name in self.meanings for word in name})
+        self._spelling = {first: list(words) for first, words in groupby(spelling, itemgetter(0))}
         for kind, texts in said["phrases"].items():
-            meaning = Meaning("subject" if kind == "without_curriculum" else kind)
+            meaning = ("subject" if kind == "without_curriculum" else kind, "")
             self.meanings |= dict.fromkeys(map(phrase, texts), meaning)
         for name, texts in said["places"].items():
-            self.meanings |= dict.fromkeys(map(phrase, texts), Meaning("place", name))
-        lists["meanings"] = list(self.meanings)
-        self.lists: dict[str, Phrases] = {name: _by_first(lists[name]) for name in lists}
-        self.languages: dict[str, Phrases] = {code: _by_first(shown[code]) for code in shown}
-        """By its ISO 639-1 code, the words and names that show a language."""
-        self.letters = {code: e["letters"] for code, e in translations.items() if "letters" in e}
-        """By its code, the letters that only a language has, as a range such as `a-z`."""
-        written = [text for texts in (*lists.values(), shown["en"]) for text in texts]
-        self._words = frozenset(word for text in written for word in text)
+            self.meanings |= dict.fromkeys(map(phrase, texts), ("place", name))
+        self.phrases["meanings"] = set(self.meanings)
+        written = chain.from_iterable(self.phrases[n] for n in (*said["lists"], "meanings", "en"))
+        self._words = frozenset(chain.from_iterable(written))
 
     def corrected(self, word: str) -> str:
         """Return the word of a subject's name that is a typo away, or the word itself."""
@@ -95,14 +73,9 @@ def wording() -> Wording:
     return Wording()
 
 
-def read_data(name: str) -> dict[str, Any]:
-    """Read a TOML file beside this module."""
-    return tomllib.loads((Path(__file__).parent / name).read_text("utf-8"))
-
-
-def tokenize(text: str) -> list[Token]:
-    """Return a text's tokens."""
-    return [Token(_fold(m.group()), m.start(), m.end()) for m in _TOKEN.finditer(text)]
+def tokenize(text: str) -> list[str]:
+    """Return a text's words and marks as they are written."""
+    return _TOKEN.findall(text)
 
 
 def is_mark(word: str) -> bool:
@@ -112,13 +85,13 @@ def is_mark(word: str) -> bool:
 
 def phrase(text: str) -> Phrase:
     """Return a text's words; punctuation is left out."""
-    return tuple(token.word for token in tokenize(text) if not is_mark(token.word))
+    return tuple(word for word in map(fold, tokenize(text)) if not is_mark(word))
 
 
-def longest(words: Sequence[str], at: int, phrases: Phrases) -> Phrase:
-    """Return the longest of the phrases that the words hold at a place, or an empty one."""
-    known = phrases.get(words[at], ()) if 0 <= at < len(words) else ()
-    return next((p for p in known if tuple(words[at : at + len(p)]) == p), ())
+def find(words: Sequence[str], at: int, name: str) -> Phrase:
+    """Return the longest phrase of a list that the words hold at a place, or an empty one."""
+    phrases, ends = wording().phrases[name], range(at + _LONGEST_PHRASE, max(at, 0), -1)
+    return next((p for end in ends if (p := tuple(words[at:end])) in phrases), ())
 
 
 def longest_name(topic: Topic, words: Iterable[str]) -> int:
@@ -132,14 +105,8 @@ def _stemmed(words: Iterable[str]) -> str:
     return f" {' '.join(word.rstrip('s') for word in words)} "
 
 
-def _by_first(texts: Iterable[_T]) -> dict[str, list[_T]]:
-    found = defaultdict(list)
-    for text in sorted(texts, key=lambda text: (-len(text), text)):
-        found[text[0]].append(text)
-    return dict(found)
-
-
-def _fold(text: str) -> str:
+def fold(text: str) -> str:
+    """Return a word in lower case without accents."""
     # Decomposed, so that marks such as accents, which learners leave out, can be removed.
     decomposed = unicodedata.normalize("NFKD", text.casefold())
     return unicodedata.normalize("NFC", _OPTIONAL_MARKS.sub("", decomposed))

@@ -2,21 +2,21 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
-from hashlib import sha256
+from zlib import crc32
 
 from rapidfuzz import fuzz, process
 
 from src.domain.plan import PlannedDay, PlannedTask, PlanRequest
 from src.domain.vocabulary import MAX_TASK_LENGTH, MAX_WEEKLY_GOAL_LENGTH, Effort
-from src.llm.offline.course import Lesson
-from src.llm.offline.patterns import patterns
-from src.llm.offline.timetable import Slot
+from src.llm.offline.curricula import read_data
+from src.llm.offline.timetable import Lesson, Slot, purposes
 
-_MOST_ALIKE = 84  # in percent of the letters, while there is another wording
-_LONGEST_SENTENCE, _LONGEST_REPEATED = 22, 22
-"""In words. A pattern and an exercise that was done before share a longer sentence: it is new."""
+_MOST_ALIKE = 88  # in percent of the letters, while there is another wording
+_ALONE_EACH = 5  # times an exercise stands in a sentence of its own; else it ends its pattern's
+_ALONE_AGAIN = 50.0  # how bad it is to stand alone more often, where a twin is 88 and more
+_LONGEST_SENTENCE = 170  # in characters, of a pattern and the exercise that it introduces
 _SESSION_MINUTES = (60, 120)  # longer tasks are sessions of three or four steps
 _LONGEST_GOAL = MAX_WEEKLY_GOAL_LENGTH - 40  # the first week's may have a note in front
 _WEIGHTS: dict[Effort, int] = {"light": 2, "medium": 3, "deep": 4}
@@ -26,9 +26,8 @@ class Writer:
     """Writes one plan; no two of its tasks are alike."""
 
     def __init__(self, request: PlanRequest, names: Sequence[str]) -> None:
-        self._seed, self._subject = request.model_dump_json(), listed(names)
+        self._goal, self._subject = request.goal, listed(names)
         self._minutes = int(request.daily_hours * 60)
-        self._queues: dict[str, list[str]] = {}
         self._texts: defaultdict[str, list[str]] = defaultdict(list)
 
     def day(self, number: int, slots: Sequence[Slot]) -> PlannedDay:
@@ -42,11 +41,14 @@ class Writer:
         sizes = range(len(lessons), 0, -1)
         fresh = sorted(exercises, key=lambda each: len(self._texts[each]))
         slots = (Slot("goal", tuple(lessons[:size]), each) for size in sizes for each in fresh)
-        texts = (self._word(slot, patterns().goals, 0, _LONGEST_GOAL) for slot in slots)
+        texts = (
+            self._word(slot, read_data("patterns.toml")["goals"], 0, _LONGEST_GOAL)
+            for slot in slots
+        )
         return next(filter(None, texts))
 
     def _task(self, slot: Slot, minutes: int) -> PlannedTask:
-        purpose, curriculum = patterns().purposes[slot.purpose], slot.lessons[0].curriculum
+        purpose, curriculum = purposes()[slot.purpose], slot.lessons[0].curriculum
         choices = purpose.patterns + purpose.kinds.get(curriculum.kind, ())
         is_own = purpose.category == "as in its curriculum"
         return PlannedTask(
@@ -57,57 +59,31 @@ class Writer:
         )
 
     def _word(self, slot: Slot, choices: Sequence[str], minutes: int, longest: int) -> str:
-        """Return a short enough wording unlike the others, or the least alike; empty if none is."""
-        name = f"{slot.purpose} {slot.lessons[0].curriculum.kind}"
-        if name not in self._queues:
-            self._queues[name] = self._shuffled(name, choices)
-        queue = self._queues[name]
-        longest_sentence = _LONGEST_REPEATED if self._texts[slot.sentence] else _LONGEST_SENTENCE
-        best, wording = 100.0, ("", "")
-        for pattern in queue:
+        """Return a short enough wording unlike the others, or the least alike; empty if none is.
+
+        Patterns take turns, and each goal begins with another one.
+        """
+        first = crc32(f"{self._goal} {slot.purpose}".encode()) % len(choices)
+        in_turn = [*choices[first:], *choices[:first]]
+        used = self._texts[slot.sentence]
+        longest_sentence = _LONGEST_SENTENCE if len(used) % _ALONE_EACH else 0
+        best, chosen, wording, steps = 100.0, "", "", ""
+        for pattern in sorted(in_turn, key=lambda each: len(self._texts[slot.purpose + each])):
             text = _render(pattern, slot, longest_sentence).replace("{subject}", self._subject)
-            text += self._steps(text, slot.lessons[0].curriculum.kind, minutes)
             # Only texts with the same exercise or the same pattern can be nearly the same.
-            keys = (slot.sentence, slot.purpose + pattern)
-            others = [other for key in keys for other in self._texts[key]]
+            others = used + self._texts[slot.purpose + pattern]
             twin = process.extractOne(text, others, scorer=fuzz.ratio, score_cutoff=_MOST_ALIKE)
-            alike = twin[1] if twin else 0.0
-            if alike < best and len(text) <= longest:
-                best, wording = alike, (pattern, text)
+            is_alone = longest_sentence > 0 and slot.sentence in text
+            alike = twin[1] if twin else _ALONE_AGAIN * is_alone
+            ends = _steps(text, slot.lessons[0].curriculum.kind, minutes)
+            if alike < best and len(text) + len(ends) <= longest:
+                best, chosen, wording, steps = alike, pattern, text, ends
             if not best:
                 break
-        pattern, text = wording
-        if text:
-            queue.append(queue.pop(queue.index(pattern)))
-            for key in (slot.sentence, slot.purpose + pattern):
-                self._texts[key].append(text)
-        return text
-
-    def _steps(self, text: str, kind: str, minutes: int) -> str:
-        """Return the steps of a long task: three, and four if it is very long."""
-        pools = {**patterns().steps["all"], **patterns().steps.get(kind, {})}
-        if minutes <= _SESSION_MINUTES[0]:
-            return ""
-        if minutes <= _SESSION_MINUTES[1]:
-            pools.pop(self._shuffled(text, ("begin", "finish"))[0])
-        steps = (self._shuffled(text, pool)[0] for pool in pools.values())
-        return f" Steps: {'; '.join(f'({n}) {step}' for n, step in enumerate(steps, 1))}."
-
-    def _shuffled(self, name: str, choices: Iterable[str]) -> list[str]:
-        """Return choices in an order that depends on the request and a name alone."""
-        seed = f"{self._seed} {name}"
-        return sorted(choices, key=lambda each: sha256(f"{seed} {each}".encode()).digest())
-
-
-@lru_cache(maxsize=1000)
-def _divide(names: tuple[str, ...], budget: int) -> tuple[int, ...]:
-    """Divide a day's minutes among purposes by effort, in steps of 5, within their bounds."""
-    purposes = [patterns().purposes[name] for name in names]
-    minutes = [5] * len(names)
-    for _ in range(budget // 5 - len(names)):
-        rising = [i for i, each in enumerate(purposes) if minutes[i] < each.most_minutes]
-        minutes[min(rising, key=lambda i: minutes[i] / _WEIGHTS[purposes[i].effort])] += 5
-    return tuple(minutes)
+        if wording:
+            self._texts[slot.sentence].append(wording)
+            self._texts[slot.purpose + chosen].append(wording)
+        return wording + steps
 
 
 def listed(items: Sequence[str]) -> str:
@@ -117,6 +93,17 @@ def listed(items: Sequence[str]) -> str:
     if not others[1:] and not any(" and " in item for item in items):
         comma = comma.strip(",")
     return f"{f'{comma} '.join(others)}{comma} and {last}" if others else last
+
+
+@lru_cache(maxsize=1000)
+def _divide(names: tuple[str, ...], budget: int) -> tuple[int, ...]:
+    """Divide a day's minutes among purposes by effort, in steps of 5, within their bounds."""
+    kinds = [purposes()[name] for name in names]
+    minutes = [5] * len(names)
+    for _ in range(budget // 5 - len(names)):
+        rising = [i for i, each in enumerate(kinds) if minutes[i] < each.most_minutes]
+        minutes[min(rising, key=lambda i: minutes[i] / _WEIGHTS[kinds[i].effort])] += 5
+    return tuple(minutes)
 
 
 def _render(pattern: str, slot: Slot, longest_sentence: int) -> str:
@@ -132,13 +119,25 @@ def _render(pattern: str, slot: Slot, longest_sentence: int) -> str:
         explain=first.topic.explain,
         read=first.topic.read.rstrip("."),
         project=slot.project.name if slot.project else "",
-        **patterns().words[first.curriculum.kind],
+        **read_data("patterns.toml")["words"][first.curriculum.kind],
     )
     if slot.sentence in text:
         return text
     start = re.sub("`.*?`", "code", slot.sentence).split(". ")[0]
-    words = len(text.rsplit(". ", maxsplit=1)[-1].split()) + len(start.split())
-    if text.endswith(":") or (words <= longest_sentence and ":" not in start):
+    length = len(text.rsplit(". ", maxsplit=1)[-1]) + len(start)
+    if text.endswith(":") or (length <= longest_sentence and ":" not in start):
         # An exercise begins with a verb.
         return f"{text.rstrip(':')}: {slot.sentence[0].lower()}{slot.sentence[1:]}"
     return f"{text}. {slot.sentence}"
+
+
+def _steps(text: str, kind: str, minutes: int) -> str:
+    """Return the steps of a long task: three, and four if it is very long."""
+    named = read_data("patterns.toml")["steps"]
+    pools = {**named["all"], **named.get(kind, {})}
+    if minutes <= _SESSION_MINUTES[0]:
+        return ""
+    if minutes <= _SESSION_MINUTES[1]:
+        del pools[("begin", "finish")[crc32(text.encode()) % 2]]
+    steps = (pool[crc32(f"{row} {text}".encode()) % len(pool)] for row, pool in pools.items())
+    return f" Steps: {'; '.join(f'({n}) {step}' for n, step in enumerate(steps, 1))}."

@@ -18,6 +18,7 @@ TOPICS = TopicList(
         Topic("linked lists"),
         Topic("labels and selectors"),
         Topic("integration by parts", ("by parts",)),
+        Topic("theme"),
     ]
 )
 
@@ -32,6 +33,9 @@ TOPICS = TopicList(
         ("Print a label. Rest. Walk home, eat, sleep, and read on selectors.", set()),
         ("Integrate it by parts.", {"integration by parts"}),
         ("Change a part of it.", set()),
+        # "Theme" has the stem of "them", and yet says something.
+        ("Write on a theme.", {"theme"}),
+        ("Write on them.", set()),
     ],
 )
 def test_text_names_topics(text: str, named: set[str]) -> None:

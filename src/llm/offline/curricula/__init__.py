@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
@@ -55,14 +55,17 @@ class Curriculum(Value):
 @cache
 def curricula() -> Mapping[str, Curriculum]:
     """Return every subject by the name of its file."""
-    return {path.stem: _read(path) for path in sorted(Path(__file__).parent.glob("*.toml"))}
+    names = sorted(path.stem for path in Path(__file__).parent.glob("*.toml"))
+    return {name: Curriculum.model_validate(read_data(f"curricula/{name}.toml")) for name in names}
 
 
 @cache
 def general_curriculum() -> Curriculum:
     """Return how to learn anything; `{subject}` in its sentences stands for what is learned."""
-    return _read(Path(__file__).parents[1] / "general.toml")
+    return Curriculum.model_validate(read_data("general.toml"))
 
 
-def _read(path: Path) -> Curriculum:
-    return Curriculum.model_validate(tomllib.loads(path.read_text("utf-8")))
+@cache
+def read_data(name: str) -> dict[str, Any]:
+    """Return what a TOML file of the offline models says; read once, and nobody changes it."""
+    return tomllib.loads((Path(__file__).parents[1] / name).read_text("utf-8"))

@@ -12,9 +12,13 @@ import pytest
 from src.domain.plan import ModelUsage
 from src.domain.roadmap import AssistantAnswer, Roadmap, Task
 from src.llm import AssistantContext
-from src.llm.offline.assistant import MAX_LINES, MAX_TEXT_LENGTH, OfflineAssistant
+from src.llm.offline.assistant import (
+    MAX_LINES,
+    MAX_TEXT_LENGTH,
+    OfflineAssistant,
+    understand_question,
+)
 from src.llm.offline.curricula import curricula
-from src.llm.offline.questions import understand_question
 
 CORPUS: dict[str, list[dict[str, Any]]] = tomllib.loads(
     Path(__file__).with_name("questions.toml").read_text("utf-8")

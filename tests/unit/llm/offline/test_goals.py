@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from src.llm.offline.curricula import curricula
-from src.llm.offline.goals import understand
-from src.llm.offline.naming import MAX_NAME_LENGTH
+from src.llm.offline.goals import MAX_NAME_LENGTH, understand
 from src.llm.offline.wording import phrase
 
 DATA = Path("src/llm/offline")

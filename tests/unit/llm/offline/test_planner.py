@@ -20,12 +20,10 @@ from src.domain.plan import (
 )
 from src.domain.plan_rules import outline_violations, same_text_key, tasks_for_day
 from src.domain.vocabulary import DAYS_PER_WEEK, Level
-from src.llm.offline.course import Lesson, course_for
-from src.llm.offline.curricula import Curriculum, curricula, general_curriculum
+from src.llm.offline.curricula import Curriculum, curricula, general_curriculum, read_data
 from src.llm.offline.goals import UnderstoodGoal, understand
-from src.llm.offline.patterns import patterns
-from src.llm.offline.planner import OfflinePlanner
-from src.llm.offline.timetable import Slot, Timetable
+from src.llm.offline.planner import OfflinePlanner, course_for
+from src.llm.offline.timetable import Lesson, Slot, Timetable, purposes
 from src.llm.openrouter.repeats import TaskRegistry
 from tests.support.plans import week_violations
 
@@ -248,7 +246,7 @@ def test_plans_ask_for_more_as_they_go_on(combination: Combination) -> None:
     shares = []
     for start, end in pairwise((0, round(third), round(2 * third), len(days))):
         tasks = [slot for slots in days[start:end] for slot in slots]
-        plain = sum(patterns().purposes[slot.purpose].is_plain for slot in tasks)
+        plain = sum(purposes()[slot.purpose].is_plain for slot in tasks)
         shares.append(plain / len(tasks))
     assert shares[0] > shares[2]
     assert shares[0] + 0.06 > shares[1] > shares[2] - 0.06
@@ -458,15 +456,16 @@ async def test_the_planner_names_itself_and_can_be_closed() -> None:
 
 def test_every_kind_of_subject_has_its_words() -> None:
     kinds = {subject.kind for subject in (*curricula().values(), general_curriculum())}
-    assert kinds == set(patterns().words)
-    assert kinds | {"all"} >= set(patterns().steps)
-    for purpose in patterns().purposes.values():
+    patterns = read_data("patterns.toml")
+    assert kinds == set(patterns["words"])
+    assert kinds | {"all"} >= set(patterns["steps"])
+    for purpose in purposes().values():
         assert kinds >= set(purpose.kinds)
 
 
-@pytest.mark.parametrize("name", patterns().purposes)
+@pytest.mark.parametrize("name", purposes())
 def test_patterns_name_the_topic_and_differ(name: str) -> None:
-    purpose = patterns().purposes[name]
+    purpose = purposes()[name]
     texts = [*purpose.patterns, *(text for own in purpose.kinds.values() for text in own)]
     assert len(set(texts)) == len(texts)
     for text in texts:
