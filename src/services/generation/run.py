@@ -73,9 +73,10 @@ class GenerationRun:
         self._first_day_seconds = record.first_day_seconds
         self._usage = record.usage
         self._unrecorded: list[PlannedPart] = []
-        self._renewed_at = self._started_at
-        # A claimed lease has aged while the parts were read; a new one was just written.
-        self._must_record = recorded_parts is not None
+        self._renewed_at = lease.requested_at
+        # A claimed lease has aged while the parts were read, a new one if its answer came late.
+        age = self._started_at - lease.requested_at
+        self._must_record = recorded_parts is not None or age > self._renewal_seconds
         self._is_stopping = False
         self._has_news = asyncio.Event()
         self._outcome: SavedRoadmap | errors.MomentumError | None = None
@@ -85,6 +86,11 @@ class GenerationRun:
         self.task = asyncio.create_task(self._run())
         """Ends without an exception, also if the generation fails."""
         self.task.add_done_callback(self._close_log)
+
+    @property
+    def is_late(self) -> bool:
+        """Whether half of its lease has passed without a renewal."""
+        return time.monotonic() - self._renewed_at > self._lease.seconds / 2
 
     async def wait_for_outcome(self) -> SavedRoadmap | errors.MomentumError:
         """Wait until the work in this process ends, and return how it did."""
