@@ -18,6 +18,7 @@ from uvicorn_worker import UvicornWorker
 
 from src.app_state import state_of
 from src.server.bounded_http import BoundedHttpProtocol
+from src.server.listening import take_over
 
 logger = logging.getLogger(__name__)
 
@@ -136,6 +137,6 @@ class Worker(UvicornWorker):
         server = DrainingServer(self.config, self.wsgi, self.ppid, self.cfg.backlog)
         # The base class only notes the signal, and the server would run on until it is killed.
         asyncio.get_running_loop().add_signal_handler(signal.SIGQUIT, server.quit)
-        await server.serve(sockets=self.sockets)
+        await server.serve(sockets=[take_over(listening) for listening in self.sockets])
         if not server.started:
             sys.exit(Arbiter.WORKER_BOOT_ERROR)

@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import NoReturn
 
 from tests.support.abuse.watch import worker_behind
-from tests.support.service import ROOT
 from tests.support.waiting import until_true
 
+ROOT = Path(__file__).parents[3]
 INTERVAL_SECONDS = 0.1
 PATIENCE_SECONDS = 20.0
 KEPT = ("first worker", "second worker")
