@@ -107,9 +107,6 @@ def try_to_abuse(
     if network := chosen({attack.name: attack for attack in NETWORK}):
         yield attack_from_network(plane, places["network"], network.values())
         plane.reset()
-    if answers_of_models := chosen(models.ANSWERS):
-        yield attack_from_model(plane, places["model"], answers_of_models)
-        plane.reset()
     with ThreadPoolExecutor() as threads:
         is_machine_chosen = not names or MACHINE in names
         # Mostly waiting, on a file of its own: it takes too long to run by itself.
@@ -118,6 +115,9 @@ def try_to_abuse(
             for name, run in {"stop": survive_a_stop, "clocks": survive_clocks}.items()
             if is_machine_chosen
         ]
+        if answers_of_models := chosen(models.ANSWERS):
+            yield attack_from_model(plane, places["model"], answers_of_models)
+            plane.reset()
         if answers := chosen(databases.ANSWERS):
             yield attack_from_database(plane, places["database"], answers)
             plane.reset()
