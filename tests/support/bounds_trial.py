@@ -17,12 +17,7 @@ import httpx
 from tests.support.backends import count
 from tests.support.data_plane import DataPlane
 from tests.support.gateway import WITHOUT_GATEWAY, variables_without_gateway
-from tests.support.service import (
-    free_port,
-    gunicorn_command,
-    model_variables,
-    running_process,
-)
+from tests.support.service import free_port, gunicorn_command, model_variables, running_process
 from tests.support.standin import OpenRouterStandIn
 from tests.support.standin.answers import Json, Wanted
 from tests.support.standin.completion import Completion
