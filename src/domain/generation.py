@@ -26,6 +26,7 @@ any process, and the pause is no resumption.
 
 import hashlib
 import json
+import time
 from typing import Annotated, Literal, TypeAlias
 from uuid import UUID, uuid4
 
@@ -75,6 +76,8 @@ class Lease(Value):
 
     lease_id: UUID = Field(default_factory=uuid4)
     seconds: float
+    requested_at: float = Field(default_factory=time.monotonic)
+    """In seconds of this process's monotonic clock; the lease begins at some time after it."""
 
 
 class NewGeneration(Value):

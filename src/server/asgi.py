@@ -1,6 +1,5 @@
 """ASGI around the application: the end of a connection, and answers in its place."""
 
-import asyncio
 from http import HTTPStatus
 
 from uvicorn._types import (
@@ -48,12 +47,10 @@ async def start_in_turn(
 ) -> None:
     """Wait for the turn to start; do nothing if the client has reset its connection by then.
 
-    The system passes on what came before the reset first. If thousands of such connections wait,
-    their requests would take seconds.
+    `/health` does not wait. Others do, because the system passes on what came before the reset
+    first: if thousands of such connections wait, their requests would take seconds.
     """
-    if cycle.scope["path"] == HEALTH_PATH:
-        await asyncio.sleep(0)  # Long enough to read the reset.
-    else:
+    if cycle.scope["path"] != HEALTH_PATH:
         await start_queue().wait()
     if cycle.transport.is_closing():
         cycle.disconnected = True

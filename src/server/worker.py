@@ -1,6 +1,7 @@
 """The production worker."""
 
 import asyncio
+import gc
 import logging
 import math
 import os
@@ -18,6 +19,7 @@ from uvicorn_worker import UvicornWorker
 
 from src.app_state import state_of
 from src.server.bounded_http import BoundedHttpProtocol
+from src.server.listening import take_over
 
 logger = logging.getLogger(__name__)
 
@@ -85,6 +87,9 @@ class DrainingServer(Server):
         await super().startup(sockets)
         for each in sockets or ():
             each.listen(self._queue_length)
+        # What is there now stays: searching it for garbage would block the loop for 0.2 s.
+        gc.collect()
+        gc.freeze()
 
     async def on_tick(self, counter: int) -> bool:
         """Drain if the master is gone: nobody would replace this worker, and it holds the port."""
@@ -136,6 +141,6 @@ class Worker(UvicornWorker):
         server = DrainingServer(self.config, self.wsgi, self.ppid, self.cfg.backlog)
         # The base class only notes the signal, and the server would run on until it is killed.
         asyncio.get_running_loop().add_signal_handler(signal.SIGQUIT, server.quit)
-        await server.serve(sockets=self.sockets)
+        await server.serve(sockets=[take_over(listening) for listening in self.sockets])
         if not server.started:
             sys.exit(Arbiter.WORKER_BOOT_ERROR)

@@ -4,7 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
-MAX_LINES_PER_SECOND = 20
+MAX_LINES_PER_SECOND = 10
 """Of one kind, in one process. Each request has a line of its own besides, with its status."""
 
 

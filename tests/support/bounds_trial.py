@@ -16,7 +16,8 @@ import httpx
 
 from tests.support.backends import count
 from tests.support.data_plane import DataPlane
-from tests.support.service import model_variables, running_service
+from tests.support.gateway import WITHOUT_GATEWAY, variables_without_gateway
+from tests.support.service import free_port, gunicorn_command, model_variables, running_process
 from tests.support.standin import OpenRouterStandIn
 from tests.support.standin.answers import Json, Wanted
 from tests.support.standin.completion import Completion
@@ -185,9 +186,10 @@ class _Trial:
         self._plane.reset()
         self._add_roadmaps()
         with _PricedStandIn(self._phase.cuts) as standin, TemporaryDirectory() as directory:
-            variables = self._plane.variables | model_variables(standin) | VARIABLES
-            variables |= self._phase.variables
-            with running_service("gunicorn", Path(directory), variables) as service:
+            variables = variables_without_gateway(self._plane) | model_variables(standin)
+            variables |= VARIABLES | self._phase.variables
+            command = [*gunicorn_command(), WITHOUT_GATEWAY]
+            with running_process(command, free_port(), Path(directory), variables) as service:
                 await self._send_all(service.url)
                 await until(self._all_have_ended)
             self._counts.calls = len(standin.calls.all())

@@ -55,7 +55,7 @@ async def crash(plan: CrashPlan, say: Callable[[str], object]) -> CrashReport:
         OpenRouterStandIn(pace=PACE) as standin,
         _production(standin) as (postgres, plane, service),
     ):
-        workers = Workers(service.process.pid, standin.port)
+        workers = Workers(service.process.pid, service.port, standin.port)
         with LossyProxy(service.port, lost_share=LOST_SHARE) as line:
             load = KeyedLoad(line.url, plan.learners)
             readers, look = Readers(service.url, load), DatabaseLook(plane.database)

@@ -80,7 +80,7 @@ class SqliteCrash:
 async def crash_on_sqlite(directory: Path, kills: int) -> SqliteCrash:
     """Kill a random worker so many times under load, and return what came of it."""
     with running_service("gunicorn", directory, VARIABLES) as service:
-        workers = Workers(service.process.pid)
+        workers = Workers(service.process.pid, service.port)
         chance = random.Random(1)
         updates: Counter[int] = Counter()
         with LossyProxy(service.port, lost_share=0.5) as line:

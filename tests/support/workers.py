@@ -18,16 +18,22 @@ from tests.support.fault_proxy import PREFIX, Exchange, Moment
 class Workers:
     """The children of a Gunicorn master, which it starts again when they die."""
 
-    def __init__(self, master_pid: int, model_port: int = 0) -> None:
+    def __init__(self, master_pid: int, port: int, model_port: int = 0) -> None:
         self.deaths: list[Interruption] = []
         self.stops: list[Interruption] = []
         """The times for which one was stopped, as a machine that sleeps."""
         self._master: Any = psutil.Process(master_pid)  # type: ignore[no-untyped-call]
+        self._port = port
         self._model_port = model_port
         self._lock = threading.Lock()
 
     def serving(self) -> list[Any]:
-        return [worker for worker in self._master.children() if _connections(worker)]
+        """Return those that have accepted a client's connection, so that they have started."""
+        return [
+            worker
+            for worker in self._master.children()
+            if any(connection.laddr.port == self._port for connection in _connections(worker))
+        ]
 
     def kill_any(self, chance: random.Random) -> bool:
         """Kill one that serves; return whether there is one."""

@@ -54,14 +54,20 @@ class ProgressRecorder:
         self._last_number = recorded_parts[-1].number if recorded_parts else 0
         self._first_day_seconds = record.first_day_seconds
         self._unrecorded: list[PlannedPart] = []
-        self._renewed_at = self.started_at
-        # A claimed lease has aged while the parts were read; a new one was just written.
-        self._must_record = recorded_parts is not None
+        self._renewed_at = lease.requested_at
+        # A claimed lease has aged while the parts were read, a new one if its answer came late.
+        age = self.started_at - lease.requested_at
+        self._must_record = recorded_parts is not None or age > self.renewal_seconds
 
     @property
     def is_due(self) -> bool:
         """Whether there is something to record, or a lease to renew at once."""
         return bool(self._unrecorded) or self._must_record
+
+    @property
+    def is_late(self) -> bool:
+        """Whether half of the lease has passed without a renewal."""
+        return time.monotonic() - self._renewed_at > self._lease.seconds / 2
 
     @property
     def has_unrecorded_parts(self) -> bool:

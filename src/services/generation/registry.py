@@ -44,12 +44,15 @@ class RunRegistry:
 
         Raises:
             ShuttingDownError: this process is shutting down.
-            OverloadedError: all places are taken.
+            OverloadedError: all places are taken, or the database is too slow for these runs.
         """
         if self.drain.has_begun:
             raise errors.ShuttingDownError
         if len(self._active) + self._reserved >= MAX_RUNS:
             raise errors.OverloadedError(f"{MAX_RUNS} generations are running")
+        if any(run.is_late for run in self._active):
+            # One more would delay the renewals further, until running ones lost their leases.
+            raise errors.OverloadedError("renewing the leases takes too long")
         self._reserved += 1
         try:
             yield Lease(seconds=self._lease_seconds)

@@ -66,6 +66,11 @@ class GenerationRun:
         """Ends without an exception, also if the generation fails."""
         self.task.add_done_callback(self._close_log)
 
+    @property
+    def is_late(self) -> bool:
+        """Whether half of its lease has passed without a renewal."""
+        return self._recorder.is_late
+
     async def wait_for_outcome(self) -> SavedRoadmap | errors.MomentumError:
         """Wait until the work in this process ends, and return how it did."""
         await asyncio.wait({self.task})

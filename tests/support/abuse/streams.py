@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import json
+import time
 from base64 import urlsafe_b64encode
 from collections import Counter
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ import httpx
 
 from tests.support.abuse.attack import Attack
 from tests.support.abuse.target import Target
-from tests.support.abuse.traffic import STREAM, roadmap_of
+from tests.support.abuse.traffic import PAUSE_SECONDS, STREAM, roadmap_of
 from tests.support.abuse.wire import (
     PATIENCE_SECONDS,
     Flood,
@@ -26,6 +27,11 @@ from tests.support.abuse.wire import (
 
 ADDRESS = {"X-Real-IP": "203.0.113.66"}
 FOLLOWERS = 100
+CROWD = 400
+CROWD_PATIENCE_SECONDS = 60.0
+ENDED = {"succeeded", "failed", "cancelled"}
+LEASE_LOST = "leaving a generation to others"
+"""What a worker logs whose generation another one has taken over."""
 LAST_EVENT_IDS = (
     *(b"9" * 30_000, b"9" * 4_300, b"1e99", b"-1", b"0x10", b"\x00", b"\xff", b"inf", b" " * 1_000),
     *(b"18446744073709551616", b"9007199254740993", "\u0661\u0662".encode()),
@@ -95,6 +101,40 @@ async def ask_for_roadmaps(target: Target) -> list[str]:
 
     await side_by_side(20, ask, seconds=PATIENCE_SECONDS)
     return unexpected(answers, 202, 429)
+
+
+async def ask_from_everywhere(target: Target) -> list[str]:
+    """Ask for 400 roadmaps at once as 400 users; what is accepted ends, where it has begun."""
+    lost = target.service.log.count(LEASE_LOST)
+
+    async def ask(client: httpx.AsyncClient, number: int) -> httpx.Response:
+        address = f"fd00:66:{number:x}::1"
+        headers = {"Prefer": "respond-async", "X-Real-IP": address}
+        body = roadmap_of(str(uuid4()), weeks=1)
+        return await client.post("/generate_roadmap", json=body, headers=headers)
+
+    async with attacker(target) as client:
+        client.timeout = CROWD_PATIENCE_SECONDS
+        answers = await asyncio.gather(*(ask(client, number) for number in range(CROWD)))
+        begun = [answer.headers["location"] for answer in answers if answer.is_success]
+        ends = Counter([await _end_of(client, path) for path in begun])
+    lost = target.service.log.count(LEASE_LOST) - lost
+    return [
+        *unexpected(Counter(answer.status_code for answer in answers), 202, 503),
+        *(f"{n} generations {state}" for state, n in ends.items() if state != "succeeded"),
+        *([f"{lost} leases lost"] if lost else []),
+    ]
+
+
+async def _end_of(client: httpx.AsyncClient, path: str) -> str:
+    """Return the state of a generation that has ended, or is late to."""
+    latest = time.monotonic() + CROWD_PATIENCE_SECONDS
+    while True:
+        answer = await client.get(path)
+        state = answer.json()["state"] if answer.is_success else str(answer.status_code)
+        if state in ENDED or time.monotonic() > latest:
+            return state
+        await asyncio.sleep(PAUSE_SECONDS)
 
 
 async def ask_with_one_key(target: Target) -> list[str]:
@@ -174,6 +214,7 @@ ATTACKS = (
     ),
     Attack("a hundred followers", follow_by_hundreds),
     Attack("roadmaps that nobody waits for", ask_for_roadmaps),
+    Attack("four hundred roadmaps at once", ask_from_everywhere),
     Attack("one key a hundred times", ask_with_one_key),
     Attack("streams that nobody reads on", leave_streams),
     Attack("questions about nothing", ask_questions),

@@ -53,11 +53,17 @@ class Target:
 
 
 @contextmanager
-def running_target(directory: Path, variables: Mapping[str, str]) -> Iterator[Target]:
-    """Start the service with few open files, and watch it until the context ends."""
+def running_target(
+    directory: Path, variables: Mapping[str, str], *, application: str = ""
+) -> Iterator[Target]:
+    """Start the service with few open files, and watch it until the context ends.
+
+    `application` names another one than production's.
+    """
     _open_as_many_files_as_possible()
     port = free_port()
-    command = ["prlimit", f"--nofile={OPEN_FILES}", *gunicorn_command()]
+    service_command = [*gunicorn_command(), *filter(None, [application])]
+    command = ["prlimit", f"--nofile={OPEN_FILES}", *service_command]
     with running_process(command, port, directory, PRODUCTION | dict(variables)) as service:
         master_pid = service.process.pid
         wait_until(lambda: service.log.count("Application startup complete") == WORKERS)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -15,6 +16,7 @@ from tests.support.abuse.processes import survive_a_stop, survive_signals
 from tests.support.abuse.target import Target, running_target
 from tests.support.abuse.traffic import Learner, Traffic
 from tests.support.data_plane import DataPlane
+from tests.support.gateway import WITHOUT_GATEWAY, variables_without_gateway
 from tests.support.service import running_standin
 from tests.support.standin import Pace
 
@@ -105,9 +107,6 @@ def try_to_abuse(
     if network := chosen({attack.name: attack for attack in NETWORK}):
         yield attack_from_network(plane, places["network"], network.values())
         plane.reset()
-    if answers_of_models := chosen(models.ANSWERS):
-        yield attack_from_model(plane, places["model"], answers_of_models)
-        plane.reset()
     with ThreadPoolExecutor() as threads:
         is_machine_chosen = not names or MACHINE in names
         # Mostly waiting, on a file of its own: it takes too long to run by itself.
@@ -116,6 +115,9 @@ def try_to_abuse(
             for name, run in {"stop": survive_a_stop, "clocks": survive_clocks}.items()
             if is_machine_chosen
         ]
+        if answers_of_models := chosen(models.ANSWERS):
+            yield attack_from_model(plane, places["model"], answers_of_models)
+            plane.reset()
         if answers := chosen(databases.ANSWERS):
             yield attack_from_database(plane, places["database"], answers)
             plane.reset()
@@ -129,19 +131,22 @@ def attack_from_network(plane: DataPlane, directory: Path, attacks: Iterable[Att
     plane.proxy.documents[JWKS_PATH] = b'{"keys": []}'
     with (
         running_standin("--first-token", str(FIRST_TOKEN_SECONDS)) as model,
-        running_target(directory, plane.variables | _model_variables(model)) as target,
+        _running_without_gateway(plane, directory, _model_variables(model)) as target,
     ):
         return Group("network", asyncio.run(_suffer_all(target, attacks, Traffic)))
 
 
 def attack_from_model(
-    plane: DataPlane, directory: Path, answers: Mapping[str, models.Answer]
+    plane: DataPlane,
+    directory: Path,
+    answers: Mapping[str, models.Answer],
+    before: Iterable[Attack] = (),
 ) -> Group:
-    """Let the model's server be hostile to all but one learner."""
+    """Let the model's server be hostile to all but one learner, after attacks by others."""
     with models.HostileModel(pace=Pace(first_token=FIRST_TOKEN_SECONDS)) as model:
-        variables = plane.variables | _model_variables(model.url)
-        with running_target(directory, variables) as target:
-            attacks = models.attacks(model, answers)
+        variables = _model_variables(model.url)
+        with _running_without_gateway(plane, directory, variables) as target:
+            attacks = [*before, *models.attacks(model, answers)]
             return Group("model", asyncio.run(_suffer_all(target, attacks, Traffic)))
 
 
@@ -182,6 +187,13 @@ async def _suffer_all(
 ) -> list[Outcome]:
     learner = await Learner.enrol(target.service.url)
     return [await suffer(target, attack, traffic(learner)) for attack in (CONTROL, *attacks)]
+
+
+def _running_without_gateway(
+    plane: DataPlane, directory: Path, variables: Mapping[str, str]
+) -> AbstractContextManager[Target]:
+    variables = variables_without_gateway(plane) | dict(variables)
+    return running_target(directory, variables, application=WITHOUT_GATEWAY)
 
 
 def _model_variables(origin: str) -> dict[str, str]:
