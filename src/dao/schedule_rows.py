@@ -28,7 +28,7 @@ def parse_groups(rows: Rows) -> tuple[TaskGroup, ...]:
         return tuple(
             group
             if group.due_date is None
-            else group._replace(due_date=_parse_date(group.due_date))
+            else group._replace(due_date=date.fromisoformat(str(group.due_date)))
             for group in groups
         )
 

@@ -11,7 +11,9 @@ from benchmarks.plan_checks.topics import Topic, TopicList
 from src.domain.plan import Outline, PlannedDay, PlannedTask, PlannedWeek, WeekOutline
 from src.domain.vocabulary import Category
 
-READ, REVISE, DO = "reading", "revision", "practice"
+READ: Category = "reading"
+REVISE: Category = "revision"
+DO: Category = "practice"
 SECRETS = TopicList([Topic("pods"), Topic("services", needs=("pods",)), Topic("secrets")])
 Tasks = Sequence[tuple[int, Category, str]]
 
