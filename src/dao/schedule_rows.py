@@ -26,9 +26,7 @@ def parse_groups(rows: Rows) -> tuple[TaskGroup, ...]:
         # A dashboard has ten thousand of them, mostly without a date of their own.
         groups = map(TaskGroup._make, rows)
         return tuple(
-            group
-            if group.due_date is None
-            else group._replace(due_date=date.fromisoformat(str(group.due_date)))
+            group._replace(due_date=_parse_date(str(group.due_date))) if group.due_date else group
             for group in groups
         )
 

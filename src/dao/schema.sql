@@ -735,7 +735,7 @@ as $$
     ) as column_values;
 $$;
 
--- The open tasks of some days, by roadmap id, without what is no roadmap of the user.
+-- The open tasks of some days, by roadmap id; null for what is no roadmap of the user.
 create or replace function public.list_open_tasks(p_user_id uuid, p_days jsonb) returns setof json
 language sql
 stable
@@ -744,10 +744,16 @@ security invoker
 set search_path = ''
 as $$
     select coalesce(
-        json_object_agg(asked.key, public.columns_of_tasks(r.roadmap_id, asked.value)), '{}'
+        json_object_agg(
+            asked.key,
+            case when r.roadmap_id is not null
+                then public.columns_of_tasks(r.roadmap_id, asked.value)
+            end
+        ),
+        '{}'
     )
     from jsonb_each(p_days) as asked
-    join public.roadmaps as r
+    left join public.roadmaps as r
         on r.roadmap_id = asked.key::bigint
         and r.user_id = p_user_id
         and r.published_at is not null;

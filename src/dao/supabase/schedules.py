@@ -97,7 +97,7 @@ class _Poll(Value):
 
 _TOTALS = TypeAdapter(list[RoadmapTotals])
 _FACTS = TypeAdapter(dict[str, list[_Facts]])
-_OPEN_TASKS = TypeAdapter(dict[int, _Columns])
+_OPEN_TASKS = TypeAdapter(dict[int, _Columns | None])
 _PLAN = TypeAdapter(_Plan)
 _STEP = TypeAdapter(_Step)
 _TASK = TypeAdapter(Task)
@@ -141,6 +141,7 @@ class SupabaseSchedules:
         return {
             roadmap_id: list(schedule_rows.parse_tasks(_rows(columns)))
             for roadmap_id, columns in parse_rows(_OPEN_TASKS, document).items()
+            if columns is not None
         }
 
     async def get_plan(self, user_id: UUID, roadmap_id: int) -> DatedPlan:
