@@ -132,12 +132,13 @@ class Timetable:
             slots.append(Slot(purpose, (lesson,), core))
 
     def _bring_back(self, day: int, slots: list[Slot]) -> None:
+        soonest = 1 + (day < self._days / 3)  # days: at first, explaining comes before recalling
         for _ in range(1 + self._count // 4):
             due = []
             for turn, lesson in enumerate(self.begun):
                 last = lesson.visits[-1]
                 opens, closes = (last + share * (self._days - 1 - last) for share in _GAPS)
-                is_due = day >= max(opens, last + 1) and len(lesson.visits) <= self._returns
+                is_due = day >= max(opens, last + soonest) and len(lesson.visits) <= self._returns
                 if is_due or _is_review(day):
                     due.append((last == day, closes, turn, lesson))
             is_pressing = bool(due) and (_is_review(day) or min(due)[1] < day + 1)
