@@ -89,6 +89,7 @@ class Timetable:
         self._count = tasks_for_day(request.level, request.daily_hours)
         self._has_long_tasks = request.daily_hours * 60 / self._count > _LONG_MINUTES
         self._returns = min(request.duration_weeks, 2 + self._count // 5)
+        self._plain_shares = _PLAIN_SHARES if request.duration_weeks > 1 else (0.5, 0, 0)
         costs = list(accumulate((lesson.cost**2 for lesson in lessons), initial=0.0))
         starts = (self._teaching_days * (cost / costs[-1]) ** _HASTE for cost in costs)
         # What is known need not wait: it is only checked.
@@ -173,7 +174,7 @@ class Timetable:
 
     def _explain(self, day: int, slots: list[Slot]) -> None:
         """Add tasks that explain topics, so that a plan asks for more from third to third."""
-        a_day = _PLAIN_SHARES[int(3 * (day + 0.5) / self._days)] * self._count
+        a_day = self._plain_shares[int(3 * (day + 0.5) / self._days)] * self._count
         wanted = int(a_day * (day + 1)) - int(a_day * day)
         # One explanation of a topic a day is enough.
         for lesson in sorted(self.begun, key=lambda each: (each.explained, -each.visits[0])):
