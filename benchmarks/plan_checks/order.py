@@ -10,7 +10,8 @@ about on Tuesday and practised most on Friday is no fault on Wednesday. One that
 about is known from before, and counts from the first task of revision; one that is read about later
 does not, since one cannot revise what comes later. A syllabus's topics are broader than a plan's:
 of "the present subjunctive" a part may be known and another be read about later, so there the first
-task of reading or revision counts.
+task of reading or revision counts. What opens with "learn", "study" and the like is reading, too:
+on a long day, reading and its exercise are one task.
 
 A topic of another of the goal's subjects ("secrets" of Docker, where Kubernetes has its own) is
 that subject's alone. What is named before it is taught, as an outlook or because it cannot be
@@ -21,6 +22,7 @@ Threshold: no violation. The figure is the number of violations.
 Source: prerequisites from the curricula and, independent of planners, from the syllabi.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 
@@ -28,6 +30,8 @@ from benchmarks.plan_checks.plans import Plan
 from benchmarks.plan_checks.text import sentences, stems
 from benchmarks.plan_checks.topics import TopicList, curriculum_of, syllabus_of
 from benchmarks.plan_checks.verdict import Verdict
+
+_LESSON = re.compile(r"(learn|study|discover|read|watch)\b", re.IGNORECASE)
 
 
 def judge(plan: Plan) -> Verdict:
@@ -93,8 +97,10 @@ def _days_met(plan: Plan, topics: TopicList, *, is_broad: bool) -> dict[str, int
     read: dict[str, int] = {}
     revised: dict[str, int] = {}
     for placed in plan.tasks:
-        if placed.task.category in {"reading", "revision"}:
-            is_read = placed.task.category == "reading" and not is_broad
+        is_revision = placed.task.category == "revision"
+        is_reading = placed.task.category == "reading" or bool(_LESSON.match(placed.text))
+        if is_revision or is_reading:
+            is_read = not is_revision and not is_broad
             about = sentences(placed.text)[0] if is_read else placed.text
             for name in topics.named_in(about):
                 (read if is_read else revised).setdefault(name, placed.day)

@@ -61,6 +61,8 @@ def plan(tasks: Tasks, focus: tuple[str, ...] = (), weeks: int = 1) -> Plan:
         # Revised before it is read about: the days were turned around.
         ([*REVISED, (4, READ, "pods"), (4, DO, "pods")], True),
         ([(2, READ, "services"), (4, READ, "pods")], True),
+        # Reading and its exercise in one task.
+        ([*REVISED, (4, DO, "Learn pods by doing."), (4, DO, "pods")], True),
         # Revised, and named later where something else is read about.
         ([*REVISED, (3, READ, "Read on nodes. They run pods."), *PRACTISED], False),
         # Named in passing, which is no teaching.
