@@ -117,12 +117,13 @@ class Timetable:
 
     def _begin_topics(self, day: int, slots: list[Slot]) -> None:
         while self._pending and self._pending[0][0] <= day:
-            lesson = self._pending[0][1]
+            start, lesson = self._pending[0]
             # Where reading cannot fill a long task, reading and practice share a session.
             new = "lesson" if self._has_long_tasks else "learn"
             purpose = "check" if lesson.is_known else new
-            is_full = len(slots) >= max(1, self._count // 2) or not self._has_room(purpose, slots)
-            if is_full or _is_review(day):
+            # Half of a day is enough, unless topics wait for long.
+            is_enough = len(slots) >= max(1, self._count // 2) and start > day - 2
+            if is_enough or _is_review(day) or not self._has_room(purpose, slots):
                 return
             self._pending.popleft()
             self.begun.append(lesson)
