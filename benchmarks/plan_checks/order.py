@@ -3,27 +3,35 @@
 Formula: a topic is taught in the first week whose focus names it, on the day of that week on which
 most of the tasks name it. Two days with as many tasks are taken in the plan's favour. For every
 prerequisite in the curricula and in the syllabi of which both topics are taught, the topic must not
-be taught on an earlier day than the one that it rests on. A prerequisite counts from the first task
-of reading that names it: what was read about on Tuesday and practised most on Friday is no fault on
-Wednesday. A prerequisite that is nowhere read about is known from before, and counts from the first
-task of revision; one that is read about later does not, since one cannot revise what comes later.
-A syllabus's topics are broader than a plan's: of "the present subjunctive" a part may be known and
-another be read about later, so there the first task of reading or revision counts. A topic of
-another of the goal's subjects ("secrets" of Docker, where Kubernetes has its own) is that
-subject's alone. What is named before it is taught, as an
-outlook or because it cannot be avoided, is no fault. A prerequisite that a plan leaves out is none
-either: an advanced learner has it.
+be taught on an earlier day than the one that it rests on.
+
+A prerequisite counts from the first task of reading whose first sentence names it: what was read
+about on Tuesday and practised most on Friday is no fault on Wednesday. One that is nowhere read
+about is known from before, and counts from the first task of revision; one that is read about later
+does not, since one cannot revise what comes later. A syllabus's topics are broader than a plan's:
+of "the present subjunctive" a part may be known and another be read about later, so there the first
+task of reading or revision counts. What opens with "learn", "study" and the like is reading, too:
+on a long day, reading and its exercise are one task.
+
+A topic of another of the goal's subjects ("secrets" of Docker, where Kubernetes has its own) is
+that subject's alone. What is named before it is taught, as an outlook or because it cannot be
+avoided, is no fault. A prerequisite that a plan leaves out is none either: an advanced learner has
+it.
+
 Threshold: no violation. The figure is the number of violations.
 Source: prerequisites from the curricula and, independent of planners, from the syllabi.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 
 from benchmarks.plan_checks.plans import Plan
-from benchmarks.plan_checks.text import stems
+from benchmarks.plan_checks.text import sentences, stems
 from benchmarks.plan_checks.topics import TopicList, curriculum_of, syllabus_of
 from benchmarks.plan_checks.verdict import Verdict
+
+_LESSON = re.compile(r"(learn|study|discover|read|watch)\b", re.IGNORECASE)
 
 
 def judge(plan: Plan) -> Verdict:
@@ -82,16 +90,19 @@ def _taught(
 
 
 def _days_met(plan: Plan, topics: TopicList, *, is_broad: bool) -> dict[str, int]:
-    """Return for each topic the first day on which a task of reading names it.
+    """Return for each topic the first day on which a task of reading is about it.
 
     Of a broad topic, and of one that no such task names, revision counts, too.
     """
     read: dict[str, int] = {}
     revised: dict[str, int] = {}
     for placed in plan.tasks:
-        if placed.task.category in {"reading", "revision"}:
-            is_read = placed.task.category == "reading" and not is_broad
-            for name in topics.named_in(placed.text):
+        is_revision = placed.task.category == "revision"
+        is_reading = placed.task.category == "reading" or bool(_LESSON.match(placed.text))
+        if is_revision or is_reading:
+            is_read = not is_revision and not is_broad
+            about = sentences(placed.text)[0] if is_read else placed.text
+            for name in topics.named_in(about):
                 (read if is_read else revised).setdefault(name, placed.day)
     return revised | read
 

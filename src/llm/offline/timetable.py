@@ -89,6 +89,7 @@ class Timetable:
         self._count = tasks_for_day(request.level, request.daily_hours)
         self._has_long_tasks = request.daily_hours * 60 / self._count > _LONG_MINUTES
         self._returns = min(request.duration_weeks, 2 + self._count // 5)
+        self._plain_shares = _PLAIN_SHARES if request.duration_weeks > 1 else (0.5, 0, 0)
         costs = list(accumulate((lesson.cost**2 for lesson in lessons), initial=0.0))
         starts = (self._teaching_days * (cost / costs[-1]) ** _HASTE for cost in costs)
         # What is known need not wait: it is only checked.
@@ -116,12 +117,13 @@ class Timetable:
 
     def _begin_topics(self, day: int, slots: list[Slot]) -> None:
         while self._pending and self._pending[0][0] <= day:
-            lesson = self._pending[0][1]
+            start, lesson = self._pending[0]
             # Where reading cannot fill a long task, reading and practice share a session.
             new = "lesson" if self._has_long_tasks else "learn"
             purpose = "check" if lesson.is_known else new
-            is_full = len(slots) >= max(1, self._count // 2) or not self._has_room(purpose, slots)
-            if is_full or _is_review(day):
+            # Half of a day is enough, unless topics wait for long.
+            is_enough = len(slots) >= max(1, self._count // 2) and start > day - 2
+            if is_enough or _is_review(day) or not self._has_room(purpose, slots):
                 return
             self._pending.popleft()
             self.begun.append(lesson)
@@ -132,12 +134,13 @@ class Timetable:
             slots.append(Slot(purpose, (lesson,), core))
 
     def _bring_back(self, day: int, slots: list[Slot]) -> None:
+        soonest = 1 + (day < self._days / 3)  # days: at first, explaining comes before recalling
         for _ in range(1 + self._count // 4):
             due = []
             for turn, lesson in enumerate(self.begun):
                 last = lesson.visits[-1]
                 opens, closes = (last + share * (self._days - 1 - last) for share in _GAPS)
-                is_due = day >= max(opens, last + 1) and len(lesson.visits) <= self._returns
+                is_due = day >= max(opens, last + soonest) and len(lesson.visits) <= self._returns
                 if is_due or _is_review(day):
                     due.append((last == day, closes, turn, lesson))
             is_pressing = bool(due) and (_is_review(day) or min(due)[1] < day + 1)
@@ -172,7 +175,7 @@ class Timetable:
 
     def _explain(self, day: int, slots: list[Slot]) -> None:
         """Add tasks that explain topics, so that a plan asks for more from third to third."""
-        a_day = _PLAIN_SHARES[int(3 * (day + 0.5) / self._days)] * self._count
+        a_day = self._plain_shares[int(3 * (day + 0.5) / self._days)] * self._count
         wanted = int(a_day * (day + 1)) - int(a_day * day)
         # One explanation of a topic a day is enough.
         for lesson in sorted(self.begun, key=lambda each: (each.explained, -each.visits[0])):

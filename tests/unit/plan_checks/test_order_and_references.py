@@ -16,6 +16,8 @@ REVISE: Category = "revision"
 DO: Category = "practice"
 SECRETS = TopicList([Topic("pods"), Topic("services", needs=("pods",)), Topic("secrets")])
 Tasks = Sequence[tuple[int, Category, str]]
+REVISED: Tasks = [(1, REVISE, "pods"), (2, DO, "services")]
+PRACTISED: Tasks = [(4, DO, "pods"), (4, DO, "pods too")]
 
 
 def plan(tasks: Tasks, focus: tuple[str, ...] = (), weeks: int = 1) -> Plan:
@@ -57,10 +59,14 @@ def plan(tasks: Tasks, focus: tuple[str, ...] = (), weeks: int = 1) -> Plan:
         # Read about on day 1, practised most on day 4.
         ([(1, READ, "pods"), (2, DO, "services"), (4, DO, "pods"), (4, DO, "pods too")], False),
         # Known from before, and only revised.
-        ([(1, REVISE, "pods"), (2, DO, "services"), (4, DO, "pods"), (4, DO, "pods too")], False),
+        ([*REVISED, *PRACTISED], False),
         # Revised before it is read about: the days were turned around.
-        ([(1, REVISE, "pods"), (2, DO, "services"), (4, READ, "pods"), (4, DO, "pods")], True),
+        ([*REVISED, (4, READ, "pods"), (4, DO, "pods")], True),
         ([(2, READ, "services"), (4, READ, "pods")], True),
+        # Reading and its exercise in one task.
+        ([*REVISED, (4, DO, "Learn pods by doing."), (4, DO, "pods")], True),
+        # Revised, and named later where something else is read about.
+        ([*REVISED, (3, READ, "Read on nodes. They run pods."), *PRACTISED], False),
         # Named in passing, which is no teaching.
         ([(1, DO, "pods"), (2, READ, "services"), (3, READ, "pods"), (3, DO, "pods")], True),
     ],
@@ -72,7 +78,7 @@ def test_a_prerequisite_counts_from_its_first_reading(tasks: Tasks, *, is_fault:
 
 def test_a_broad_topic_may_be_known_in_part() -> None:
     """The present subjunctive is revised; its use after some words is read about later."""
-    tasks: Tasks = [(1, REVISE, "pods"), (2, DO, "services"), (4, READ, "pods"), (4, DO, "pods")]
+    tasks: Tasks = [*REVISED, (4, READ, "pods"), (4, DO, "pods")]
     parts = plan(tasks, ("services", "pods"))
     assert list(violations(parts, SECRETS))
     assert not list(violations(parts, SECRETS, is_broad=True))
