@@ -110,6 +110,10 @@ def _add_dates(connection: sqlite3.Connection) -> None:
     _add_column(connection, "roadmap_tasks", "date_changes integer not null default 0")
 
 
+def _add_progress_index(_: sqlite3.Connection) -> None:
+    """Have the schema applied, which adds the index `roadmap_tasks_progress`."""
+
+
 _STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     _add_call_and_holder_columns,
     _add_cost_known,
@@ -118,6 +122,7 @@ _STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     _add_estimated_minutes,
     _add_end_number,
     _add_dates,
+    _add_progress_index,
 )
 
 
