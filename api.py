@@ -73,13 +73,14 @@ CORS_RESPONSE_HEADERS = (
 )
 
 _ROUTERS = (
+    # The most frequent requests: routes are tried in turn.
+    roadmaps.router,
+    tasks.router,
     # Routes that match only some requests to a path come before those that match all.
     generations.stream_router,
     generations.async_router,
     assistant_routes.stream_router,
-    roadmaps.router,
     generations.router,
-    tasks.router,
     progress.router,
     schedules.router,
     export_routes.router,

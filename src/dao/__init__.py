@@ -5,6 +5,7 @@ import logging
 from typing import Protocol
 from uuid import UUID
 
+from src.dao.documents import Documents
 from src.dao.schedules import Schedules
 from src.domain.errors import SettingsError, StoreError, StoreOutdatedError
 from src.domain.generation import (
@@ -22,7 +23,7 @@ from src.domain.quotas import NewQuestion, QuotaPolicies
 from src.domain.roadmap import Roadmap, RoadmapWithTasks, Task, WeekTotals
 from src.settings import Settings
 
-__all__ = ["Generations", "Questions", "Schedules", "Store", "open_store"]
+__all__ = ["Documents", "Generations", "Questions", "Schedules", "Store", "open_store"]
 
 logger = logging.getLogger(__name__)
 
@@ -154,6 +155,10 @@ class Store(Protocol):
     @property
     def schedules(self) -> Schedules:
         """Progress and dates."""
+
+    @property
+    def documents(self) -> Documents:
+        """Answers of the API that the database writes."""
 
     async def check(self) -> None:
         """Check that the database answers and has a schema for this release.

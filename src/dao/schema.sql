@@ -339,18 +339,19 @@ as $$ select 4; $$;
 
 -- Reads -------------------------------------------------------------------------------------------
 
--- Each read is one function that returns one JSON document, shaped like the answer of the API. A
+-- Each read is one function that returns one JSON document, which the service sends as its answer. A
 -- project's "Max rows" silently truncates answers of many rows, but not a document. The functions
 -- return no row if the roadmap does not exist, is not published or does not belong to the user, if
 -- one is given. `setof json` instead of `json` spares PostgREST from parsing what it returns.
 -- Defaults replace nulls of older code: one bad row must not hide the others.
 
--- A time as the API writes it, such as 2026-01-02T03:04:05.678901Z. This function and the next have
--- no search_path, so that PostgreSQL inlines them; it resolves the names in such bodies only once.
+-- A time as the API writes it: 2026-01-02T03:04:05.678901Z, or 2026-01-02T03:04:05Z at a whole
+-- second. This function and the next have no search_path, so that PostgreSQL inlines them; it
+-- resolves the names in such bodies only once.
 create or replace function public.iso_utc(at timestamptz) returns text
 language sql
 stable
-return to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
+return replace(to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), '.000000Z', 'Z');
 
 create or replace function public.roadmap_as_json(r public.roadmaps) returns json
 language sql

@@ -6,9 +6,8 @@ from uuid import UUID
 from pydantic import Field
 
 from src.dao import Store
-from src.domain.errors import WeekNotFoundError
 from src.domain.progress import RoadmapTotals
-from src.domain.roadmap import Roadmap, Task, WeekDetail, WeekProgress
+from src.domain.roadmap import Roadmap
 from src.services.progress.percent import whole_percent
 
 
@@ -21,7 +20,7 @@ class ListedRoadmap(Roadmap):
 
 
 class RoadmapService:
-    """Reads and changes stored roadmaps.
+    """Reads and changes stored roadmaps. Reads that return bytes return JSON, see `Documents`.
 
     If `user_id` is given, another user's roadmap or task is treated as if it did not exist. If
     there is none, methods raise `RoadmapNotFoundError` or `TaskNotFoundError`.
@@ -29,47 +28,32 @@ class RoadmapService:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._documents = store.documents
 
-    async def list_roadmaps(self, user_id: UUID) -> list[Roadmap]:
+    async def list_roadmaps(self, user_id: UUID) -> bytes:
         """Return the user's roadmaps, newest first; empty for an unknown user."""
-        return await self._store.list_roadmaps(user_id)
+        return await self._documents.list_roadmaps(user_id)
 
     async def list_roadmaps_with_progress(self, user_id: UUID) -> list[ListedRoadmap]:
         """Return the same with the number of tasks, in one request to the store as well."""
         totals = await self._store.schedules.list_totals(user_id)
         return [_with_progress(each) for each in totals]
 
-    async def list_tasks(self, roadmap_id: int, user_id: UUID | None) -> list[Task]:
-        """Return all tasks by week, day and position in the day."""
-        return await self._store.list_tasks(roadmap_id, user_id)
+    async def list_tasks(self, roadmap_id: int, user_id: UUID | None) -> bytes:
+        """Return an object whose `tasks` are all tasks by week, day and position in the day."""
+        return await self._documents.list_tasks(roadmap_id, user_id)
 
-    async def list_weeks(self, roadmap_id: int, user_id: UUID | None) -> list[WeekProgress]:
+    async def list_weeks(self, roadmap_id: int, user_id: UUID | None) -> bytes:
         """Return every week's totals and progress, by week number."""
-        return [
-            WeekProgress(
-                **week.model_dump(), progress=whole_percent(week.completed_tasks, week.total_tasks)
-            )
-            for week in await self._store.list_weeks(roadmap_id, user_id)
-        ]
+        return await self._documents.list_weeks(roadmap_id, user_id)
 
-    async def get_week(self, roadmap_id: int, week_number: int, user_id: UUID | None) -> WeekDetail:
+    async def get_week(self, roadmap_id: int, week_number: int, user_id: UUID | None) -> bytes:
         """Return a week with its tasks by day.
 
         Raises:
             WeekNotFoundError: the roadmap has no such week.
         """
-        tasks = await self._store.list_tasks(roadmap_id, user_id, week_number=week_number)
-        if not tasks:
-            raise WeekNotFoundError(roadmap_id, week_number)
-        days: dict[int, list[Task]] = {}
-        for task in tasks:
-            days.setdefault(task.day_number, []).append(task)
-        return WeekDetail(
-            week_number=week_number,
-            weekly_goal=tasks[0].weekly_goal,
-            progress=whole_percent(sum(task.completed for task in tasks), len(tasks)),
-            days=days,
-        )
+        return await self._documents.get_week(roadmap_id, week_number, user_id)
 
     async def update_task(
         self, task_id: str, *, completed: bool, user_id: UUID | None, time_zone: str | None = None

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from uuid import uuid4
 
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -19,6 +18,7 @@ from src.web.request_log import log_request, server_timing
 logger = logging.getLogger(__name__)
 
 REQUEST_ID_HEADER = "X-Request-ID"
+_RAW_ID_HEADER = REQUEST_ID_HEADER.lower().encode()
 
 _SAFE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _request_id: ContextVar[str] = ContextVar("request_id", default="-")
@@ -33,6 +33,12 @@ def request_id() -> str:
 def request_path() -> str:
     """Return the path of the current request, empty outside of a request."""
     return _request_path.get()
+
+
+def _given_id(scope: Scope) -> str:
+    """Return the id that the client gave the request, empty if it gave none."""
+    given = (value for name, value in scope["headers"] if name == _RAW_ID_HEADER)
+    return next(given, b"").decode("latin-1")
 
 
 class RequestContextMiddleware:
@@ -62,7 +68,7 @@ class RequestContextMiddleware:
             await self._app(scope, receive, send)
 
     async def _serve_request(self, scope: Scope, receive: Receive, send: Send) -> None:
-        given = Headers(scope=scope).get(REQUEST_ID_HEADER, "")
+        given = _given_id(scope)
         identifier = given if _SAFE_ID.fullmatch(given) else uuid4().hex
         _request_id.set(identifier)
         _request_path.set(scope["path"])
@@ -73,9 +79,12 @@ class RequestContextMiddleware:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = MutableHeaders(scope=message)
-                headers[REQUEST_ID_HEADER] = identifier
-                headers["Server-Timing"] = server_timing(time.monotonic() - started, spending)
+                timing = server_timing(time.monotonic() - started, spending)
+                message["headers"] = [
+                    *message.get("headers", ()),
+                    (_RAW_ID_HEADER, identifier.encode()),
+                    (b"server-timing", timing.encode()),
+                ]
             await send(message)
 
         try:

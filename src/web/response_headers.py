@@ -1,9 +1,13 @@
 """The security headers of every response: of the API, preflights and the docs."""
 
-from starlette.datastructures import MutableHeaders
+from collections.abc import Iterable
+from functools import cache
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from src.web.public_paths import is_public
+
+RawHeaders = Iterable[tuple[bytes, bytes]]
 
 COMMON_HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -54,18 +58,31 @@ class ResponseHeadersMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        path: str = scope["path"]  # read now: mounts change it in the scope
-        headers = COMMON_HEADERS | {"Content-Security-Policy": PAGE_CSPS.get(path, API_CSP)}
-        if self._behind_tls or scope["scheme"] == "https":
-            headers["Strict-Transport-Security"] = HSTS
+        # Read now: mounts change the path in the scope.
+        path: str = scope["path"]
+        is_secure = self._behind_tls or scope["scheme"] == "https"
+        headers = _encode(PAGE_CSPS.get(path, API_CSP), is_secure=is_secure)
+        may_be_stored = is_public(path)
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                present = MutableHeaders(scope=message)
-                present.update(headers)
-                if not is_public(path):
-                    # Only what is meant to be asked for again and again says otherwise.
-                    present.setdefault("Cache-Control", NO_STORE)
+                present: RawHeaders = message.get("headers", ())
+                message["headers"] = [*(each for each in present if each[0] not in NAMES), *headers]
+                # Only what is meant to be asked for again and again says otherwise.
+                if not may_be_stored and all(name != b"cache-control" for name, _ in present):
+                    message["headers"].append((b"cache-control", NO_STORE.encode()))
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
+
+
+@cache
+def _encode(csp: str, *, is_secure: bool) -> RawHeaders:
+    """Return the headers as ASGI has them."""
+    headers = COMMON_HEADERS | {"Content-Security-Policy": csp}
+    if is_secure:
+        headers["Strict-Transport-Security"] = HSTS
+    return tuple((name.lower().encode(), value.encode()) for name, value in headers.items())
+
+
+NAMES = frozenset(name for name, _ in _encode(API_CSP, is_secure=True))

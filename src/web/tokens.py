@@ -18,6 +18,7 @@ from pydantic import SecretStr
 from src.domain.errors import UnauthenticatedError
 from src.web.jwks import PUBLISHED_ALGORITHMS, PublishedKeys
 from src.web.log_limit import LogLimit
+from src.web.verified_tokens import VerifiedTokens
 
 logger = logging.getLogger(__name__)
 
@@ -58,6 +59,7 @@ class TokenVerifier:
     ) -> None:
         self._secret = secret and secret.get_secret_value()
         self._log_limit = LogLimit()
+        self._verified = VerifiedTokens()
         self.issuer = issuer
         """What `iss` of every token has to be; None if it is not checked."""
         self._keys: PublishedKeys | None = None
@@ -75,16 +77,7 @@ class TokenVerifier:
         """
         try:
             key, algorithms = await self._select_key(_read_header(token))
-            claims = jwt.decode(
-                token,
-                key,
-                algorithms=algorithms,
-                audience=AUDIENCE,
-                issuer=self.issuer,
-                leeway=LEEWAY_SECONDS,
-                options={"require": ["exp", "sub"], "enforce_minimum_key_length": True},
-            )
-            return _read_subject(claims)
+            return self._verified.find(token, key) or self._verify_with(key, algorithms, token)
         except jwt.InvalidIssuerError:
             reason = jwt.InvalidIssuerError.__name__
             if self._log_limit.allows_line(reason):
@@ -98,6 +91,20 @@ class TokenVerifier:
             if self._log_limit.allows_line(reason):
                 logger.info("token refused: %s", reason)
             raise UnauthenticatedError(reason) from None
+
+    def _verify_with(self, key: jwt.PyJWK | str, algorithms: list[str], token: str) -> UUID:
+        claims = jwt.decode(
+            token,
+            key,
+            algorithms=algorithms,
+            audience=AUDIENCE,
+            issuer=self.issuer,
+            leeway=LEEWAY_SECONDS,
+            options={"require": ["exp", "sub"], "enforce_minimum_key_length": True},
+        )
+        user = _read_subject(claims)
+        self._verified.remember(token, key, user, claims["exp"] + LEEWAY_SECONDS)
+        return user
 
     async def close(self) -> None:
         """Close the connection. The verifier cannot be used afterwards."""

@@ -16,8 +16,8 @@ import pytest
 from playwright.async_api import Page, Route, async_playwright
 
 from api import create_app
+from src.dao.sqlite.documents import SqliteDocuments
 from src.dao.sqlite.store import SqliteStore
-from src.domain.roadmap import Roadmap
 from tests.support.learners import ANA, roadmap_request
 from tests.support.service import serving
 from tests.support.settings import isolated_settings
@@ -58,10 +58,10 @@ async def page(foreign_requests: list[str]) -> AsyncIterator[Page]:
         await browser.close()
 
 
-class ForgetfulStore(SqliteStore):
-    """A store with a bug."""
+class ForgetfulDocuments(SqliteDocuments):
+    """Documents with a bug."""
 
-    async def list_roadmaps(self, user_id: UUID) -> list[Roadmap]:
+    async def list_roadmaps(self, user_id: UUID) -> bytes:
         raise RuntimeError(f"forgot {user_id}")
 
 
@@ -84,7 +84,8 @@ async def api(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, frontend: str) ->
     settings = isolated_settings(
         monkeypatch, cors_origins=(frontend,), sqlite_path=tmp_path / "momentum.db"
     )
-    store = await ForgetfulStore.open(tmp_path / "momentum.db")
+    store = await SqliteStore.open(tmp_path / "momentum.db")
+    store.documents = ForgetfulDocuments(store._file)  # noqa: SLF001  the file that it reads
     with serving(create_app(settings, store=store)) as url:
         yield url
 

@@ -36,9 +36,10 @@ create table if not exists roadmap_tasks (
 );
 create unique index if not exists roadmap_tasks_in_order
     on roadmap_tasks (roadmap_id, week_number, day_number, position);
--- All that progress adds up: an index is read several times as fast as the rows with their texts.
+-- All that weeks and progress add up: an index is read several times as fast as the rows.
 create index if not exists roadmap_tasks_progress on roadmap_tasks (
-    roadmap_id, week_number, day_number, due_date, effort, category, completed, estimated_minutes
+    roadmap_id, week_number, day_number, due_date, effort, category, completed, estimated_minutes,
+    weekly_goal
 );
 create index if not exists roadmap_tasks_completed on roadmap_tasks (roadmap_id) where completed;
 

@@ -2,25 +2,25 @@
 
 import sqlite3
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 from uuid import UUID
 
+from pydantic import TypeAdapter
+
 from src.dao.rows import task_rows
+from src.dao.sqlite.documents import SqliteDocuments
 from src.dao.sqlite.file import SqliteFile, now
 from src.dao.sqlite.generations import SqliteGenerations, finish_generation
 from src.dao.sqlite.ledger import SqliteQuestions
 from src.dao.sqlite.schedules import SqliteSchedules
-from src.dao.sqlite.upgrades import transaction
-from src.domain.errors import RoadmapNotFoundError, TaskNotFoundError
+from src.domain.errors import RoadmapNotFoundError, TaskNotFoundError, WeekNotFoundError
 from src.domain.generation import GenerationRecord
 from src.domain.plan import NewRoadmap
-from src.domain.roadmap import Roadmap, RoadmapWithTasks, Task, WeekTotals
+from src.domain.roadmap import Roadmap, RoadmapWithTasks, Task, WeekDetail, WeekTotals
 
-_ROADMAP_FILTER = (
-    "roadmap_id = (select roadmap_id from roadmaps where roadmap_id = :roadmap_id"
-    " and (:user_id is null or user_id = :user_id))"
-)
-"""Selects the tasks of a roadmap, if it belongs to the user or no user is given."""
+_ROADMAPS = TypeAdapter(list[Roadmap])
+_TASKS = TypeAdapter(dict[Literal["tasks"], list[Task]])
+_WEEKS = TypeAdapter(list[WeekTotals])
 
 
 class SqliteStore:
@@ -31,6 +31,7 @@ class SqliteStore:
         self.generations = SqliteGenerations(file)
         self.questions = SqliteQuestions(file)
         self.schedules = SqliteSchedules(file)
+        self.documents = SqliteDocuments(file)
 
     @classmethod
     async def open(cls, path: Path, *, queue_size: int = 200) -> Self:
@@ -47,59 +48,33 @@ class SqliteStore:
         return await self._file.write(lambda connection: _add_roadmap(connection, roadmap))
 
     async def list_roadmaps(self, user_id: UUID) -> list[Roadmap]:
-        rows = await self._file.read_for_client(
-            lambda connection: connection.execute(
-                "select * from roadmaps where user_id = ?"
-                " order by created_at desc, roadmap_id desc",
-                (str(user_id),),
-            ).fetchall()
-        )
-        return [Roadmap.model_validate(dict(row)) for row in rows]
+        return _ROADMAPS.validate_json(await self.documents.list_roadmaps(user_id))
 
     async def get_roadmap(self, roadmap_id: int, user_id: UUID | None = None) -> Roadmap:
-        return await self._file.read_for_client(
-            lambda connection: _get_roadmap(connection, roadmap_id, user_id)
-        )
+        document = await self.documents.get_roadmap(roadmap_id, user_id)
+        return Roadmap.model_validate_json(document)
 
     async def get_roadmap_with_tasks(
         self, roadmap_id: int, user_id: UUID | None = None
     ) -> RoadmapWithTasks:
-        def read(connection: sqlite3.Connection) -> RoadmapWithTasks:
-            with transaction(connection, "deferred"):
-                roadmap = _get_roadmap(connection, roadmap_id, user_id)
-                rows = connection.execute(
-                    "select * from roadmap_tasks where roadmap_id = ?"
-                    " order by week_number, day_number, position",
-                    (roadmap_id,),
-                ).fetchall()
-            tasks = [Task.model_validate(dict(row)) for row in rows]
-            return RoadmapWithTasks(roadmap=roadmap, tasks=tasks)
-
-        return await self._file.read_for_client(read)
+        document = await self.documents.get_roadmap_with_tasks(roadmap_id, user_id)
+        return RoadmapWithTasks.model_validate_json(document)
 
     async def list_tasks(
         self, roadmap_id: int, user_id: UUID | None = None, *, week_number: int | None = None
     ) -> list[Task]:
-        rows = await self._select_from_roadmap(
-            roadmap_id,
-            user_id,
-            f"select * from roadmap_tasks where {_ROADMAP_FILTER}"  # noqa: S608  ours
-            " and (:week_number is null or week_number = :week_number)"
-            " order by week_number, day_number, position",
-            week_number=week_number,
-        )
-        return [Task.model_validate(dict(row)) for row in rows]
+        if week_number is None:
+            document = await self.documents.list_tasks(roadmap_id, user_id)
+            return _TASKS.validate_json(document)["tasks"]
+        try:
+            document = await self.documents.get_week(roadmap_id, week_number, user_id)
+        except WeekNotFoundError:
+            return []
+        days = WeekDetail.model_validate_json(document).days
+        return [task for tasks in days.values() for task in tasks]
 
     async def list_weeks(self, roadmap_id: int, user_id: UUID | None = None) -> list[WeekTotals]:
-        rows = await self._select_from_roadmap(
-            roadmap_id,
-            user_id,
-            "select week_number, min(weekly_goal) as weekly_goal,"  # noqa: S608  ours
-            " count(*) as total_tasks, sum(completed) as completed_tasks"
-            f" from roadmap_tasks where {_ROADMAP_FILTER}"
-            " group by week_number order by week_number",
-        )
-        return [WeekTotals.model_validate(dict(row)) for row in rows]
+        return _WEEKS.validate_json(await self.documents.list_weeks(roadmap_id, user_id))
 
     async def set_task_completed(
         self,
@@ -149,19 +124,6 @@ class SqliteStore:
     async def close(self) -> None:
         await self._file.close()
 
-    async def _select_from_roadmap(
-        self, roadmap_id: int, user_id: UUID | None, sql: str, **parameters: object
-    ) -> list[sqlite3.Row]:
-        """Select from a roadmap that must exist, in one snapshot of the database."""
-
-        def read(connection: sqlite3.Connection) -> list[sqlite3.Row]:
-            with transaction(connection, "deferred"):
-                _get_roadmap(connection, roadmap_id, user_id)
-                values = {"roadmap_id": roadmap_id, "user_id": user_id and str(user_id)}
-                return connection.execute(sql, values | parameters).fetchall()
-
-        return await self._file.read_for_client(read)
-
 
 def _add_roadmap(connection: sqlite3.Connection, roadmap: NewRoadmap) -> GenerationRecord:
     row = connection.execute(
@@ -191,14 +153,3 @@ def _add_roadmap(connection: sqlite3.Connection, roadmap: NewRoadmap) -> Generat
     return finish_generation(
         connection, roadmap.lease_id, Roadmap.model_validate(dict(row)), roadmap.cost_known
     )
-
-
-def _get_roadmap(connection: sqlite3.Connection, roadmap_id: int, user_id: UUID | None) -> Roadmap:
-    row = connection.execute(
-        "select * from roadmaps where roadmap_id = :roadmap_id"
-        " and (:user_id is null or user_id = :user_id)",
-        {"roadmap_id": roadmap_id, "user_id": user_id and str(user_id)},
-    ).fetchone()
-    if row is None:
-        raise RoadmapNotFoundError(roadmap_id)
-    return Roadmap.model_validate(dict(row))

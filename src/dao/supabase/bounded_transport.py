@@ -6,7 +6,7 @@ hundreds of megabytes, which block the event loop for seconds and take a gigabyt
 
 import asyncio
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from functools import partial
 from http import HTTPStatus
 from typing import Any
@@ -42,23 +42,25 @@ class BoundedTransport(httpx.AsyncBaseTransport):
         self._transport = transport
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request; reading the answer's body raises what `_BoundedStream` does.
+        """Send a request; reading the answer's body raises what `bounded_pieces` does.
 
         Raises:
             httpx.DecodingError: the answer is compressed in another way than was accepted.
         """
         request.headers["Accept-Encoding"] = "gzip"
         response = await self._transport.handle_async_request(request)
-        encoding = response.headers.pop("Content-Encoding", "identity").strip().lower()
-        if encoding not in {"identity", "gzip"}:
+        try:
+            is_compressed = is_gzip(response.headers)
+        except httpx.DecodingError:
             await response.aclose()
-            raise httpx.DecodingError("the answer is compressed in another way than accepted")
+            raise
+        response.headers.pop("Content-Encoding", None)
         # By RFC 7240 the server may ignore the preference, and PostgREST does not.
         needs_body = response.is_success and "return=minimal" not in request.headers.get(
             "Prefer", ""
         )
         response.stream = _BoundedStream(
-            response.stream, is_gzip=encoding == "gzip", needs_body=needs_body
+            response.stream, is_gzip=is_compressed, needs_body=needs_body
         )
         return response
 
@@ -76,37 +78,53 @@ class BoundedConnector(aiohttp.TCPConnector):
         self._factory = partial(_BoundedResponseHandler, loop=self._loop)  # type: ignore[assignment]  # partial is invariant
 
 
-class _BoundedStream(httpx.AsyncByteStream):
-    """Yields a body, decompressed.
+def is_gzip(headers: Mapping[str, str]) -> bool:
+    """Return whether an answer is compressed.
+
+    Raises:
+        httpx.DecodingError: it is, in another way than was accepted.
+    """
+    encoding = headers.get("Content-Encoding", "identity").strip().lower()
+    if encoding not in {"identity", "gzip"}:
+        raise httpx.DecodingError("the answer is compressed in another way than accepted")
+    return encoding == "gzip"
+
+
+async def bounded_pieces(
+    pieces: AsyncIterable[bytes], *, is_gzip: bool, needs_body: bool
+) -> AsyncIterator[bytes]:
+    """Yield a body, decompressed.
 
     Raises:
         httpx.DecodingError: the gzip data are invalid, or end too early.
         httpx.ReadError: the body is longer than any answer, or missing.
     """
+    received = 0
+    async for piece in _decompress(pieces) if is_gzip else pieces:
+        received += len(piece)
+        if received > MAX_ANSWER_BYTES:
+            raise httpx.ReadError("the database sent more than any answer has")
+        yield piece
+    if needs_body and not received:
+        # The client would take it for an empty list, that is for "not found".
+        raise httpx.ReadError("the answer has no body")
 
+
+class _BoundedStream(httpx.AsyncByteStream):
     def __init__(self, stream: Any, *, is_gzip: bool, needs_body: bool) -> None:  # noqa: ANN401  httpx types it as sync or async
         self._stream = stream
-        self._is_gzip = is_gzip
-        self._needs_body = needs_body
+        self._pieces = bounded_pieces(stream, is_gzip=is_gzip, needs_body=needs_body)
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        received = 0
-        async for piece in _decompress(self._stream) if self._is_gzip else self._stream:
-            received += len(piece)
-            if received > MAX_ANSWER_BYTES:
-                raise httpx.ReadError("the database sent more than any answer has")
-            yield piece
-        if self._needs_body and not received:
-            # The client would take it for an empty list, that is for "not found".
-            raise httpx.ReadError("the answer has no body")
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self._pieces
 
     async def aclose(self) -> None:
         await self._stream.aclose()
 
 
-async def _decompress(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def _decompress(pieces: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
     decompressor = zlib.decompressobj(_GZIP)
-    async for piece in stream:
+    async for piece in pieces:
         left = piece
         while left and not decompressor.eof:
             try:

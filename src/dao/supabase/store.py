@@ -2,15 +2,17 @@
 
 import asyncio
 import logging
+import re
 from contextlib import AsyncExitStack
-from typing import Self, TypeVar
+from typing import Self
 from uuid import UUID
 
 from postgrest import ReturnMethod
 from pydantic import TypeAdapter
 
 from src.dao.rows import task_rows
-from src.dao.supabase.client import TRANSIENT_ERRORS, PostgrestClient, parse_rows
+from src.dao.supabase.client import TRANSIENT_ERRORS, PostgrestClient, parse_document, parse_rows
+from src.dao.supabase.documents import SupabaseDocuments
 from src.dao.supabase.generations import SupabaseGenerations
 from src.dao.supabase.questions import SupabaseQuestions
 from src.dao.supabase.rows import only_row
@@ -23,8 +25,6 @@ from src.domain.vocabulary import Value
 
 logger = logging.getLogger(__name__)
 
-T = TypeVar("T")
-
 SCHEMA_VERSION = 4
 """The lowest `schema_version()` of schema.sql that this release runs on."""
 
@@ -33,6 +33,9 @@ TASKS_PER_REQUEST = 1_000
 
 CLOSE_TIMEOUT_SECONDS = 1.0
 """How long `close` waits for running compensating deletes."""
+
+
+_BOOLEAN = re.compile(rb"\s*(true|false)\s*")
 
 
 class _Tasks(Value):
@@ -46,7 +49,7 @@ _ROADMAPS = TypeAdapter(list[Roadmap])
 _TASKS = TypeAdapter(_Tasks)
 _ROADMAP_WITH_TASKS = TypeAdapter(RoadmapWithTasks)
 _WEEKS = TypeAdapter(list[WeekTotals])
-_WEEK = TypeAdapter(WeekDetail | None)
+_WEEK = TypeAdapter(WeekDetail)
 
 
 class SupabaseStore:
@@ -57,6 +60,7 @@ class SupabaseStore:
         self.generations = SupabaseGenerations(client)
         self.questions = SupabaseQuestions(client)
         self.schedules = SupabaseSchedules(client)
+        self.documents = SupabaseDocuments(client)
         self._undos: set[asyncio.Task[None]] = set()
 
     @classmethod
@@ -95,30 +99,33 @@ class SupabaseStore:
         return record
 
     async def list_roadmaps(self, user_id: UUID) -> list[Roadmap]:
-        return only_row(await self._read(_ROADMAPS, "list_roadmaps", p_user_id=str(user_id)))
+        return parse_document(_ROADMAPS, await self.documents.list_roadmaps(user_id))
 
     async def get_roadmap(self, roadmap_id: int, user_id: UUID | None = None) -> Roadmap:
-        return await self._read_roadmap(_ROADMAP, "read_roadmap", roadmap_id, user_id)
+        return parse_document(_ROADMAP, await self.documents.get_roadmap(roadmap_id, user_id))
 
     async def get_roadmap_with_tasks(
         self, roadmap_id: int, user_id: UUID | None = None
     ) -> RoadmapWithTasks:
-        return await self._read_roadmap(
-            _ROADMAP_WITH_TASKS, "read_roadmap_with_tasks", roadmap_id, user_id
-        )
+        document = await self.documents.get_roadmap_with_tasks(roadmap_id, user_id)
+        return parse_document(_ROADMAP_WITH_TASKS, document)
 
     async def list_tasks(
         self, roadmap_id: int, user_id: UUID | None = None, *, week_number: int | None = None
     ) -> list[Task]:
         if week_number is None:
-            return (await self._read_roadmap(_TASKS, "read_tasks", roadmap_id, user_id)).tasks
-        week = await self._read_roadmap(
-            _WEEK, "read_week", roadmap_id, user_id, p_week_number=week_number
-        )
-        return [] if week is None else [task for tasks in week.days.values() for task in tasks]
+            return parse_document(
+                _TASKS, await self.documents.list_tasks(roadmap_id, user_id)
+            ).tasks
+        try:
+            document = await self.documents.get_week(roadmap_id, week_number, user_id)
+        except errors.WeekNotFoundError:
+            return []
+        days = parse_document(_WEEK, document).days
+        return [task for tasks in days.values() for task in tasks]
 
     async def list_weeks(self, roadmap_id: int, user_id: UUID | None = None) -> list[WeekTotals]:
-        return await self._read_roadmap(_WEEKS, "read_weeks", roadmap_id, user_id)
+        return parse_document(_WEEKS, await self.documents.list_weeks(roadmap_id, user_id))
 
     async def set_task_completed(
         self,
@@ -132,19 +139,16 @@ class SupabaseStore:
             task = UUID(task_id)
         except ValueError:
             raise errors.TaskNotFoundError from None
-        update = self._client.rpc(
-            "set_task_completed",
-            {
-                "p_task_id": str(task),
-                "p_completed": completed,
-                "p_user_id": user_id and str(user_id),
-                "p_tz": time_zone,
-            },
+        parameters = {
+            "p_task_id": str(task),
+            "p_completed": completed,
+            "p_user_id": user_id and str(user_id),
+            "p_tz": time_zone,
+        }
+        exists = await self._client.call(
+            "set_task_completed", parameters, _BOOLEAN, retry_on=TRANSIENT_ERRORS
         )
-        answer = await self._client.execute_for_client(
-            update, retry_on=TRANSIENT_ERRORS, expected=bool
-        )
-        if not answer.data:
+        if exists != b"true":
             raise errors.TaskNotFoundError
 
     async def delete_roadmap(self, roadmap_id: int, user_id: UUID) -> None:
@@ -207,31 +211,3 @@ class SupabaseStore:
                 type(error).__name__,
                 error,
             )
-
-    async def _read_roadmap(
-        self,
-        shape: TypeAdapter[T],
-        function: str,
-        roadmap_id: int,
-        user_id: UUID | None,
-        **parameters: int,
-    ) -> T:
-        """Return what a function of schema.sql reads of a roadmap."""
-        documents = await self._read(
-            shape,
-            function,
-            p_roadmap_id=roadmap_id,
-            p_user_id=user_id and str(user_id),
-            **parameters,
-        )
-        if not documents:
-            raise errors.RoadmapNotFoundError(roadmap_id)
-        return documents[0]
-
-    async def _read(self, shape: TypeAdapter[T], function: str, **parameters: object) -> list[T]:
-        """Return the document that a function of schema.sql returns, or an empty list.
-
-        It is one row in one request, so the project's "Max rows" cannot truncate it.
-        """
-        answer = await self._client.read(self._client.rpc(function, parameters))
-        return [parse_rows(shape, document) for document in answer.data]

@@ -10,7 +10,6 @@ import pytest
 
 from src.dao import Store
 from src.domain import errors
-from src.domain.roadmap import Roadmap
 from src.settings import Settings
 from tests.api.replicas import replica
 from tests.support.backends import SqliteBackend
@@ -32,7 +31,11 @@ class BrokenStore:
     def __getattr__(self, name: str) -> object:
         return getattr(self._store, name)
 
-    async def list_roadmaps(self, user_id: UUID) -> list[Roadmap]:  # noqa: ARG002
+    @property
+    def documents(self) -> "BrokenStore":
+        return self
+
+    async def list_roadmaps(self, user_id: UUID) -> bytes:  # noqa: ARG002
         raise self._error
 
 
@@ -171,7 +174,7 @@ class HangingStore(BrokenStore):
         super().__init__(store, RuntimeError())
         self.asked = asyncio.Event()
 
-    async def list_roadmaps(self, user_id: UUID) -> list[Roadmap]:  # noqa: ARG002
+    async def list_roadmaps(self, user_id: UUID) -> bytes:  # noqa: ARG002
         self.asked.set()
         return await asyncio.Future()
 

@@ -30,6 +30,10 @@ READS: dict[str, Call] = {
     "list_tasks": lambda store: store.list_tasks(1),
     "list_tasks of a week": lambda store: store.list_tasks(1, week_number=1),
     "list_weeks": lambda store: store.list_weeks(1),
+    "document of roadmaps": lambda store: store.documents.list_roadmaps(ID),
+    "document of tasks": lambda store: store.documents.list_tasks(1),
+    "document of weeks": lambda store: store.documents.list_weeks(1),
+    "document of a week": lambda store: store.documents.get_week(1, 1),
     "check_schema": lambda store: store.check(),
     "get": lambda store: store.generations.get(ID),
     "read": lambda store: store.generations.read(ID),
@@ -61,6 +65,7 @@ OTHER_SHAPES = (b"{}", b'[{"a": 1}]', b'[{"roadmap_id": "x", "tasks": 7}]', b"[[
 
 ALWAYS_A_ROW = (
     "list_roadmaps",
+    "document of roadmaps",
     "begin",
     "sweep",
     "add_roadmap",

@@ -15,7 +15,7 @@ from src.dao.supabase.bounded_transport import (
     MAX_INTERIM_ANSWERS,
 )
 from src.domain.errors import StoreUnavailableError
-from tests.unit.dao.supabase.test_transport import Behaviour, client_of
+from tests.unit.dao.supabase.test_transport import REQUESTS, Behaviour, Request, client_of
 
 MEGABYTE = 1024 * 1024
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n"
@@ -52,13 +52,16 @@ def repeating(first: bytes, piece: bytes, count_sent: Callable[[int], None]) -> 
     return answer
 
 
-async def read_rows(behave: Behaviour) -> object:
+async def read_rows(behave: Behaviour, request_rows: Request) -> object:
     async with client_of(behave) as client:
-        return (await client.execute(client.table("roadmaps").select("*"))).data
+        return await request_rows(client)
 
 
+@REQUESTS
 @pytest.mark.parametrize("body", [b" " * MAX_ANSWER_BYTES * 4, ROWS * MEGABYTE * 4])
-async def test_gzip_bomb_takes_neither_memory_nor_the_loop(body: bytes) -> None:
+async def test_gzip_bomb_takes_neither_memory_nor_the_loop(
+    body: bytes, request_rows: Request
+) -> None:
     """Others get their turn after each small step, and the body is never whole in memory."""
     turns = 0
 
@@ -73,7 +76,7 @@ async def test_gzip_bomb_takes_neither_memory_nor_the_loop(body: bytes) -> None:
     tracemalloc.start()
     try:
         with pytest.raises(StoreUnavailableError):
-            await read_rows(behave)
+            await read_rows(behave, request_rows)
         _, most_bytes = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -82,12 +85,15 @@ async def test_gzip_bomb_takes_neither_memory_nor_the_loop(body: bytes) -> None:
     assert most_bytes < 2 * MAX_ANSWER_BYTES
 
 
+@REQUESTS
 @pytest.mark.parametrize(
     ("first", "piece"),
     [(HEAD + b"\r\n[", b" " * MEGABYTE), (INTERIM, INTERIM * 100)],
     ids=["body", "interim answers"],
 )
-async def test_endless_answer_is_given_up(first: bytes, piece: bytes) -> None:
+async def test_endless_answer_is_given_up(
+    first: bytes, piece: bytes, request_rows: Request
+) -> None:
     """The connection is closed as soon as the answer is longer than any, before the timeout."""
     sent = 0
 
@@ -96,16 +102,18 @@ async def test_endless_answer_is_given_up(first: bytes, piece: bytes) -> None:
         sent += size
 
     with pytest.raises(StoreUnavailableError):
-        await read_rows(repeating(first, piece, count))
+        await read_rows(repeating(first, piece, count), request_rows)
     assert sent <= 2 * MAX_ANSWER_BYTES
 
 
-async def test_a_few_interim_answers_are_skipped() -> None:
+@REQUESTS
+async def test_a_few_interim_answers_are_skipped(request_rows: Request) -> None:
     answer = INTERIM * MAX_INTERIM_ANSWERS + HEAD + b"\r\n" + ROWS
-    assert await read_rows(answering(answer)) == [{"a": 1}]
+    assert await read_rows(answering(answer), request_rows) == [{"a": 1}]
 
 
-async def test_compressed_answer_is_read() -> None:
+@REQUESTS
+async def test_compressed_answer_is_read(request_rows: Request) -> None:
     """Gzip is asked for, and nothing else: a year's tasks take a tenth of their size."""
     accepted: list[bytes] = []
 
@@ -114,10 +122,11 @@ async def test_compressed_answer_is_read() -> None:
         accepted.extend(line for line in head.splitlines() if line.startswith(b"accept-encoding"))
         writer.write(GZIP + gzip.compress(ROWS))
 
-    assert await read_rows(answer) == [{"a": 1}]
+    assert await read_rows(answer, request_rows) == [{"a": 1}]
     assert accepted == [b"accept-encoding: gzip"]
 
 
+@REQUESTS
 @pytest.mark.parametrize(
     "answer",
     [
@@ -135,10 +144,10 @@ async def test_compressed_answer_is_read() -> None:
         *("brotli", "gzip twice", "empty", "204"),
     ],
 )
-async def test_answer_without_rows_is_no_empty_list(answer: bytes) -> None:
+async def test_answer_without_rows_is_no_empty_list(answer: bytes, request_rows: Request) -> None:
     """An empty list would mean that there is no such roadmap."""
     with pytest.raises(StoreUnavailableError):
-        await read_rows(answering(answer))
+        await read_rows(answering(answer), request_rows)
 
 
 async def test_write_that_wants_no_rows_gets_none() -> None:

@@ -1,6 +1,8 @@
 """The transport under the Supabase client: what real sockets do to it, and the way by a proxy."""
 
 import asyncio
+import json
+import re
 import socket
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -19,6 +21,23 @@ from src.domain.errors import (
 from tests.support.service import free_port
 
 Behaviour = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+Request = Callable[[PostgrestClient], Awaitable[object]]
+
+
+async def select(client: PostgrestClient) -> object:
+    """Send a query by the client of Supabase, and return the rows."""
+    return (await client.execute(client.table("roadmaps").select("*"))).data
+
+
+async def call(client: PostgrestClient) -> object:
+    """Send a call past that client, and return the rows."""
+    answer = await client.call("read_rows", {}, re.compile(rb"(.*)", re.DOTALL), retry_on=())
+    return json.loads(answer or b"")
+
+
+REQUESTS = pytest.mark.parametrize("request_rows", [select, call])
+"""Both ways to the database; to either the same happens."""
 
 ROWS = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n[{"a":1}]'
 
@@ -77,6 +96,7 @@ async def client_of(behave: Behaviour, url: str = "") -> AsyncIterator[Postgrest
             await client.close()
 
 
+@REQUESTS
 @pytest.mark.parametrize(
     ("behave", "expected"),
     [
@@ -87,24 +107,36 @@ async def client_of(behave: Behaviour, url: str = "") -> AsyncIterator[Postgrest
         (stop_midway, StoreTooSlowError),
     ],
 )
-async def test_what_sockets_do(behave: Behaviour, expected: type[StoreError]) -> None:
+async def test_what_sockets_do(
+    behave: Behaviour, expected: type[StoreError], request_rows: Request
+) -> None:
     """Only a wait that is over counts as too slow; a connection that ended may be tried again."""
     async with client_of(behave) as client:
         with pytest.raises(StoreError) as raised:
-            await client.execute(client.table("roadmaps").select("*"))
+            await request_rows(client)
         assert type(raised.value) is expected
 
 
-async def test_refused_connection_is_unavailable() -> None:
+@REQUESTS
+async def test_refused_connection_is_unavailable(request_rows: Request) -> None:
     url = f"http://127.0.0.1:{free_port()}"
     client = await PostgrestClient.open(url, "a.b.c", timeout=5, queue_size=1)
     with pytest.raises(StoreUnavailableError):
-        await client.execute(client.table("roadmaps").select("*"))
+        await request_rows(client)
     await client.close()
 
 
+@pytest.mark.parametrize(
+    ("request_rows", "line"),
+    [
+        (select, b"GET http://db.test/rest/v1/roadmaps?select=* HTTP/1.1\r\n"),
+        (call, b"POST http://db.test/rest/v1/rpc/read_rows HTTP/1.1\r\n"),
+    ],
+)
 @pytest.mark.parametrize("variable", ["http_proxy", "ALL_PROXY"])
-async def test_proxy_of_the_environment(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+async def test_proxy_of_the_environment(
+    monkeypatch: pytest.MonkeyPatch, variable: str, request_rows: Request, line: bytes
+) -> None:
     """Requests take the way that the environment names."""
     asked = []
 
@@ -118,10 +150,10 @@ async def test_proxy_of_the_environment(monkeypatch: pytest.MonkeyPatch, variabl
         port = server.sockets[0].getsockname()[1]
         monkeypatch.setenv(variable, f"http://127.0.0.1:{port}")
         client = await PostgrestClient.open("http://db.test", "a.b.c", timeout=5, queue_size=1)
-        answer = await client.execute(client.table("roadmaps").select("*"))
+        rows = await request_rows(client)
         await client.close()
-    assert answer.data == [{"a": 1}]
-    assert asked == [b"GET http://db.test/rest/v1/roadmaps?select=* HTTP/1.1\r\n"]
+    assert rows == [{"a": 1}]
+    assert asked == [line]
 
 
 async def test_no_proxy_is_respected(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,18 +195,25 @@ GATEWAY_ERRORS = [
 ]
 
 
+@REQUESTS
 @pytest.mark.parametrize(("status", "body", "expected"), GATEWAY_ERRORS)
 async def test_what_the_gateway_answers(
-    status: int, body: bytes, expected: type[StoreError]
+    status: int, body: bytes, expected: type[StoreError], request_rows: Request
 ) -> None:
     """Its statuses are no SQLSTATEs: 429 is not of class 42, which is about rights and tables."""
     async with client_of(answering(status, body)) as client:
         with pytest.raises(StoreError) as raised:
-            await client.execute(client.table("roadmaps").select("*"))
+            await request_rows(client)
     assert type(raised.value) is expected
 
 
-async def test_socks_proxy_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("request_rows", "line"),
+    [(select, b"GET /rest/v1/roadmaps"), (call, b"POST /rest/v1/rpc/read_rows")],
+)
+async def test_socks_proxy_of_the_environment(
+    monkeypatch: pytest.MonkeyPatch, request_rows: Request, line: bytes
+) -> None:
     """A name is resolved behind the proxy, so the database need not be visible from here."""
     asked = []
 
@@ -194,8 +233,8 @@ async def test_socks_proxy_of_the_environment(monkeypatch: pytest.MonkeyPatch) -
         port = server.sockets[0].getsockname()[1]
         monkeypatch.setenv("ALL_PROXY", f"socks5h://127.0.0.1:{port}")
         client = await PostgrestClient.open("http://db.test", "a.b.c", timeout=5, queue_size=1)
-        answer = await client.execute(client.table("roadmaps").select("*"))
+        rows = await request_rows(client)
         await client.close()
-    assert answer.data == [{"a": 1}]
+    assert rows == [{"a": 1}]
     assert asked[0] == b"db.test\x00\x50"
-    assert asked[1].startswith(b"GET /rest/v1/roadmaps")
+    assert asked[1].startswith(line)
