@@ -89,8 +89,9 @@ class GenerationRun:
 
     @property
     def is_late(self) -> bool:
-        """Whether half of its lease has passed without a renewal."""
-        return time.monotonic() - self._renewed_at > self._lease.seconds / 2
+        """Whether its lease may end before another renewal is due."""
+        age = time.monotonic() - self._renewed_at
+        return age > self._lease.seconds - self._renewal_seconds
 
     async def wait_for_outcome(self) -> SavedRoadmap | errors.MomentumError:
         """Wait until the work in this process ends, and return how it did."""
