@@ -66,8 +66,9 @@ class ProgressRecorder:
 
     @property
     def is_late(self) -> bool:
-        """Whether half of the lease has passed without a renewal."""
-        return time.monotonic() - self._renewed_at > self._lease.seconds / 2
+        """Whether the lease may end before another renewal is due."""
+        age = time.monotonic() - self._renewed_at
+        return age > self._lease.seconds - self.renewal_seconds
 
     @property
     def has_unrecorded_parts(self) -> bool:

@@ -68,7 +68,7 @@ class GenerationRun:
 
     @property
     def is_late(self) -> bool:
-        """Whether half of its lease has passed without a renewal."""
+        """Whether its lease may end before another renewal is due."""
         return self._recorder.is_late
 
     async def wait_for_outcome(self) -> SavedRoadmap | errors.MomentumError:
