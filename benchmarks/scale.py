@@ -2,7 +2,7 @@
 
 `make bench-scale` runs it, for about three minutes. The same requests meet databases of 10,000,
 100,000 and 1,000,000 tasks in turn; only their ratios count. Then four Gunicorn masters of two
-workers share one database.
+workers share one database. At last: start, memory and idling.
 """
 
 # ruff: noqa: S608  every part of the statements is ours
@@ -19,6 +19,7 @@ from uuid import UUID, uuid4
 import httpx
 import psycopg
 
+from benchmarks.footprint import measure_footprint
 from benchmarks.load import put_under_load
 from benchmarks.reads import read_routes
 from benchmarks.rows import fill_postgres, roadmaps_for, user_of
@@ -159,6 +160,7 @@ async def main() -> int:
         faults = await measure_reads(planes)
         faults += explain_reads(planes[SIZES[-1]], SIZES[-1])
         faults += await measure_limits(planes[SIZES[0]])
+        faults += measure_footprint(planes[SIZES[0]])
     return conclude(faults)
 
 

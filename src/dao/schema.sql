@@ -399,11 +399,22 @@ rows 1
 security invoker
 set search_path = ''
 as $$
-    select coalesce(
-        json_agg(public.roadmap_as_json(r) order by r.created_at desc, r.roadmap_id desc), '[]'
-    )
-    from public.roadmaps as r
-    where r.user_id = p_user_id and r.published_at is not null;
+    -- Rows of a subquery are written without spaces, as the service writes a new roadmap.
+    select coalesce(json_agg(roadmap), '[]')
+    from (
+        select
+            r.roadmap_id,
+            r.user_id,
+            coalesce(r.description, '') as description,
+            coalesce(r.level, '') as level,
+            coalesce(r.duration_weeks, 0) as duration_weeks,
+            trim_scale(coalesce(r.daily_hours, 0)) as daily_hours,
+            coalesce(r.is_active, true) as is_active,
+            public.iso_utc(coalesce(r.created_at, 'epoch')) as created_at
+        from public.roadmaps as r
+        where r.user_id = p_user_id and r.published_at is not null
+        order by r.created_at desc, r.roadmap_id desc
+    ) as roadmap;
 $$;
 
 create or replace function public.read_roadmap(
