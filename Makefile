@@ -10,7 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE
 SERVER_OPTIONS := --no-server-header --no-proxy-headers --no-access-log --ws none \
 	--http src.server.bounded_http:BoundedHttpProtocol
 
-.PHONY: run doctor standin check test lint types quick-tests pytest openapi sizes bench-generate bench-dialects \
+.PHONY: run doctor standin check test lint types quick-tests pytest openapi schema-snapshot sizes bench-generate bench-dialects \
 	bench-model bench-reads bench-writes bench-scale bench-progress test-progress eval-plans chaos-generate \
 	chaos-crash audit format clean
 
@@ -53,6 +53,10 @@ pytest: $(VENV)/.test-ready tests/support/node_modules/.ready
 # Writes docs/openapi.json; refuses what would break clients, unless OPTIONS=--breaking.
 openapi: $(VENV)/.test-ready
 	$(VENV)/bin/python -m tests.support.openapi_document $(OPTIONS)
+
+# Writes src/doctor/expected_schema.json from src/dao/schema.sql, on a PostgreSQL of the tests.
+schema-snapshot: $(VENV)/.test-ready
+	$(VENV)/bin/python -m tests.support.schema_snapshot
 
 # How long modules and functions are.
 sizes: $(VENV)/.test-ready

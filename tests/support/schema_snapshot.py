@@ -1,6 +1,6 @@
 """Writes what the doctor expects of a database, from `src/dao/schema.sql`.
 
-Run it after a change of that file: `python -m tests.support.schema_snapshot`.
+Run it after a change of that file: `make schema-snapshot`.
 """
 
 import json

@@ -41,7 +41,7 @@ def project(module_project: DataPlane, rsa_key: SigningKey) -> DataPlane:
 
 
 def test_expected_schema_is_this_release_s(project: DataPlane) -> None:
-    """After a change of schema.sql, run `python -m tests.support.schema_snapshot`."""
+    """After a change of schema.sql, run `make schema-snapshot`."""
     assert json.loads(EXPECTED_PATH.read_text()) == schema_report(project.database)
 
 

@@ -5,7 +5,11 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi.routing import iter_route_contexts
 
+from api import create_app
+from src.settings import Settings
+from src.web.polling import PolledRoute
 from tests.support.learners import ANA
 
 IDENTITY = {"Accept-Encoding": "identity"}
@@ -43,6 +47,22 @@ async def test_polled_answers(
         assert changed.content == answer.content, unknown
     head = await client.head(path, headers=IDENTITY)
     assert (head.headers["etag"], head.content) == (etag, b"")
+
+
+async def test_polled_answers_are_described(settings: Settings) -> None:
+    """The description of each names the tag and the 304."""
+    app = create_app(settings)
+    paths = app.openapi()["paths"]
+    polled = [
+        route.path
+        for route in iter_route_contexts(app.routes)
+        if isinstance(route.original_route, PolledRoute) and "GET" in (route.methods or ())
+    ]
+    assert "/roadmaps" in polled
+    for path in polled:
+        responses = paths[path]["get"]["responses"]
+        assert "304" in responses, path
+        assert "ETag" in responses["200"]["headers"], path
 
 
 async def test_tag_changes_with_the_answer(

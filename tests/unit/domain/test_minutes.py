@@ -1,6 +1,7 @@
 """How the minutes of a day are divided among its tasks."""
 
 from collections.abc import Sequence
+from typing import get_args
 
 import pytest
 from hypothesis import given
@@ -13,7 +14,7 @@ from src.domain.vocabulary import MAX_MINUTES, MINUTES_STEP, Effort
 
 MOST_TASKS = max(most for _, most in TASKS_PER_DAY.values())
 
-efforts = st.sampled_from(["light", "medium", "deep"])
+efforts: st.SearchStrategy[Effort] = st.sampled_from(get_args(Effort))
 minutes_of_a_task = st.integers(1, MAX_MINUTES // MINUTES_STEP).map(lambda n: n * MINUTES_STEP)
 hours = st.integers(1, 16).map(lambda halves: halves / 2)
 
