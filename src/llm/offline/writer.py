@@ -75,7 +75,7 @@ class Writer:
             twin = process.extractOne(text, others, scorer=fuzz.ratio, score_cutoff=_MOST_ALIKE)
             is_alone = longest_sentence > 0 and slot.sentence in text
             alike = twin[1] if twin else _ALONE_AGAIN * is_alone
-            ends = _steps(text, slot.lessons[0].curriculum.kind, minutes)
+            ends = _steps(slot, len(used), minutes)
             if alike < best and len(text) + len(ends) <= longest:
                 best, chosen, wording, steps = alike, pattern, text, ends
             if not best:
@@ -131,13 +131,17 @@ def _render(pattern: str, slot: Slot, longest_sentence: int) -> str:
     return f"{text}. {slot.sentence}"
 
 
-def _steps(text: str, kind: str, minutes: int) -> str:
-    """Return the steps of a long task: three, and four if it is very long."""
+def _steps(slot: Slot, turn: int, minutes: int) -> str:
+    """Return the steps of a long task: three, and four if it is very long.
+
+    Each turn of the same exercise has other ones.
+    """
     named = read_data("patterns.toml")["steps"]
-    pools = {**named["all"], **named.get(kind, {})}
+    pools = {**named["all"], **named.get(slot.lessons[0].curriculum.kind, {})}
     if minutes <= _SESSION_MINUTES[0]:
         return ""
     if minutes <= _SESSION_MINUTES[1]:
-        del pools[("begin", "finish")[crc32(text.encode()) % 2]]
-    steps = (pool[crc32(f"{row} {text}".encode()) % len(pool)] for row, pool in pools.items())
+        del pools[("begin", "finish")[turn % 2]]
+    turns = {row: crc32(f"{row} {slot.sentence}".encode()) + turn for row in pools}
+    steps = (pool[turns[row] % len(pool)] for row, pool in pools.items())
     return f" Steps: {'; '.join(f'({n}) {step}' for n, step in enumerate(steps, 1))}."
