@@ -14,9 +14,8 @@ from src.llm.offline.curricula import read_data
 from src.llm.offline.timetable import Lesson, Slot, purposes
 
 _MOST_ALIKE = 88  # in percent of the letters, while there is another wording
-_ALONE_EACH = 5  # times an exercise stands in a sentence of its own; else it ends its pattern's
-_ALONE_AGAIN = 50.0  # how bad it is to stand alone more often, where a twin is 88 and more
-_LONGEST_SENTENCE = 170  # in characters, of a pattern and the exercise that it introduces
+_ALONE_AGAIN = 50.0  # how bad it is that an exercise stands alone again, or in a long sentence
+_LONGEST_SENTENCE = 175  # in characters, of a pattern and the exercise that it introduces
 _SESSION_MINUTES = (60, 120)  # longer tasks are sessions of three or four steps
 _LONGEST_GOAL = MAX_WEEKLY_GOAL_LENGTH - 40  # the first week's may have a note in front
 _WEIGHTS: dict[Effort, int] = {"light": 2, "medium": 3, "deep": 4}
@@ -66,14 +65,15 @@ class Writer:
         first = crc32(f"{self._goal} {slot.purpose}".encode()) % len(choices)
         in_turn = [*choices[first:], *choices[:first]]
         used = self._texts[slot.sentence]
-        longest_sentence = _LONGEST_SENTENCE if len(used) % _ALONE_EACH else 0
+        longest_sentence = _LONGEST_SENTENCE if used else 0
         best, chosen, wording, steps = 100.0, "", "", ""
         for pattern in sorted(in_turn, key=lambda each: len(self._texts[slot.purpose + each])):
             text = _render(pattern, slot, longest_sentence).replace("{subject}", self._subject)
             # Only texts with the same exercise or the same pattern can be nearly the same.
             others = used + self._texts[slot.purpose + pattern]
             twin = process.extractOne(text, others, scorer=fuzz.ratio, score_cutoff=_MOST_ALIKE)
-            is_alone = longest_sentence > 0 and slot.sentence in text
+            is_long = max(map(len, text.split(". "))) > _LONGEST_SENTENCE
+            is_alone = longest_sentence > 0 and (is_long or slot.sentence in text)
             alike = twin[1] if twin else _ALONE_AGAIN * is_alone
             ends = _steps(slot, len(used), minutes)
             if alike < best and len(text) + len(ends) <= longest:
@@ -144,4 +144,4 @@ def _steps(slot: Slot, turn: int, minutes: int) -> str:
         del pools[("begin", "finish")[turn % 2]]
     turns = {row: crc32(f"{row} {slot.sentence}".encode()) + turn for row in pools}
     steps = (pool[turns[row] % len(pool)] for row, pool in pools.items())
-    return f" Steps: {'; '.join(f'({n}) {step}' for n, step in enumerate(steps, 1))}."
+    return f" Steps: {' '.join(f'({n}) {step}.' for n, step in enumerate(steps, 1))}"
