@@ -9,13 +9,15 @@ from zlib import crc32
 from rapidfuzz import fuzz, process
 
 from src.domain.plan import PlannedDay, PlannedTask, PlanRequest
-from src.domain.vocabulary import MAX_TASK_LENGTH, MAX_WEEKLY_GOAL_LENGTH, Effort
+from src.domain.plan_rules import tasks_for_day
+from src.domain.vocabulary import DAYS_PER_WEEK, MAX_TASK_LENGTH, MAX_WEEKLY_GOAL_LENGTH, Effort
 from src.llm.offline.curricula import read_data
 from src.llm.offline.timetable import Lesson, Slot, purposes
 
 _MOST_ALIKE = 88  # in percent of the letters, while there is another wording
 _ALONE_AGAIN = 50.0  # how bad it is that an exercise stands alone again, or in a long sentence
 _LONGEST_SENTENCE = 175  # in characters, of a pattern and the exercise that it introduces
+_TASKS_PER_LETTER = 25  # the more tasks a plan has, the more exercises need a new sentence
 _SESSION_MINUTES = (60, 120)  # longer tasks are sessions of three or four steps
 _LONGEST_GOAL = MAX_WEEKLY_GOAL_LENGTH - 40  # the first week's may have a note in front
 _WEIGHTS: dict[Effort, int] = {"light": 2, "medium": 3, "deep": 4}
@@ -27,6 +29,12 @@ class Writer:
     def __init__(self, request: PlanRequest, names: Sequence[str]) -> None:
         self._goal, self._subject = request.goal, listed(names)
         self._minutes = int(request.daily_hours * 60)
+        tasks = (
+            tasks_for_day(request.level, request.daily_hours)
+            * request.duration_weeks
+            * DAYS_PER_WEEK
+        )
+        self._longest_sentence = max(_LONGEST_SENTENCE, 125 + tasks // _TASKS_PER_LETTER)
         self._texts: defaultdict[str, list[str]] = defaultdict(list)
 
     def day(self, number: int, slots: Sequence[Slot]) -> PlannedDay:
@@ -65,14 +73,14 @@ class Writer:
         first = crc32(f"{self._goal} {slot.purpose}".encode()) % len(choices)
         in_turn = [*choices[first:], *choices[:first]]
         used = self._texts[slot.sentence]
-        longest_sentence = _LONGEST_SENTENCE if used else 0
+        longest_sentence = self._longest_sentence if used else 0
         best, chosen, wording, steps = 100.0, "", "", ""
         for pattern in sorted(in_turn, key=lambda each: len(self._texts[slot.purpose + each])):
             text = _render(pattern, slot, longest_sentence).replace("{subject}", self._subject)
             # Only texts with the same exercise or the same pattern can be nearly the same.
             others = used + self._texts[slot.purpose + pattern]
             twin = process.extractOne(text, others, scorer=fuzz.ratio, score_cutoff=_MOST_ALIKE)
-            is_long = max(map(len, text.split(". "))) > _LONGEST_SENTENCE
+            is_long = max(map(len, text.split(". "))) > self._longest_sentence
             is_alone = longest_sentence > 0 and (is_long or slot.sentence in text)
             alike = twin[1] if twin else _ALONE_AGAIN * is_alone
             ends = _steps(slot, len(used), minutes)
