@@ -9,14 +9,15 @@ from zlib import crc32
 from rapidfuzz import fuzz, process
 
 from src.domain.plan import PlannedDay, PlannedTask, PlanRequest
-from src.domain.vocabulary import MAX_TASK_LENGTH, MAX_WEEKLY_GOAL_LENGTH, Effort
+from src.domain.plan_rules import tasks_for_day
+from src.domain.vocabulary import DAYS_PER_WEEK, MAX_TASK_LENGTH, MAX_WEEKLY_GOAL_LENGTH, Effort
 from src.llm.offline.curricula import read_data
 from src.llm.offline.timetable import Lesson, Slot, purposes
 
 _MOST_ALIKE = 88  # in percent of the letters, while there is another wording
-_ALONE_EACH = 5  # times an exercise stands in a sentence of its own; else it ends its pattern's
-_ALONE_AGAIN = 50.0  # how bad it is to stand alone more often, where a twin is 88 and more
-_LONGEST_SENTENCE = 170  # in characters, of a pattern and the exercise that it introduces
+_ALONE_AGAIN = 50.0  # how bad it is that an exercise stands alone again, or in a long sentence
+_LONGEST_SENTENCE = 175  # in characters, of a pattern and the exercise that it introduces
+_TASKS_PER_LETTER = 25  # the more tasks a plan has, the more exercises need a new sentence
 _SESSION_MINUTES = (60, 120)  # longer tasks are sessions of three or four steps
 _LONGEST_GOAL = MAX_WEEKLY_GOAL_LENGTH - 40  # the first week's may have a note in front
 _WEIGHTS: dict[Effort, int] = {"light": 2, "medium": 3, "deep": 4}
@@ -28,6 +29,12 @@ class Writer:
     def __init__(self, request: PlanRequest, names: Sequence[str]) -> None:
         self._goal, self._subject = request.goal, listed(names)
         self._minutes = int(request.daily_hours * 60)
+        tasks = (
+            tasks_for_day(request.level, request.daily_hours)
+            * request.duration_weeks
+            * DAYS_PER_WEEK
+        )
+        self._longest_sentence = max(_LONGEST_SENTENCE, 125 + tasks // _TASKS_PER_LETTER)
         self._texts: defaultdict[str, list[str]] = defaultdict(list)
 
     def day(self, number: int, slots: Sequence[Slot]) -> PlannedDay:
@@ -66,16 +73,17 @@ class Writer:
         first = crc32(f"{self._goal} {slot.purpose}".encode()) % len(choices)
         in_turn = [*choices[first:], *choices[:first]]
         used = self._texts[slot.sentence]
-        longest_sentence = _LONGEST_SENTENCE if len(used) % _ALONE_EACH else 0
+        longest_sentence = self._longest_sentence if used else 0
         best, chosen, wording, steps = 100.0, "", "", ""
         for pattern in sorted(in_turn, key=lambda each: len(self._texts[slot.purpose + each])):
             text = _render(pattern, slot, longest_sentence).replace("{subject}", self._subject)
             # Only texts with the same exercise or the same pattern can be nearly the same.
             others = used + self._texts[slot.purpose + pattern]
             twin = process.extractOne(text, others, scorer=fuzz.ratio, score_cutoff=_MOST_ALIKE)
-            is_alone = longest_sentence > 0 and slot.sentence in text
+            is_long = max(map(len, text.split(". "))) > self._longest_sentence
+            is_alone = longest_sentence > 0 and (is_long or slot.sentence in text)
             alike = twin[1] if twin else _ALONE_AGAIN * is_alone
-            ends = _steps(text, slot.lessons[0].curriculum.kind, minutes)
+            ends = _steps(slot, len(used), minutes)
             if alike < best and len(text) + len(ends) <= longest:
                 best, chosen, wording, steps = alike, pattern, text, ends
             if not best:
@@ -131,13 +139,17 @@ def _render(pattern: str, slot: Slot, longest_sentence: int) -> str:
     return f"{text}. {slot.sentence}"
 
 
-def _steps(text: str, kind: str, minutes: int) -> str:
-    """Return the steps of a long task: three, and four if it is very long."""
+def _steps(slot: Slot, turn: int, minutes: int) -> str:
+    """Return the steps of a long task: three, and four if it is very long.
+
+    Each turn of the same exercise has other ones.
+    """
     named = read_data("patterns.toml")["steps"]
-    pools = {**named["all"], **named.get(kind, {})}
+    pools = {**named["all"], **named.get(slot.lessons[0].curriculum.kind, {})}
     if minutes <= _SESSION_MINUTES[0]:
         return ""
     if minutes <= _SESSION_MINUTES[1]:
-        del pools[("begin", "finish")[crc32(text.encode()) % 2]]
-    steps = (pool[crc32(f"{row} {text}".encode()) % len(pool)] for row, pool in pools.items())
-    return f" Steps: {'; '.join(f'({n}) {step}' for n, step in enumerate(steps, 1))}."
+        del pools[("begin", "finish")[turn % 2]]
+    turns = {row: crc32(f"{row} {slot.sentence}".encode()) + turn for row in pools}
+    steps = (pool[turns[row] % len(pool)] for row, pool in pools.items())
+    return f" Steps: {' '.join(f'({n}) {step}.' for n, step in enumerate(steps, 1))}"
