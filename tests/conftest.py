@@ -3,7 +3,7 @@
 import functools
 import socket
 import ssl
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from ipaddress import ip_address
 from pathlib import Path
@@ -23,6 +23,9 @@ from tests.support.fault_proxy import FaultProxy
 from tests.support.standin import OpenRouterStandIn, Pace
 from tests.support.tokens import AuthServer, SigningKey, new_rsa_key
 
+USUAL_SECONDS = 0.2
+"""About how long a test takes that has no marker."""
+
 NEEDS_POSTGRES = {"postgres", "session_data_plane", "data_plane", "new_project"}
 """Fixtures; so does a test that is parametrized with `supabase`."""
 
@@ -39,15 +42,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     Supabase: it runs the lines that it runs over SQLite, but for the store's, which the contract
     tests reach.
     """
-    seconds: Counter[Path] = Counter()
+    seconds: dict[Path, float] = defaultdict(float)
     for item in items:
         path = item.path.as_posix()
         if "/tests/system/" in path or ("/tests/api/" in path and "supabase" in item.name):
             item.add_marker(pytest.mark.no_cover)
         if NEEDS_POSTGRES & set(getattr(item, "fixturenames", ())) or "supabase" in item.name:
             item.add_marker(pytest.mark.postgres)
-        if marker := item.get_closest_marker("long"):
-            seconds[item.path] += marker.args[0]
+        marker = item.get_closest_marker("long")
+        seconds[item.path] += marker.args[0] if marker else USUAL_SECONDS
     # A module's tests stay together, because some of them share a service.
     items.sort(key=lambda item: seconds[item.path], reverse=True)
 

@@ -95,13 +95,15 @@ def running_service(model: RealModel, directory: Path) -> Iterator[httpx.Client]
         yield client
 
 
-def make_roadmap(client: httpx.Client, model: RealModel, seed: int, weeks: int) -> Outcome:
+def make_roadmap(
+    client: httpx.Client, model: RealModel, seed: int, weeks: int, daily_hours: float = 1
+) -> Outcome:
     """Ask for a roadmap whose goal and level follow from the seed, and judge what comes."""
     request = PlanRequest(
         goal=GOALS[(seed - 1) % len(GOALS)],
         level=LEVELS[(seed - 1) % len(LEVELS)],
         duration_weeks=weeks,
-        daily_hours=1,
+        daily_hours=daily_hours,
     )
     stored_before = _roadmaps(client)
     model.start(seed)
