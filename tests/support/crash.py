@@ -145,10 +145,12 @@ class _Run:
 
     async def stop_workers(self) -> None:
         """Stop workers one after the other, each for longer than its leases last."""
-        for _ in range(self.report.plan.worker_stops):
+        plan, report = self.report.plan, self.report
+        deadline = time.monotonic() + plan.patience
+        while report.worker_stops < plan.worker_stops and time.monotonic() < deadline:
             await asyncio.sleep(self.chance.uniform(0.5, 1.5))
             stopped = await asyncio.to_thread(self.workers.stop_any, self.chance, STOP_SECONDS)
-            self.report.worker_stops += stopped
+            report.worker_stops += stopped
         self._say(f"{self.report.worker_stops} workers stopped, which went on")
 
     async def interrupt(
