@@ -292,5 +292,5 @@ def test_this_release_continues_what_an_old_worker_left(deploy: Deploy) -> None:
     for service in (deploy.old, deploy.new):
         assert "Traceback" not in service.log
     assert "could not" not in deploy.new.log
-    # A sweep that waited while the schema was applied meets a row that has grown; the next does not.
+    # A sweep that waits while the schema is applied meets a row that has grown; the next does not.
     assert set(re.findall(r"could not \w+", deploy.old.log)) <= {"could not sweep"}
