@@ -201,6 +201,7 @@ async def test_reading_is_not_limited(running: Running) -> None:
         assert (await on.client.delete(path)).status_code == 200
 
 
+@pytest.mark.long(3)
 async def test_ordinary_learners_never_meet_the_defaults(running: Running) -> None:
     """Nor does a family that shares an address, on the evening on which all discover the service.
 

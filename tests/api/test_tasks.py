@@ -70,6 +70,7 @@ async def test_minutes_fill_each_day(client: httpx.AsyncClient, roadmap: dict[st
     assert all(0.9 * asked <= planned <= 1.1 * asked for planned in minutes.values())
 
 
+@pytest.mark.long(3)
 @pytest.mark.parametrize("number", [1, 52])
 async def test_every_week_is_there(client: httpx.AsyncClient, number: int) -> None:
     """More tasks than the database gives in one answer arrive in one answer of ours."""

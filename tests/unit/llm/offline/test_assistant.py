@@ -176,6 +176,7 @@ async def test_anything_else_gets_one_sentence_that_says_what_can_be_asked() -> 
     assert "\n" not in answer
 
 
+@pytest.mark.long(1)
 @pytest.mark.parametrize("tasks", [[], PLAN, DONE, FRESH, [task(2, 7, "x" * 500)] * 40])
 @pytest.mark.parametrize("scope", [(None, None), (1, None), (None, 2), (1, 2), (2, 7)])
 async def test_every_answer_is_short(

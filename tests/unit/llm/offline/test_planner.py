@@ -150,6 +150,7 @@ def reading_grade(texts: list[str]) -> float:
     return 0.39 * len(words) / sentences + 11.8 * syllables / len(words) - 15.59
 
 
+@pytest.mark.long(1)
 @pytest.mark.parametrize("combination", SAMPLE)
 async def test_a_plan_is_complete_and_keeps_the_rules(combination: Combination) -> None:
     """Every day fits its hours, no task repeats another, and long tasks have named steps."""

@@ -207,6 +207,7 @@ FORMS: dict[str, Callable[[Json, list[Json]], object]] = {
 }
 
 
+@pytest.mark.long(1)
 @pytest.mark.parametrize("name", FORMS)
 async def test_every_clear_form_is_read(
     planner: OpenRouterPlanner,

@@ -100,6 +100,7 @@ def assert_only_missing_parts_were_asked_for(
     assert sorted(asked) == sorted(every - days)
 
 
+@pytest.mark.long(1)
 @pytest.mark.parametrize("seed", range(8))
 async def test_any_order_of_parts_is_completed(planner: Planner, seed: int) -> None:
     """Weeks are planned side by side, so days of many may be known, and even before the outline."""

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from random import Random
 
+import pytest
 from ical.calendar_stream import IcsCalendarStream
 from icalendar import Calendar
 
@@ -64,6 +65,7 @@ def scheduled(tasks: list[ExportedTask], chance: Random) -> list[ExportedTask]:
     ]
 
 
+@pytest.mark.long(5)
 def test_each_task_is_in_the_calendar_once() -> None:
     """After a thousand schedules no event is twice or of no task, and no sequence falls."""
     chance = Random(9)
