@@ -335,7 +335,7 @@ create or replace function public.schema_version() returns int
 language sql
 immutable
 set search_path = ''
-as $$ select 4; $$;
+as $$ select 5; $$;
 
 -- Reads -------------------------------------------------------------------------------------------
 

@@ -25,7 +25,7 @@ from src.domain.vocabulary import Value
 
 logger = logging.getLogger(__name__)
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 """The lowest `schema_version()` of schema.sql that this release runs on."""
 
 TASKS_PER_REQUEST = 1_000
