@@ -154,7 +154,7 @@ class _Answer:
         topic = self._asked.topic
         if topic is None:
             return self._next()
-        lines = [topic.explain, f"To read: {topic.read.rstrip('.')}."]
+        lines = [topic.explain, f"To read: {topic.read.rstrip('.')}"]
         planned = [t for t in self._open if longest_name(topic, phrase(t.task_text))]
         if planned:
             return lines + self._listed("In your plan:", planned[:2])

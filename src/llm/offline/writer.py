@@ -120,6 +120,8 @@ def _render(pattern: str, slot: Slot, longest_sentence: int) -> str:
     Both become one sentence if it is short or the pattern ends with a colon, else two.
     """
     first, *others = slot.lessons
+    if first.topic.read.endswith("?"):
+        pattern = pattern.replace("{read}.", "{read}")
     text = pattern.format(
         topic=first.topic.name,
         topics=listed([lesson.topic.name for lesson in slot.lessons]),
