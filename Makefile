@@ -48,7 +48,7 @@ quick-tests: $(VENV)/.test-ready
 
 # More at once than there are cores, because most of the long tests wait for something.
 pytest: $(VENV)/.test-ready tests/support/node_modules/.ready
-	$(VENV)/bin/pytest -n 6 --dist loadfile --no-loadscope-reorder --cov --cov-report=term
+	$(VENV)/bin/pytest -n 5 --dist loadfile --no-loadscope-reorder --cov --cov-report=term
 
 # Writes docs/openapi.json; refuses what would break clients, unless OPTIONS=--breaking.
 openapi: $(VENV)/.test-ready
