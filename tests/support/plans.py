@@ -1,6 +1,7 @@
 """Builders of the plans that tests store, and what is wrong with a stored one."""
 
 import itertools
+from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -22,6 +23,20 @@ from src.domain.roadmap import Roadmap
 from src.domain.vocabulary import DAYS_PER_WEEK, MAX_WEEKS, Level
 
 MOST_TASKS_PER_DAY = 6
+
+
+def fortnight(created_at: datetime, *, roadmap_id: int = 1) -> Roadmap:
+    """Build a roadmap of two weeks as a store returns it."""
+    return Roadmap(
+        roadmap_id=roadmap_id,
+        user_id=UUID(int=1),
+        description="Learn Go",
+        level="beginner",
+        duration_weeks=2,
+        daily_hours=1,
+        is_active=True,
+        created_at=created_at,
+    )
 
 
 def new_roadmap(

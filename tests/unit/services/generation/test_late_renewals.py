@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from pathlib import Path
 
 import pytest
 
@@ -34,13 +33,6 @@ class EndlessPlanner:
 
     async def close(self) -> None:
         """Do nothing: there are no connections."""
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
-    store = await SqliteStore.open(tmp_path / "momentum.db")
-    yield store
-    await store.close()
 
 
 @pytest.fixture

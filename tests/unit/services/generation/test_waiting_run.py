@@ -1,8 +1,7 @@
 """How one process leaves a generation waiting for the model's provider, whatever goes wrong."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from pathlib import Path
+from collections.abc import AsyncGenerator, Sequence
 from uuid import UUID
 
 import pytest
@@ -46,13 +45,6 @@ class PausedPlanner:
 
     async def close(self) -> None:
         """Do nothing: there are no connections."""
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
-    store = await SqliteStore.open(tmp_path / "momentum.db")
-    yield store
-    await store.close()
 
 
 async def start_run(

@@ -3,35 +3,21 @@
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
-from uuid import UUID
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from src.domain.progress import Completion, ProgressFacts, TaskGroup
-from src.domain.roadmap import Roadmap
 from src.domain.schedule import NO_SETTINGS, DaysOff, ScheduledTask
 from src.services.progress.dashboard import due_groups, overall_streaks, tasks_for_today
 from src.services.progress.days import Reader, zone_of
 from src.services.progress.streaks import streaks
+from tests.support.plans import fortnight
 
 NOON = datetime(2026, 3, 15, 12, tzinfo=UTC)
 TODAY = NOON.date()
 DAY = timedelta(days=1)
 READER = Reader(NOON, zone_of("UTC"))
-
-
-def roadmap(days_ago: int, number: int = 1) -> Roadmap:
-    return Roadmap(
-        roadmap_id=number,
-        user_id=UUID(int=1),
-        description="Learn Go",
-        level="beginner",
-        duration_weeks=2,
-        daily_hours=1,
-        is_active=True,
-        created_at=NOON - days_ago * DAY,
-    )
 
 
 @st.composite
@@ -70,7 +56,9 @@ def plans(draw: st.DrawFn) -> tuple[ProgressFacts, list[ScheduledTask]]:
                 minutes=group.minutes + task.minutes,
                 completed_minutes=group.completed_minutes + task.minutes * done,
             )
-    facts = ProgressFacts(roadmap(draw(st.integers(0, 20))), tuple(groups.values()), ())
+    facts = ProgressFacts(
+        fortnight(NOON - draw(st.integers(0, 20)) * DAY), tuple(groups.values()), ()
+    )
     return facts, tasks
 
 
@@ -117,7 +105,7 @@ def test_no_roadmap_has_a_longer_streak(histories: list[list[int]]) -> None:
     """The one over everything counts every roadmap's days, and every day that is off in any."""
     all_facts = [
         ProgressFacts(
-            roadmap(60, number),
+            fortnight(NOON - 60 * DAY, roadmap_id=number),
             (),
             done_on(*(TODAY - ago * DAY for ago in history)),
             replace(NO_SETTINGS, days_off=DaysOff(frozenset({number}))),

@@ -1,32 +1,22 @@
 """The cushion of a dated plan, which is the one that progress reports."""
 
 from datetime import UTC, date, datetime, timedelta
-from uuid import UUID
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from src.domain.progress import Completion, ProgressFacts, TaskGroup
-from src.domain.roadmap import Roadmap
 from src.domain.schedule import DatedPlan, DaysOff, ScheduledTask, ScheduleSettings
 from src.services.progress.days import Reader, zone_of
 from src.services.progress.plan_dates import cushion_of, due_dates
 from src.services.progress.report import summarize
+from tests.support.plans import fortnight
 
 DAY = timedelta(days=1)
 NOON = datetime(2026, 3, 15, 12, tzinfo=UTC)
 ZONES = ["UTC", "Pacific/Kiritimati", "Pacific/Pago_Pago", "America/New_York"]
 
-ROADMAP = Roadmap(
-    roadmap_id=1,
-    user_id=UUID(int=1),
-    description="Learn Go",
-    level="beginner",
-    duration_weeks=2,
-    daily_hours=1,
-    is_active=True,
-    created_at=NOON - 3 * DAY,
-)
+ROADMAP = fortnight(NOON - 3 * DAY)
 
 
 def task(

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
-from uuid import UUID
 from zoneinfo import available_timezones
 
 import pytest
@@ -10,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from src.domain.progress import Completion, ProgressFacts, TaskGroup
-from src.domain.roadmap import Roadmap
 from src.domain.schedule import DaysOff, ScheduleSettings
 from src.services.progress.days import Reader, zone_of
 from src.services.progress.pace import Forecast, forecast
 from src.services.progress.report import report, summarize
+from tests.support.plans import fortnight
 
 DAY = timedelta(days=1)
 NOON = datetime(2026, 3, 15, 12, tzinfo=UTC)
@@ -28,19 +27,6 @@ EDGES = [
     datetime(2026, 10, 25, 1, tzinfo=UTC),
     datetime(2026, 11, 1, 6, tzinfo=UTC),
 ]
-
-
-def roadmap(created_at: datetime = NOON, daily_hours: float = 1) -> Roadmap:
-    return Roadmap(
-        roadmap_id=1,
-        user_id=UUID(int=1),
-        description="Learn Go",
-        level="beginner",
-        duration_weeks=2,
-        daily_hours=daily_hours,
-        is_active=True,
-        created_at=created_at,
-    )
 
 
 @st.composite
@@ -62,7 +48,7 @@ def histories(draw: st.DrawFn) -> tuple[ProgressFacts, Reader]:
     off = DaysOff(draw(st.frozensets(st.integers(0, 6), max_size=2)))
     groups = (TaskGroup(1, 1, None, "light", "coding", 2, 1, 60, 30),)
     done = draw(completions(now))
-    facts = ProgressFacts(roadmap(), groups, done, ScheduleSettings(days_off=off))
+    facts = ProgressFacts(fortnight(NOON), groups, done, ScheduleSettings(days_off=off))
     return facts, reader
 
 
@@ -169,7 +155,7 @@ def test_states(done_days: int, days_later: int, state: str) -> None:
     """One completed day is an hour, done on the day before the reader looks."""
     now = NOON + days_later * DAY
     done = tuple(Completion(now - (n + 1) * DAY, None, 3, 60) for n in range(done_days))
-    facts = ProgressFacts(roadmap(), plan(done_days), done)
+    facts = ProgressFacts(fortnight(NOON), plan(done_days), done)
     (summary,) = summarize([facts], Reader(now, zone_of("UTC")))
     assert summary.state == state
     assert (summary.totals.progress == 100) == (state == "done")
@@ -178,7 +164,7 @@ def test_states(done_days: int, days_later: int, state: str) -> None:
 
 def test_plan_without_tasks_is_not_done() -> None:
     """Older code could leave one. It is at 0 percent, and nothing of it was ever due."""
-    (summary,) = summarize([ProgressFacts(roadmap(), (), ())], Reader(NOON, zone_of("UTC")))
+    (summary,) = summarize([ProgressFacts(fortnight(NOON), (), ())], Reader(NOON, zone_of("UTC")))
     assert (summary.state, summary.totals.progress) == ("not_started", 0)
     assert (summary.planned_end, summary.forecast) == (NOON.date(), None)
 
@@ -187,7 +173,7 @@ def test_report_of_a_plan_half_done() -> None:
     """Sums by week, category and effort, and the pace of a learner who began a week ago."""
     now = NOON + 6 * DAY
     done = tuple(Completion(NOON + n * DAY, None, 3, 60) for n in range(7))
-    found = report(ProgressFacts(roadmap(), plan(7), done), Reader(now, zone_of("UTC")))
+    found = report(ProgressFacts(fortnight(NOON), plan(7), done), Reader(now, zone_of("UTC")))
     assert {week: totals.progress for week, totals in found.weeks.items()} == {1: 100, 2: 0}
     assert found.by_category["coding"].total_minutes == 840
     assert set(found.by_effort) == {"light", "deep"}
@@ -200,6 +186,6 @@ def test_report_of_a_plan_half_done() -> None:
 
 def test_own_due_dates_go_before_the_plan() -> None:
     moved = TaskGroup(1, 1, NOON.date() + 40 * DAY, "light", "coding", 1, 0, 60, 0)
-    facts = ProgressFacts(roadmap(), (moved,), ())
+    facts = ProgressFacts(fortnight(NOON), (moved,), ())
     (summary,) = summarize([facts], Reader(NOON, zone_of("UTC")))
     assert summary.planned_end == NOON.date() + 40 * DAY
