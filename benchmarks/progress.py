@@ -19,6 +19,7 @@ import psutil
 
 from src.dao.sqlite.store import SqliteStore
 from tests.support.learners import ANA
+from tests.support.model_reads import list_tasks
 from tests.support.plans import stored, year_roadmap
 from tests.support.service import free_port, running_process, uvicorn_command
 from tests.support.verdict import conclude
@@ -52,7 +53,7 @@ async def fill(path: Path) -> None:
     try:
         for _ in range(ROADMAPS):
             roadmap = await stored(store, year_roadmap(UUID(ANA)))
-            tasks = await store.list_tasks(roadmap.roadmap_id, week_number=1)
+            tasks = await list_tasks(store, roadmap.roadmap_id, week_number=1)
             for task in tasks[:COMPLETED_TASKS]:
                 await store.set_task_completed(task.id, completed=True, time_zone="Europe/Berlin")
     finally:

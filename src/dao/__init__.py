@@ -20,7 +20,7 @@ from src.domain.generation import (
 )
 from src.domain.plan import ModelUsage, NewRoadmap
 from src.domain.quotas import NewQuestion, QuotaPolicies
-from src.domain.roadmap import Roadmap, RoadmapWithTasks, Task, WeekTotals
+from src.domain.roadmap import RoadmapWithTasks
 from src.settings import Settings
 
 __all__ = ["Documents", "Generations", "Questions", "Schedules", "Store", "open_store"]
@@ -177,27 +177,10 @@ class Store(Protocol):
             LeaseLostError: the generation has ended, or another process has taken it over.
         """
 
-    async def list_roadmaps(self, user_id: UUID) -> list[Roadmap]:
-        """Return the user's roadmaps, newest first; empty for an unknown user."""
-
-    async def get_roadmap(self, roadmap_id: int, user_id: UUID | None = None) -> Roadmap:
-        """Return one roadmap."""
-
     async def get_roadmap_with_tasks(
         self, roadmap_id: int, user_id: UUID | None = None
     ) -> RoadmapWithTasks:
         """Return one roadmap and its tasks, ordered by week, day and position."""
-
-    async def list_tasks(
-        self, roadmap_id: int, user_id: UUID | None = None, *, week_number: int | None = None
-    ) -> list[Task]:
-        """Return the tasks of a roadmap, or of one week, ordered by week, day and position.
-
-        Empty if the roadmap has no such week.
-        """
-
-    async def list_weeks(self, roadmap_id: int, user_id: UUID | None = None) -> list[WeekTotals]:
-        """Return the totals of every week that has tasks, ordered by week number."""
 
     async def set_task_completed(
         self,

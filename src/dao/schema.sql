@@ -417,21 +417,7 @@ as $$
     ) as roadmap;
 $$;
 
-create or replace function public.read_roadmap(
-    p_roadmap_id bigint, p_user_id uuid default null
-) returns setof json
-language sql
-stable
-rows 1
-security invoker
-set search_path = ''
-as $$
-    select public.roadmap_as_json(r)
-    from public.roadmaps as r
-    where r.roadmap_id = p_roadmap_id
-        and r.published_at is not null
-        and (p_user_id is null or r.user_id = p_user_id);
-$$;
+drop function if exists public.read_roadmap(bigint, uuid);  -- from older code
 
 create or replace function public.read_tasks(
     p_roadmap_id bigint, p_user_id uuid default null

@@ -11,6 +11,7 @@ from src.domain.errors import RoadmapNotFoundError, WeekNotFoundError
 from src.domain.roadmap import Roadmap, WeekDetail, WeekProgress
 from src.routers.bodies import RoadmapTasks
 from tests.support.backends import Backend
+from tests.support.model_reads import list_tasks
 from tests.support.plans import new_roadmap, stored
 
 WHOLE_SECOND = "2026-01-02T03:04:05.000000+00:00"
@@ -33,7 +34,7 @@ async def test_documents_have_the_form_of_answers(
     first = await stored(store, new_roadmap(weeks=3, goal=goal, daily_hours=hours))
     await stored(store, new_roadmap(first.user_id, daily_hours=hours))
     key, owner, documents = first.roadmap_id, first.user_id, store.documents
-    for task in (await store.list_tasks(key))[:5]:
+    for task in (await list_tasks(store, key))[:5]:
         await store.set_task_completed(task.id, completed=True)
     if time:
         backend.execute(f"update roadmaps set created_at = '{time}'")  # noqa: S608  ours
@@ -53,7 +54,7 @@ async def test_documents_have_the_form_of_answers(
 async def test_documents_agree_with_the_tasks(store: Store) -> None:
     """Progress is rounded down, and a week's days hold its tasks in order."""
     roadmap = await stored(store, new_roadmap(weeks=2))
-    tasks = await store.list_tasks(roadmap.roadmap_id)
+    tasks = await list_tasks(store, roadmap.roadmap_id)
     for task in tasks[:20]:
         await store.set_task_completed(task.id, completed=True)
 

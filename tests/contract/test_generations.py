@@ -21,6 +21,7 @@ from src.domain.generation import (
 )
 from src.domain.plan import ModelUsage, NewRoadmap
 from tests.support.backends import Backend, count, expire_lease
+from tests.support.model_reads import list_roadmaps, list_tasks
 from tests.support.plans import (
     UNBOUNDED,
     asked_for,
@@ -305,10 +306,10 @@ async def test_former_holder_can_change_nothing(store: Store, other_store: Store
     assert await store.generations.claim(new_lease()) is None
     assert await store.generations.get(claimed.generation_id) == claimed
     assert await parts_in(store, claimed) == parts[:3]
-    assert await store.list_roadmaps(plan.user_id) == []
+    assert await list_roadmaps(store, plan.user_id) == []
 
     done = await other_store.add_roadmap(under(plan, new))
-    assert await store.list_roadmaps(plan.user_id) == [done.roadmap]
+    assert await list_roadmaps(store, plan.user_id) == [done.roadmap]
 
 
 async def test_lapsed_lease_counts_until_it_is_claimed(store: Store, backend: Backend) -> None:
@@ -320,7 +321,7 @@ async def test_lapsed_lease_counts_until_it_is_claimed(store: Store, backend: Ba
     assert await store.generations.claim(new_lease()) is None  # the report extended the lease
     expire_lease(backend, record.lease_id)
     done = await store.add_roadmap(under(plan, lease))
-    assert await store.list_roadmaps(plan.user_id) == [done.roadmap]
+    assert await list_roadmaps(store, plan.user_id) == [done.roadmap]
 
 
 async def test_generation_that_waits_longest_is_claimed_first(store: Store) -> None:
@@ -413,7 +414,7 @@ async def test_progress_of_what_has_ended_is_refused(store: Store) -> None:
     with pytest.raises(LeaseLostError):
         await store.add_roadmap(under(plan, lease))
     assert await parts_in(store, record) == []
-    assert await store.list_roadmaps(plan.user_id) == []
+    assert await list_roadmaps(store, plan.user_id) == []
 
 
 # --- The end ----------------------------------------------------------------------------------
@@ -427,7 +428,7 @@ async def test_stored_roadmap_finishes_its_generation(store: Store, other_store:
     await store.generations.record_progress(lease, done)
     finished = await store.add_roadmap(under(plan, lease))
     assert finished == await other_store.generations.get(record.generation_id, plan.user_id)
-    assert [finished.roadmap] == await other_store.list_roadmaps(plan.user_id)
+    assert [finished.roadmap] == await list_roadmaps(other_store, plan.user_id)
     assert finished.problem is None
     assert finished.saved_roadmap is not None
     assert (
@@ -475,7 +476,7 @@ async def test_success_cannot_be_cancelled(store: Store) -> None:
     plan = new_roadmap()
     done = await succeed(store, plan)
     assert await store.generations.cancel(done.generation_id, Failure(problem="Cancelled")) == done
-    assert await store.list_roadmaps(plan.user_id) == [done.roadmap]
+    assert await list_roadmaps(store, plan.user_id) == [done.roadmap]
 
 
 async def test_cancelling_and_storing_at_once_have_one_winner(
@@ -491,11 +492,11 @@ async def test_cancelling_and_storing_at_once_have_one_winner(
             return_exceptions=True,
         )
         assert isinstance(cancelled, GenerationRecord)
-        listed = await store.list_roadmaps(plan.user_id)
+        listed = await list_roadmaps(store, plan.user_id)
         if cancelled.problem is None:
             assert added == cancelled
             assert listed == [cancelled.roadmap]
-            assert len(await store.list_tasks(listed[0].roadmap_id)) == len(texts_of(plan))
+            assert len(await list_tasks(store, listed[0].roadmap_id)) == len(texts_of(plan))
         else:
             assert isinstance(added, LeaseLostError)
             assert listed == []
@@ -552,7 +553,7 @@ async def test_unknown_lease_is_lost(store: Store) -> None:
         await store.generations.record_progress(lease, progress(parts_of(plan)))
     with pytest.raises(LeaseLostError):
         await store.add_roadmap(under(plan, lease))
-    assert await store.list_roadmaps(plan.user_id) == []
+    assert await list_roadmaps(store, plan.user_id) == []
 
 
 # --- Sweeping ---------------------------------------------------------------------------------
@@ -645,7 +646,7 @@ async def test_requests_are_forgotten_after_a_day(store: Store, backend: Backend
     assert (after.request, after.roadmap, after.idempotency_key) == (None, None, None)
     assert (after.usage, after.weeks_done, after.user_id) == (USAGE, 2, plan.user_id)
     assert await parts_in(store, done) == []
-    assert len(await store.list_roadmaps(plan.user_id)) == 1
+    assert len(await list_roadmaps(store, plan.user_id)) == 1
     assert await store.generations.get(fresh.generation_id) == fresh
     assert await store.generations.get(record.generation_id) == record
     assert len(await parts_in(store, record)) == 2

@@ -22,6 +22,7 @@ from src.domain.schedule import (
     NewDates,
     ScheduleSettings,
 )
+from tests.support.model_reads import list_tasks
 from tests.support.plans import new_roadmap, stored
 
 SEQUENCES = int(os.environ.get("SCHEDULE_SEQUENCES", "8"))
@@ -172,7 +173,7 @@ async def test_sequences_do_what_the_model_does(store: Store) -> None:
     for seed in range(SEQUENCES):
         random = Random(seed)
         roadmap = await stored(store, new_roadmap(weeks=1, tasks_per_day=2))
-        ids = [task.id for task in await store.list_tasks(roadmap.roadmap_id)]
+        ids = [task.id for task in await list_tasks(store, roadmap.roadmap_id)]
         model = Model({task_id: ModelTask() for task_id in ids})
         steps = []
         for _ in range(STEPS):

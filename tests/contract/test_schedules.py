@@ -31,6 +31,7 @@ from src.domain.schedule import (
     ScheduleSettings,
 )
 from tests.support.backends import Backend, count
+from tests.support.model_reads import list_tasks
 from tests.support.plans import new_roadmap, stored
 
 MONDAY = date(2026, 11, 30)
@@ -77,7 +78,7 @@ async def test_new_plan_has_no_dates(store: Store, roadmap: Roadmap) -> None:
     plan = await plan_of(store, roadmap)
     assert (plan.roadmap, plan.settings, plan.version) == (roadmap, NO_SETTINGS, 0)
     assert plan.applied is None
-    listed = await store.list_tasks(roadmap.roadmap_id)
+    listed = await list_tasks(store, roadmap.roadmap_id)
     for task, expected in zip(plan.tasks, listed, strict=True):
         assert (task.id, task.week_number, task.day_number) == (
             expected.id,
@@ -292,7 +293,7 @@ async def test_set_dates_are_stored_and_counted(store: Store, roadmap: Roadmap) 
     assert not any(task.is_moved_by_hand for task in plan.tasks)
     assert (plan.version, plan.settings) == (2, changed)
     assert plan.applied == AppliedSchedule("another", '{"answer": "ü"}')
-    tasks = {task.id: task.due_date for task in await store.list_tasks(roadmap.roadmap_id)}
+    tasks = {task.id: task.due_date for task in await list_tasks(store, roadmap.roadmap_id)}
     assert tasks == {task.id: task.due_date for task in plan.tasks}
 
 
@@ -416,7 +417,7 @@ async def test_moved_task_is_returned_and_kept(store: Store, roadmap: Roadmap) -
     for version, day in enumerate((MONDAY, date(2026, 12, 3)), start=1):
         for _ in range(2):
             moved = await move(roadmap.user_id, task_id.upper(), day)
-            assert moved == (await store.list_tasks(roadmap.roadmap_id))[4]
+            assert moved == (await list_tasks(store, roadmap.roadmap_id))[4]
             assert moved.due_date == day
             plan = await plan_of(store, roadmap)
             assert (plan.version, plan.tasks[4].date_changes) == (version, version)

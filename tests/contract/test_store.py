@@ -14,6 +14,7 @@ from src.domain.plan import NewRoadmap
 from src.domain.roadmap import Roadmap, RoadmapWithTasks, Task
 from src.domain.vocabulary import MAX_ID
 from tests.support.backends import Backend
+from tests.support.model_reads import get_roadmap, list_roadmaps, list_tasks, list_weeks
 from tests.support.plans import (
     begun,
     new_roadmap,
@@ -56,12 +57,12 @@ TEXTS = [
 
 
 async def assert_whole(store: Store, roadmap: Roadmap, plan: NewRoadmap) -> None:
-    tasks = await store.list_tasks(roadmap.roadmap_id)
+    tasks = await list_tasks(store, roadmap.roadmap_id)
     assert [task.task_text for task in tasks] == texts_of(plan)
 
 
 async def first_task(store: Store, roadmap: Roadmap) -> Task:
-    return (await store.list_tasks(roadmap.roadmap_id))[0]
+    return (await list_tasks(store, roadmap.roadmap_id))[0]
 
 
 async def assert_not_found(
@@ -69,11 +70,11 @@ async def assert_not_found(
 ) -> None:
     """Assert that no method finds a roadmap for these users; None names no user."""
     calls = [
-        *(store.get_roadmap(roadmap_id, user_id) for user_id in readers),
+        *(get_roadmap(store, roadmap_id, user_id) for user_id in readers),
         *(store.get_roadmap_with_tasks(roadmap_id, user_id) for user_id in readers),
-        *(store.list_tasks(roadmap_id, user_id) for user_id in readers),
-        *(store.list_tasks(roadmap_id, user_id, week_number=1) for user_id in readers),
-        *(store.list_weeks(roadmap_id, user_id) for user_id in readers),
+        *(list_tasks(store, roadmap_id, user_id) for user_id in readers),
+        *(list_tasks(store, roadmap_id, user_id, week_number=1) for user_id in readers),
+        *(list_weeks(store, roadmap_id, user_id) for user_id in readers),
         store.delete_roadmap(roadmap_id, deleter),
     ]
     for call in calls:
@@ -102,16 +103,16 @@ async def test_added_roadmap_is_returned_as_stored(store: Store) -> None:
         "daily_hours": 1.5,
         "is_active": True,
     }
-    assert await store.get_roadmap(roadmap.roadmap_id) == roadmap
-    assert await store.get_roadmap(roadmap.roadmap_id, plan.user_id) == roadmap
-    assert await store.list_roadmaps(plan.user_id) == [roadmap]
+    assert await get_roadmap(store, roadmap.roadmap_id) == roadmap
+    assert await get_roadmap(store, roadmap.roadmap_id, plan.user_id) == roadmap
+    assert await list_roadmaps(store, plan.user_id) == [roadmap]
 
 
 async def test_tasks_are_ordered_by_week_day_and_position(store: Store) -> None:
     """Reading returns the plan's order, in which texts are not in alphabetical order."""
     plan = new_roadmap(weeks=12, tasks_per_day=4)
     roadmap = await stored(store, plan)
-    tasks = await store.list_tasks(roadmap.roadmap_id)
+    tasks = await list_tasks(store, roadmap.roadmap_id)
 
     assert [task.task_text for task in tasks] == texts_of(plan)
     assert texts_of(plan) != sorted(texts_of(plan))
@@ -127,7 +128,7 @@ async def test_tasks_are_ordered_by_week_day_and_position(store: Store) -> None:
 async def test_task_holds_what_was_planned(store: Store) -> None:
     """A new task is as planned and not completed."""
     roadmap = await stored(store, new_roadmap(weeks=1))
-    first, second, *_ = await store.list_tasks(roadmap.roadmap_id)
+    first, second, *_ = await list_tasks(store, roadmap.roadmap_id)
 
     assert first.model_dump(exclude={"id", "created_at"}) == {
         "roadmap_id": roadmap.roadmap_id,
@@ -151,12 +152,12 @@ async def test_week_filter_returns_that_week_alone(store: Store) -> None:
     """With a week's number only its tasks come, in order; none for a week that is not there."""
     plan = new_roadmap(weeks=3)
     roadmap = await stored(store, plan)
-    everything = await store.list_tasks(roadmap.roadmap_id)
+    everything = await list_tasks(store, roadmap.roadmap_id)
 
-    second = await store.list_tasks(roadmap.roadmap_id, plan.user_id, week_number=2)
+    second = await list_tasks(store, roadmap.roadmap_id, plan.user_id, week_number=2)
     assert second == [task for task in everything if task.week_number == 2]
     assert len(second) == 21
-    assert await store.list_tasks(roadmap.roadmap_id, week_number=4) == []
+    assert await list_tasks(store, roadmap.roadmap_id, week_number=4) == []
 
 
 async def test_text_survives_unchanged(store: Store) -> None:
@@ -166,11 +167,11 @@ async def test_text_survives_unchanged(store: Store) -> None:
         texts = roadmap_of_texts([text, f"{text} again"], plan.user_id)
         roadmap = await stored(store, plan.model_copy(update={"weeks": texts.weeks}))
 
-        assert (await store.get_roadmap(roadmap.roadmap_id)).description == text
-        tasks = await store.list_tasks(roadmap.roadmap_id)
+        assert (await get_roadmap(store, roadmap.roadmap_id)).description == text
+        tasks = await list_tasks(store, roadmap.roadmap_id)
         assert [task.task_text for task in tasks] == [text, f"{text} again"]
         assert tasks[0].weekly_goal == text
-        assert (await store.list_weeks(roadmap.roadmap_id))[0].weekly_goal == text
+        assert (await list_weeks(store, roadmap.roadmap_id))[0].weekly_goal == text
 
 
 # --- Lists of roadmaps ------------------------------------------------------------------------
@@ -183,8 +184,8 @@ async def test_roadmaps_are_listed_newest_first(store: Store) -> None:
     for number in range(5):
         added.append(await stored(store, new_roadmap(user_id, goal=f"Goal {number}")))
         await stored(store, new_roadmap())
-    assert await store.list_roadmaps(user_id) == added[::-1]
-    assert await store.list_roadmaps(uuid4()) == []
+    assert await list_roadmaps(store, user_id) == added[::-1]
+    assert await list_roadmaps(store, uuid4()) == []
 
 
 async def test_roadmaps_of_one_instant_are_listed_by_id(store: Store, backend: Backend) -> None:
@@ -194,7 +195,7 @@ async def test_roadmaps_of_one_instant_are_listed_by_id(store: Store, backend: B
     backend.execute("update roadmaps set created_at = '2026-01-01T00:00:00.000000+00:00'")
 
     instant = datetime(2026, 1, 1, tzinfo=UTC)
-    assert await store.list_roadmaps(user_id) == [
+    assert await list_roadmaps(store, user_id) == [
         roadmap.model_copy(update={"created_at": instant}) for roadmap in reversed(added)
     ]
 
@@ -212,7 +213,7 @@ async def test_every_roadmap_is_listed(store: Store, backend: Backend, count: in
             f" select '{user_id}', 'Learn Rust', 'beginner', 1, 1,"
             f" '{year}-01-01T00:00:00.123456+00:00' from numbers"
         )
-    listed = [roadmap.roadmap_id for roadmap in await store.list_roadmaps(user_id)]
+    listed = [roadmap.roadmap_id for roadmap in await list_roadmaps(store, user_id)]
     assert listed == list(range(count, 0, -1))
 
 
@@ -243,16 +244,16 @@ async def test_unknown_task_is_not_found(store: Store, *, completed: bool) -> No
         for user_id in (None, roadmap.user_id):
             with pytest.raises(TaskNotFoundError):
                 await store.set_task_completed(task_id, completed=completed, user_id=user_id)
-    assert not any(task.completed for task in await store.list_tasks(roadmap.roadmap_id))
+    assert not any(task.completed for task in await list_tasks(store, roadmap.roadmap_id))
 
 
 async def test_task_ids_are_read_alike(store: Store) -> None:
     """Every way to write a UUID names the same task, whatever the database."""
     roadmap = await stored(store, new_roadmap())
     for number, form in enumerate(("{{{}}}", "urn:uuid:{}", "{}")):
-        task = (await store.list_tasks(roadmap.roadmap_id))[number]
+        task = (await list_tasks(store, roadmap.roadmap_id))[number]
         await store.set_task_completed(form.format(task.id.upper()), completed=True)
-        assert (await store.list_tasks(roadmap.roadmap_id))[number].completed
+        assert (await list_tasks(store, roadmap.roadmap_id))[number].completed
 
 
 async def test_task_of_another_user_is_not_found(store: Store) -> None:
@@ -273,9 +274,9 @@ async def test_task_of_another_user_is_not_found(store: Store) -> None:
 async def test_completing_a_task_marks_it_and_no_other(store: Store) -> None:
     """The task is completed now, in UTC; everything else stays as it was, its order too."""
     roadmap = await stored(store, new_roadmap())
-    before = await store.list_tasks(roadmap.roadmap_id)
+    before = await list_tasks(store, roadmap.roadmap_id)
     await store.set_task_completed(before[4].id, completed=True)
-    after = await store.list_tasks(roadmap.roadmap_id)
+    after = await list_tasks(store, roadmap.roadmap_id)
 
     done = after[4]
     assert done.completed
@@ -309,11 +310,11 @@ async def test_time_of_completion_is_that_of_the_first(store: Store) -> None:
 async def test_weeks_count_tasks_and_completed_ones(store: Store) -> None:
     """Each week has a row, by number, with its goal, its tasks and how many are completed."""
     roadmap = await stored(store, new_roadmap(weeks=12, tasks_per_day=2))
-    tasks = await store.list_tasks(roadmap.roadmap_id)
+    tasks = await list_tasks(store, roadmap.roadmap_id)
     for task in [*tasks[:14], tasks[14], tasks[-1]]:
         await store.set_task_completed(task.id, completed=True)
 
-    weeks = await store.list_weeks(roadmap.roadmap_id, roadmap.user_id)
+    weeks = await list_weeks(store, roadmap.roadmap_id, roadmap.user_id)
     done = {1: 14, 2: 1, 12: 1}
     assert [week.model_dump() for week in weeks] == [
         {
@@ -340,7 +341,7 @@ async def test_deleted_roadmap_is_gone_with_its_tasks(store: Store, backend: Bac
     await assert_not_found(store, gone.roadmap_id, plan.user_id, plan.user_id, None)
     with pytest.raises(TaskNotFoundError):
         await store.set_task_completed(task_id, completed=True)
-    assert await store.list_roadmaps(plan.user_id) == [kept]
+    assert await list_roadmaps(store, plan.user_id) == [kept]
     await assert_whole(store, kept, plan)
     assert backend.query("select distinct roadmap_id from roadmap_tasks") == [(kept.roadmap_id,)]
 
@@ -378,14 +379,14 @@ async def test_concurrent_writers_keep_every_roadmap_whole(
     for roadmap, plan in zip(roadmaps, plans, strict=True):
         assert roadmap.description == plan.request.goal
         await assert_whole(other_store, roadmap, plan)
-    listed = await store.list_roadmaps(user_id)
+    listed = await list_roadmaps(store, user_id)
     assert listed == sorted(roadmaps, key=lambda r: (r.created_at, r.roadmap_id), reverse=True)
 
 
 async def test_concurrent_updates_are_all_kept(store: Store, other_store: Store) -> None:
     """Tasks completed at the same time are all completed; twice the same keeps one time."""
     roadmap = await stored(store, new_roadmap(weeks=1))
-    tasks = await store.list_tasks(roadmap.roadmap_id)
+    tasks = await list_tasks(store, roadmap.roadmap_id)
     await asyncio.gather(
         *(
             either.set_task_completed(task.id, completed=True)
@@ -393,7 +394,7 @@ async def test_concurrent_updates_are_all_kept(store: Store, other_store: Store)
             for either in (store, other_store)
         )
     )
-    (week,) = await other_store.list_weeks(roadmap.roadmap_id)
+    (week,) = await list_weeks(other_store, roadmap.roadmap_id)
     assert week.completed_tasks == week.total_tasks == len(tasks)
 
 
@@ -402,11 +403,11 @@ async def test_reader_never_sees_a_part(store: Store, other_store: Store) -> Non
     plan = await begun(store, year_roadmap())
     writing = asyncio.create_task(store.add_roadmap(plan))
     while not writing.done():
-        for roadmap in await other_store.list_roadmaps(plan.user_id):
+        for roadmap in await list_roadmaps(other_store, plan.user_id):
             await assert_whole(other_store, roadmap, plan)
-        for read in (other_store.get_roadmap, other_store.list_tasks, other_store.list_weeks):
+        for read in (get_roadmap, list_tasks, list_weeks):
             with suppress(RoadmapNotFoundError):
-                seen = await read(1)
+                seen = await read(other_store, 1)
                 assert not isinstance(seen, list) or len(seen) in {52, 2_184}
     await assert_whole(other_store, roadmap_of(await writing), plan)
 
@@ -423,7 +424,7 @@ async def test_cancelled_write_leaves_all_or_nothing(
     # At once, and after the writer has finished its undo.
     for finish in (asyncio.sleep(0), store.close()):
         await finish
-        for roadmap in await other_store.list_roadmaps(plan.user_id):
+        for roadmap in await list_roadmaps(other_store, plan.user_id):
             await assert_whole(other_store, roadmap, plan)
     assert backend.query("select count(*) from roadmap_tasks")[0][0] in {0, 2_184}
 

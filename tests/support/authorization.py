@@ -24,6 +24,7 @@ from tests.support.authorization_cells import (
     expected,
 )
 from tests.support.backends import Backend
+from tests.support.model_reads import list_tasks
 from tests.support.plans import UNBOUNDED, asked_for, begun, roadmap_of, roadmap_of_texts
 from tests.support.waiting import until
 
@@ -131,7 +132,7 @@ async def _new_possessions(store: Store) -> Owned:
         await begun(store, plan.model_copy(update={"request": request}))
     )
     roadmap_id = roadmap_of(record).roadmap_id
-    (task,) = await store.list_tasks(roadmap_id)
+    (task,) = await list_tasks(store, roadmap_id)
     feed_token = uuid4().hex
     await store.schedules.create_feed(
         CalendarFeed(roadmap_id, ANA, "UTC", 0, None), sha256(feed_token.encode()).hexdigest()

@@ -97,10 +97,6 @@ class SqliteDocuments:
         )
         return (document or "[]").encode()
 
-    async def get_roadmap(self, roadmap_id: int, user_id: UUID | None = None) -> bytes:
-        """Return a `Roadmap`."""
-        return await self._select_of(_ROADMAP, roadmap_id, user_id)
-
     async def get_roadmap_with_tasks(self, roadmap_id: int, user_id: UUID | None = None) -> bytes:
         """Return a `RoadmapWithTasks`."""
         return await self._select_of(_ROADMAP_WITH_TASKS, roadmap_id, user_id)

@@ -2,10 +2,8 @@
 
 import sqlite3
 from pathlib import Path
-from typing import Literal, Self
+from typing import Self
 from uuid import UUID
-
-from pydantic import TypeAdapter
 
 from src.dao.rows import task_rows
 from src.dao.sqlite.documents import SqliteDocuments
@@ -13,14 +11,10 @@ from src.dao.sqlite.file import SqliteFile, now
 from src.dao.sqlite.generations import SqliteGenerations, finish_generation
 from src.dao.sqlite.ledger import SqliteQuestions
 from src.dao.sqlite.schedules import SqliteSchedules
-from src.domain.errors import RoadmapNotFoundError, TaskNotFoundError, WeekNotFoundError
+from src.domain.errors import RoadmapNotFoundError, TaskNotFoundError
 from src.domain.generation import GenerationRecord
 from src.domain.plan import NewRoadmap
-from src.domain.roadmap import Roadmap, RoadmapWithTasks, Task, WeekDetail, WeekTotals
-
-_ROADMAPS = TypeAdapter(list[Roadmap])
-_TASKS = TypeAdapter(dict[Literal["tasks"], list[Task]])
-_WEEKS = TypeAdapter(list[WeekTotals])
+from src.domain.roadmap import Roadmap, RoadmapWithTasks
 
 
 class SqliteStore:
@@ -47,34 +41,11 @@ class SqliteStore:
     async def add_roadmap(self, roadmap: NewRoadmap) -> GenerationRecord:
         return await self._file.write(lambda connection: _add_roadmap(connection, roadmap))
 
-    async def list_roadmaps(self, user_id: UUID) -> list[Roadmap]:
-        return _ROADMAPS.validate_json(await self.documents.list_roadmaps(user_id))
-
-    async def get_roadmap(self, roadmap_id: int, user_id: UUID | None = None) -> Roadmap:
-        document = await self.documents.get_roadmap(roadmap_id, user_id)
-        return Roadmap.model_validate_json(document)
-
     async def get_roadmap_with_tasks(
         self, roadmap_id: int, user_id: UUID | None = None
     ) -> RoadmapWithTasks:
         document = await self.documents.get_roadmap_with_tasks(roadmap_id, user_id)
         return RoadmapWithTasks.model_validate_json(document)
-
-    async def list_tasks(
-        self, roadmap_id: int, user_id: UUID | None = None, *, week_number: int | None = None
-    ) -> list[Task]:
-        if week_number is None:
-            document = await self.documents.list_tasks(roadmap_id, user_id)
-            return _TASKS.validate_json(document)["tasks"]
-        try:
-            document = await self.documents.get_week(roadmap_id, week_number, user_id)
-        except WeekNotFoundError:
-            return []
-        days = WeekDetail.model_validate_json(document).days
-        return [task for tasks in days.values() for task in tasks]
-
-    async def list_weeks(self, roadmap_id: int, user_id: UUID | None = None) -> list[WeekTotals]:
-        return _WEEKS.validate_json(await self.documents.list_weeks(roadmap_id, user_id))
 
     async def set_task_completed(
         self,

@@ -196,11 +196,8 @@ async def _send_once(send: Callable[[], Awaitable[T]]) -> T:
 
 
 def parse_document(adapter: TypeAdapter[T], document: bytes) -> T:
-    """Return a document as a value; see `parse_rows`."""
-    try:
-        return adapter.validate_json(document)
-    except ValidationError as error:
-        raise errors.StoreMisconfiguredError(f"{error.error_count()} values are invalid") from None
+    """Return a document of JSON as a value; see `parse_rows`."""
+    return _parse(adapter.validate_json, document)
 
 
 def parse_rows(adapter: TypeAdapter[T], rows: object) -> T:
@@ -209,8 +206,12 @@ def parse_rows(adapter: TypeAdapter[T], rows: object) -> T:
     Raises:
         StoreMisconfiguredError: the rows have another shape.
     """
+    return _parse(adapter.validate_python, rows)
+
+
+def _parse(validate: Callable[[Any], T], answer: object) -> T:
     try:
-        return adapter.validate_python(rows)
+        return validate(answer)
     except ValidationError as error:
         # Without the error's text, which quotes what learners wrote.
         raise errors.StoreMisconfiguredError(f"{error.error_count()} values are invalid") from None

@@ -17,7 +17,6 @@ def _answer_with(document: bytes) -> re.Pattern[bytes]:
 
 
 _ROADMAPS = _answer_with(rb'\[\s*(?:\{\s*"roadmap_id".*\})?\s*\]')
-_ROADMAP = _answer_with(rb'\{\s*"roadmap_id".*\}')
 _ROADMAP_WITH_TASKS = _answer_with(rb'\{\s*"roadmap".*\}')
 _TASKS = _answer_with(rb'\{\s*"tasks".*\}')
 _WEEKS = _answer_with(rb'\[\s*(?:\{\s*"week_number".*\})?\s*\]')
@@ -40,10 +39,6 @@ class SupabaseDocuments:
         if document is None:
             raise StoreUnavailableError("no row in place of one")
         return document
-
-    async def get_roadmap(self, roadmap_id: int, user_id: UUID | None = None) -> bytes:
-        """Return a `Roadmap`."""
-        return await self._read("read_roadmap", _ROADMAP, roadmap_id, user_id)
 
     async def get_roadmap_with_tasks(self, roadmap_id: int, user_id: UUID | None = None) -> bytes:
         """Return a `RoadmapWithTasks`."""

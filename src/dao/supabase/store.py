@@ -20,8 +20,7 @@ from src.dao.supabase.schedules import SupabaseSchedules
 from src.domain import errors
 from src.domain.generation import GenerationRecord
 from src.domain.plan import NewRoadmap
-from src.domain.roadmap import Roadmap, RoadmapWithTasks, Task, WeekDetail, WeekTotals
-from src.domain.vocabulary import Value
+from src.domain.roadmap import Roadmap, RoadmapWithTasks
 
 logger = logging.getLogger(__name__)
 
@@ -34,22 +33,9 @@ TASKS_PER_REQUEST = 1_000
 CLOSE_TIMEOUT_SECONDS = 1.0
 """How long `close` waits for running compensating deletes."""
 
-
 _BOOLEAN = re.compile(rb"\s*(true|false)\s*")
-
-
-class _Tasks(Value):
-    """What `read_tasks` returns."""
-
-    tasks: list[Task]
-
-
-_ROADMAP = TypeAdapter(Roadmap)
 _ROADMAPS = TypeAdapter(list[Roadmap])
-_TASKS = TypeAdapter(_Tasks)
 _ROADMAP_WITH_TASKS = TypeAdapter(RoadmapWithTasks)
-_WEEKS = TypeAdapter(list[WeekTotals])
-_WEEK = TypeAdapter(WeekDetail)
 
 
 class SupabaseStore:
@@ -98,34 +84,11 @@ class SupabaseStore:
             undo.pop_all()
         return record
 
-    async def list_roadmaps(self, user_id: UUID) -> list[Roadmap]:
-        return parse_document(_ROADMAPS, await self.documents.list_roadmaps(user_id))
-
-    async def get_roadmap(self, roadmap_id: int, user_id: UUID | None = None) -> Roadmap:
-        return parse_document(_ROADMAP, await self.documents.get_roadmap(roadmap_id, user_id))
-
     async def get_roadmap_with_tasks(
         self, roadmap_id: int, user_id: UUID | None = None
     ) -> RoadmapWithTasks:
         document = await self.documents.get_roadmap_with_tasks(roadmap_id, user_id)
         return parse_document(_ROADMAP_WITH_TASKS, document)
-
-    async def list_tasks(
-        self, roadmap_id: int, user_id: UUID | None = None, *, week_number: int | None = None
-    ) -> list[Task]:
-        if week_number is None:
-            return parse_document(
-                _TASKS, await self.documents.list_tasks(roadmap_id, user_id)
-            ).tasks
-        try:
-            document = await self.documents.get_week(roadmap_id, week_number, user_id)
-        except errors.WeekNotFoundError:
-            return []
-        days = parse_document(_WEEK, document).days
-        return [task for tasks in days.values() for task in tasks]
-
-    async def list_weeks(self, roadmap_id: int, user_id: UUID | None = None) -> list[WeekTotals]:
-        return parse_document(_WEEKS, await self.documents.list_weeks(roadmap_id, user_id))
 
     async def set_task_completed(
         self,

@@ -22,6 +22,7 @@ from src.domain.errors import (
 from src.domain.generation import NewGeneration
 from src.domain.plan import PlanRequest
 from src.domain.quotas import Requester
+from tests.support.model_reads import list_roadmaps, list_tasks
 from tests.support.plans import new_roadmap, stored
 
 RELEASE_0_1 = Path(__file__).with_name("release_0_1.sqlite3")
@@ -88,9 +89,9 @@ async def test_file_of_release_0_1_serves(path: Path) -> None:
     """The store reads it, and an identical request still has its fingerprint."""
     store = await SqliteStore.open(path)
     (user_id,) = {UUID(row[0]) for row in query(path, "select user_id from roadmaps")}
-    (roadmap,) = await store.list_roadmaps(user_id)
+    (roadmap,) = await list_roadmaps(store, user_id)
     assert roadmap.description == "Learn Rust"
-    tasks = await store.list_tasks(roadmap.roadmap_id)
+    tasks = await list_tasks(store, roadmap.roadmap_id)
     assert [task.completed for task in tasks][:2] == [True, False]
     assert {task.estimated_minutes for task in tasks} == {None}
     records = {

@@ -12,6 +12,7 @@ from src.domain.roadmap import Roadmap
 from src.domain.schedule import NO_SETTINGS, AppliedSchedule, NewDates
 from tests.contract.supabase.test_schema import DEPLOYED, LATER_NULLS, NULLS, ROWS, USER
 from tests.support.data_plane import DataPlane, open_store
+from tests.support.model_reads import list_roadmaps, list_tasks
 from tests.support.plans import new_roadmap, stored
 
 DAY = date(2027, 1, 1)
@@ -31,7 +32,7 @@ async def roadmap(store: SupabaseStore) -> Roadmap:
 @pytest.fixture
 async def completed_id(store: SupabaseStore, roadmap: Roadmap) -> str:
     """Complete a task in Tokyo; return its id."""
-    task_id = (await store.list_tasks(roadmap.roadmap_id))[0].id
+    task_id = (await list_tasks(store, roadmap.roadmap_id))[0].id
     await store.set_task_completed(task_id, completed=True, time_zone="Asia/Tokyo")
     return task_id
 
@@ -104,10 +105,10 @@ async def test_rows_of_older_code_can_be_scheduled(new_project: DataPlane) -> No
     before = new_project.query(raw)
     async with open_store(new_project.url, new_project.service_key) as store:
         facts = await store.schedules.list_facts(USER)
-        assert [each.roadmap for each in facts] == await store.list_roadmaps(USER)
+        assert [each.roadmap for each in facts] == await list_roadmaps(store, USER)
         for each in facts:
             roadmap_id = each.roadmap.roadmap_id
-            tasks = await store.list_tasks(roadmap_id)
+            tasks = await list_tasks(store, roadmap_id)
             plan = await store.schedules.get_plan(USER, roadmap_id)
             assert [task.id for task in plan.tasks] == [task.id for task in tasks]
             assert sum(group.tasks for group in each.groups) == len(tasks)

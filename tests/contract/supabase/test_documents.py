@@ -16,9 +16,7 @@ async def store(data_plane: DataPlane) -> AsyncIterator[Store]:
         yield store
 
 
-@pytest.mark.parametrize(
-    "function", ["read_roadmap", "read_tasks", "read_weeks", "read_roadmap_with_tasks"]
-)
+@pytest.mark.parametrize("function", ["read_tasks", "read_weeks", "read_roadmap_with_tasks"])
 async def test_no_document_of_what_is_not_there(
     store: Store, data_plane: DataPlane, function: str
 ) -> None:

@@ -7,6 +7,7 @@ import psycopg
 import pytest
 
 from tests.support.data_plane import SCHEMA, Database, DataPlane, Postgres, open_store
+from tests.support.model_reads import get_roadmap, list_roadmaps, list_tasks, list_weeks
 from tests.support.plans import new_roadmap, stored
 
 DEPLOYED_TABLES = (
@@ -268,12 +269,12 @@ async def test_deployed_rows_are_read_and_changed_through_the_store(deployed: Da
     """The store lists them with their completions, completes and undoes tasks, and deletes."""
     deployed.apply_schema()
     async with open_store(deployed.url, deployed.service_key) as store:
-        listed = await store.list_roadmaps(USER)
+        listed = await list_roadmaps(store, USER)
         assert [roadmap.description for roadmap in listed] == ["Learn Go", "Learn Rust"]
         assert '"daily_hours":3,' in listed[1].model_dump_json()
-        assert await store.get_roadmap(1, USER) == listed[1]
+        assert await get_roadmap(store, 1, USER) == listed[1]
 
-        tasks = await store.list_tasks(1, USER)
+        tasks = await list_tasks(store, 1, USER)
         assert [(task.week_number, task.day_number, task.task_text) for task in tasks] == [
             (week, day, f"{letter} of week {week}")
             for week in (1, 2)
@@ -283,21 +284,21 @@ async def test_deployed_rows_are_read_and_changed_through_the_store(deployed: Da
         assert [task.completed for task in tasks] == [True] * 3 + [False] * 39
         assert {task.estimated_minutes for task in tasks} == {None}
         assert tasks[0].model_dump_json().count('"completed_at":"2026-01-02T03:04:05Z"') == 1
-        weeks = await store.list_weeks(1)
+        weeks = await list_weeks(store, 1)
         assert [(week.total_tasks, week.completed_tasks) for week in weeks] == [(21, 3), (21, 0)]
         # A roadmap that has no task is a roadmap all the same.
-        assert await store.list_tasks(2) == []
-        assert await store.list_weeks(2) == []
+        assert await list_tasks(store, 2) == []
+        assert await list_weeks(store, 2) == []
 
         first, *_, last = tasks
         await store.set_task_completed(last.id, completed=True, user_id=USER)
         await store.set_task_completed(first.id, completed=False)
-        after = await store.list_tasks(1)
+        after = await list_tasks(store, 1)
         assert (after[0].completed_at, after[-1].completed) == (None, True)
         assert [task.id for task in after][:: len(after) - 1] == [first.id, last.id]
 
         await store.delete_roadmap(1, USER)
-        assert [roadmap.roadmap_id for roadmap in await store.list_roadmaps(USER)] == [2]
+        assert [roadmap.roadmap_id for roadmap in await list_roadmaps(store, USER)] == [2]
     assert deployed.query("select count(*) from roadmap_tasks") == [(0,)]
 
 
@@ -313,16 +314,16 @@ async def test_old_and_new_code_write_to_an_upgraded_database(deployed: DataPlan
     async with open_store(deployed.url, deployed.service_key) as store:
         roadmap = await stored(store, new_roadmap(USER, daily_hours=0.5))
         assert roadmap.daily_hours == 0.5
-        listed = await store.list_roadmaps(USER)
+        listed = await list_roadmaps(store, USER)
         assert [each.daily_hours for each in listed] == [0.5, 1, 3]
-        new_tasks = await store.list_tasks(roadmap.roadmap_id)
+        new_tasks = await list_tasks(store, roadmap.roadmap_id)
         assert len(new_tasks) == 42
         assert {task.estimated_minutes for task in new_tasks} == {5, 10, 15}
 
         deployed.execute(ROWS.partition("insert into goals")[0].replace("Learn", "Relearn"))
-        listed = await store.list_roadmaps(USER)
+        listed = await list_roadmaps(store, USER)
         assert {"Relearn Go", "Relearn Rust"} < {each.description for each in listed}
-        old_tasks = await store.list_tasks(1)
+        old_tasks = await list_tasks(store, 1)
         assert len(old_tasks) == 84
         assert {task.estimated_minutes for task in old_tasks} == {None}
 
@@ -333,15 +334,15 @@ async def test_a_null_hides_nothing(deployed: DataPlane) -> None:
     deployed.apply_schema()
     deployed.execute(LATER_NULLS)
     async with open_store(deployed.url, deployed.service_key) as store:
-        roadmaps = await store.list_roadmaps(USER)
+        roadmaps = await list_roadmaps(store, USER)
         assert len(roadmaps) == 4
         (empty,) = (roadmap for roadmap in roadmaps if not roadmap.description)
         assert (empty.daily_hours, empty.is_active) == (0, True)
-        tasks = await store.list_tasks(1)
+        tasks = await list_tasks(store, 1)
         (task,) = (task for task in tasks if task.task_text == "of nulls")
         assert (task.completed, task.completed_at) == (False, None)
         assert sum(not task.task_text for task in tasks) == 1
-        assert len(tasks) == sum(week.total_tasks for week in await store.list_weeks(1)) == 44
+        assert len(tasks) == sum(week.total_tasks for week in await list_weeks(store, 1)) == 44
 
 
 async def test_times_are_returned_in_utc(deployed: DataPlane) -> None:
@@ -349,7 +350,7 @@ async def test_times_are_returned_in_utc(deployed: DataPlane) -> None:
     deployed.apply_schema()
     deployed.execute("update roadmap_tasks set completed_at = '2026-01-01T23:30:00Z'")
     async with open_store(deployed.url, deployed.service_key) as store:
-        assert (await store.list_tasks(1))[0].model_dump_json().count("2026-01-01T23:30:00Z") == 1
+        assert (await list_tasks(store, 1))[0].model_dump_json().count("2026-01-01T23:30:00Z") == 1
 
 
 # --- Who may see what ---------------------------------------------------------------------------
@@ -437,7 +438,6 @@ def test_reads_use_an_index(crowded: Database, read: str) -> None:
 # Roadmap 77 belongs to the user whose id is 4d, which is 77 in hexadecimal.
 DOCUMENTS = {
     "a user's roadmaps": "list_roadmaps('00000000-0000-0000-0000-00000000004d')",
-    "a roadmap": "read_roadmap(77)",
     "a roadmap's tasks": "read_tasks(77)",
     "a roadmap with its tasks": "read_roadmap_with_tasks(77)",
     "a roadmap's weeks": "read_weeks(77)",

@@ -15,6 +15,7 @@ from src.domain.plan import ModelUsage
 from src.domain.quotas import NewQuestion, Requester
 from tests.contract.supabase.test_schema import catalog_of
 from tests.support.data_plane import SCHEMA, Database, DataPlane, Postgres, open_store
+from tests.support.model_reads import list_tasks, list_weeks
 from tests.support.plans import UNBOUNDED, begun, new_roadmap, parts_of, roadmap_of
 from tests.support.waiting import wait_until
 
@@ -30,9 +31,9 @@ async def generate_tick_and_delete(store: Store) -> None:
     report = ProgressReport(first_number=1, parts=parts_of(plan), weeks_done=1, usage=USAGE)
     await store.generations.record_progress(lease, report)
     roadmap = roadmap_of(await store.add_roadmap(plan))
-    tasks = await store.list_tasks(roadmap.roadmap_id)
+    tasks = await list_tasks(store, roadmap.roadmap_id)
     await asyncio.gather(
-        store.list_weeks(roadmap.roadmap_id),
+        list_weeks(store, roadmap.roadmap_id),
         *(store.set_task_completed(task.id, completed=True) for task in tasks[:3]),
     )
     await store.delete_roadmap(roadmap.roadmap_id, plan.user_id)

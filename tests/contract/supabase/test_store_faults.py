@@ -33,6 +33,7 @@ from src.domain.schedule import NO_SETTINGS, AppliedSchedule, CalendarFeed, NewD
 from tests.support.backends import count
 from tests.support.data_plane import DataPlane, open_store
 from tests.support.fault_proxy import Exchange, Fault, FaultProxy
+from tests.support.model_reads import get_roadmap, list_roadmaps, list_tasks, list_weeks
 from tests.support.plans import (
     UNBOUNDED,
     asked_for,
@@ -102,11 +103,11 @@ class Wire:
 
     async def visible(self, plan: NewRoadmap) -> list[Roadmap]:
         """Return the visible roadmaps of the plan's user, all of which must be complete."""
-        listed = await self.reader.list_roadmaps(plan.user_id)
+        listed = await list_roadmaps(self.reader, plan.user_id)
         for roadmap in listed:
-            tasks = await self.reader.list_tasks(roadmap.roadmap_id)
+            tasks = await list_tasks(self.reader, roadmap.roadmap_id)
             assert [task.task_text for task in tasks] == texts_of(plan)
-            weeks = await self.reader.list_weeks(roadmap.roadmap_id)
+            weeks = await list_weeks(self.reader, roadmap.roadmap_id)
             assert sum(week.total_tasks for week in weeks) == len(tasks)
         return listed
 
@@ -116,14 +117,14 @@ class Wire:
         ((user_id,),) = self.plane.query(
             f"select user_id from roadmaps where roadmap_id = {roadmap_id}"  # noqa: S608  own value
         )
-        assert await reader.list_roadmaps(user_id) == []
+        assert await list_roadmaps(reader, user_id) == []
         for owner in (None, user_id):
             for call in (
-                reader.get_roadmap(roadmap_id, owner),
+                get_roadmap(reader, roadmap_id, owner),
                 reader.get_roadmap_with_tasks(roadmap_id, owner),
-                reader.list_tasks(roadmap_id, owner),
-                reader.list_tasks(roadmap_id, owner, week_number=1),
-                reader.list_weeks(roadmap_id, owner),
+                list_tasks(reader, roadmap_id, owner),
+                list_tasks(reader, roadmap_id, owner, week_number=1),
+                list_weeks(reader, roadmap_id, owner),
                 reader.delete_roadmap(roadmap_id, user_id),
             ):
                 with pytest.raises(RoadmapNotFoundError):
@@ -416,12 +417,12 @@ async def outcomes_of_all(store: Store, roadmap: Roadmap, task_id: str) -> dict[
     new_dates = NewDates(0, {}, NO_SETTINGS, AppliedSchedule("request", "answer"))
     feed = CalendarFeed(key, owner, "UTC", 0, None)
     calls: dict[str, Awaitable[object]] = {
-        "list_roadmaps": store.list_roadmaps(owner),
-        "get_roadmap": store.get_roadmap(key, owner),
+        "list_roadmaps": list_roadmaps(store, owner),
+        "get_roadmap": get_roadmap(store, key, owner),
         "get_roadmap_with_tasks": store.get_roadmap_with_tasks(key, owner),
-        "list_tasks": store.list_tasks(key),
-        "list_tasks of a week": store.list_tasks(key, week_number=1),
-        "list_weeks": store.list_weeks(key),
+        "list_tasks": list_tasks(store, key),
+        "list_tasks of a week": list_tasks(store, key, week_number=1),
+        "list_weeks": list_weeks(store, key),
         "set_task_completed": store.set_task_completed(task_id, completed=True),
         "list_totals": store.schedules.list_totals(owner),
         "list_facts": store.schedules.list_facts(owner),
@@ -476,7 +477,7 @@ async def roadmap(reader: SupabaseStore) -> Roadmap:
 
 @pytest.fixture
 async def task_id(reader: SupabaseStore, roadmap: Roadmap) -> str:
-    return (await reader.list_tasks(roadmap.roadmap_id))[0].id
+    return (await list_tasks(reader, roadmap.roadmap_id))[0].id
 
 
 @pytest.mark.parametrize("fault", Fault)
@@ -494,14 +495,14 @@ async def test_lasting_fault_is_a_typed_error(
 )
 async def test_read_survives_one_fault(wire: Wire, roadmap: Roadmap, fault: Fault) -> None:
     key = roadmap.roadmap_id
-    for read in ("get_roadmap", "get_roadmap_with_tasks", "list_tasks", "list_weeks"):
+    for read in (SupabaseStore.get_roadmap_with_tasks, list_tasks, list_weeks):
         wire.proxy.reset()
         wire.proxy.inject_at(1, fault)
-        assert await getattr(wire.store, read)(key) == await getattr(wire.reader, read)(key)
+        assert await read(wire.store, key) == await read(wire.reader, key)
         assert len(wire.proxy.exchanges) == 2
     wire.proxy.reset()
     wire.proxy.inject_at(1, fault)
-    assert await wire.store.list_roadmaps(roadmap.user_id) == [roadmap]
+    assert await list_roadmaps(wire.store, roadmap.user_id) == [roadmap]
 
 
 @pytest.mark.parametrize("fault", Fault)
@@ -511,10 +512,10 @@ async def test_completion_survives_one_fault(
     """The store retries it: completing a task twice is the same as once."""
     wire.proxy.inject_at(1, fault)
     await wire.store.set_task_completed(task_id, completed=True, user_id=roadmap.user_id)
-    before = (await wire.reader.list_tasks(roadmap.roadmap_id))[0]
+    before = (await list_tasks(wire.reader, roadmap.roadmap_id))[0]
     await wire.finish()
     assert before.completed
-    assert (await wire.reader.list_tasks(roadmap.roadmap_id))[0] == before
+    assert (await list_tasks(wire.reader, roadmap.roadmap_id))[0] == before
 
 
 @pytest.mark.parametrize("fault", Fault)
@@ -550,7 +551,7 @@ async def test_lock_held_too_long_is_too_slow(
             connection.execute("lock table roadmaps, generations, generation_events")
             outcomes = await outcomes_of_all(store, roadmap, task_id)
     assert_each_is(outcomes, StoreTooSlowError)
-    assert await reader.get_roadmap(roadmap.roadmap_id) == roadmap
+    assert await get_roadmap(reader, roadmap.roadmap_id) == roadmap
 
 
 @pytest.mark.parametrize("key", ["anon", "forged", "of no role"])
