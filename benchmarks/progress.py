@@ -19,8 +19,8 @@ import psutil
 
 from src.dao.sqlite.store import SqliteStore
 from tests.support.learners import ANA
-from tests.support.model_reads import list_tasks
 from tests.support.plans import stored, year_roadmap
+from tests.support.reads import list_tasks
 from tests.support.service import free_port, running_process, uvicorn_command
 from tests.support.verdict import conclude
 

@@ -11,8 +11,8 @@ from src.domain.errors import RoadmapNotFoundError, WeekNotFoundError
 from src.domain.roadmap import Roadmap, WeekDetail, WeekProgress
 from src.routers.bodies import RoadmapTasks
 from tests.support.backends import Backend
-from tests.support.model_reads import list_tasks
 from tests.support.plans import new_roadmap, stored
+from tests.support.reads import list_tasks
 
 WHOLE_SECOND = "2026-01-02T03:04:05.000000+00:00"
 

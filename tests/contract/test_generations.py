@@ -21,7 +21,6 @@ from src.domain.generation import (
 )
 from src.domain.plan import ModelUsage, NewRoadmap
 from tests.support.backends import Backend, count, expire_lease
-from tests.support.model_reads import list_roadmaps, list_tasks
 from tests.support.plans import (
     UNBOUNDED,
     asked_for,
@@ -30,6 +29,7 @@ from tests.support.plans import (
     roadmap_of,
     texts_of,
 )
+from tests.support.reads import list_roadmaps, list_tasks
 from tests.support.waiting import until
 
 LONG_AGO = "2026-01-01T00:00:00.000000+00:00"

@@ -22,8 +22,8 @@ from src.domain.schedule import (
     NewDates,
     ScheduleSettings,
 )
-from tests.support.model_reads import list_tasks
 from tests.support.plans import new_roadmap, stored
+from tests.support.reads import list_tasks
 
 SEQUENCES = int(os.environ.get("SCHEDULE_SEQUENCES", "8"))
 STEPS = 15

@@ -31,8 +31,8 @@ from src.domain.schedule import (
     ScheduleSettings,
 )
 from tests.support.backends import Backend, count
-from tests.support.model_reads import list_tasks
 from tests.support.plans import new_roadmap, stored
+from tests.support.reads import list_tasks
 
 MONDAY = date(2026, 11, 30)
 SETTINGS = ScheduleSettings(MONDAY, DaysOff.parse(["sunday", "2026-12-24/2026-12-31"]), 45)

@@ -14,7 +14,6 @@ from src.domain.plan import NewRoadmap
 from src.domain.roadmap import Roadmap, RoadmapWithTasks, Task
 from src.domain.vocabulary import MAX_ID
 from tests.support.backends import Backend
-from tests.support.model_reads import get_roadmap, list_roadmaps, list_tasks, list_weeks
 from tests.support.plans import (
     begun,
     new_roadmap,
@@ -24,6 +23,7 @@ from tests.support.plans import (
     texts_of,
     year_roadmap,
 )
+from tests.support.reads import get_roadmap, list_roadmaps, list_tasks, list_weeks
 
 NO_TASK_IDS = [
     "00000000-0000-4000-8000-000000000000",

@@ -24,8 +24,8 @@ from tests.support.authorization_cells import (
     expected,
 )
 from tests.support.backends import Backend
-from tests.support.model_reads import list_tasks
 from tests.support.plans import UNBOUNDED, asked_for, begun, roadmap_of, roadmap_of_texts
+from tests.support.reads import list_tasks
 from tests.support.waiting import until
 
 ORIGIN = "http://localhost:3000"

@@ -22,8 +22,8 @@ from src.domain.errors import (
 from src.domain.generation import NewGeneration
 from src.domain.plan import PlanRequest
 from src.domain.quotas import Requester
-from tests.support.model_reads import list_roadmaps, list_tasks
 from tests.support.plans import new_roadmap, stored
+from tests.support.reads import list_roadmaps, list_tasks
 
 RELEASE_0_1 = Path(__file__).with_name("release_0_1.sqlite3")
 """Written by release 0.1: a roadmap whose first task is completed, generations that ended in each

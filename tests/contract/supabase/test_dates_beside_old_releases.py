@@ -12,8 +12,8 @@ from src.domain.roadmap import Roadmap
 from src.domain.schedule import NO_SETTINGS, AppliedSchedule, NewDates
 from tests.contract.supabase.test_schema import DEPLOYED, LATER_NULLS, NULLS, ROWS, USER
 from tests.support.data_plane import DataPlane, open_store
-from tests.support.model_reads import list_roadmaps, list_tasks
 from tests.support.plans import new_roadmap, stored
+from tests.support.reads import list_roadmaps, list_tasks
 
 DAY = date(2027, 1, 1)
 

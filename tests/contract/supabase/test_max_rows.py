@@ -11,8 +11,8 @@ from src.domain.roadmap import RoadmapWithTasks
 from src.domain.schedule import NO_SETTINGS, AppliedSchedule, NewDates
 from tests.support.data_plane import DataPlane, open_store, running_data_plane
 from tests.support.fault_proxy import FaultProxy
-from tests.support.model_reads import get_roadmap, list_roadmaps, list_tasks, list_weeks
 from tests.support.plans import new_roadmap, stored, texts_of, year_roadmap
+from tests.support.reads import get_roadmap, list_roadmaps, list_tasks, list_weeks
 
 
 @pytest.fixture(params=[1, 30])

@@ -7,8 +7,8 @@ import psycopg
 import pytest
 
 from tests.support.data_plane import SCHEMA, Database, DataPlane, Postgres, open_store
-from tests.support.model_reads import get_roadmap, list_roadmaps, list_tasks, list_weeks
 from tests.support.plans import new_roadmap, stored
+from tests.support.reads import get_roadmap, list_roadmaps, list_tasks, list_weeks
 
 DEPLOYED_TABLES = (
     *("activity_logs", "goals", "roadmap_tasks", "roadmaps"),

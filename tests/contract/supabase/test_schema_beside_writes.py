@@ -15,8 +15,8 @@ from src.domain.plan import ModelUsage
 from src.domain.quotas import NewQuestion, Requester
 from tests.contract.supabase.test_schema import catalog_of
 from tests.support.data_plane import SCHEMA, Database, DataPlane, Postgres, open_store
-from tests.support.model_reads import list_tasks, list_weeks
 from tests.support.plans import UNBOUNDED, begun, new_roadmap, parts_of, roadmap_of
+from tests.support.reads import list_tasks, list_weeks
 from tests.support.waiting import wait_until
 
 ROUNDS = 12

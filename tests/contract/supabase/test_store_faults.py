@@ -33,7 +33,6 @@ from src.domain.schedule import NO_SETTINGS, AppliedSchedule, CalendarFeed, NewD
 from tests.support.backends import count
 from tests.support.data_plane import DataPlane, open_store
 from tests.support.fault_proxy import Exchange, Fault, FaultProxy
-from tests.support.model_reads import get_roadmap, list_roadmaps, list_tasks, list_weeks
 from tests.support.plans import (
     UNBOUNDED,
     asked_for,
@@ -44,6 +43,7 @@ from tests.support.plans import (
     texts_of,
     year_roadmap,
 )
+from tests.support.reads import get_roadmap, list_roadmaps, list_tasks, list_weeks
 
 TIMEOUT = 30.0
 """The store's timeout here, in seconds; the fixture `store` skips it when a request hangs."""
