@@ -68,18 +68,13 @@ class RoadmapWithTasks(Value):
     tasks: list[Task]
 
 
-class WeekTotals(Value):
-    """A week's number of tasks, and how many of them are completed."""
+class WeekProgress(Value):
+    """A week's totals and its progress in whole percent: 100 only when every task is done."""
 
     week_number: int
     weekly_goal: str
     total_tasks: int
     completed_tasks: int
-
-
-class WeekProgress(WeekTotals):
-    """A week's totals and its progress in whole percent: 100 only when every task is done."""
-
     progress: Annotated[int, Field(ge=0, le=100)]
 
 

@@ -322,6 +322,7 @@ async def test_weeks_count_tasks_and_completed_ones(store: Store) -> None:
             "weekly_goal": f"Goal of week {number}",
             "total_tasks": 14,
             "completed_tasks": done.get(number, 0),
+            "progress": {1: 100, 2: 7, 12: 7}.get(number, 0),
         }
         for number in range(1, 13)
     ]

@@ -1,17 +1,16 @@
 """What a store has, as values: the documents that it writes for clients, parsed."""
 
-from typing import Literal
 from uuid import UUID
 
 from pydantic import TypeAdapter
 
 from src.dao import Store
 from src.domain.errors import WeekNotFoundError
-from src.domain.roadmap import Roadmap, Task, WeekDetail, WeekTotals
+from src.domain.roadmap import Roadmap, Task, WeekDetail, WeekProgress
+from src.routers.bodies import RoadmapTasks
 
 _ROADMAPS = TypeAdapter(list[Roadmap])
-_TASKS = TypeAdapter(dict[Literal["tasks"], list[Task]])
-_WEEKS = TypeAdapter(list[WeekTotals])
+_WEEKS = TypeAdapter(list[WeekProgress])
 
 
 async def list_roadmaps(store: Store, user_id: UUID) -> list[Roadmap]:
@@ -27,7 +26,8 @@ async def list_tasks(
 ) -> list[Task]:
     """Return the tasks of a roadmap, or those of one of its weeks; none if it lacks that week."""
     if week_number is None:
-        return _TASKS.validate_json(await store.documents.list_tasks(roadmap_id, user_id))["tasks"]
+        document = await store.documents.list_tasks(roadmap_id, user_id)
+        return RoadmapTasks.model_validate_json(document).tasks
     try:
         document = await store.documents.get_week(roadmap_id, week_number, user_id)
     except WeekNotFoundError:
@@ -37,5 +37,5 @@ async def list_tasks(
 
 async def list_weeks(
     store: Store, roadmap_id: int, user_id: UUID | None = None
-) -> list[WeekTotals]:
+) -> list[WeekProgress]:
     return _WEEKS.validate_json(await store.documents.list_weeks(roadmap_id, user_id))
