@@ -31,6 +31,7 @@ declare
     );
     relation text;
     milliseconds int;
+    attempt_ends timestamptz;
 begin
     loop
         begin
@@ -39,10 +40,14 @@ begin
                 perform set_config('lock_timeout', greatest(milliseconds, 1)::text, true);
                 execute format('lock table %s', relation);
             end if;
-            -- For all of them together less than deadlock_timeout, after which PostgreSQL would
-            -- cancel a request that waits for us while we wait for it.
+            -- For all of them together less than deadlock_timeout (1 s), after which PostgreSQL would
+            -- cancel a request that waits for us while we wait for it: also on a busy machine.
             perform set_config('lock_timeout', '50ms', true);
+            attempt_ends := clock_timestamp() + interval '500 milliseconds';
             foreach relation in array relations loop
+                if clock_timestamp() > attempt_ends then
+                    raise lock_not_available;
+                end if;
                 execute format('lock table %s', relation);
             end loop;
             exit;
