@@ -42,7 +42,11 @@ class SqliteCrash:
     log: str
 
     def faults(self) -> Iterator[str]:
-        """Yield a sentence for each promise that was broken."""
+        """Yield a sentence for each promise that was broken.
+
+        Leases of two seconds may be renewed late on a busy machine: then a worker takes no more
+        generations for a moment, and says so. Each key has its roadmap in the end all the same.
+        """
         with closing(sqlite3.connect(self.database)) as connection:
             integrity = connection.execute("pragma integrity_check").fetchall()
             dangling = connection.execute("pragma foreign_key_check").fetchall()
@@ -64,7 +68,9 @@ class SqliteCrash:
             "a definite answer per key": load.resolved == len(load.requests),
             f"load beside the kills: {load.resolved}": load.resolved > self.kills / 2,
             f"no fault: {load.faults}": not +load.faults,
-            f"no server error: {load.statuses}": not any(s[0] == "5" for s in load.statuses),
+            f"no server error but capacity: {load.statuses}": not any(
+                status[0] == "5" and status != "503 overloaded" for status in load.statuses
+            ),
             f"updates answered with 200: {self.updates}": set(self.updates) == {200},
             "whole roadmaps, which stay": not readers.partial | readers.gone,
             f"every other read answered: {readers.unread}": (
@@ -72,7 +78,9 @@ class SqliteCrash:
             ),
             "no lock in the log": "locked" not in self.log,
             "no traceback in the log": "Traceback" not in self.log,
-            f"no error but the kills: {errors}": all("SIGKILL" in line for line in errors),
+            f"no error but the kills and capacity: {errors}": all(
+                "SIGKILL" in line or "OverloadedError" in line for line in errors
+            ),
         }
         yield from (f"not kept: {name}" for name, is_kept in checks.items() if not is_kept)
 
