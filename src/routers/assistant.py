@@ -5,7 +5,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Depends
+from fastapi import Body, Depends
 from fastapi.responses import StreamingResponse
 
 from src.app_state import AppState
@@ -13,6 +13,7 @@ from src.domain import errors
 from src.domain.quotas import Requester
 from src.domain.roadmap import AssistantAnswer
 from src.routers import examples
+from src.routers.base import user_router
 from src.routers.bodies import AskAssistant
 from src.routers.dependencies import ActingUser, ClientKey, State
 from src.routers.examples import ok_response
@@ -23,8 +24,8 @@ from src.web.negotiation import EventStreamRoute
 from src.web.openapi import BODY_STATUSES, MODEL_ERRORS, STORE_ERRORS, error_responses
 from src.web.problems import ASSISTANT_PATH, report_problem
 
-stream_router = APIRouter(route_class=EventStreamRoute, include_in_schema=False)
-router = APIRouter(tags=["assistant"], route_class=StrictJSONRoute)
+stream_router = user_router(route_class=EventStreamRoute, include_in_schema=False)
+router = user_router(tags=["assistant"], route_class=StrictJSONRoute)
 
 
 @dataclass(frozen=True)

@@ -35,8 +35,8 @@ ClientKey = Annotated[str, Depends(_client_key)]
 async def acting_user(request: Request) -> UUID | None:
     """Return the user for whom a request acts: the token's, or else the one in `user_id`.
 
-    `api.py` adds it to every router, so that no route can forget it. `user_id` can be in the query,
-    the JSON body, or both. Returns None if there is neither a token nor a `user_id`.
+    Every `user_router` depends on it, so that no route can forget it. `user_id` can be in the
+    query, the JSON body, or both. Returns None if there is neither a token nor a `user_id`.
 
     Raises:
         ForbiddenError: the token belongs to another user than `user_id`.

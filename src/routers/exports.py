@@ -2,11 +2,12 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Path, Query, Response
+from fastapi import Body, Path, Query, Response
 
 from src.domain import errors
 from src.domain.schedule import CalendarFeed
 from src.routers import progress_examples as examples
+from src.routers.base import public_router, user_router
 from src.routers.bodies import Success
 from src.routers.dates import ReaderInQuery
 from src.routers.dependencies import ActingUser, Owner, RoadmapIdInPath, State
@@ -23,8 +24,8 @@ MEDIA_TYPES: dict[Format, str] = {
 }
 CALENDAR_PATH = "/calendar/{token}.ics"
 
-router = APIRouter(tags=["exports"], route_class=PolledRoute)
-calendar_router = APIRouter(tags=["exports"], route_class=PolledRoute)
+router = user_router(tags=["exports"], route_class=PolledRoute)
+calendar_router = public_router(tags=["exports"], route_class=PolledRoute)
 """What needs no user: the secret in the path says whose calendar it is."""
 
 

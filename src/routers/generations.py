@@ -5,7 +5,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Depends, Response
+from fastapi import Body, Depends, Response
 from fastapi.responses import StreamingResponse
 
 from src.app_state import AppState
@@ -14,6 +14,7 @@ from src.domain.generation import GenerationRecord, NumberedEvent, part_kind
 from src.domain.quotas import Requester
 from src.domain.roadmap import Roadmap, SavedRoadmap
 from src.routers import examples
+from src.routers.base import user_router
 from src.routers.bodies import GenerateRoadmap, GenerationStatus, Success
 from src.routers.dependencies import (
     ActingUser,
@@ -35,9 +36,9 @@ REPLAYED_HEADER = "Idempotency-Replayed"
 PREFERENCE_HEADER = "Preference-Applied"
 RESPONSE_HEADERS = (PLANNER_HEADER, REPLAYED_HEADER, PREFERENCE_HEADER)
 
-stream_router = APIRouter(route_class=EventStreamRoute, include_in_schema=False)
-async_router = APIRouter(route_class=RespondAsyncRoute, include_in_schema=False)
-router = APIRouter(route_class=StrictJSONRoute)
+stream_router = user_router(route_class=EventStreamRoute, include_in_schema=False)
+async_router = user_router(route_class=RespondAsyncRoute, include_in_schema=False)
+router = user_router(route_class=StrictJSONRoute)
 
 
 def _status_of(record: GenerationRecord) -> GenerationStatus:

@@ -2,14 +2,15 @@
 
 from http import HTTPStatus
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 
+from src.routers.base import public_router
 from src.routers.bodies import Health, Ready
 from src.routers.dependencies import State
 from src.routers.examples import READY, ok_response
 from src.web.openapi import error_responses
 
-router = APIRouter(tags=["health"])
+router = public_router(tags=["health"])
 
 
 @router.get(

@@ -2,10 +2,11 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 
 from src.domain.errors import ProgressOverloadedError, RoadmapNotFoundError
 from src.routers import progress_examples as examples
+from src.routers.base import user_router
 from src.routers.dates import ReaderInQuery
 from src.routers.dependencies import Owner, RoadmapIdInPath, State
 from src.routers.examples import ok_response
@@ -16,7 +17,7 @@ from src.web.polling import PolledRoute
 
 SVG = "image/svg+xml"
 
-router = APIRouter(tags=["progress"], route_class=PolledRoute)
+router = user_router(tags=["progress"], route_class=PolledRoute)
 
 ThemeInQuery = Annotated[Theme, Query(description="The colours.")]
 ViewInQuery = Annotated[

@@ -2,11 +2,12 @@
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 
 from src.domain.errors import RoadmapNotFoundError, WeekNotFoundError
 from src.domain.roadmap import WeekDetail, WeekProgress
 from src.routers import examples
+from src.routers.base import user_router
 from src.routers.bodies import RoadmapTasks, Success
 from src.routers.dependencies import ActingUser, Owner, RoadmapIdInPath, State, WeekNumberInPath
 from src.routers.examples import ok_response
@@ -15,7 +16,7 @@ from src.services.roadmaps import ListedRoadmap
 from src.web.openapi import STORE_ERRORS, error_responses
 from src.web.polling import PolledRoute
 
-router = APIRouter(route_class=PolledRoute)
+router = user_router(route_class=PolledRoute)
 
 IncludeInQuery = Annotated[
     Literal["progress"] | None, Query(description="What each roadmap has in addition.")

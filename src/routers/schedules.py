@@ -2,12 +2,13 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Header, HTTPException, Response
+from fastapi import Body, Header, HTTPException, Response
 from fastapi.exceptions import RequestValidationError
 
 from src.domain import errors
 from src.domain.roadmap import Task
 from src.routers import progress_examples as examples
+from src.routers.base import user_router
 from src.routers.bodies import Success
 from src.routers.dates import reader_now
 from src.routers.dependencies import ActingUser, RoadmapIdInPath, State
@@ -24,7 +25,7 @@ from src.web.openapi import BODY_STATUSES, STORE_ERRORS, error_responses
 from src.web.polling import is_any, strong_etags
 from src.web.problems import problem_response
 
-router = APIRouter(tags=["schedule"], route_class=StrictJSONRoute)
+router = user_router(tags=["schedule"], route_class=StrictJSONRoute)
 
 IfMatch = Annotated[
     str | None,

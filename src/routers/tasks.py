@@ -2,17 +2,18 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body
+from fastapi import Body
 
 from src.domain.errors import TaskNotFoundError
 from src.routers import examples
+from src.routers.base import user_router
 from src.routers.bodies import Success, TaskUpdate
 from src.routers.dependencies import ActingUser, State
 from src.routers.examples import ok_response
 from src.web.json_bodies import StrictJSONRoute
 from src.web.openapi import BODY_STATUSES, STORE_ERRORS, error_responses
 
-router = APIRouter(tags=["tasks"], route_class=StrictJSONRoute)
+router = user_router(tags=["tasks"], route_class=StrictJSONRoute)
 
 
 @router.post(
