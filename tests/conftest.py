@@ -1,8 +1,12 @@
 """What every kind of test shares: the guard against the network, and the real data plane."""
 
 import functools
+import gc
+import os
+import shutil
 import socket
 import ssl
+import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from ipaddress import ip_address
@@ -33,6 +37,30 @@ settings.register_profile("few", max_examples=15, deadline=None)  # make check
 settings.register_profile("usual", max_examples=100, deadline=None)
 settings.register_profile("thorough", max_examples=20_000, deadline=None)  # make test-progress
 settings.load_profile("usual")
+
+
+IN_MEMORY = Path("/dev/shm")  # noqa: S108  each test has a directory of its own in it
+ROOM_IN_MEMORY = 3 * 2**30
+"""Bytes that must be free: a run of all tests writes about one gibibyte."""
+
+
+def pytest_configure() -> None:
+    """Keep files in memory where there is room: on a disk, tests mostly wait for its `fsync`."""
+    if (
+        "TMPDIR" not in os.environ
+        and IN_MEMORY.is_dir()
+        and shutil.disk_usage(IN_MEMORY).free > ROOM_IN_MEMORY
+    ):
+        tempfile.tempdir = os.environ["TMPDIR"] = str(IN_MEMORY)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Collect no garbage meanwhile: nearly all that is built then stays until the end."""
+    gc.disable()
+    yield
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -12,7 +12,7 @@ MOST = 64 * 1024
 """Bytes of a body that is read."""
 
 PATHS = (b"/generate_roadmap", b"/ask-assistant", b"/task/update")
-BOMB = gzip.compress(bytes(50 * 1024 * 1024))
+BOMB = gzip.compress(bytes(50 * 1024 * 1024), compresslevel=1)
 
 
 def _to_all(*bodies: bytes, header: bytes = b"") -> list[bytes]:

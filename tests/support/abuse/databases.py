@@ -1,6 +1,7 @@
 """Answers of PostgREST, or of what stands in its place, that no database gives."""
 
 import asyncio
+import functools
 import gzip
 import itertools
 import json
@@ -119,6 +120,17 @@ class Answer:
     pause: float = 0.0
 
 
+@functools.cache
+def _bomb() -> list[bytes]:
+    return [
+        _http(
+            gzip.compress(b" " * (200 * MEGABYTE), compresslevel=1),
+            200,
+            b"Content-Encoding: gzip\r\n",
+        )
+    ]
+
+
 ANSWERS = {
     "a page with 200": Answer(_once(_http(PAGE, 200, b"Content-Type: text/html\r\n"))),
     "an empty 200": Answer(_once(_http(b""))),
@@ -132,9 +144,7 @@ ANSWERS = {
     "huge numbers": Answer(_once(_http(b'[{"roadmap_id": ' + b"9" * 100_000 + b"}]"))),
     "no UTF-8": Answer(_once(_http(b'["\xff\xfe"]'))),
     "a body without end": Answer(lambda: _chunks(b" " * MEGABYTE, b"[")),
-    "a gzip bomb": Answer(
-        _once(_http(gzip.compress(b" " * (200 * MEGABYTE)), 200, b"Content-Encoding: gzip\r\n"))
-    ),
+    "a gzip bomb": Answer(_bomb),
     "a body that drips": Answer(lambda: _chunks(b" "), pause=0.2),
     "headers without end": Answer(
         lambda: itertools.chain([HEAD], itertools.repeat(b"X: y\r\n" * 1_000))

@@ -1,6 +1,7 @@
 """Model servers that answer what they like to everybody but the learner of the traffic."""
 
 import asyncio
+import functools
 import gzip
 import itertools
 import json
@@ -110,16 +111,17 @@ def hostile(model: HostileModel, answer: Answer) -> Run:
     return attack
 
 
+@functools.cache
+def _bomb() -> list[bytes]:
+    return [gzip.compress(bytes(200 * MEGABYTE), compresslevel=1)]
+
+
 TINY_EVENTS = (b"data: {}\n\n" * 6_000, b":\n" * 30_000, b"id: 1\n" * 10_000, b"\n" * 60_000)
 DEEP = b"[" * 100_000
 
 ANSWERS = {
-    "a gzip bomb": Answer(
-        _once(gzip.compress(bytes(200 * MEGABYTE))), headers={"content-encoding": "gzip"}
-    ),
-    "a gzip bomb as an error": Answer(
-        _once(gzip.compress(bytes(200 * MEGABYTE))), 400, {"content-encoding": "gzip"}
-    ),
+    "a gzip bomb": Answer(_bomb, headers={"content-encoding": "gzip"}),
+    "a gzip bomb as an error": Answer(_bomb, 400, {"content-encoding": "gzip"}),
     "an event of 100 MB": Answer(
         lambda: [b"data: ", *itertools.repeat(b"x" * MEGABYTE, 100), b"\n\n"]
     ),
