@@ -7,7 +7,7 @@ from uuid import UUID
 
 from src.domain.progress import ProgressFacts, RoadmapTotals, TaskGroup
 from src.domain.roadmap import Task
-from src.domain.schedule import CalendarFeed, DatedPlan, NewDates, ScheduledTask
+from src.domain.schedule import CalendarFeed, DatedPlan, NewDates
 
 
 class Schedules(Protocol):
@@ -32,7 +32,7 @@ class Schedules(Protocol):
 
     async def list_open_tasks(
         self, user_id: UUID, groups: Mapping[int, Sequence[TaskGroup]]
-    ) -> dict[int, list[ScheduledTask]]:
+    ) -> dict[int, list[Task]]:
         """Return the open tasks of some groups, by roadmap id, in the plan's order.
 
         A group stands for all tasks of its day of the plan that have its due date. A roadmap that

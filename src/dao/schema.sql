@@ -340,7 +340,7 @@ create or replace function public.schema_version() returns int
 language sql
 immutable
 set search_path = ''
-as $$ select 5; $$;
+as $$ select 6; $$;
 
 -- Reads -------------------------------------------------------------------------------------------
 
@@ -668,39 +668,15 @@ as $$
         and (p_roadmap_id is null or r.roadmap_id = p_roadmap_id);
 $$;
 
--- The tasks of a roadmap with what their dates depend on, as columns: all of them, or the open ones
--- of some days of the plan, each given as an array of week, day and due date. A task without an
--- estimate takes an equal share of the hours of its day.
-create or replace function public.columns_of_tasks(
-    p_roadmap_id bigint, p_days jsonb default null
-) returns json
+-- The tasks of a roadmap with what their dates depend on, as columns. A task without an estimate
+-- takes an equal share of the hours of its day.
+drop function if exists public.columns_of_tasks(bigint, jsonb);  -- of older releases
+create or replace function public.columns_of_tasks(p_roadmap_id bigint) returns json
 language sql
 stable
 security invoker
 set search_path = ''
 as $$
-    with task as materialized (
-        select
-            t.*,
-            coalesce(t.week_number, 1) as week,
-            coalesce(t.day_number, 1) as day,
-            coalesce(
-                t.estimated_minutes,
-                60 * coalesce(r.daily_hours, 0) / count(*) over (
-                    partition by coalesce(t.week_number, 1), coalesce(t.day_number, 1)
-                )
-            )::double precision as minutes,
-            coalesce(t.created_at, r.created_at, 'epoch') as made_at
-        from public.roadmap_tasks as t
-        join public.roadmaps as r using (roadmap_id)
-        where t.roadmap_id = p_roadmap_id
-            and (
-                p_days is null
-                or coalesce(t.week_number, 1) = any (
-                    array(select (asked ->> 0)::int from jsonb_array_elements(p_days) as asked)
-                )
-            )
-    )
     select json_build_array(
         json_agg(id), json_agg(week), json_agg(weekly_goal), json_agg(day), json_agg(task_text),
         json_agg(effort), json_agg(category), json_agg(estimated_minutes), json_agg(minutes),
@@ -717,7 +693,10 @@ as $$
             coalesce(effort, 'medium') as effort,
             coalesce(category, 'practice') as category,
             estimated_minutes,
-            minutes,
+            coalesce(
+                estimated_minutes,
+                60 * coalesce(daily_hours, 0) / count(*) over (partition by week, day)
+            )::double precision as minutes,
             -- Older code did not always say when.
             case when completed then public.iso_utc(coalesce(completed_at, made_at)) end
                 as completed_at,
@@ -726,19 +705,23 @@ as $$
             due_date,
             coalesce(moved_by_hand, false) as moved_by_hand,
             coalesce(date_changes, 0) as date_changes
-        from task
-        where p_days is null
-            or completed is not true
-            and (week, day, coalesce(due_date, 'infinity')) in (
-                select (asked ->> 0)::int, (asked ->> 1)::int,
-                    coalesce((asked ->> 2)::date, 'infinity')
-                from jsonb_array_elements(p_days) as asked
-            )
+        from (
+            select
+                t.*,
+                r.daily_hours,
+                coalesce(t.week_number, 1) as week,
+                coalesce(t.day_number, 1) as day,
+                coalesce(t.created_at, r.created_at, 'epoch') as made_at
+            from public.roadmap_tasks as t
+            join public.roadmaps as r using (roadmap_id)
+            where t.roadmap_id = p_roadmap_id
+        ) as task
         order by week, day, position nulls first, task.created_at, id
     ) as column_values;
 $$;
 
--- The open tasks of some days, by roadmap id; null for what is no roadmap of the user.
+-- The open tasks of some days of the plan, by roadmap id. A day is an array of week, day and due
+-- date. What is no roadmap of the user is left out.
 create or replace function public.list_open_tasks(p_user_id uuid, p_days jsonb) returns setof json
 language sql
 stable
@@ -748,15 +731,25 @@ set search_path = ''
 as $$
     select coalesce(
         json_object_agg(
-            asked.key,
-            case when r.roadmap_id is not null
-                then public.columns_of_tasks(r.roadmap_id, asked.value)
-            end
+            r.roadmap_id,
+            (
+                select coalesce(json_agg(task), '[]')
+                from public.tasks_in_order as task
+                where task.roadmap_id = r.roadmap_id
+                    and not task.completed
+                    -- An array, since joins may change the order.
+                    and concat_ws(' ', task.week_number, task.day_number, task.due_date) = any (
+                        array(
+                            select concat_ws(' ', day ->> 0, day ->> 1, (day ->> 2)::date)
+                            from jsonb_array_elements(asked.value) as day
+                        )
+                    )
+            )
         ),
         '{}'
     )
     from jsonb_each(p_days) as asked
-    left join public.roadmaps as r
+    join public.roadmaps as r
         on r.roadmap_id = asked.key::bigint
         and r.user_id = p_user_id
         and r.published_at is not null;

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 from pydantic import ValidationError
 
-from src.dao.supabase.store import SCHEMA_VERSION, SupabaseStore
+from src.dao.supabase.store import SupabaseStore, needed_schema_version
 from src.doctor.findings import Finding, ok, wrong
 from src.doctor.gateway import APPLY_SCHEMA, RELOAD_SCHEMA, explain_refusal
 from src.doctor.network import WAIT_SECONDS, Network, Reply, UnreachableError
@@ -56,7 +56,7 @@ async def check_database(
             return
         yield ok(URL, "the project answers")
         yield ok(KEY, "the project takes it")
-        if version.json() < SCHEMA_VERSION:
+        if version.json() < needed_schema_version():
             yield _outdated(version.json())
             return
         async for finding in _check_schema(project, store_timeout):
@@ -67,7 +67,7 @@ async def check_database(
 
 
 def _outdated(version: int) -> Finding:
-    what = f"the database has version {version}, and this release needs {SCHEMA_VERSION}"
+    what = f"the database has version {version}, and this release needs {needed_schema_version()}"
     return wrong("schema.sql", what, APPLY_SCHEMA)
 
 

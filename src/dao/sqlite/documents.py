@@ -11,6 +11,8 @@ from uuid import UUID
 
 from src.dao.sqlite.file import SqliteFile
 from src.domain.errors import RoadmapNotFoundError, WeekNotFoundError
+from src.domain.roadmap import Roadmap, Task
+from src.domain.vocabulary import Value
 
 
 def _utc(column: str) -> str:
@@ -22,21 +24,25 @@ def _boolean(column: str) -> str:
     return f"json(iif({column}, 'true', 'false'))"
 
 
-_ROADMAP = f"""json_object(
-    'roadmap_id', roadmap_id, 'user_id', user_id, 'description', description, 'level', level,
-    'duration_weeks', duration_weeks,
-    'daily_hours',
-    iif(daily_hours = cast(daily_hours as int), cast(daily_hours as int), daily_hours),
-    'is_active', {_boolean("is_active")}, 'created_at', {_utc("created_at")}
-)"""
+def _json_object(value: type[Value], **columns: str) -> str:
+    """Return SQL for a value; a field is the column of its name, unless one is given for it."""
+    members = (f"'{name}', {columns.get(name, name)}" for name in value.model_fields)
+    return f"json_object({', '.join(members)})"
 
-_TASK = f"""json_object(
-    'id', id, 'roadmap_id', roadmap_id, 'week_number', week_number, 'weekly_goal', weekly_goal,
-    'day_number', day_number, 'task_text', task_text, 'effort', effort, 'category', category,
-    'completed', {_boolean("completed")}, 'completed_at', {_utc("completed_at")},
-    'created_at', {_utc("created_at")}, 'estimated_minutes', estimated_minutes,
-    'due_date', due_date
-)"""
+
+_ROADMAP = _json_object(
+    Roadmap,
+    daily_hours="iif(daily_hours = cast(daily_hours as int), cast(daily_hours as int),"
+    " daily_hours)",
+    is_active=_boolean("is_active"),
+    created_at=_utc("created_at"),
+)
+_TASK = _json_object(
+    Task,
+    completed=_boolean("completed"),
+    completed_at=_utc("completed_at"),
+    created_at=_utc("created_at"),
+)
 
 # Arrays are concatenated: `json_group_array` would parse each row again, which takes longer than
 # reading it. Like that function, `group_concat` takes the rows in the order of the subquery.

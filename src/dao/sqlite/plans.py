@@ -8,12 +8,11 @@ from uuid import UUID
 from src.dao import schedule_rows
 from src.domain.errors import RoadmapNotFoundError
 from src.domain.progress import ProgressFacts, RoadmapTotals, TaskGroup
-from src.domain.roadmap import Roadmap
+from src.domain.roadmap import Roadmap, Task
 from src.domain.schedule import (
     NO_SETTINGS,
     AppliedSchedule,
     DatedPlan,
-    ScheduledTask,
     ScheduleSettings,
 )
 
@@ -53,14 +52,15 @@ _TASKS = (
     # Older code did not always say when.
     " case when completed then coalesce(completed_at, created_at) end, completed_tz, created_at,"
     " due_date, moved_by_hand, date_changes"
-    " from roadmap_tasks as t where roadmap_id = :roadmap_id{condition}"
+    " from roadmap_tasks as t where roadmap_id = :roadmap_id"
     " order by week_number, day_number, position"
 )
-_ALL_TASKS = _TASKS.format(condition="")
-_OPEN_TASKS = _TASKS.format(
-    condition=" and not completed and (week_number, day_number, coalesce(due_date, '')) in"
+_OPEN_TASKS = (
+    "select * from roadmap_tasks where roadmap_id = :roadmap_id and not completed"
+    " and (week_number, day_number, coalesce(due_date, '')) in"
     " (select json_extract(value, '$[0]'), json_extract(value, '$[1]'),"
     " json_extract(value, '$[2]') from json_each(:days))"
+    " order by week_number, day_number, position"
 )
 
 
@@ -122,15 +122,15 @@ def select_facts(
 
 
 def select_open_tasks(
-    connection: sqlite3.Connection, roadmap: Roadmap, groups: Sequence[TaskGroup]
-) -> list[ScheduledTask]:
+    connection: sqlite3.Connection, roadmap_id: int, groups: Sequence[TaskGroup]
+) -> list[Task]:
     """Return the open tasks of some groups of a roadmap, in the plan's order."""
     days = [
         (group.week_number, group.day_number, group.due_date.isoformat() if group.due_date else "")
         for group in groups
     ]
-    values = _task_values(roadmap) | {"days": json.dumps(days)}
-    return list(schedule_rows.parse_tasks(connection.execute(_OPEN_TASKS, values)))
+    values = {"roadmap_id": roadmap_id, "days": json.dumps(days)}
+    return [Task.model_validate(dict(row)) for row in connection.execute(_OPEN_TASKS, values)]
 
 
 def select_plan(connection: sqlite3.Connection, roadmap: Roadmap) -> DatedPlan:
@@ -143,7 +143,7 @@ def select_plan(connection: sqlite3.Connection, roadmap: Roadmap) -> DatedPlan:
         roadmap,
         _settings(schedule),
         schedule["version"] if schedule is not None else 0,
-        schedule_rows.parse_tasks(connection.execute(_ALL_TASKS, _task_values(roadmap))),
+        schedule_rows.parse_tasks(connection.execute(_TASKS, _task_values(roadmap))),
         applied,
     )
 

@@ -33,7 +33,6 @@ from src.domain.schedule import (
     CalendarFeed,
     DatedPlan,
     NewDates,
-    ScheduledTask,
 )
 
 HOUR_SECONDS = 3_600
@@ -62,11 +61,11 @@ class SqliteSchedules:
 
     async def list_open_tasks(
         self, user_id: UUID, groups: Mapping[int, Sequence[TaskGroup]]
-    ) -> dict[int, list[ScheduledTask]]:
-        def read(connection: sqlite3.Connection) -> dict[int, list[ScheduledTask]]:
+    ) -> dict[int, list[Task]]:
+        def read(connection: sqlite3.Connection) -> dict[int, list[Task]]:
             return {
                 roadmap.roadmap_id: select_open_tasks(
-                    connection, roadmap, groups[roadmap.roadmap_id]
+                    connection, roadmap.roadmap_id, groups[roadmap.roadmap_id]
                 )
                 for roadmap in select_roadmaps(connection, user_id)
                 if roadmap.roadmap_id in groups

@@ -27,7 +27,6 @@ from src.domain.schedule import (
     CalendarFeed,
     DatedPlan,
     NewDates,
-    ScheduledTask,
 )
 from src.domain.vocabulary import Value
 
@@ -97,7 +96,7 @@ class _Poll(Value):
 
 _TOTALS = TypeAdapter(list[RoadmapTotals])
 _FACTS = TypeAdapter(dict[str, list[_Facts]])
-_OPEN_TASKS = TypeAdapter(dict[int, _Columns | None])
+_OPEN_TASKS = TypeAdapter(dict[int, list[Task]])
 _PLAN = TypeAdapter(_Plan)
 _STEP = TypeAdapter(_Step)
 _TASK = TypeAdapter(Task)
@@ -130,7 +129,7 @@ class SupabaseSchedules:
 
     async def list_open_tasks(
         self, user_id: UUID, groups: Mapping[int, Sequence[TaskGroup]]
-    ) -> dict[int, list[ScheduledTask]]:
+    ) -> dict[int, list[Task]]:
         asked = {
             str(roadmap_id): [
                 [group.week_number, group.day_number, _text(group.due_date)] for group in of_roadmap
@@ -138,11 +137,7 @@ class SupabaseSchedules:
             for roadmap_id, of_roadmap in groups.items()
         }
         (document,) = await self._read("list_open_tasks", p_user_id=str(user_id), p_days=asked)
-        return {
-            roadmap_id: list(schedule_rows.parse_tasks(_rows(columns)))
-            for roadmap_id, columns in parse_rows(_OPEN_TASKS, document).items()
-            if columns is not None
-        }
+        return parse_rows(_OPEN_TASKS, document)
 
     async def get_plan(self, user_id: UUID, roadmap_id: int) -> DatedPlan:
         documents = await self._read("read_plan", p_user_id=str(user_id), p_roadmap_id=roadmap_id)

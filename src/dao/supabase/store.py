@@ -1,9 +1,11 @@
 """The production store, in Supabase: it publishes last and undoes by compensating deletes."""
 
 import asyncio
+import functools
 import logging
 import re
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Self
 from uuid import UUID
 
@@ -24,9 +26,6 @@ from src.domain.roadmap import Roadmap, RoadmapWithTasks
 
 logger = logging.getLogger(__name__)
 
-SCHEMA_VERSION = 5
-"""The lowest `schema_version()` of schema.sql that this release runs on."""
-
 TASKS_PER_REQUEST = 1_000
 """How many tasks a request inserts at most, so that each stays small."""
 
@@ -36,6 +35,14 @@ CLOSE_TIMEOUT_SECONDS = 1.0
 _BOOLEAN = re.compile(rb"\s*(true|false)\s*")
 _ROADMAPS = TypeAdapter(list[Roadmap])
 _ROADMAP_WITH_TASKS = TypeAdapter(RoadmapWithTasks)
+
+
+@functools.cache
+def needed_schema_version() -> int:
+    """Return the lowest `schema_version()` that this release runs on: that of its schema.sql."""
+    sql = Path(__file__).parents[1].joinpath("schema.sql").read_text(encoding="utf-8")
+    (version,) = re.findall(r"function public\.schema_version\(\)[^$]*\$\$ select (\d+);", sql)
+    return int(version)
 
 
 class SupabaseStore:
@@ -63,7 +70,7 @@ class SupabaseStore:
 
     async def check(self) -> None:
         answer = await self._client.execute(self._client.rpc("schema_version", {}), expected=int)
-        if answer.data < SCHEMA_VERSION:
+        if answer.data < needed_schema_version():
             raise errors.StoreOutdatedError(f"the schema has version {answer.data}")
 
     async def add_roadmap(self, roadmap: NewRoadmap) -> GenerationRecord:

@@ -1,12 +1,12 @@
 """What a learner can do today, and their streak over all roadmaps."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 
 from src.domain.progress import ProgressFacts, TaskGroup
 from src.domain.roadmap import Task
-from src.domain.schedule import DaysOff, ScheduledTask
+from src.domain.schedule import DaysOff
 from src.services.progress.days import Reader
 from src.services.progress.figures import ProgressSummary
 from src.services.progress.streaks import Streaks, streaks
@@ -75,40 +75,32 @@ def due_groups(facts: ProgressFacts, reader: Reader) -> list[TaskGroup]:
     return found
 
 
-def tasks_for_today(
-    facts: ProgressFacts, open_tasks: Iterable[ScheduledTask], reader: Reader
-) -> list[Task]:
+def tasks_for_today(facts: ProgressFacts, open_tasks: Iterable[Task], reader: Reader) -> list[Task]:
     """Return what to do today: by due date, then in the plan's order.
 
     It is as much as the minutes of a day hold, but one task at least.
     """
     roadmap, schedule = facts.roadmap, facts.schedule
     start = start_of(roadmap, schedule, reader)
-    limit = minutes_per_day(roadmap, schedule)
-    dated = [replace(task, due_date=due_day(task, start)) for task in open_tasks]
+    limit: float = minutes_per_day(roadmap, schedule)
+    dated = [task.model_copy(update={"due_date": due_day(task, start)}) for task in open_tasks]
     # Sorting is stable, and keeps the plan's order within a date.
     found: list[Task] = []
     for task in sorted(dated, key=lambda task: task.due_date or date.max):
-        limit -= task.minutes
+        limit -= _minutes(task, facts)
         if found and limit < 0:
             break
-        found.append(_task(roadmap.roadmap_id, task))
+        found.append(task)
     return found
 
 
-def _task(roadmap_id: int, task: ScheduledTask) -> Task:
-    return Task(
-        id=task.id,
-        roadmap_id=roadmap_id,
-        week_number=task.week_number,
-        weekly_goal=task.weekly_goal,
-        day_number=task.day_number,
-        task_text=task.text,
-        effort=task.effort,
-        category=task.category,
-        estimated_minutes=task.estimated_minutes,
-        completed=task.completed_at is not None,
-        completed_at=task.completed_at,
-        created_at=task.created_at,
-        due_date=task.due_date,
+def _minutes(task: Task, facts: ProgressFacts) -> float:
+    """Return a task's estimate or its share of its day's hours, as the stores count them."""
+    if task.estimated_minutes is not None:
+        return task.estimated_minutes
+    of_its_day = sum(
+        group.tasks
+        for group in facts.groups
+        if (group.week_number, group.day_number) == (task.week_number, task.day_number)
     )
+    return 60 * facts.roadmap.daily_hours / of_its_day

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from src.domain.progress import ProgressFacts, TaskGroup
-from src.domain.roadmap import Roadmap
+from src.domain.roadmap import Roadmap, Task
 from src.domain.schedule import DaysOff, ScheduledTask, ScheduleSettings
 from src.services.progress.days import Reader, local_day
 from src.services.progress.workload import DueWork, planned_day
@@ -52,6 +52,6 @@ def timeline(facts: ProgressFacts, reader: Reader) -> Timeline:
     return Timeline(start, tuple(work.values()), minutes, facts.schedule.days_off)
 
 
-def due_day(tasks: TaskGroup | ScheduledTask, start: date) -> date:
+def due_day(tasks: TaskGroup | ScheduledTask | Task, start: date) -> date:
     """Return the day on which one or more tasks are due, in a plan that starts on `start`."""
     return tasks.due_date or planned_day(start, tasks.week_number, tasks.day_number)
