@@ -174,6 +174,7 @@ async def test_a_plan_is_complete_and_keeps_the_rules(combination: Combination) 
         assert not re.search(r"^\d+ min: |\{(subject|topic)", task.text)
 
 
+@pytest.mark.long(6)
 @pytest.mark.parametrize("combination", SAMPLE)
 async def test_tasks_differ_in_what_they_say(combination: Combination) -> None:
     """None is nearly like another; with the topics masked, few share the sentence around them."""
