@@ -17,7 +17,7 @@ from src.llm.offline.timetable import Lesson, Slot, purposes
 _MOST_ALIKE = 88  # in percent of the letters, while there is another wording
 _ALONE_AGAIN = 50.0  # how bad it is that an exercise stands alone again, or in a long sentence
 _LONGEST_SENTENCE = 175  # in characters, of a pattern and the exercise that it introduces
-_TASKS_PER_LETTER = 25  # the more tasks a plan has, the more exercises need a new sentence
+_TASKS_PER_LETTER = 32  # the more tasks a plan has, the more exercises need a new sentence
 _SESSION_MINUTES = (60, 120)  # longer tasks are sessions of three or four steps
 _LONGEST_GOAL = MAX_WEEKLY_GOAL_LENGTH - 40  # the first week's may have a note in front
 _WEIGHTS: dict[Effort, int] = {"light": 2, "medium": 3, "deep": 4}
@@ -29,12 +29,9 @@ class Writer:
     def __init__(self, request: PlanRequest, names: Sequence[str]) -> None:
         self._goal, self._subject = request.goal, listed(names)
         self._minutes = int(request.daily_hours * 60)
-        tasks = (
-            tasks_for_day(request.level, request.daily_hours)
-            * request.duration_weeks
-            * DAYS_PER_WEEK
-        )
-        self._longest_sentence = max(_LONGEST_SENTENCE, 125 + tasks // _TASKS_PER_LETTER)
+        tasks_a_week = tasks_for_day(request.level, request.daily_hours) * DAYS_PER_WEEK
+        tasks = tasks_a_week * request.duration_weeks
+        self._longest_sentence = max(_LONGEST_SENTENCE, 142 + tasks // _TASKS_PER_LETTER)
         self._texts: defaultdict[str, list[str]] = defaultdict(list)
 
     def day(self, number: int, slots: Sequence[Slot]) -> PlannedDay:
@@ -76,7 +73,7 @@ class Writer:
         longest_sentence = self._longest_sentence if used else 0
         best, chosen, wording, steps = 100.0, "", "", ""
         for pattern in sorted(in_turn, key=lambda each: len(self._texts[slot.purpose + each])):
-            text = _render(pattern, slot, longest_sentence).replace("{subject}", self._subject)
+            text = self._render(pattern, slot, longest_sentence)
             # Only texts with the same exercise or the same pattern can be nearly the same.
             others = used + self._texts[slot.purpose + pattern]
             twin = process.extractOne(text, others, scorer=fuzz.ratio, score_cutoff=_MOST_ALIKE)
@@ -92,6 +89,36 @@ class Writer:
             self._texts[slot.sentence].append(wording)
             self._texts[slot.purpose + chosen].append(wording)
         return wording + steps
+
+    def _render(self, pattern: str, slot: Slot, longest_sentence: int) -> str:
+        """Return a pattern with its gaps filled, and the exercise after it.
+
+        Both become one sentence if it is short or the pattern ends with a colon, else two.
+        """
+        first, *others = slot.lessons
+        if first.topic.read.endswith("?"):
+            pattern = pattern.replace("{read}.", "{read}")
+        text = pattern.format(
+            topic=first.topic.name,
+            topics=listed([lesson.topic.name for lesson in slot.lessons]),
+            other=others[0].topic.name if others else "",
+            explain=first.topic.explain,
+            read=first.topic.read.rstrip("."),
+            project=slot.project.name if slot.project else "",
+            **read_data("patterns.toml")["words"][first.curriculum.kind],
+        )
+        # The longer a subject's name is, the less else fits into a sentence.
+        text, exercise = (
+            each.replace("{subject}", self._subject) for each in (text, slot.sentence)
+        )
+        if exercise in text:
+            return text
+        start = re.sub("`.*?`", "code", exercise).split(". ")[0]
+        length = len(text.rsplit(". ", maxsplit=1)[-1]) + len(start)
+        if text.endswith(":") or (length <= longest_sentence and ":" not in start):
+            # An exercise begins with a verb.
+            return f"{text.rstrip(':')}: {exercise[0].lower()}{exercise[1:]}"
+        return f"{text}. {exercise}"
 
 
 def listed(items: Sequence[str]) -> str:
@@ -112,33 +139,6 @@ def _divide(names: tuple[str, ...], budget: int) -> tuple[int, ...]:
         rising = [i for i, each in enumerate(kinds) if minutes[i] < each.most_minutes]
         minutes[min(rising, key=lambda i: minutes[i] / _WEIGHTS[kinds[i].effort])] += 5
     return tuple(minutes)
-
-
-def _render(pattern: str, slot: Slot, longest_sentence: int) -> str:
-    """Return a pattern with its gaps filled, and the exercise after it.
-
-    Both become one sentence if it is short or the pattern ends with a colon, else two.
-    """
-    first, *others = slot.lessons
-    if first.topic.read.endswith("?"):
-        pattern = pattern.replace("{read}.", "{read}")
-    text = pattern.format(
-        topic=first.topic.name,
-        topics=listed([lesson.topic.name for lesson in slot.lessons]),
-        other=others[0].topic.name if others else "",
-        explain=first.topic.explain,
-        read=first.topic.read.rstrip("."),
-        project=slot.project.name if slot.project else "",
-        **read_data("patterns.toml")["words"][first.curriculum.kind],
-    )
-    if slot.sentence in text:
-        return text
-    start = re.sub("`.*?`", "code", slot.sentence).split(". ")[0]
-    length = len(text.rsplit(". ", maxsplit=1)[-1]) + len(start)
-    if text.endswith(":") or (length <= longest_sentence and ":" not in start):
-        # An exercise begins with a verb.
-        return f"{text.rstrip(':')}: {slot.sentence[0].lower()}{slot.sentence[1:]}"
-    return f"{text}. {slot.sentence}"
 
 
 def _steps(slot: Slot, turn: int, minutes: int) -> str:
