@@ -4,6 +4,7 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import chain
 from zlib import crc32
 
 from rapidfuzz import fuzz, process
@@ -40,16 +41,13 @@ class Writer:
         tasks = (self._task(slot, minutes) for slot, minutes in zip(slots, lengths, strict=True))
         return PlannedDay(day_number=number, tasks=tuple(tasks))
 
-    def goal(self, lessons: Sequence[Lesson], exercises: Sequence[str]) -> str:
+    def goal(self, lessons: Sequence[Lesson]) -> str:
         """Return a week's goal: as many topics as it can name, and an exercise that proves them."""
-        sizes = range(len(lessons), 0, -1)
-        fresh = sorted(exercises, key=lambda each: len(self._texts[each]))
-        slots = (Slot("goal", tuple(lessons[:size]), each) for size in sizes for each in fresh)
-        texts = (
-            self._word(slot, read_data("patterns.toml")["goals"], 0, _LONGEST_GOAL)
-            for slot in slots
-        )
-        return next(filter(None, texts))
+        exercises = [*chain.from_iterable(each.topic.practice for each in lessons)]
+        exercises.sort(key=lambda each: len(self._texts[each]))
+        sizes, patterns = range(len(lessons), 0, -1), read_data("patterns.toml")["goals"]
+        slots = (Slot("goal", tuple(lessons[:size]), each) for size in sizes for each in exercises)
+        return next(filter(None, (self._word(slot, patterns, 0, _LONGEST_GOAL) for slot in slots)))
 
     def _task(self, slot: Slot, minutes: int) -> PlannedTask:
         purpose, curriculum = purposes()[slot.purpose], slot.lessons[0].curriculum
