@@ -69,7 +69,8 @@ class Writer:
         in_turn = [*choices[first:], *choices[:first]]
         used = self._texts[slot.sentence]
         longest_sentence = self._longest_sentence if used else 0
-        best, chosen, wording, steps = 100.0, "", "", ""
+        steps = _steps(slot, len(used), minutes)
+        best, chosen, wording = 100.0, "", ""
         for pattern in sorted(in_turn, key=lambda each: len(self._texts[slot.purpose + each])):
             text = self._render(pattern, slot, longest_sentence)
             # Only texts with the same exercise or the same pattern can be nearly the same.
@@ -78,14 +79,14 @@ class Writer:
             is_long = max(map(len, text.split(". "))) > self._longest_sentence
             is_alone = longest_sentence > 0 and (is_long or slot.sentence in text)
             alike = twin[1] if twin else _ALONE_AGAIN * is_alone
-            ends = _steps(slot, len(used), minutes)
-            if alike < best and len(text) + len(ends) <= longest:
-                best, chosen, wording, steps = alike, pattern, text, ends
+            if alike < best and len(text) + len(steps) <= longest:
+                best, chosen, wording = alike, pattern, text
             if not best:
                 break
-        if wording:
-            self._texts[slot.sentence].append(wording)
-            self._texts[slot.purpose + chosen].append(wording)
+        if not wording:
+            return ""
+        self._texts[slot.sentence].append(wording)
+        self._texts[slot.purpose + chosen].append(wording)
         return wording + steps
 
     def _render(self, pattern: str, slot: Slot, longest_sentence: int) -> str:
