@@ -18,7 +18,10 @@ from src.llm.offline.timetable import Lesson, Slot, purposes
 _MOST_ALIKE = 88  # in percent of the letters, while there is another wording
 _ALONE_AGAIN = 50.0  # how bad it is that an exercise stands alone again, or in a long sentence
 _LONGEST_SENTENCE = 175  # in characters, of a pattern and the exercise that it introduces
-_TASKS_PER_LETTER = 32  # the more tasks a plan has, the more exercises need a new sentence
+_MANY_TASKS, _TASKS_PER_LETTER = 1056, 32
+"""With more tasks than these, exercises come back so often that sentences have to be longer."""
+
+_ROOM_FOR_STEPS = 14  # in characters: sessions have long sentences of steps already
 _SESSION_MINUTES = (60, 120)  # longer tasks are sessions of three or four steps
 _LONGEST_GOAL = MAX_WEEKLY_GOAL_LENGTH - 40  # the first week's may have a note in front
 _WEIGHTS: dict[Effort, int] = {"light": 2, "medium": 3, "deep": 4}
@@ -30,9 +33,12 @@ class Writer:
     def __init__(self, request: PlanRequest, names: Sequence[str]) -> None:
         self._goal, self._subject = request.goal, listed(names)
         self._minutes = int(request.daily_hours * 60)
-        tasks_a_week = tasks_for_day(request.level, request.daily_hours) * DAYS_PER_WEEK
-        tasks = tasks_a_week * request.duration_weeks
-        self._longest_sentence = max(_LONGEST_SENTENCE, 142 + tasks // _TASKS_PER_LETTER)
+        tasks_a_day = tasks_for_day(request.level, request.daily_hours)
+        tasks = tasks_a_day * request.duration_weeks * DAYS_PER_WEEK
+        longer = (tasks - _MANY_TASKS) // _TASKS_PER_LETTER
+        if self._minutes >= tasks_a_day * _SESSION_MINUTES[0]:
+            longer -= _ROOM_FOR_STEPS
+        self._longest_sentence = _LONGEST_SENTENCE + max(0, longer)
         self._texts: defaultdict[str, list[str]] = defaultdict(list)
 
     def day(self, number: int, slots: Sequence[Slot]) -> PlannedDay:
