@@ -2,13 +2,16 @@
 
 Formula: the grade level of Flesch and Kincaid over all tasks and weekly goals of a plan,
 0.39 * words / sentences + 11.8 * syllables / words - 15.59. What is quoted (code, foreign words)
-counts as one short word. Syllables are counted by their vowels.
+counts as one short word. Syllables are counted by their vowels. The items of a numbered list make
+one sentence, whatever stands between them: else a list of short steps in each task would hide that
+the sentences before it are too long, or that an item is.
 Threshold: at most grade 10. A text that is mostly not in Latin letters is no English and is not
 judged.
 Source: Kincaid, Fishburne, Rogers and Chissom 1975, "Derivation of New Readability Formulas", Navy
 Research Branch Report 8-75.
 """
 
+import re
 from collections.abc import Iterable
 
 from benchmarks.plan_checks.plans import Plan
@@ -18,10 +21,13 @@ from benchmarks.plan_checks.verdict import Verdict
 MOST = 10.0
 MIN_LATIN = 0.5
 
+_STOP_BEFORE_ITEM = re.compile(r"[.;]\s+(?=\(?\d+[.)]\s)")
+
 
 def grade(texts: Iterable[str]) -> float:
     """Return the grade level of texts; without a word it is 0."""
-    parts = [words(part) for text in texts for part in sentences(without_quotations(text, "it"))]
+    plain = (_STOP_BEFORE_ITEM.sub(" ", without_quotations(text, "it")) for text in texts)
+    parts = [words(part) for text in plain for part in sentences(text)]
     parts = [part for part in parts if part]
     count = sum(map(len, parts))
     if not count:

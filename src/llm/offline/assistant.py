@@ -107,6 +107,8 @@ class _Answer:
             return ["This roadmap has no tasks yet."]
         if self._asked.intent in _PERIODS:
             return self._period()
+        if self._asked.topic:
+            return self._explain(self._asked.topic)
         # Methods have the names of the intents that they answer.
         answer: Callable[[], list[str]] = getattr(self, f"_{self._asked.intent}", self._next)
         return answer()
@@ -150,10 +152,7 @@ class _Answer:
         shortest = min(near, key=self._length)
         return self._listed("No task is that short. Begin this one, and stop in time:", [shortest])
 
-    def _explain(self) -> list[str]:
-        topic = self._asked.topic
-        if topic is None:
-            return self._next()
+    def _explain(self, topic: Topic) -> list[str]:
         lines = [topic.explain, f"To read: {topic.read.rstrip('.')}"]
         planned = [t for t in self._open if longest_name(topic, phrase(t.task_text))]
         if planned:
@@ -244,6 +243,6 @@ def _cut(text: str) -> str:
 
 
 def _number(unit: str, said: str) -> int | None:
-    patterns = (rf"\b{unit} (\d+)", rf"\b(\d+)(?:st|nd|rd|th)? ?{unit}")
-    found = next(filter(None, (re.search(pattern, said) for pattern in patterns)), None)
+    before = re.search(rf"\b(\d+)(?:st|nd|rd|th)? ?{unit}", said)
+    found = re.search(rf"\b{unit} (\d+)", said) or before
     return int(found[1]) if found else None

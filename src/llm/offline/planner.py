@@ -73,19 +73,18 @@ def _plan(request: PlanRequest) -> tuple[Outline, list[PlannedWeek]]:
     outlines: list[WeekOutline] = []
     weeks: list[PlannedWeek] = []
     for number in range(1, request.duration_weeks + 1):
-        met, days = (
-            len(timetable.begun),
-            range((number - 1) * DAYS_PER_WEEK, number * DAYS_PER_WEEK),
-        )
-        slots = [timetable.day(day, has_mock_exams=goal.is_exam) for day in days]
-        focus = _focus(slots, timetable.begun[met:])
-        practice = chain.from_iterable(lesson.topic.practice for lesson in focus)
-        text = writer.goal(focus, [*practice, *(slot.sentence for slot in chain(*slots))])
+        met, end = len(timetable.begun), number * DAYS_PER_WEEK
+        days = [
+            timetable.day(day, has_mock_exams=goal.is_exam)
+            for day in range(end - DAYS_PER_WEEK, end)
+        ]
+        focus = _focus(days, timetable.begun[met:])
+        text = writer.goal(focus)
         if goal.language and not weeks:
             text = f"{read_data('patterns.toml')['english_only']} {text}"
         names = tuple(lesson.topic.name for lesson in focus)
         outlines.append(WeekOutline(week_number=number, goal=text, focus=names))
-        planned = tuple(writer.day(day, of_day) for day, of_day in enumerate(slots, start=1))
+        planned = tuple(writer.day(day, slots) for day, slots in enumerate(days, start=1))
         weeks.append(PlannedWeek(week_number=number, goal=text, days=planned))
     return Outline(weeks=tuple(outlines)), weeks
 

@@ -24,6 +24,7 @@ _FIRST_USES = 2  # of a topic, before the next one is practised
 _HEAD_START = 10  # how much more often new topics are practised than those known before
 _MOST_USES_WHEN_NEW = 12  # then it takes turns with all others
 _MOST_TOGETHER = 3
+_NEW_FIRST = 2  # times, that new topics are explained before known ones
 _MOST_EXPLAINED = 8  # times, of a topic: fewer than there are patterns for it
 _GAPS = (0.1, 0.2)
 """A topic comes back after this share of the days that are left: what is asked for again after
@@ -178,7 +179,8 @@ class Timetable:
         a_day = self._plain_shares[int(3 * (day + 0.5) / self._days)] * self._count
         wanted = int(a_day * (day + 1)) - int(a_day * day)
         # One explanation of a topic a day is enough.
-        for lesson in sorted(self.begun, key=lambda each: (each.explained, -each.visits[0])):
+        times = {each: each.explained + _NEW_FIRST * each.is_known for each in self.begun}
+        for lesson in sorted(times, key=lambda each: (times[each], -each.visits[0])):
             plain = sum(purposes()[slot.purpose].is_plain for slot in slots)
             is_enough = plain >= wanted or lesson.explained == _MOST_EXPLAINED
             if is_enough or not self._has_room("teach", slots):
@@ -227,7 +229,7 @@ def _exercises(topic: Topic, *, in_sessions: bool) -> tuple[str, ...]:
     first, *others = topic.practice
     both = " Then: ".join(others)
     if in_sessions and len(both) <= _LONGEST_SESSION:
-        return first, both, topic.challenge
+        others = [both]
     return (first, others[0], topic.challenge, *others[1:])
 
 

@@ -4,8 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from functools import cache
-from itertools import chain, groupby
-from operator import itemgetter
+from itertools import chain
 from typing import TypeAlias
 
 from rapidfuzz import process
@@ -46,8 +45,7 @@ class Wording:
         self.meanings = {phrase(t): ("subject", name) for name in names for t in names[name]}
         """What a phrase means: its kind, and the name of a curriculum, which is empty for none."""
         self.meanings |= dict.fromkeys(self.phrases["general"], ("subject", "python"))
-        spelling = sorted({word for name in self.meanings for word in name})
-        self._spelling = {first: list(words) for first, words in groupby(spelling, itemgetter(0))}
+        self._spelling = sorted({word for name in self.meanings for word in name})
         for kind, texts in said["phrases"].items():
             meaning = ("subject" if kind == "without_curriculum" else kind, "")
             self.meanings |= dict.fromkeys(map(phrase, texts), meaning)
@@ -62,7 +60,8 @@ class Wording:
         if len(word) < _SHORTEST_CORRECTED or word in self._words or not word.isalpha():
             return word
         # People seldom mistype the first letter, and `looking` is not `cooking`.
-        near, typos = self._spelling.get(word[0], ()), 1 + (len(word) >= _TWO_TYPOS_FROM)
+        near = [name for name in self._spelling if name[0] == word[0]]
+        typos = 1 + (len(word) >= _TWO_TYPOS_FROM)
         best = process.extractOne(word, near, scorer=OSA.distance, score_cutoff=typos)
         return best[0] if best else word
 

@@ -4,6 +4,7 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import chain
 from zlib import crc32
 
 from rapidfuzz import fuzz, process
@@ -17,7 +18,10 @@ from src.llm.offline.timetable import Lesson, Slot, purposes
 _MOST_ALIKE = 88  # in percent of the letters, while there is another wording
 _ALONE_AGAIN = 50.0  # how bad it is that an exercise stands alone again, or in a long sentence
 _LONGEST_SENTENCE = 175  # in characters, of a pattern and the exercise that it introduces
-_TASKS_PER_LETTER = 25  # the more tasks a plan has, the more exercises need a new sentence
+_MANY_TASKS, _TASKS_PER_LETTER = 1056, 32
+"""With more tasks than these, exercises come back so often that sentences have to be longer."""
+
+_ROOM_FOR_STEPS = 14  # in characters: sessions have long sentences of steps already
 _SESSION_MINUTES = (60, 120)  # longer tasks are sessions of three or four steps
 _LONGEST_GOAL = MAX_WEEKLY_GOAL_LENGTH - 40  # the first week's may have a note in front
 _WEIGHTS: dict[Effort, int] = {"light": 2, "medium": 3, "deep": 4}
@@ -29,12 +33,12 @@ class Writer:
     def __init__(self, request: PlanRequest, names: Sequence[str]) -> None:
         self._goal, self._subject = request.goal, listed(names)
         self._minutes = int(request.daily_hours * 60)
-        tasks = (
-            tasks_for_day(request.level, request.daily_hours)
-            * request.duration_weeks
-            * DAYS_PER_WEEK
-        )
-        self._longest_sentence = max(_LONGEST_SENTENCE, 125 + tasks // _TASKS_PER_LETTER)
+        tasks_a_day = tasks_for_day(request.level, request.daily_hours)
+        tasks = tasks_a_day * request.duration_weeks * DAYS_PER_WEEK
+        longer = (tasks - _MANY_TASKS) // _TASKS_PER_LETTER
+        if self._minutes >= tasks_a_day * _SESSION_MINUTES[0]:
+            longer -= _ROOM_FOR_STEPS
+        self._longest_sentence = _LONGEST_SENTENCE + max(0, longer)
         self._texts: defaultdict[str, list[str]] = defaultdict(list)
 
     def day(self, number: int, slots: Sequence[Slot]) -> PlannedDay:
@@ -43,16 +47,13 @@ class Writer:
         tasks = (self._task(slot, minutes) for slot, minutes in zip(slots, lengths, strict=True))
         return PlannedDay(day_number=number, tasks=tuple(tasks))
 
-    def goal(self, lessons: Sequence[Lesson], exercises: Sequence[str]) -> str:
+    def goal(self, lessons: Sequence[Lesson]) -> str:
         """Return a week's goal: as many topics as it can name, and an exercise that proves them."""
-        sizes = range(len(lessons), 0, -1)
-        fresh = sorted(exercises, key=lambda each: len(self._texts[each]))
-        slots = (Slot("goal", tuple(lessons[:size]), each) for size in sizes for each in fresh)
-        texts = (
-            self._word(slot, read_data("patterns.toml")["goals"], 0, _LONGEST_GOAL)
-            for slot in slots
-        )
-        return next(filter(None, texts))
+        exercises = [*chain.from_iterable(each.topic.practice for each in lessons)]
+        exercises.sort(key=lambda each: len(self._texts[each]))
+        sizes, patterns = range(len(lessons), 0, -1), read_data("patterns.toml")["goals"]
+        slots = (Slot("goal", tuple(lessons[:size]), each) for size in sizes for each in exercises)
+        return next(filter(None, (self._word(slot, patterns, 0, _LONGEST_GOAL) for slot in slots)))
 
     def _task(self, slot: Slot, minutes: int) -> PlannedTask:
         purpose, curriculum = purposes()[slot.purpose], slot.lessons[0].curriculum
@@ -74,24 +75,55 @@ class Writer:
         in_turn = [*choices[first:], *choices[:first]]
         used = self._texts[slot.sentence]
         longest_sentence = self._longest_sentence if used else 0
-        best, chosen, wording, steps = 100.0, "", "", ""
+        steps = _steps(slot, len(used), minutes)
+        best, chosen, wording = 100.0, "", ""
         for pattern in sorted(in_turn, key=lambda each: len(self._texts[slot.purpose + each])):
-            text = _render(pattern, slot, longest_sentence).replace("{subject}", self._subject)
+            text = self._render(pattern, slot, longest_sentence)
             # Only texts with the same exercise or the same pattern can be nearly the same.
             others = used + self._texts[slot.purpose + pattern]
             twin = process.extractOne(text, others, scorer=fuzz.ratio, score_cutoff=_MOST_ALIKE)
             is_long = max(map(len, text.split(". "))) > self._longest_sentence
             is_alone = longest_sentence > 0 and (is_long or slot.sentence in text)
             alike = twin[1] if twin else _ALONE_AGAIN * is_alone
-            ends = _steps(slot, len(used), minutes)
-            if alike < best and len(text) + len(ends) <= longest:
-                best, chosen, wording, steps = alike, pattern, text, ends
+            if alike < best and len(text) + len(steps) <= longest:
+                best, chosen, wording = alike, pattern, text
             if not best:
                 break
-        if wording:
-            self._texts[slot.sentence].append(wording)
-            self._texts[slot.purpose + chosen].append(wording)
+        if not wording:
+            return ""
+        self._texts[slot.sentence].append(wording)
+        self._texts[slot.purpose + chosen].append(wording)
         return wording + steps
+
+    def _render(self, pattern: str, slot: Slot, longest_sentence: int) -> str:
+        """Return a pattern with its gaps filled, and the exercise after it.
+
+        Both become one sentence if it is short or the pattern ends with a colon, else two.
+        """
+        first, *others = slot.lessons
+        if first.topic.read.endswith("?"):
+            pattern = pattern.replace("{read}.", "{read}")
+        text = pattern.format(
+            topic=first.topic.name,
+            topics=listed([lesson.topic.name for lesson in slot.lessons]),
+            other=others[0].topic.name if others else "",
+            explain=first.topic.explain,
+            read=first.topic.read.rstrip("."),
+            project=slot.project.name if slot.project else "",
+            **read_data("patterns.toml")["words"][first.curriculum.kind],
+        )
+        # The longer a subject's name is, the less else fits into a sentence.
+        text, exercise = (
+            each.replace("{subject}", self._subject) for each in (text, slot.sentence)
+        )
+        if exercise in text:
+            return text
+        start = re.sub("`.*?`", "code", exercise).split(". ")[0]
+        length = len(text.rsplit(". ", maxsplit=1)[-1]) + len(start)
+        if text.endswith(":") or (length <= longest_sentence and ":" not in start):
+            # An exercise begins with a verb.
+            return f"{text.rstrip(':')}: {exercise[0].lower()}{exercise[1:]}"
+        return f"{text}. {exercise}"
 
 
 def listed(items: Sequence[str]) -> str:
@@ -112,33 +144,6 @@ def _divide(names: tuple[str, ...], budget: int) -> tuple[int, ...]:
         rising = [i for i, each in enumerate(kinds) if minutes[i] < each.most_minutes]
         minutes[min(rising, key=lambda i: minutes[i] / _WEIGHTS[kinds[i].effort])] += 5
     return tuple(minutes)
-
-
-def _render(pattern: str, slot: Slot, longest_sentence: int) -> str:
-    """Return a pattern with its gaps filled, and the exercise after it.
-
-    Both become one sentence if it is short or the pattern ends with a colon, else two.
-    """
-    first, *others = slot.lessons
-    if first.topic.read.endswith("?"):
-        pattern = pattern.replace("{read}.", "{read}")
-    text = pattern.format(
-        topic=first.topic.name,
-        topics=listed([lesson.topic.name for lesson in slot.lessons]),
-        other=others[0].topic.name if others else "",
-        explain=first.topic.explain,
-        read=first.topic.read.rstrip("."),
-        project=slot.project.name if slot.project else "",
-        **read_data("patterns.toml")["words"][first.curriculum.kind],
-    )
-    if slot.sentence in text:
-        return text
-    start = re.sub("`.*?`", "code", slot.sentence).split(". ")[0]
-    length = len(text.rsplit(". ", maxsplit=1)[-1]) + len(start)
-    if text.endswith(":") or (length <= longest_sentence and ":" not in start):
-        # An exercise begins with a verb.
-        return f"{text.rstrip(':')}: {slot.sentence[0].lower()}{slot.sentence[1:]}"
-    return f"{text}. {slot.sentence}"
 
 
 def _steps(slot: Slot, turn: int, minutes: int) -> str:

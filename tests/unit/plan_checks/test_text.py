@@ -69,6 +69,13 @@ def test_grade_is_that_of_flesch_and_kincaid() -> None:
     assert grade(["The cat sat on the mat."]) == pytest.approx(-1.45)
 
 
+def test_a_numbered_list_is_one_sentence() -> None:
+    """Else short steps would hide that the sentences around them are too long."""
+    steps = "Sing a song. Steps: (1) walk on. (2) sit down. (3) get up."
+    assert grade([steps]) == grade(["Sing a song. Steps: (1) walk on (2) sit down (3) get up."])
+    assert grade([steps]) > grade(["Sing a song. Walk on. Sit down. Get up."])
+
+
 @pytest.mark.parametrize(
     ("text", "level"),
     [

@@ -1,5 +1,6 @@
 """Every curriculum: its shape, its references, and that no sentence is stamped out."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from itertools import combinations
@@ -14,6 +15,11 @@ ALIKE = 85
 """From this similarity on, two sentences with their topics masked count as alike."""
 
 MAX_ALIKE = 0.05
+
+OTHER_TIMES = re.compile(
+    r"\b(yesterday|(the day|the week) before|last week|weeks? \d|day [1-9])\b", re.IGNORECASE
+)
+QUOTED = re.compile("`[^`]*`|\u201c[^\u201d]*\u201d")
 
 
 def sentences(topic: Topic) -> Iterator[str]:
@@ -74,6 +80,13 @@ def test_texts_have_no_links(name: str) -> None:
     curriculum = curricula()[name]
     reads = [topic.read for topic in curriculum.topics]
     assert not [text for text in all_texts(curriculum) + reads if "://" in text or "www." in text]
+
+
+@pytest.mark.parametrize("curriculum", [*curricula().values(), general_curriculum()])
+def test_texts_refer_to_no_other_day(curriculum: Curriculum) -> None:
+    """An exercise comes back on other days, so its "yesterday" would be another one each time."""
+    texts = (QUOTED.sub("", text) for text in all_texts(curriculum))
+    assert [text for text in texts if OTHER_TIMES.search(text)] == []
 
 
 @pytest.mark.parametrize("name", curricula())
