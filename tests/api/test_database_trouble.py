@@ -154,6 +154,7 @@ async def test_locked_file(settings: Settings, directory: Path) -> None:
         await assert_serves_again(on, content)
 
 
+@pytest.mark.long(2)
 async def test_read_only_file(settings: Settings, directory: Path) -> None:
     """The service starts, and serves reads."""
     async with running(settings, directory) as on:

@@ -413,6 +413,7 @@ async def test_reader_never_sees_a_part(store: Store, other_store: Store) -> Non
     await assert_whole(other_store, roadmap_of(await writing), plan)
 
 
+@pytest.mark.long(1)
 @pytest.mark.parametrize("milliseconds", [0, 2, 5, 10, 20, 40, 160])
 async def test_cancelled_write_leaves_all_or_nothing(
     store: Store, other_store: Store, backend: Backend, milliseconds: int

@@ -68,6 +68,7 @@ async def test_operation_ids_are_stable(document: dict[str, Any]) -> None:
     assert found == OPERATIONS
 
 
+@pytest.mark.long(1)
 @pytest.mark.parametrize("name", OPERATIONS)
 async def test_operation_is_described_whole(document: dict[str, Any], name: str) -> None:
     """Each has a summary, examples of what goes in and out, and its errors with examples."""

@@ -22,6 +22,7 @@ POLLED = [
 ]
 
 
+@pytest.mark.long(2)
 @pytest.mark.parametrize("path", [path.format(ANA) for path in POLLED])
 async def test_polled_answers(
     client: httpx.AsyncClient, roadmap: dict[str, Any], path: str

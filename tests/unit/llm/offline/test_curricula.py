@@ -57,6 +57,7 @@ def test_no_text_stands_twice(name: str) -> None:
     assert [text for text, count in counts.items() if count > 1] == []
 
 
+@pytest.mark.long(1)
 @pytest.mark.parametrize("name", curricula())
 def test_sentences_are_written_for_their_topic(name: str) -> None:
     """With the topics masked, at most one sentence in twenty is like one of another topic."""

@@ -199,6 +199,7 @@ async def test_plans_for_two_subjects_have_little_in_common(goal: str, other: st
     assert len(set(texts) & set(other_texts)) <= 0.2 * len(texts)
 
 
+@pytest.mark.long(4)
 @pytest.mark.parametrize("combination", SAMPLE)
 async def test_tasks_and_weeks_name_their_topics(combination: Combination) -> None:
     """Nearly all tasks name a topic, and each week names all that its outline promises."""
@@ -213,6 +214,7 @@ async def test_tasks_and_weeks_name_their_topics(combination: Combination) -> No
         assert "By day 7" in planned.goal or "At the end" in planned.goal
 
 
+@pytest.mark.long(1)
 @pytest.mark.parametrize("combination", SAMPLE)
 def test_topics_come_after_what_they_need(combination: Combination) -> None:
     """All topics that were chosen are met, each after its needs, and no task is ahead of them."""
@@ -255,6 +257,7 @@ def test_plans_ask_for_more_as_they_go_on(combination: Combination) -> None:
     assert sum(shares) / 3 <= 0.6
 
 
+@pytest.mark.long(2)
 @pytest.mark.parametrize("combination", SAMPLE)
 async def test_plans_are_easy_to_read(combination: Combination) -> None:
     _, weeks = await get_plan(*combination)
@@ -413,6 +416,7 @@ async def test_a_long_name_fits_into_goals_and_tasks(
         assert week_violations(week, number, request) == []
 
 
+@pytest.mark.long(2)
 @pytest.mark.parametrize("level", ["beginner", "intermediate", "advanced"])
 async def test_the_same_request_gets_the_same_plan(level: Level) -> None:
     request = request_of("Learn Python", level, 20, 3)

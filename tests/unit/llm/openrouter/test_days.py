@@ -239,6 +239,7 @@ def _break_off_behind(reply: Reply, fault: Fault) -> Reply:
     return replace(reply, content=reply.content + " " * len(reply.content), fault=fault)
 
 
+@pytest.mark.long(2)
 @pytest.mark.parametrize("name", ENDS)
 async def test_no_end_spoils_a_complete_answer(
     planner: OpenRouterPlanner,
@@ -408,6 +409,7 @@ def _without(task: Json, field: str) -> Json:
     return {key: value for key, value in task.items() if key != field}
 
 
+@pytest.mark.long(3)
 @pytest.mark.parametrize("name", NO_TASKS)
 async def test_doubtful_answers_are_refused(
     planner: OpenRouterPlanner,

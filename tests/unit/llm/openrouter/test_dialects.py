@@ -500,6 +500,7 @@ LASTING: dict[str, tuple[int, Body | list[Body], type[ModelError], str]] = {
 
 
 @pytest.mark.parametrize("inside_200", [False, True])
+@pytest.mark.long(2)
 @pytest.mark.parametrize("name", LASTING)
 async def test_lasting_fault_is_named_after_few_calls(
     serve: Serve, caplog: pytest.LogCaptureFixture, name: str, *, inside_200: bool

@@ -27,6 +27,7 @@ def planner(request: pytest.FixtureRequest, model_planner: OpenRouterPlanner) ->
     return OfflinePlanner() if request.param == "offline" else model_planner
 
 
+@pytest.mark.long(2)
 async def parts_from(
     planner: Planner, known: list[PlannedPart] | None = None, request: PlanRequest = REQUEST
 ) -> list[PlannedPart]:

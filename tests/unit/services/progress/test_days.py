@@ -39,6 +39,7 @@ def by_arithmetic(moment: datetime, zone: ZoneInfo, rollover: int) -> date:
     return date(1970, 1, 1) + timedelta(days=days)
 
 
+@pytest.mark.long(2)
 @pytest.mark.parametrize("rollover", range(7))
 def test_days_around_every_change_of_the_clock(rollover: int) -> None:
     """In all zones, before and after both edges of daylight saving, and around the rollover."""
