@@ -12,6 +12,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import openai
@@ -135,7 +136,9 @@ async def measure_crowd(
     watch = asyncio.create_task(watch_health())
     started = time.monotonic()
     body = plan_request(CROWD_WEEKS, "intermediate", 2)
-    outcomes = await asyncio.gather(*(measure_service(client, body) for _ in range(CROWD_SIZE)))
+    # Of as many learners: one alone may follow ten generations at once.
+    bodies = [body | {"user_id": str(uuid4())} for _ in range(CROWD_SIZE)]
+    outcomes = await asyncio.gather(*(measure_service(client, each) for each in bodies))
     elapsed = time.monotonic() - started
     watch.cancel()
     waits.sort()

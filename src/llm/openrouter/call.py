@@ -29,6 +29,8 @@ class Call:
     number: int = 0
     """The call's number in the meter; it counts from 1."""
     started_at: float = 0.0
+    at_once: int = 1
+    """How many calls to the server ran when this one started, itself included."""
     first_token_at: float | None = None
     """When text or thinking first arrived, on the clock of `time.monotonic`; None before."""
     text_length: int = 0
@@ -44,8 +46,9 @@ class Call:
     completion_tokens: int = 0
     was_refused: bool = False
 
-    def start(self) -> None:
-        """Count the call, and start its clock."""
+    def start(self, at_once: int) -> None:
+        """Count the call, which is one of so many at once, and start its clock."""
+        self.at_once = at_once
         self.meter.calls += 1
         self.number = self.meter.calls
         self.started_at = time.monotonic()

@@ -147,8 +147,8 @@ class OpenRouterClient:
     async def _stream_call(self, call: Call, negotiation: Negotiation) -> AsyncGenerator[str, None]:
         """Make one call and yield its text; the slots and the memory learn how it went."""
         try:
-            async with self._slots.slot(call.meter.deadline):
-                call.start()
+            async with self._slots.slot(call.meter.deadline) as running:
+                call.start(running)
                 async with aclosing(self._read(call, negotiation)) as pieces:
                     async for piece in pieces:
                         yield piece
@@ -234,7 +234,8 @@ class OpenRouterClient:
     def _note_success(self, call: Call) -> None:
         call.meter.lasting_failures = 0
         wait = (call.first_token_at or math.inf) - call.started_at
-        self._slots.report_success(call.started_at, self._patience.waited_share(wait))
+        waited_share = self._patience.waited_share(wait)
+        self._slots.report_success(call.started_at, waited_share, call.at_once)
 
 
 def _after_text(failure: ModelError) -> ModelError:

@@ -53,8 +53,8 @@ class CallSlots:
         return int(self._limit)
 
     @asynccontextmanager
-    async def slot(self, deadline: float) -> AsyncIterator[None]:
-        """Wait for a slot and hold it.
+    async def slot(self, deadline: float) -> AsyncIterator[int]:
+        """Wait for a slot and hold it; yield how many are held then.
 
         `deadline` is the caller's, on the clock of `time.monotonic`.
 
@@ -66,7 +66,7 @@ class CallSlots:
             await self._wait_for_room(deadline)
             self._running += 1
         try:
-            yield
+            yield self._running
         finally:
             self._running -= 1
             self._changed.set()
@@ -99,18 +99,20 @@ class CallSlots:
         self._limit = self._fast_until = max(min(self._limit, self._running) / 2, 1.0)
         self._lowered_at, self._overloads = time.monotonic(), 0
 
-    def report_success(self, started_at: float, waited_share: float) -> None:
+    def report_success(self, started_at: float, waited_share: float, at_once: int) -> None:
         """Note that a call has ended well.
 
-        Its first token took `waited_share` of the idle limit. If the server does one call at a
-        time, that grows with every further call, so there is room only if one more still fits.
+        Its first token took `waited_share` of the idle limit, and `at_once` calls ran when it
+        started. If the server does one call at a time, that grows with every further call, so there
+        is room only if one more still fits. A call that started before the slots were full does not
+        show what happens when they are (as in RFC 7661), so the bound stays.
         """
-        running = max(self._running, 1)
-        has_room = waited_share * (running + 1) / running <= MAX_EXPECTED_SHARE
+        has_room = waited_share * (at_once + 1) / at_once <= MAX_EXPECTED_SHARE
         if started_at >= self._paused_at:
             self._paused_until = -math.inf
         if has_room:
             self._overloads = 0
+        if has_room and at_once >= self.limit:
             step = 1.0 if self._limit < self._fast_until else 1 / self._limit
             ceiling = self._ceiling if time.monotonic() < self._ceiling_until else self._most
             self._limit = min(self._limit + step, ceiling)

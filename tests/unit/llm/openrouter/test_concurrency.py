@@ -37,11 +37,11 @@ async def test_calls_halve_on_overload_and_grow_on_success() -> None:
         slots.report_overload(time.monotonic())
     assert slots.limit == 6
     for _ in range(20):
-        slots.report_success(time.monotonic(), 0.1)
+        slots.report_success(time.monotonic(), 0.1, slots.limit)
     assert 7 <= slots.limit <= 9
     grown = slots.limit
     for _ in range(50):
-        slots.report_success(time.monotonic(), 0.9)
+        slots.report_success(time.monotonic(), 0.9, slots.limit)
     assert slots.limit == grown
     until.set()
     await asyncio.gather(*running)
@@ -56,7 +56,7 @@ async def test_a_timeout_starts_anew_from_one() -> None:
         slots.report_overload(time.monotonic(), has_timed_out=True)
     assert slots.limit == 1
     for expected in (2, 3, 4, 4):
-        slots.report_success(time.monotonic(), 0.1)
+        slots.report_success(time.monotonic(), 0.1, slots.limit)
         assert slots.limit == expected
     until.set()
     await asyncio.gather(*running)
@@ -71,13 +71,29 @@ async def test_a_number_that_the_server_refused_is_not_tried_again_soon(
     slots.report_too_many(time.monotonic())
     assert slots.limit == 2
     for _ in range(50):
-        slots.report_success(time.monotonic(), 0.1)
+        slots.report_success(time.monotonic(), 0.1, slots.limit)
     assert slots.limit == 3
     monkeypatch.setattr(concurrency, "FACT_SECONDS", -1)
     slots.report_too_many(time.monotonic())
     for _ in range(50):
-        slots.report_success(time.monotonic(), 0.1)
+        slots.report_success(time.monotonic(), 0.1, slots.limit)
     assert slots.limit > 3
+    until.set()
+    await asyncio.gather(*running)
+
+
+async def test_call_that_had_the_server_for_itself_shows_no_room_for_more() -> None:
+    """The first of two calls takes as long as a single one where calls are done one by one."""
+    slots, until = CallSlots(8), asyncio.Event()
+    running = [asyncio.create_task(hold(slots, until)) for _ in range(4)]
+    await asyncio.sleep(0)
+    for _ in range(2):
+        slots.report_overload(time.monotonic())
+    assert slots.limit == 2
+    for _ in range(20):
+        slots.report_success(time.monotonic(), 0.4, 1)
+        slots.report_success(time.monotonic(), 0.8, 2)
+    assert slots.limit == 2
     until.set()
     await asyncio.gather(*running)
 
@@ -87,7 +103,7 @@ async def test_slow_successes_show_no_room() -> None:
     slots = CallSlots(8)
     for _ in range(40):
         slots.report_overload(time.monotonic())
-        slots.report_success(time.monotonic(), 0.9)
+        slots.report_success(time.monotonic(), 0.9, slots.limit)
     assert slots.limit == 1
 
 
@@ -95,7 +111,7 @@ async def test_a_success_between_two_overloads_shows_that_there_is_room() -> Non
     slots = CallSlots(8)
     for _ in range(20):
         slots.report_overload(time.monotonic())
-        slots.report_success(time.monotonic(), 0.1)
+        slots.report_success(time.monotonic(), 0.1, slots.limit)
     assert slots.limit == 8
 
 
@@ -147,7 +163,7 @@ async def test_pause_keeps_calls_back_until_a_probe_shows_that_it_is_over(
         with pytest.raises(PausedError):
             async with slots.slot(time.monotonic() + 10):
                 pytest.fail("one probe is enough")
-    slots.report_success(probed_at, 0.1)
+    slots.report_success(probed_at, 0.1, 1)
     async with slots.slot(time.monotonic() + 10):
         pass
 
