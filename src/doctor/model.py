@@ -37,7 +37,7 @@ REQUEST = PlanRequest(
 )
 WEEK = WeekOutline(week_number=1, goal="Throw and catch", focus=("throws", "rhythm"))
 DAYS = list(range(1, DAYS_PER_WEEK + 1))
-SHAPE = days_shape(REQUEST, 1, DAYS)
+SHAPE = days_shape(REQUEST, DAYS)
 
 RETRY_WAIT_SECONDS = 0.5
 

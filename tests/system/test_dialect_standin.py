@@ -30,7 +30,7 @@ def request_by_hand(preset: Preset) -> dict[str, Any]:
     if preset.folds_system_message:
         text = "\n\n".join(message["content"] for message in messages)
         messages = [{"role": "user", "content": text}]
-    shape = days_shape(REQUEST, 1, DAYS)
+    shape = days_shape(REQUEST, DAYS)
     schema = {"name": "week", "strict": True, "schema": getattr(shape, preset.answer_format, None)}
     formats = {
         "json_object": {"response_format": {"type": "json_object"}},

@@ -110,7 +110,7 @@ class DayPlanner:
                 problems,
                 review=topics_due(self.outline, week.week_number),
             ),
-            days_shape(self.request, week.week_number, missing),
+            days_shape(self.request, missing),
             (len(missing) * self._most_tasks + 2) * TOKENS_PER_TASK,
             partial(self._accept_day, week, days, _DayNumbering(missing)),
         )

@@ -48,7 +48,7 @@ come before reading, and keep reading short. A task of over an hour names its st
 day tasks demand more, this week up to `demand`. Day 6 adds to the project. Day 7 recalls this
 week's topics and those of `review` from memory. Leave to the neighbouring weeks what their goals
 say.
-Shape: {{"week_number":1,"days":[{{"day_number":1,"tasks":[{_TASK_SHAPE}]}}]}}
+Shape: {{"days":[{{"day_number":1,"tasks":[{_TASK_SHAPE}]}}]}}
 """
 
 _REPLACEMENT_RULES = f"""\

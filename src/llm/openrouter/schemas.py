@@ -63,13 +63,12 @@ def outline_shape(request: PlanRequest, first_week: int) -> AnswerShape:
     return AnswerShape("outline", "weeks", _object(weeks=_tuple(weeks)))
 
 
-def days_shape(request: PlanRequest, week_number: int, days: Sequence[int]) -> AnswerShape:
+def days_shape(request: PlanRequest, days: Sequence[int]) -> AnswerShape:
     """Return the shape of some days of one week."""
     count = tasks_for_day(request.level, request.daily_hours)
     tasks = _list(_task(request), count, count)
     shapes = [_object(day_number={"type": "integer", "const": day}, tasks=tasks) for day in days]
-    week = {"type": "integer", "const": week_number}
-    return AnswerShape("week", "days", _object(week_number=week, days=_tuple(shapes)))
+    return AnswerShape("week", "days", _object(days=_tuple(shapes)))
 
 
 def tasks_shape(request: PlanRequest, count: int) -> AnswerShape:

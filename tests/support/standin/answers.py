@@ -116,11 +116,10 @@ def week_answer(facts: Json) -> Json:
         }
 
     return {
-        "week_number": week,
         "days": [
             {"day_number": day, "tasks": [task(day, step) for step in range(1, count + 1)]}
             for day in facts.get("days") or range(1, DAYS_PER_WEEK + 1)
-        ],
+        ]
     }
 
 

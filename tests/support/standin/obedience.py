@@ -83,10 +83,10 @@ def _dumps(reply: Reply, wanted: Wanted, prompt: str, _payload: str) -> Reply:
     return _reworded(reply, wanted, lambda text: f"{text[:5]} {everything}")
 
 
-def _more_tasks(reply: Reply, _wanted: Wanted, _prompt: str, payload: str) -> Reply:
+def _more_tasks(reply: Reply, wanted: Wanted, _prompt: str, payload: str) -> Reply:
     answer = json.loads(reply.content)
     for day in answer.get("days", ()):
-        first, place = day["tasks"][0], f"{answer['week_number']}.{day['day_number']}"
+        first, place = day["tasks"][0], f"{wanted.week_number}.{day['day_number']}"
         day["tasks"] += [first | {"text": f"{payload} {place}.{n}"} for n in range(30)]
     return _compact(reply, answer)
 
