@@ -57,7 +57,7 @@ def test_what_fits_is_understood() -> None:
         assert parse_item(day, DayAnswer).model_dump() == day
 
 
-DAY = DAYS["days"][0]  # type: ignore[index]  # a list of days
+DAY = DAYS["days"][0]
 BROKEN = {
     "a task too few": [DAY | {"tasks": [TASK, TASK]}],
     "a task too many": [DAY | {"tasks": [TASK] * 4}],
