@@ -43,7 +43,7 @@ class ScriptedServer:
         self.requests: list[Received] = []
         self.most_at_once = 0
         self.port = 0
-        self._running = 0
+        self.running = 0
         self._connections: set[asyncio.Task[None]] = set()
 
     @property
@@ -81,8 +81,8 @@ class ScriptedServer:
 
     async def _answer(self, answer: Answer, writer: asyncio.StreamWriter) -> bool:
         """Send an answer and return whether the connection has to break."""
-        self._running += 1
-        self.most_at_once = max(self.most_at_once, self._running)
+        self.running += 1
+        self.most_at_once = max(self.most_at_once, self.running)
         try:
             headers = {"content-type": "text/event-stream", "transfer-encoding": "chunked"}
             headers |= answer.headers
@@ -96,7 +96,7 @@ class ScriptedServer:
                 writer.write(b"0\r\n\r\n")
             await writer.drain()
         finally:
-            self._running -= 1
+            self.running -= 1
         return answer.is_cut
 
 

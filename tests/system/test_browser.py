@@ -16,7 +16,6 @@ import pytest
 from playwright.async_api import Page, Route, async_playwright
 
 from api import create_app
-from src.dao.sqlite.documents import SqliteDocuments
 from src.dao.sqlite.store import SqliteStore
 from tests.support.learners import ANA, roadmap_request
 from tests.support.service import serving
@@ -58,11 +57,9 @@ async def page(foreign_requests: list[str]) -> AsyncIterator[Page]:
         await browser.close()
 
 
-class ForgetfulDocuments(SqliteDocuments):
-    """Documents with a bug."""
-
-    async def list_roadmaps(self, user_id: UUID) -> bytes:
-        raise RuntimeError(f"forgot {user_id}")
+async def forget_roadmaps(user_id: UUID) -> bytes:
+    """Fail as a bug would."""
+    raise RuntimeError(f"forgot {user_id}")
 
 
 @pytest.fixture
@@ -85,7 +82,7 @@ async def api(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, frontend: str) ->
         monkeypatch, cors_origins=(frontend,), sqlite_path=tmp_path / "momentum.db"
     )
     store = await SqliteStore.open(tmp_path / "momentum.db")
-    store.documents = ForgetfulDocuments(store._file)  # noqa: SLF001  the file that it reads
+    monkeypatch.setattr(store.documents, "list_roadmaps", forget_roadmaps)
     with serving(create_app(settings, store=store)) as url:
         yield url
 

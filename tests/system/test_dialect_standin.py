@@ -99,7 +99,7 @@ def test_reset_forgets_what_is_on_its_way() -> None:
     body = json.dumps({"model": "m", "messages": []})
     head = f"POST /api/v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}"
     with OpenRouterStandIn() as standin:
-        standin._loop.call_soon_threadsafe(time.sleep, 0.3)  # noqa: SLF001  it is busy
+        standin.loop.call_soon_threadsafe(time.sleep, 0.3)  # it is busy
         with socket.create_connection(("127.0.0.1", standin.port)) as client:
             client.sendall(f"{head}\r\n\r\n{body}".encode())
         standin.reset()

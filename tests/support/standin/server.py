@@ -50,7 +50,7 @@ class OpenRouterStandIn:
         self.calls = Calls()
         self._connections: set[asyncio.Task[None]] = set()
         self._thread: threading.Thread | None = None
-        self._loop: asyncio.AbstractEventLoop
+        self.loop: asyncio.AbstractEventLoop
         self._stopping: asyncio.Event
 
     @property
@@ -66,7 +66,7 @@ class OpenRouterStandIn:
     def reset(self) -> None:
         """Forget the script and the calls, also those of clients that have just left."""
         if self._thread is not None:
-            asyncio.run_coroutine_threadsafe(self._settle(), self._loop).result(timeout=60)
+            asyncio.run_coroutine_threadsafe(self._settle(), self.loop).result(timeout=60)
         self.script.reset()
         self.calls.reset()
 
@@ -90,7 +90,7 @@ class OpenRouterStandIn:
     def stop(self) -> None:
         """Break every connection and end."""
         if self._thread is not None:
-            self._loop.call_soon_threadsafe(self._stopping.set)
+            self.loop.call_soon_threadsafe(self._stopping.set)
             self._thread.join(timeout=10)
             self._thread = None
 
@@ -102,7 +102,7 @@ class OpenRouterStandIn:
         self.stop()
 
     async def _serve(self, opened: Future[int]) -> None:
-        self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
+        self.loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
         try:
             server = await asyncio.start_server(
                 self._accept, "127.0.0.1", self.port, backlog=1_024, reuse_address=True

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
+from typing import NamedTuple
 from uuid import UUID
 
 import pytest
@@ -47,9 +48,15 @@ class PausedPlanner:
         """Do nothing: there are no connections."""
 
 
-async def start_run(
-    store: SqliteStore, *, pause: float = PAUSE_SECONDS
-) -> tuple[RunRegistry, GenerationRun]:
+class Started(NamedTuple):
+    """A generation and the process that runs it."""
+
+    generation_id: UUID
+    runs: RunRegistry
+    run: GenerationRun
+
+
+async def start_run(store: SqliteStore, *, pause: float = PAUSE_SECONDS) -> Started:
     """Begin a generation whose provider asks for a pause of so many seconds."""
     planner = PausedPlanner(errors.ModelUnavailableError("429", pause))
     runs = RunRegistry(store, planner, timeout_seconds=60, lease_seconds=20)
@@ -58,52 +65,49 @@ async def start_run(
     await runs.start(record, lease, is_new=True)
     run = runs.get(record.generation_id)
     assert run is not None
-    return runs, run
+    return Started(record.generation_id, runs, run)
 
 
-async def outcome_of(run: GenerationRun) -> object:
+async def outcome_of(started: Started) -> object:
     async with asyncio.timeout(PATIENCE_SECONDS):
-        return await run.wait_for_outcome()
+        return await started.run.wait_for_outcome()
 
 
-async def record_of(store: SqliteStore, run: GenerationRun) -> GenerationRecord:
-    return await store.generations.get(id_of(run))
+async def record_of(store: SqliteStore, started: Started) -> GenerationRecord:
+    return await store.generations.get(started.generation_id)
 
 
-async def parts_of_run(store: SqliteStore, run: GenerationRun) -> list[PlannedPart]:
-    return [stored.part for stored in await store.generations.list_parts(id_of(run))]
-
-
-def id_of(run: GenerationRun) -> UUID:
-    return run._record.generation_id  # noqa: SLF001
+async def parts_of_run(store: SqliteStore, started: Started) -> list[PlannedPart]:
+    parts = await store.generations.list_parts(started.generation_id)
+    return [stored.part for stored in parts]
 
 
 async def test_run_ends_and_its_generation_waits(store: SqliteStore) -> None:
     """Its parts stay on record, nobody may claim it, and the process has its place free."""
-    runs, run = await start_run(store)
-    outcome = await outcome_of(run)
-    record = await record_of(store, run)
+    started = await start_run(store)
+    outcome = await outcome_of(started)
+    record = await record_of(store, started)
     assert isinstance(outcome, errors.GenerationWaitingError)
     assert record.state == "waiting"
     assert outcome.resume_at == record.resume_at
     assert outcome.retry_after is not None
     assert PAUSE_SECONDS - PATIENCE_SECONDS < outcome.retry_after <= PAUSE_SECONDS
-    assert await parts_of_run(store, run) == PARTS
+    assert await parts_of_run(store, started) == PARTS
     assert await store.generations.claim(Lease(seconds=20)) is None
-    assert not runs.is_busy
-    assert [event async for event in run.events.stream()] == [*enumerate(PARTS, start=1)]
+    assert not started.runs.is_busy
+    assert [event async for event in started.run.events.stream()] == [*enumerate(PARTS, start=1)]
 
 
 async def test_pause_beyond_a_day_fails_at_once(
     store: SqliteStore, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Nobody waits for longer than that. The client and the operator learn what happened."""
-    _, run = await start_run(store, pause=MAX_WAITING_SECONDS)
-    outcome = await outcome_of(run)
+    started = await start_run(store, pause=MAX_WAITING_SECONDS)
+    outcome = await outcome_of(started)
     assert isinstance(outcome, errors.ModelUnavailableError)
     assert outcome.retry_after == MAX_WAITING_SECONDS
     assert "a generation failed: ModelUnavailableError: 429" in caplog.text
-    record = await record_of(store, run)
+    record = await record_of(store, started)
     assert (record.state, record.problem) == ("failed", "model-unavailable")
 
 
@@ -114,13 +118,15 @@ async def test_cancelled_generation_does_not_wait(
     postpone = store.generations.postpone
 
     async def cancel_first(lease_id: UUID, seconds: float, failure: Failure) -> GenerationRecord:
-        await store.generations.cancel(id_of(run), Failure(problem="generation-cancelled"))
+        await store.generations.cancel(
+            started.generation_id, Failure(problem="generation-cancelled")
+        )
         return await postpone(lease_id, seconds, failure)
 
     monkeypatch.setattr(store.generations, "postpone", cancel_first)
-    _, run = await start_run(store)
-    assert isinstance(await outcome_of(run), errors.GenerationCancelledError)
-    assert (await record_of(store, run)).state == "cancelled"
+    started = await start_run(store)
+    assert isinstance(await outcome_of(started), errors.GenerationCancelledError)
+    assert (await record_of(store, started)).state == "cancelled"
 
 
 async def test_generation_that_another_process_claimed_stays_with_it(
@@ -136,9 +142,9 @@ async def test_generation_that_another_process_claimed_stays_with_it(
         return await postpone(lease_id, seconds, failure)
 
     monkeypatch.setattr(store.generations, "postpone", claim_first)
-    _, run = await start_run(store)
-    assert isinstance(await outcome_of(run), errors.HandedOverError)
-    record = await record_of(store, run)
+    started = await start_run(store)
+    assert isinstance(await outcome_of(started), errors.HandedOverError)
+    record = await record_of(store, started)
     assert (record.state, record.lease_id) == ("running", lease.lease_id)
     assert "unexpectedly" not in caplog.text
 
@@ -152,9 +158,9 @@ async def test_failing_database_leaves_it_to_the_next_process(
         raise errors.StoreUnavailableError("it restarts")
 
     monkeypatch.setattr(store.generations, "postpone", fail)
-    _, run = await start_run(store)
-    assert isinstance(await outcome_of(run), errors.HandedOverError)
-    record = await record_of(store, run)
+    started = await start_run(store)
+    assert isinstance(await outcome_of(started), errors.HandedOverError)
+    record = await record_of(store, started)
     assert (record.state, record.resume_at) == ("running", None)
 
 
@@ -173,17 +179,17 @@ async def test_process_that_stops_while_it_records_the_pause(
         return await asyncio.Future()
 
     monkeypatch.setattr(store.generations, "postpone", hang)
-    runs, run = await start_run(store)
+    started = await start_run(store)
     async with asyncio.timeout(PATIENCE_SECONDS):
         await is_recording.wait()
-    await runs.close()
-    outcome = await outcome_of(run)
+    await started.runs.close()
+    outcome = await outcome_of(started)
     claimed = await store.generations.claim(Lease(seconds=20))
     if has_landed:
         assert isinstance(outcome, errors.GenerationWaitingError)
         assert claimed is None
-        assert (await record_of(store, run)).state == "waiting"
+        assert (await record_of(store, started)).state == "waiting"
     else:
         assert isinstance(outcome, errors.HandedOverError)
         assert claimed is not None
-    assert await parts_of_run(store, run) == PARTS
+    assert await parts_of_run(store, started) == PARTS
