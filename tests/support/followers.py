@@ -14,7 +14,7 @@ import httpx
 
 from tests.support.keyed_load import KeyedLoad
 
-PATIENCE = 60.0
+PATIENCE = 180.0
 """Seconds for which followers may go on after the load has ended."""
 READ_SECONDS = 8.0
 """How long a follower waits for the next bytes: a stopped worker sends none."""

@@ -79,7 +79,9 @@ def answering(status: int, body: bytes) -> Behaviour:
 
 
 @asynccontextmanager
-async def client_of(behave: Behaviour, url: str = "") -> AsyncIterator[PostgrestClient]:
+async def client_of(
+    behave: Behaviour, url: str = "", patience: float = 20.0
+) -> AsyncIterator[PostgrestClient]:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             await behave(reader, writer)
@@ -89,7 +91,7 @@ async def client_of(behave: Behaviour, url: str = "") -> AsyncIterator[Postgrest
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
         url = url.format(port=port) or f"http://127.0.0.1:{port}"
-        client = await PostgrestClient.open(url, "a.b.c", timeout=0.5, queue_size=1)
+        client = await PostgrestClient.open(url, "a.b.c", timeout=patience, queue_size=1)
         try:
             yield client
         finally:
@@ -111,7 +113,8 @@ async def test_what_sockets_do(
     behave: Behaviour, expected: type[StoreError], request_rows: Request
 ) -> None:
     """Only a wait that is over counts as too slow; a connection that ended may be tried again."""
-    async with client_of(behave) as client:
+    patience = 0.5 if expected is StoreTooSlowError else 20.0
+    async with client_of(behave, patience=patience) as client:
         with pytest.raises(StoreError) as raised:
             await request_rows(client)
         assert type(raised.value) is expected
