@@ -27,8 +27,8 @@ from tests.support.fault_proxy import FaultProxy
 from tests.support.standin import OpenRouterStandIn, Pace
 from tests.support.tokens import AuthServer, SigningKey, new_rsa_key
 
-USUAL_SECONDS = 0.2
-"""About how long a test takes that has no marker."""
+USUAL_SECONDS, SYSTEM_SECONDS = 0.2, 5.0
+"""About how long a test takes that has no marker, and one that starts processes."""
 
 NEEDS_POSTGRES = {"postgres", "session_data_plane", "data_plane", "new_project"}
 """Fixtures; so does a test that is parametrized with `supabase`."""
@@ -73,12 +73,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     seconds: dict[Path, float] = defaultdict(float)
     for item in items:
         path = item.path.as_posix()
-        if "/tests/system/" in path or ("/tests/api/" in path and "supabase" in item.name):
+        is_system = "/tests/system/" in path
+        if is_system or ("/tests/api/" in path and "supabase" in item.name):
             item.add_marker(pytest.mark.no_cover)
         if NEEDS_POSTGRES & set(getattr(item, "fixturenames", ())) or "supabase" in item.name:
             item.add_marker(pytest.mark.postgres)
         marker = item.get_closest_marker("long")
-        seconds[item.path] += marker.args[0] if marker else USUAL_SECONDS
+        usual = SYSTEM_SECONDS if is_system else USUAL_SECONDS
+        seconds[item.path] += marker.args[0] if marker else usual
     # A module's tests stay together, because some of them share a service.
     items.sort(key=lambda item: seconds[item.path], reverse=True)
 
