@@ -5,12 +5,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import pytest
 
 from src.domain.plan import ModelUsage
-from src.domain.roadmap import AssistantAnswer, Roadmap, Task
+from src.domain.roadmap import AssistantAnswer, Task
 from src.llm import AssistantContext
 from src.llm.offline.assistant import (
     MAX_LINES,
@@ -19,22 +18,14 @@ from src.llm.offline.assistant import (
     understand_question,
 )
 from src.llm.offline.curricula import curricula
+from tests.support.plans import fortnight
 
 CORPUS: dict[str, list[dict[str, Any]]] = tomllib.loads(
     Path(__file__).with_name("questions.toml").read_text("utf-8")
 )
 RIGHT = 0.95
 CREATED = datetime(2026, 3, 2, 12, tzinfo=UTC)
-ROADMAP = Roadmap(
-    roadmap_id=7,
-    user_id=UUID(int=1),
-    description="Learn Kubernetes",
-    level="beginner",
-    duration_weeks=2,
-    daily_hours=1,
-    is_active=True,
-    created_at=CREATED,
-)
+ROADMAP = fortnight(CREATED, roadmap_id=7).model_copy(update={"description": "Learn Kubernetes"})
 
 
 def task(week: int, day: int, text: str, *, done: bool = False) -> Task:
