@@ -41,7 +41,7 @@ settings.load_profile("usual")
 
 IN_MEMORY = Path("/dev/shm")  # noqa: S108  each test has a directory of its own in it
 ROOM_IN_MEMORY = 3 * 2**30
-"""Bytes that must be free: a run of all tests writes about one gibibyte."""
+"""Bytes that must be free: each worker fills databases, and failed tests leave theirs."""
 
 
 def pytest_configure() -> None:

@@ -670,7 +670,7 @@ $$;
 
 -- The tasks of a roadmap with what their dates depend on, as columns. A task without an estimate
 -- takes an equal share of the hours of its day.
-drop function if exists public.columns_of_tasks(bigint, jsonb);  -- of older releases
+drop function if exists public.columns_of_tasks(bigint, jsonb);  -- from older code
 create or replace function public.columns_of_tasks(p_roadmap_id bigint) returns json
 language sql
 stable
