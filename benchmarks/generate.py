@@ -41,7 +41,7 @@ CROWD_WEEKS = 4
 WHOLE_PLAN_RULES = """\
 Plan every week of the plan: seven days each, each with `tasks_per_day` tasks, sentences of 8 to 25
 words. effort: light, medium or deep. category: reading, coding, revision or practice.
-Shape: {"weeks":[{"week_number":1,"goal":"","focus":["",""],"days":[{"day_number":1,"tasks":[
+Shape: {"weeks":[{"week":1,"goal":"","focus":["",""],"days":[{"day":1,"tasks":[
 {"text":"","effort":"","category":"","minutes":5}]}]}]}
 """
 

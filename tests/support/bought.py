@@ -206,4 +206,4 @@ def _parts_of(call: Call) -> list[Part]:
         return [OUTLINE]
     # Without days: tasks in place of repeated ones, which no good answer makes necessary.
     days = call.facts.get("days") or range(1, DAYS_PER_WEEK + 1)
-    return [(call.facts["week_number"], day) for day in days]
+    return [(call.facts["week"], day) for day in days]

@@ -32,8 +32,8 @@ EFFORT_SYNONYMS: dict[Effort, str] = {
 }
 MINUTES = ("minutes", "estimated_minutes", "duration_minutes", "duration", "time")
 FIELD_NAMES = {
-    "week_number": WEEK_NUMBERS,
-    "day_number": DAY_NUMBERS,
+    "week": WEEK_NUMBERS,
+    "day": DAY_NUMBERS,
     "text": TEXTS,
     "minutes": MINUTES,
 }
@@ -149,7 +149,7 @@ _Minutes = Annotated[int | None, BeforeValidator(_read_minutes)]
 class WeekGoal(Answer):
     """An outline's entry; without a number, its place in the order counts."""
 
-    week_number: _Number
+    week: _Number
     goal: str
     focus: Annotated[list[str], BeforeValidator(_read_topics)]
 
@@ -166,7 +166,7 @@ class TaskAnswer(Answer):
 class DayAnswer(Answer):
     """A day with its tasks, in order; these are not validated yet."""
 
-    day_number: _Number
+    day: _Number
     tasks: Annotated[list[object], BeforeValidator(_read_tasks)]
 
 

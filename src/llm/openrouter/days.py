@@ -64,7 +64,7 @@ class _DayNumbering:
         first = self.requested[0]
         if number is None:
             if len(self.requested) > 1:
-                raise ModelOutputError("A day has no `day_number`.")
+                raise ModelOutputError("A day has no number `day`.")
             return first
         if self.offset is None:
             self.offset = first - number if number in {0, 1, first - 1} else 0
@@ -119,7 +119,7 @@ class DayPlanner:
         self, week: WeekOutline, days: _RequestedDays, numbering: _DayNumbering, item: object
     ) -> None:
         answer = answers.parse_item(item, answers.DayAnswer)
-        number = numbering.resolve(answer.day_number)
+        number = numbering.resolve(answer.day)
         if number not in days.missing():
             raise ModelOutputError(f"Day {number} is out of order.")
         faults: list[str] = []

@@ -26,8 +26,8 @@ class ItemKind:
     fewest: int = 1
 
 
-WEEK_NUMBERS = ("week_number", "week", "number")
-DAY_NUMBERS = ("day_number", "day", "number")
+WEEK_NUMBERS = ("week", "week_number", "number")
+DAY_NUMBERS = ("day", "day_number", "number")
 TEXTS = ("text", "task", "task_text")
 """The names that models give to a field, the one that was requested first."""
 

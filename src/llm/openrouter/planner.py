@@ -152,7 +152,7 @@ class _Planning:
     def _start_first_week(self, text: str) -> None:
         if not self._weeks and 1 not in self._started and (goal := _FIRST_GOAL.search(text)):
             with suppress(ValueError, ModelOutputError):
-                entry = {"week_number": 1, "goal": json.loads(goal[1]), "focus": []}
+                entry = {"week": 1, "goal": json.loads(goal[1]), "focus": []}
                 first = self._parse_week(entry)
                 self._goals[1] = first.goal
                 self._start_week(first)
@@ -167,7 +167,7 @@ class _Planning:
         answer = parse_item(item, WeekGoal)
         number = len(self._weeks) + 1
         # Models may count from zero, or anew after a retry: the order says which week is meant.
-        if answer.week_number not in {None, number, number - 1}:
+        if answer.week not in {None, number, number - 1}:
             raise ModelOutputError(f"Week {number} is missing, or out of order.")
         goal = self._goals.get(number) or plain_line(answer.goal)
         others = (other for week, other in self._goals.items() if week != number)

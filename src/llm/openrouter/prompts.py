@@ -26,7 +26,7 @@ Outline the weeks from `from_week` to `duration_weeks`, in order: each has a goa
 sentence of at most 15 words) and two or three focus topics of its own (things of the subject by
 name, one to four words). Lay foundations, then build core skills, then apply them. One project
 runs through the goals: it starts small, grows, and in the end consolidates all.
-Shape: {"weeks":[{"week_number":1,"goal":"","focus":["",""]}]}
+Shape: {"weeks":[{"week":1,"goal":"","focus":["",""]}]}
 """
 
 
@@ -48,7 +48,7 @@ come before reading, and keep reading short. A task of over an hour names its st
 day tasks demand more, this week up to `demand`. Day 6 adds to the project. Day 7 recalls this
 week's topics and those of `review` from memory. Leave to the neighbouring weeks what their goals
 say.
-Shape: {{"days":[{{"day_number":1,"tasks":[{_TASK_SHAPE}]}}]}}
+Shape: {{"days":[{{"day":1,"tasks":[{_TASK_SHAPE}]}}]}}
 """
 
 _REPLACEMENT_RULES = f"""\
@@ -59,7 +59,7 @@ Shape: {{"tasks":[{_TASK_SHAPE}]}}
 """
 
 _MORE_TASKS_RULES = f"""\
-Day `day_number` of the week has the given `tasks`. Give `missing_tasks` more for this day, each
+Day `day` of the week has the given `tasks`. Give `missing_tasks` more for this day, each
 clearly different from all others, towards the same `week_goal`: a sentence of 8 to 25 words.
 {_VOCABULARY}
 Shape: {{"tasks":[{_TASK_SHAPE}]}}
@@ -113,7 +113,7 @@ def days_messages(
     """
     previous, following = neighbours
     facts = {
-        "week_number": week.week_number,
+        "week": week.week_number,
         "week_goal": week.goal,
         "focus": week.focus,
         "previous_goal": previous and previous.goal,
@@ -133,7 +133,7 @@ def replacement_messages(
 ) -> list[ChatCompletionMessageParam]:
     """Return the question for tasks that replace the given ones."""
     facts = {
-        "week_number": week.week_number,
+        "week": week.week_number,
         "week_goal": week.goal,
         "tasks": list(map(_task_facts, tasks)),
         "problems": problems[:MAX_PROBLEMS],
@@ -146,9 +146,9 @@ def more_tasks_messages(
 ) -> list[ChatCompletionMessageParam]:
     """Return the question for so many more tasks of a day that has these already."""
     facts = {
-        "week_number": week.week_number,
+        "week": week.week_number,
         "week_goal": week.goal,
-        "day_number": day.day_number,
+        "day": day.day_number,
         "tasks": list(map(_task_facts, day.tasks)),
         "missing_tasks": count,
         "problems": problems[:MAX_PROBLEMS],

@@ -54,7 +54,7 @@ def outline_shape(request: PlanRequest, first_week: int) -> AnswerShape:
     """Return the shape of an outline from `first_week` to the request's last week."""
     weeks = [
         _object(
-            week_number={"type": "integer", "const": number},
+            week={"type": "integer", "const": number},
             goal=_text(MIN_GOAL_LENGTH, MAX_GOAL_LENGTH),
             focus=_list(_text(2, MAX_TOPIC_LENGTH), *TOPICS_PER_WEEK),
         )
@@ -67,7 +67,7 @@ def days_shape(request: PlanRequest, days: Sequence[int]) -> AnswerShape:
     """Return the shape of some days of one week."""
     count = tasks_for_day(request.level, request.daily_hours)
     tasks = _list(_task(request), count, count)
-    shapes = [_object(day_number={"type": "integer", "const": day}, tasks=tasks) for day in days]
+    shapes = [_object(day={"type": "integer", "const": day}, tasks=tasks) for day in days]
     return AnswerShape("week", "days", _object(days=_tuple(shapes)))
 
 

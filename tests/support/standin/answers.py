@@ -28,7 +28,7 @@ class Wanted:
 
     @property
     def week_number(self) -> int | None:
-        return self.facts.get("week_number") if self.kind == "week" else None
+        return self.facts.get("week") if self.kind == "week" else None
 
 
 def message_text(message: Json) -> str:
@@ -89,7 +89,7 @@ def outline_answer(facts: Json) -> Json:
     return {
         "weeks": [
             {
-                "week_number": number,
+                "week": number,
                 "goal": f"{STAGES[(number - 1) % len(STAGES)]} of {goal}, part {number}",
                 "focus": [f"{aspect} of part {number}" for aspect in ("terms", "tools", "uses")],
             }
@@ -100,7 +100,7 @@ def outline_answer(facts: Json) -> Json:
 
 def week_answer(facts: Json) -> Json:
     """Return seven days with as many tasks as suit the level and the hours, no text twice."""
-    week, hours = facts["week_number"], facts["daily_hours"]
+    week, hours = facts["week"], facts["daily_hours"]
     topics = [short(topic) for topic in facts.get("focus", ())] or [short(facts["week_goal"], 20)]
     count = tasks_for_day(facts["level"], hours)
 
@@ -117,7 +117,7 @@ def week_answer(facts: Json) -> Json:
 
     return {
         "days": [
-            {"day_number": day, "tasks": [task(day, step) for step in range(1, count + 1)]}
+            {"day": day, "tasks": [task(day, step) for step in range(1, count + 1)]}
             for day in facts.get("days") or range(1, DAYS_PER_WEEK + 1)
         ]
     }
@@ -144,7 +144,7 @@ def replacement_answer(facts: Json) -> Json:
             task
             | {
                 "text": "In place of a repetition, take a fresh look at week "
-                f"{facts['week_number']} from another side, number "
+                f"{facts['week']} from another side, number "
                 f"{zlib.crc32(repr((index, task)).encode())}."
             }
             for index, task in enumerate(tasks)

@@ -35,7 +35,7 @@ class Call:
     @property
     def summary(self) -> Json:
         """What was asked for, by whom and when, without the words of it."""
-        asked = {name: self.facts.get(name) for name in ("goal", "week_number", "days")}
+        asked = {name: self.facts.get(name) for name in ("goal", "week", "days")}
         return asked | {
             "kind": self.kind,
             "misbehaviour": self.misbehaviour,

@@ -70,7 +70,7 @@ def _on_plan(change: Callable[[Json, list[Json], str], object]) -> Misbehaviour:
         if wanted.kind not in {"outline", "week"}:
             return reply
         plan = json.loads(reply.content)
-        items, number = ("weeks", "week_number") if "weeks" in plan else ("days", "day_number")
+        items, number = ("weeks", "week") if "weeks" in plan else ("days", "day")
         instead = change(plan, plan[items], number)
         spoilt = plan if instead is None else instead
         text = json.dumps(spoilt, ensure_ascii=False, separators=(",", ":"))
@@ -115,7 +115,7 @@ def _numbering_from_zero(_plan: Json, items: list[Json], number: str) -> None:
 
 def _numbers_as_strings(plan: Json, items: list[Json], number: str) -> None:
     for numbered in (plan, *items):
-        for key in {number, "week_number"} & numbered.keys():
+        for key in {number, "week"} & numbered.keys():
             numbered[key] = str(numbered[key])
 
 
@@ -177,7 +177,7 @@ def _list_for_object(_plan: Json, items: list[Json], _number: str) -> object:
 
 def _markdown(plan: Json, items: list[Json], _number: str) -> str:
     lines = [f"## {item.get('goal', 'A day')}" for item in items]
-    return "\n\n".join([f"# Plan {plan.get('week_number', '')}", *lines])
+    return "\n\n".join([f"# Plan {plan.get('week', '')}", *lines])
 
 
 def _as_markdown(reply: Reply, wanted: Wanted) -> Reply:

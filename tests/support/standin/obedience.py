@@ -86,7 +86,7 @@ def _dumps(reply: Reply, wanted: Wanted, prompt: str, _payload: str) -> Reply:
 def _more_tasks(reply: Reply, wanted: Wanted, _prompt: str, payload: str) -> Reply:
     answer = json.loads(reply.content)
     for day in answer.get("days", ()):
-        first, place = day["tasks"][0], f"{wanted.week_number}.{day['day_number']}"
+        first, place = day["tasks"][0], f"{wanted.week_number}.{day['day']}"
         day["tasks"] += [first | {"text": f"{payload} {place}.{n}"} for n in range(30)]
     return _compact(reply, answer)
 
@@ -96,7 +96,7 @@ def _more_weeks(reply: Reply, wanted: Wanted, _prompt: str, payload: str) -> Rep
     if wanted.kind == "outline":
         first = len(answer["weeks"]) + 1
         answer["weeks"] += [
-            {"week_number": n, "goal": f"{payload} {n}", "focus": []} for n in range(first, 200)
+            {"week": n, "goal": f"{payload} {n}", "focus": []} for n in range(first, 200)
         ]
     return _compact(reply, answer)
 
@@ -106,7 +106,7 @@ def _more_days(reply: Reply, wanted: Wanted, _prompt: str, payload: str) -> Repl
     if wanted.kind == "week":
         task = answer["days"][0]["tasks"][0]
         answer["days"] += [
-            {"day_number": n, "tasks": [task | {"text": f"{payload} {n}.{m}"} for m in range(3)]}
+            {"day": n, "tasks": [task | {"text": f"{payload} {n}.{m}"} for m in range(3)]}
             for n in range(8, 31)
         ]
     return _compact(reply, answer)

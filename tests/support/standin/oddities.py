@@ -98,8 +98,8 @@ def _only_thinks(reply: Reply, _wanted: Wanted) -> Reply:
 def _numbers_in_words(answer: Json) -> Json:
     """Write "Week 1" for 1, as small models do."""
     text = json.dumps(answer)
-    text = re.sub(r'"week_number": (\d+)', r'"week_number": "Week \1"', text)
-    renumbered: Json = json.loads(re.sub(r'"day_number": (\d+)', r'"day_number": "Day \1"', text))
+    text = re.sub(r'"week": (\d+)', r'"week": "Week \1"', text)
+    renumbered: Json = json.loads(re.sub(r'"day": (\d+)', r'"day": "Day \1"', text))
     return renumbered
 
 
@@ -111,7 +111,7 @@ def _focus_as_text(answer: Json) -> Json:
 
 def _days_by_number(answer: Json) -> Json:
     if "days" in answer:
-        answer["days"] = {str(day["day_number"]): day for day in answer["days"]}
+        answer["days"] = {str(day["day"]): day for day in answer["days"]}
     return answer
 
 

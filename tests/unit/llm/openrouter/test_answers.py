@@ -182,8 +182,8 @@ def test_numbers_are_understood(number: object, read: int | None) -> None:
     """A number is one in any form, also under another name."""
     week = {"goal": "x", "focus": ["a"]}
     for name in ("week_number", "Week Number", "week", "number"):
-        assert parse_item({name: number, **week}, WeekGoal).week_number == read
-    assert parse_item(week, WeekGoal).week_number is None
+        assert parse_item({name: number, **week}, WeekGoal).week == read
+    assert parse_item(week, WeekGoal).week is None
 
 
 @pytest.mark.parametrize(

@@ -92,10 +92,8 @@ def _keyed(name: str) -> Callable[[Json, list[Json]], object]:
 
     def change(answer: Json, items: list[Json]) -> object:
         (key,) = (key for key, value in answer.items() if value is items)
-        number = "week_number" if key == "weeks" else "day_number"
-        keyed = {
-            name.format(number.removesuffix("_number"), item.pop(number)): item for item in items
-        }
+        number = "week" if key == "weeks" else "day"
+        keyed = {name.format(number, item.pop(number)): item for item in items}
         return answer | {key: keyed}
 
     return change
@@ -104,8 +102,8 @@ def _keyed(name: str) -> Callable[[Json, list[Json]], object]:
 def _number_as(form: Callable[[str, int], object]) -> Callable[[Json, list[Json]], object]:
     def change(_answer: Json, items: list[Json]) -> None:
         for item in items:
-            for key in item.keys() & {"week_number", "day_number"}:
-                item[key] = form(key.removesuffix("_number"), item[key])
+            for key in item.keys() & {"week", "day"}:
+                item[key] = form(key, item[key])
 
     return change
 
@@ -188,10 +186,8 @@ FORMS: dict[str, Callable[[Json, list[Json]], object]] = {
     "numbers in text": _number_as(lambda _, number: str(number)),
     "numbers as floats": _number_as(lambda _, number: float(number)),
     "ordinals": _number_as(lambda _, number: f"{number}th"),
-    "other names": _renamed({"week_number": "Week", "day_number": "day", "text": "task"}),
-    "names in capitals": _renamed(
-        {"week_number": "Week Number", "day_number": "Day-Number", "text": "Text"}
-    ),
+    "other names": _renamed({"week": "Week", "day": "day_number", "text": "task"}),
+    "names in capitals": _renamed({"week": "Week Number", "day": "Day-Number", "text": "Text"}),
     "topics as a text": _topics_as_text,
     "no topics": _no_topics,
     "words": _words,
@@ -294,7 +290,7 @@ async def test_last_days_return_to_the_topics_of_earlier_weeks(
     assert all(focus.values())
     for call in standin.calls.all():
         if call.kind == "week":
-            earlier = (focus.get(call.facts["week_number"] - gap, []) for gap in (1, 2, 4, 8))
+            earlier = (focus.get(call.facts["week"] - gap, []) for gap in (1, 2, 4, 8))
             due = list(chain.from_iterable(earlier)) if 7 in call.facts["days"] else []
             assert call.facts.get("review", []) == due
 
@@ -340,7 +336,7 @@ async def test_too_few_tasks_are_completed(
     # Each of the four calls for days has one short day.
     assert calls_by_kind(standin) == {**CALLS, "more": 4}
     asked = [call.facts for call in standin.calls.all() if call.kind == "more"]
-    assert {(facts["week_number"], facts["day_number"]) for facts in asked} == {
+    assert {(facts["week"], facts["day"]) for facts in asked} == {
         (week, day) for week in (1, 2) for day in (1, 5)
     }
     assert {facts["missing_tasks"] for facts in asked} == {3}
@@ -393,9 +389,9 @@ NO_TASKS: dict[str, Callable[[Json, list[Json]], None]] = {
         items, lambda task: task | {"category": "code review"}
     ),
     "a scale": lambda _, items: _replace_tasks(items, lambda task: task | {"effort": 2}),
-    "no numbers": lambda _, items: [item.pop("day_number") for item in items].clear(),
+    "no numbers": lambda _, items: [item.pop("day") for item in items].clear(),
     "two numbers": lambda _, items: [
-        item.update(day_number=f"Day {item['day_number']} of 7") for item in items
+        item.update(day=f"Day {item['day']} of 7") for item in items
     ].clear(),
 }
 

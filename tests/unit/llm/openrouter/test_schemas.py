@@ -14,10 +14,10 @@ REQUEST = PlanRequest(goal="Play the guitar", duration_weeks=3, daily_hours=1, l
 SENTENCE = "Play the three chords slowly, and count aloud to four on each of them."
 
 TASK = {"text": SENTENCE, "effort": "light", "category": "practice", "minutes": 20}
-DAYS = {"days": [{"day_number": day, "tasks": [TASK, TASK, TASK]} for day in (5, 6, 7)]}
+DAYS = {"days": [{"day": day, "tasks": [TASK, TASK, TASK]} for day in (5, 6, 7)]}
 OUTLINE = {
     "weeks": [
-        {"week_number": week, "goal": f"Chords of part {week}", "focus": ["chords", "rhythm"]}
+        {"week": week, "goal": f"Chords of part {week}", "focus": ["chords", "rhythm"]}
         for week in (2, 3)
     ]
 }
@@ -61,7 +61,7 @@ DAY = DAYS["days"][0]
 BROKEN = {
     "a task too few": [DAY | {"tasks": [TASK, TASK]}],
     "a task too many": [DAY | {"tasks": [TASK] * 4}],
-    "another day": [DAY | {"day_number": 4}],
+    "another day": [DAY | {"day": 4}],
     "another effort": [DAY | {"tasks": [TASK | {"effort": "huge"}, TASK, TASK]}],
     "no minutes": [DAY | {"tasks": [{**TASK, "minutes": None}, TASK, TASK]}],
     "minutes in words": [DAY | {"tasks": [TASK | {"minutes": "20"}, TASK, TASK]}],
@@ -117,4 +117,4 @@ def test_both_schemas_ask_for_the_same_fields_in_the_same_order() -> None:
     shape = outline_shape(REQUEST, first_week=1)
     first = shape.rich["properties"]["weeks"]["prefixItems"][0]
     week = shape.plain["properties"]["weeks"]["items"]
-    assert list(first["properties"]) == list(week["properties"]) == ["week_number", "goal", "focus"]
+    assert list(first["properties"]) == list(week["properties"]) == ["week", "goal", "focus"]
