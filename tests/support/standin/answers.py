@@ -1,6 +1,7 @@
 """What the stand-in is asked for, and the valid answers to it."""
 
 import json
+import re
 import unicodedata
 import zlib
 from dataclasses import dataclass, field
@@ -25,6 +26,8 @@ class Wanted:
     facts: Json = field(default_factory=dict)
     schema_wanted: bool = False
     """Whether the call insists on a JSON schema."""
+    old_names: bool = False
+    """Whether a week and a day are `week_number` and `day_number`, as release 0.1 calls them."""
 
     @property
     def week_number(self) -> int | None:
@@ -58,10 +61,14 @@ def json_objects(text: str) -> list[Json]:
 def find_wanted(body: Json) -> Wanted:
     """Return what the latest message that states it asks for; repairs state only problems."""
     schema_wanted = (body.get("response_format") or {}).get("type") == "json_schema"
-    for message in reversed(body["messages"]):
-        for facts in reversed(json_objects(message_text(message))):
+    texts = list(map(message_text, body["messages"]))
+    old_names = any('"week_number":' in text or '"day_number":' in text for text in texts)
+    for text in reversed(texts):
+        for facts in reversed(json_objects(text)):
             if facts.get("kind") in KINDS:
-                return Wanted(facts["kind"], facts, schema_wanted)
+                if old_names and "week_number" in facts:
+                    facts["week"] = facts["week_number"]
+                return Wanted(facts["kind"], facts, schema_wanted, old_names)
     return Wanted(schema_wanted=schema_wanted)
 
 
@@ -156,6 +163,11 @@ def _compact(answer: Json) -> str:
     return json.dumps(answer, ensure_ascii=False, separators=(",", ":"))
 
 
+def _named(answer: str, wanted: Wanted) -> str:
+    """Return an answer whose weeks and days have their numbers under the name that is wanted."""
+    return re.sub(r'"(week|day)":', r'"\1_number":', answer) if wanted.old_names else answer
+
+
 def answer_text(wanted: Wanted) -> str:
     """Return a valid answer as a model would write it.
 
@@ -164,9 +176,9 @@ def answer_text(wanted: Wanted) -> str:
     """
     match wanted.kind:
         case "outline":
-            return _compact(outline_answer(wanted.facts))
+            return _named(_compact(outline_answer(wanted.facts)), wanted)
         case "week":
-            return _compact(week_answer(wanted.facts))
+            return _named(_compact(week_answer(wanted.facts)), wanted)
         case "plan":
             return _compact(plan_answer(wanted.facts))
         case "replace" | "more":
