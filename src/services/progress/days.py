@@ -1,6 +1,5 @@
 """The learner's days: in their time zone, from the hour at which a day begins for them."""
 
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
@@ -22,6 +21,17 @@ def zone_of(name: str) -> ZoneInfo:
         raise ValueError(
             f"{name!r} is no zone of the IANA database, such as Europe/Berlin"
         ) from None
+
+
+def stored_zone(name: str | None, otherwise: ZoneInfo) -> ZoneInfo:
+    """Return a zone that was stored, or `otherwise` where none was, or none that is known here.
+
+    A zone was checked when it was stored, but maybe with a newer database than this machine's.
+    """
+    try:
+        return zone_of(name) if name else otherwise
+    except ValueError:
+        return otherwise
 
 
 def local_day(moment: datetime, zone: ZoneInfo, rollover: int = 0) -> date:
@@ -54,8 +64,4 @@ class Reader:
         So moving to another zone changes no day of the past. A zone that this machine's database
         does not know counts as none.
         """
-        zone = self.zone
-        if time_zone:
-            with suppress(ValueError):
-                zone = zone_of(time_zone)
-        return local_day(completed_at, zone, self.rollover)
+        return local_day(completed_at, stored_zone(time_zone, self.zone), self.rollover)

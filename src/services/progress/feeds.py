@@ -7,7 +7,7 @@ from uuid import UUID
 
 from src.dao import Schedules
 from src.domain.schedule import CalendarFeed
-from src.services.progress.days import Reader, zone_of
+from src.services.progress.days import Reader, stored_zone, zone_of
 from src.services.progress.exports.service import ExportService
 
 TOKEN_BYTES = 32
@@ -50,7 +50,8 @@ class CalendarFeeds:
             ProgressOverloadedError: too much is being computed.
         """
         feed = await self._schedules.poll_feed(_hash(token))
-        reader = Reader(datetime.now(UTC), zone_of(feed.time_zone), feed.rollover)
+        zone = stored_zone(feed.time_zone, zone_of("UTC"))
+        reader = Reader(datetime.now(UTC), zone, feed.rollover)
         return await self._exports.export(
             feed.user_id, feed.roadmap_id, reader, "ics", feed.alarm_hour
         )

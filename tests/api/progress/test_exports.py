@@ -82,6 +82,15 @@ async def test_feed_ends_with_its_roadmap(client: httpx.AsyncClient, path: str) 
     assert (await client.get(address)).status_code == 404
 
 
+async def test_feed_in_a_zone_that_is_not_known_any_more(
+    client: httpx.AsyncClient, path: str, backend: Backend
+) -> None:
+    """It was created by a machine with other time zones; here its days are those of UTC."""
+    address = await feed_of(client, path, tz="Asia/Tokyo")
+    backend.execute("update calendar_feeds set time_zone = 'Mars/Olympus'")
+    assert (await client.get(address)).status_code == 200
+
+
 async def test_feed_has_a_limit(client: httpx.AsyncClient, path: str, backend: Backend) -> None:
     """An answer that has not changed counts, too: the last poll of this hour is one."""
     address = await feed_of(client, path)
