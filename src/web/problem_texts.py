@@ -180,6 +180,14 @@ _HTTP_DETAILS = {
     500: "Something went wrong on our side. Your request was not the cause.",
 }
 
+_HTTP_TITLES = {
+    413: "Request Entity Too Large",
+    414: "Request-URI Too Long",
+    416: "Requested Range Not Satisfiable",
+    422: "Unprocessable Entity",
+}
+"""What Python 3.13 calls otherwise, after RFC 9110. Clients compare a problem's `type`."""
+
 _HTTP_QUESTION_DETAILS = {
     422: f"Some values of this question are not valid. A question has 1 to {MAX_QUESTION_LENGTH:,}"
     " characters of text. `errors` lists what to change.",
@@ -196,7 +204,7 @@ _MAX_UNIT_COUNT = 90
 
 def http_text(status: int) -> ProblemText:
     """Return the text for an HTTP status that has no error class."""
-    title = HTTPStatus(status).phrase
+    title = _HTTP_TITLES.get(status) or HTTPStatus(status).phrase
     detail = _HTTP_DETAILS.get(status, f"{title}.")
     return ProblemText(
         status,

@@ -34,7 +34,7 @@ class WritingCompletion(Completion):
             for week in answer.get("weeks", ()):
                 week |= {"goal": self.texts[0], "focus": list(self.texts[1:3])}
             for day in answer.get("days", ()):
-                left = self.texts[(day["day_number"] - 1) * TASKS_PER_DAY :]
+                left = self.texts[(day["day"] - 1) * TASKS_PER_DAY :]
                 for task, text in zip(day["tasks"], left, strict=False):
                     task["text"] = text
             content = json.dumps(answer)
