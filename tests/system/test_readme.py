@@ -81,8 +81,8 @@ def make_run_command(port: int) -> list[str]:
         check=True,
     ).stdout.replace("\\\n", " ")
     program, *options = shlex.split(recipe.splitlines()[-1])
-    assert program == ".venv/bin/uvicorn", f"make run ends with {program}"
-    return [str(Path(sys.executable).with_name("uvicorn")), *options]
+    assert program == ".venv/bin/python", f"make run ends with {program}"
+    return [sys.executable, *options]
 
 
 class Terminal:
