@@ -54,17 +54,22 @@ def _work_by_day(
     return [tuple(each) for each in days]
 
 
-def summarize(all_facts: Sequence[ProgressFacts], reader: Reader) -> list[ProgressSummary]:
-    """Return the progress of roadmaps without its lists."""
+def summarize(
+    all_facts: Sequence[ProgressFacts], plans: Sequence[Timeline], reader: Reader
+) -> list[ProgressSummary]:
+    """Return the progress of roadmaps, each with its timeline, without the lists."""
     work = _work_by_day([facts.completions for facts in all_facts], reader)
-    return [_summary(facts, reader, days) for facts, days in zip(all_facts, work, strict=True)]
+    return [
+        _summary(facts, plan, reader, days)
+        for facts, plan, days in zip(all_facts, plans, work, strict=True)
+    ]
 
 
 def report(facts: ProgressFacts, reader: Reader) -> ProgressReport:
     """Return a roadmap's progress with its lists."""
     days = work_by_day(facts.completions, reader)
     return ProgressReport(
-        summary=_summary(facts, reader, days),
+        summary=_summary(facts, timeline(facts, reader), reader, days),
         weeks=_totals_by(facts.groups, lambda group: group.week_number),
         by_category=_totals_by(facts.groups, lambda group: group.category),
         by_effort=_totals_by(facts.groups, lambda group: group.effort),
@@ -93,8 +98,10 @@ def _totals(groups: Sequence[TaskGroup]) -> Totals:
     )
 
 
-def _summary(facts: ProgressFacts, reader: Reader, days: Sequence[DayOfWork]) -> ProgressSummary:
-    today, plan = reader.today, timeline(facts, reader)
+def _summary(
+    facts: ProgressFacts, plan: Timeline, reader: Reader, days: Sequence[DayOfWork]
+) -> ProgressSummary:
+    today = reader.today
     totals = _totals(facts.groups)
     used = sum(day.minutes for day in days if day.date == today)
     capacity = Capacity(today, plan.minutes_per_day, plan.off, used)
@@ -113,7 +120,7 @@ def _summary(facts: ProgressFacts, reader: Reader, days: Sequence[DayOfWork]) ->
         safe_days=spare.safe_days,
         planned_end=plan.end,
         forecast=forecast(
-            sum(each.open_minutes for each in plan.work),
+            sum(plan.work.open_minutes),
             (pace.minutes_per_day_7, pace.minutes_per_day_28),
             today,
         ),
@@ -123,7 +130,7 @@ def _summary(facts: ProgressFacts, reader: Reader, days: Sequence[DayOfWork]) ->
 def _state(totals: Totals, plan: Timeline, today: date, cushion: float, behind: int) -> State:
     if 0 < totals.total_tasks == totals.completed_tasks:
         return "done"
-    if totals.completed_tasks == 0 and not any(each.due < today for each in plan.work):
+    if totals.completed_tasks == 0 and not any(due < today for due in plan.work.due):
         return "not_started"
     if cushion < 0:
         return "behind"

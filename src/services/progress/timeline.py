@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date
+from operator import sub
 
 from src.domain.progress import ProgressFacts, TaskGroup
 from src.domain.roadmap import Roadmap, Task
@@ -15,14 +16,15 @@ class Timeline:
     """A roadmap's days: when it starts, what is due when, and what is off."""
 
     start: date
-    work: tuple[DueWork, ...]
+    work: DueWork
+    """With the groups in the order of the facts."""
     minutes_per_day: float
     off: DaysOff
 
     @property
     def end(self) -> date:
         """The last due day; the start if there are no tasks."""
-        return max((each.due for each in self.work), default=self.start)
+        return max(self.work.due, default=self.start)
 
 
 def start_of(roadmap: Roadmap, schedule: ScheduleSettings, reader: Reader) -> date:
@@ -38,18 +40,19 @@ def minutes_per_day(roadmap: Roadmap, schedule: ScheduleSettings) -> float:
 def timeline(facts: ProgressFacts, reader: Reader) -> Timeline:
     """Return what is due on which day: on its own date, or on the plan's day from the start on."""
     start = start_of(facts.roadmap, facts.schedule, reader)
-    work: dict[date, DueWork] = {}
-    for group in facts.groups:
-        due = due_day(group, start)
-        each = DueWork(
-            due,
-            group.tasks,
-            group.tasks - group.completed_tasks,
-            group.minutes - group.completed_minutes,
-        )
-        work[due] = work[due].plus(each) if due in work else each
-    minutes = minutes_per_day(facts.roadmap, facts.schedule)
-    return Timeline(start, tuple(work.values()), minutes, facts.schedule.days_off)
+    columns = tuple(zip(*facts.groups, strict=True)) or ((),) * len(TaskGroup._fields)
+    weeks, days, dates, _, _, tasks, completed, minutes, completed_minutes = columns
+    work = DueWork(
+        [
+            due or planned_day(start, week, day)
+            for week, day, due in zip(weeks, days, dates, strict=True)
+        ],
+        tasks,
+        tuple(map(sub, tasks, completed)),
+        tuple(map(sub, minutes, completed_minutes)),
+    )
+    minutes_a_day = minutes_per_day(facts.roadmap, facts.schedule)
+    return Timeline(start, work, minutes_a_day, facts.schedule.days_off)
 
 
 def due_day(tasks: TaskGroup | ScheduledTask | Task, start: date) -> date:

@@ -13,6 +13,7 @@ from src.domain.schedule import NO_SETTINGS, DaysOff
 from src.services.progress.dashboard import due_groups, overall_streaks, tasks_for_today
 from src.services.progress.days import Reader, zone_of
 from src.services.progress.streaks import streaks
+from src.services.progress.timeline import timeline
 from tests.support.plans import fortnight
 
 NOON = datetime(2026, 3, 15, 12, tzinfo=UTC)
@@ -84,7 +85,7 @@ def test_today_by_a_plain_reading(plan: tuple[ProgressFacts, dict[Task, float]])
         expected.append(task.id)
     chosen = {
         (group.week_number, group.day_number, group.due_date, group.effort)
-        for group in due_groups(facts, READER)
+        for group in due_groups(facts, timeline(facts, READER), TODAY)
     }
     fetched = [
         task
