@@ -49,25 +49,25 @@ def overall_streaks(all_facts: Iterable[ProgressFacts], reader: Reader) -> Strea
     return streaks(done, reader.today, OffInAny(tuple(off)))
 
 
-def due_groups(facts: ProgressFacts, plan: Timeline, today: date) -> list[TaskGroup]:
+def due_groups(facts: ProgressFacts, plan: Timeline) -> list[TaskGroup]:
     """Return the groups whose open tasks a learner could do today: those due first, to the minute.
 
     Together they hold at least the minutes of a day, if so many are due by today.
     """
     groups, work = facts.groups, plan.work
     due = sorted(
-        (day, groups[number].week_number, groups[number].day_number, number)
+        (day, groups.week_number[number], groups.day_number[number], number)
         for number, (day, tasks) in enumerate(zip(work.due, work.open_tasks, strict=True))
-        if day <= today and tasks
+        if day <= 0 and tasks
     )
     found: list[TaskGroup] = []
     planned = 0.0
-    last_day: list[object] = []
+    last_day: list[int] = []
     for *day, number in due:
         # Whole days of the plan: the tasks of a day are in several groups, in no order.
         if planned >= plan.minutes_per_day and day != last_day:
             break
-        found.append(groups[number])
+        found.append(groups.group(number))
         planned += work.open_minutes[number]
         last_day = day
     return found
@@ -98,7 +98,7 @@ def _minutes(task: Task, facts: ProgressFacts) -> float:
         return task.estimated_minutes
     of_its_day = sum(
         group.tasks
-        for group in facts.groups
+        for group in facts.groups.each()
         if (group.week_number, group.day_number) == (task.week_number, task.day_number)
     )
     return 60 * facts.roadmap.daily_hours / of_its_day

@@ -38,7 +38,7 @@ def cushion_of(
     today = reader.today
     is_open = [task.completed_at is None for task in plan.tasks]
     work = DueWork(
-        [dates[task.id] for task in plan.tasks],
+        [(dates[task.id] - today).days for task in plan.tasks],
         [1] * len(plan.tasks),
         [int(each) for each in is_open],
         [task.minutes * each for task, each in zip(plan.tasks, is_open, strict=True)],

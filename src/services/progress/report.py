@@ -5,13 +5,14 @@ so this module is imported, in a thread, when somebody first asks for progress.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
+from operator import add
 from typing import TypeVar
 
 import pandas as pd
 
-from src.domain.progress import Completion, ProgressFacts, TaskGroup
+from src.domain.progress import Completion, ProgressFacts, TaskGroups
 from src.services.progress.days import Reader
 from src.services.progress.figures import (
     DayOfWork,
@@ -70,32 +71,28 @@ def report(facts: ProgressFacts, reader: Reader) -> ProgressReport:
     days = work_by_day(facts.completions, reader)
     return ProgressReport(
         summary=_summary(facts, timeline(facts, reader), reader, days),
-        weeks=_totals_by(facts.groups, lambda group: group.week_number),
-        by_category=_totals_by(facts.groups, lambda group: group.category),
-        by_effort=_totals_by(facts.groups, lambda group: group.effort),
+        weeks=_totals_by(facts.groups.week_number, facts.groups),
+        by_category=_totals_by(facts.groups.category, facts.groups),
+        by_effort=_totals_by(facts.groups.effort, facts.groups),
         completions=days,
     )
 
 
-def _totals_by(groups: Iterable[TaskGroup], key: Callable[[TaskGroup], K]) -> dict[K, Totals]:
+def _totals_by(keys: Sequence[K], groups: TaskGroups) -> dict[K, Totals]:
     """Return the totals of what has the same key, by key; faster than a data frame for so few."""
     sums: defaultdict[K, list[float]] = defaultdict(lambda: [0, 0, 0, 0])
-    for group in groups:
-        total = sums[key(group)]
-        total[0] += group.tasks
-        total[1] += group.completed_tasks
-        total[2] += group.minutes
-        total[3] += group.completed_minutes
-    return {each: Totals(*map(round, sums[each])) for each in sorted(sums)}
+    for key, *values in zip(keys, *_summable(groups), strict=True):
+        sums[key] = list(map(add, sums[key], values))
+    return {key: Totals(*map(round, sums[key])) for key in sorted(sums)}
 
 
-def _totals(groups: Sequence[TaskGroup]) -> Totals:
-    return Totals(
-        sum(group.tasks for group in groups),
-        sum(group.completed_tasks for group in groups),
-        round(sum(group.minutes for group in groups)),
-        round(sum(group.completed_minutes for group in groups)),
-    )
+def _totals(groups: TaskGroups) -> Totals:
+    return Totals(*(round(sum(column)) for column in _summable(groups)))
+
+
+def _summable(groups: TaskGroups) -> tuple[Sequence[float], ...]:
+    """Return the columns in the order of the fields of `Totals`."""
+    return groups.tasks, groups.completed_tasks, groups.minutes, groups.completed_minutes
 
 
 def _summary(
@@ -106,15 +103,15 @@ def _summary(
     used = sum(day.minutes for day in days if day.date == today)
     capacity = Capacity(today, plan.minutes_per_day, plan.off, used)
     spare = leeway(plan.work, capacity)
-    behind = days_behind(plan.work, totals.completed_tasks, today)
+    behind = days_behind(plan.work, totals.completed_tasks)
     pace = _pace(days, plan.start, today)
     return ProgressSummary(
         as_of=today,
-        state=_state(totals, plan, today, spare.cushion_minutes, behind),
+        state=_state(totals, plan, spare.cushion_minutes, behind),
         totals=totals,
         streaks=streaks((day.date for day in days), today, plan.off),
         pace=pace,
-        expected_tasks=expected_tasks(plan.work, today),
+        expected_tasks=expected_tasks(plan.work),
         days_behind=behind,
         cushion_minutes=round(spare.cushion_minutes),
         safe_days=spare.safe_days,
@@ -127,10 +124,10 @@ def _summary(
     )
 
 
-def _state(totals: Totals, plan: Timeline, today: date, cushion: float, behind: int) -> State:
+def _state(totals: Totals, plan: Timeline, cushion: float, behind: int) -> State:
     if 0 < totals.total_tasks == totals.completed_tasks:
         return "done"
-    if totals.completed_tasks == 0 and not any(due < today for due in plan.work.due):
+    if totals.completed_tasks == 0 and not any(due < 0 for due in plan.work.due):
         return "not_started"
     if cushion < 0:
         return "behind"

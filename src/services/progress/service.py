@@ -8,6 +8,7 @@ from uuid import UUID
 
 from src.dao import Schedules
 from src.domain.progress import ProgressFacts, TaskGroup
+from src.domain.schedule import ONE_DAY
 from src.services.progress.charts import Theme, View, burnup_chart, weeks_chart, year_chart
 from src.services.progress.computing import Computing
 from src.services.progress.dashboard import (
@@ -92,7 +93,7 @@ def _overview(all_facts: Sequence[ProgressFacts], reader: Reader) -> _Overview:
     ids = [facts.roadmap.roadmap_id for facts in all_facts]
     plans = [timeline(facts, reader) for facts in all_facts]
     due = {
-        roadmap_id: due_groups(facts, plan, reader.today)
+        roadmap_id: due_groups(facts, plan)
         for roadmap_id, facts, plan in zip(ids, all_facts, plans, strict=True)
     }
     return _Overview(
@@ -114,8 +115,8 @@ def _draw(facts: ProgressFacts, reader: Reader, view: View, theme: Theme) -> str
         return weeks_chart(title, totals, theme)
     planned: Counter[date] = Counter()
     work = timeline(facts, reader).work
-    for day, tasks in zip(work.due, work.tasks, strict=True):
-        planned[day] += tasks
+    for due, tasks in zip(work.due, work.tasks, strict=True):
+        planned[reader.today + due * ONE_DAY] += tasks
     done = {day.date: day.tasks for day in work_by_day(facts.completions, reader)}
     return burnup_chart(title, planned, done, reader.today, theme)
 

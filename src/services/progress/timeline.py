@@ -6,15 +6,16 @@ from operator import sub
 
 from src.domain.progress import ProgressFacts, TaskGroup
 from src.domain.roadmap import Roadmap, Task
-from src.domain.schedule import DaysOff, ScheduledTask, ScheduleSettings
+from src.domain.schedule import ONE_DAY, DaysOff, ScheduledTask, ScheduleSettings
 from src.services.progress.days import Reader, local_day
-from src.services.progress.workload import DueWork, planned_day
+from src.services.progress.workload import DueWork, days_before, planned_day
 
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
     """A roadmap's days: when it starts, what is due when, and what is off."""
 
+    today: date
     start: date
     work: DueWork
     """With the groups in the order of the facts."""
@@ -24,7 +25,8 @@ class Timeline:
     @property
     def end(self) -> date:
         """The last due day; the start if there are no tasks."""
-        return max(self.work.due, default=self.start)
+        last = max(self.work.due, default=None)
+        return self.start if last is None else self.today + last * ONE_DAY
 
 
 def start_of(roadmap: Roadmap, schedule: ScheduleSettings, reader: Reader) -> date:
@@ -39,20 +41,22 @@ def minutes_per_day(roadmap: Roadmap, schedule: ScheduleSettings) -> float:
 
 def timeline(facts: ProgressFacts, reader: Reader) -> Timeline:
     """Return what is due on which day: on its own date, or on the plan's day from the start on."""
+    groups, today = facts.groups, reader.today
     start = start_of(facts.roadmap, facts.schedule, reader)
-    columns = tuple(zip(*facts.groups, strict=True)) or ((),) * len(TaskGroup._fields)
-    weeks, days, dates, _, _, tasks, completed, minutes, completed_minutes = columns
+    until_start = (start - today).days
     work = DueWork(
         [
-            due or planned_day(start, week, day)
-            for week, day, due in zip(weeks, days, dates, strict=True)
+            (due - today).days if due else until_start + days_before(week, day)
+            for week, day, due in zip(
+                groups.week_number, groups.day_number, groups.due_date, strict=True
+            )
         ],
-        tasks,
-        tuple(map(sub, tasks, completed)),
-        tuple(map(sub, minutes, completed_minutes)),
+        groups.tasks,
+        tuple(map(sub, groups.tasks, groups.completed_tasks)),
+        tuple(map(sub, groups.minutes, groups.completed_minutes)),
     )
-    minutes_a_day = minutes_per_day(facts.roadmap, facts.schedule)
-    return Timeline(start, work, minutes_a_day, facts.schedule.days_off)
+    minutes = minutes_per_day(facts.roadmap, facts.schedule)
+    return Timeline(today, start, work, minutes, facts.schedule.days_off)
 
 
 def due_day(tasks: TaskGroup | ScheduledTask | Task, start: date) -> date:

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from itertools import accumulate
 from operator import sub
 
-from src.domain.schedule import DaysOff
+from src.domain.schedule import EVERY_DAY, ONE_DAY, DaysOff
 from src.domain.vocabulary import DAYS_PER_WEEK
 
 
@@ -14,11 +14,11 @@ from src.domain.vocabulary import DAYS_PER_WEEK
 class DueWork:
     """Groups of tasks, each due on one day, and what of them is left.
 
-    A group has one value in each column. A dashboard has ten thousand groups, and Python adds up
-    columns several times as fast as objects.
+    In each column, a group has one value.
     """
 
-    due: Sequence[date]
+    due: Sequence[int]
+    """In how many days from today; negative if it is overdue."""
     tasks: Sequence[int]
     open_tasks: Sequence[int]
     open_minutes: Sequence[float]
@@ -44,9 +44,10 @@ class Capacity:
 
     def on_each(self, count: int) -> list[float]:
         """Return the minutes of each of so many days, of which today is the first."""
-        first = self.today.toordinal()
-        days = map(date.fromordinal, range(first + 1, first + count))
-        later = [0 if day in self.off else self.minutes_per_day for day in days]
+        later = [self.minutes_per_day] * (count - 1)
+        if self.off != EVERY_DAY:
+            days = (self.today + number * ONE_DAY for number in range(1, count))
+            later = [self.on(day) for day in days]
         return [self.on(self.today), *later]
 
 
@@ -54,9 +55,14 @@ def planned_day(start: date, week_number: int, day_number: int) -> date:
     """Return the date of a day of the plan that begins on `start`.
 
     Raises:
-        ValueError: it lies beyond the calendar.
+        OverflowError: it lies beyond the calendar.
     """
-    return date.fromordinal(start.toordinal() + DAYS_PER_WEEK * (week_number - 1) + day_number - 1)
+    return start + timedelta(days_before(week_number, day_number))
+
+
+def days_before(week_number: int, day_number: int) -> int:
+    """Return how many days of the plan come before one."""
+    return DAYS_PER_WEEK * (week_number - 1) + day_number - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +80,7 @@ class Leeway:
 
 def leeway(work: DueWork, capacity: Capacity) -> Leeway:
     """Return the cushion and the safe days."""
-    needs = _needs_by_day(work, capacity.today)
+    needs = _needs_by_day(work)
     available = capacity.on_each(len(needs))
     # The slack of a day: the minutes available until then, minus those that all tasks due by then
     # still need.
@@ -90,20 +96,18 @@ def leeway(work: DueWork, capacity: Capacity) -> Leeway:
     return Leeway(cushion, len(needs))
 
 
-def _needs_by_day(work: DueWork, today: date) -> list[float]:
+def _needs_by_day(work: DueWork) -> list[float]:
     """Return the minutes that each day from today to the last due one needs.
 
     Work that is overdue counts today.
     """
-    first = today.toordinal()
-    days = [max(due.toordinal() - first, 0) for due in work.due]
-    needs = [0.0] * (max(days, default=0) + 1)
-    for day, minutes in zip(days, work.open_minutes, strict=True):
-        needs[day] += minutes
+    needs = [0.0] * (max([0, *work.due]) + 1)
+    for due, minutes in zip(work.due, work.open_minutes, strict=True):
+        needs[max(0, due)] += minutes
     return needs
 
 
-def days_behind(work: DueWork, completed_tasks: int, today: date) -> int:
+def days_behind(work: DueWork, completed_tasks: int) -> int:
     """Return today minus the day by which the plan has as many tasks as are done.
 
     Negative means ahead. With nothing done, that day is the one before the first due one. Without
@@ -112,15 +116,15 @@ def days_behind(work: DueWork, completed_tasks: int, today: date) -> int:
     if not work.due:
         return 0
     if completed_tasks == 0:
-        return (today - min(work.due)).days + 1
+        return 1 - min(work.due)
     planned = 0
     for due, tasks in sorted(zip(work.due, work.tasks, strict=True)):
         planned += tasks
         if planned >= completed_tasks:
-            return (today - due).days
-    return (today - max(work.due)).days
+            return -due
+    return -max(work.due)
 
 
-def expected_tasks(work: DueWork, today: date) -> int:
+def expected_tasks(work: DueWork) -> int:
     """Return how many tasks are due by today, today included."""
-    return sum(tasks for due, tasks in zip(work.due, work.tasks, strict=True) if due <= today)
+    return sum(tasks for due, tasks in zip(work.due, work.tasks, strict=True) if due <= 0)

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from src.domain.progress import Completion, ProgressFacts, TaskGroup
+from src.domain.progress import Completion, ProgressFacts, TaskGroup, TaskGroups
 from src.domain.schedule import DatedPlan, DaysOff, ScheduledTask, ScheduleSettings
 from src.services.progress.days import Reader, zone_of
 from src.services.progress.plan_dates import cushion_of, due_dates
@@ -67,7 +67,7 @@ def plans(draw: st.DrawFn) -> DatedPlan:
 
 def facts_of(plan: DatedPlan) -> ProgressFacts:
     """Return the same plan as a store adds it up for a report, a group for each task."""
-    groups = tuple(
+    groups = TaskGroups.of(
         TaskGroup(
             each.week_number,
             each.day_number,
