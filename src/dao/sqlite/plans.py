@@ -24,8 +24,8 @@ _MINUTES = (
     " and d.day_number = t.day_number)) as minutes"
 )
 
-# One array per column: rows would take longer to hand over than to add up. Without fractions, which
-# JSON would round.
+# One array per column: rows would take half as long to hand over as to add up. Shares are added
+# afterwards, since SQLite's JSON rounds fractions.
 _ANY_GROUPS = (
     "select {arrays}, json_group_array(tasks), json_group_array(completed_tasks),"
     " json_group_array(minutes), json_group_array(completed_minutes),"
