@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime
 from typing import Any, TypeAlias
 
 from src.domain.errors import StoreMisconfiguredError
-from src.domain.progress import Completion, TaskGroup
+from src.domain.progress import Completion, TaskGroups
 from src.domain.schedule import DaysOff, ScheduledTask, ScheduleSettings
 
 QUARTER_SECONDS = 900
@@ -20,15 +20,11 @@ QUARTER_SECONDS = 900
 Rows: TypeAlias = Iterable[Sequence[Any]]
 
 
-def parse_groups(rows: Rows) -> tuple[TaskGroup, ...]:
-    """Return groups from their rows."""
+def parse_groups(columns: Sequence[Sequence[Any] | None]) -> TaskGroups:
+    """Return groups from their columns, which are all null if there is no group."""
     with _known_shape():
-        # A dashboard has ten thousand of them, mostly without a date of their own.
-        groups = map(TaskGroup._make, rows)
-        return tuple(
-            group._replace(due_date=_parse_date(str(group.due_date))) if group.due_date else group
-            for group in groups
-        )
+        weeks, days, dates, *others = (column or () for column in columns)
+        return TaskGroups(weeks, days, [day and date.fromisoformat(day) for day in dates], *others)
 
 
 def parse_completions(rows: Rows) -> tuple[Completion, ...]:

@@ -108,11 +108,11 @@ async def test_task_without_an_estimate_has_a_share_of_its_day(
     assert [t.minutes for t in (await plan_of(store, roadmap)).tasks] == pytest.approx(expected)
     for roadmap_id in (None, roadmap.roadmap_id):
         (facts,) = await store.schedules.list_facts(roadmap.user_id, roadmap_id)
-        assert sum(g.minutes for g in facts.groups) == pytest.approx(sum(expected))
-        assert sum(g.completed_minutes for g in facts.groups) == pytest.approx(40)
+        assert sum(facts.groups.minutes) == pytest.approx(sum(expected))
+        assert sum(facts.groups.completed_minutes) == pytest.approx(40)
         assert [c.minutes for c in facts.completions] == pytest.approx([40])
         open_tasks = await store.schedules.list_open_tasks(
-            roadmap.user_id, {roadmap.roadmap_id: facts.groups}
+            roadmap.user_id, {roadmap.roadmap_id: list(facts.groups.each())}
         )
         of_roadmap = open_tasks[roadmap.roadmap_id]
         assert [task.id for task in of_roadmap] == [task.id for task in tasks[1:]]
@@ -126,7 +126,7 @@ async def test_completion_without_a_time_counts_as_completed(
     backend.execute("update roadmap_tasks set completed_at = null")
     assert all(task.completed_at for task in (await plan_of(store, roadmap)).tasks)
     (facts,) = await store.schedules.list_facts(roadmap.user_id)
-    assert all(group.completed_tasks == group.tasks == 3 for group in facts.groups)
+    assert all(group.completed_tasks == group.tasks == 3 for group in facts.groups.each())
     assert facts.completions == ()
 
 
@@ -141,23 +141,25 @@ async def test_facts_add_up_the_tasks(store: Store, roadmap: Roadmap) -> None:
     await set_dates(store, roadmap, new_dates(dates))
     (facts,) = await store.schedules.list_facts(roadmap.user_id, roadmap.roadmap_id)
     assert (facts.roadmap, facts.schedule) == (roadmap, SETTINGS)
-    assert sorted(facts.groups[:2], key=lambda group: group.effort) == [
+    groups = list(facts.groups.each())
+    assert sorted(groups[:2], key=lambda group: group.effort) == [
         TaskGroup(1, 1, MONDAY, "deep", "coding", 1, 0, 10, 0),
         TaskGroup(1, 1, None, "light", "reading", 2, 1, 20, 15),
     ]
-    assert len(facts.groups) == 28
-    days = [(group.week_number, group.day_number) for group in facts.groups]
+    assert len(groups) == 28
+    days = [(group.week_number, group.day_number) for group in groups]
     assert days == sorted(days)
 
     (coarse,) = await store.schedules.list_facts(roadmap.user_id)
     assert (coarse.roadmap, coarse.schedule) == (roadmap, SETTINGS)
     assert coarse.completions == facts.completions
-    assert len(coarse.groups) == 15
-    assert set(coarse.groups[:2]) == {
+    groups = list(coarse.groups.each())
+    assert len(groups) == 15
+    assert set(groups[:2]) == {
         TaskGroup(1, 1, MONDAY, "", "", 1, 0, 10, 0),
         TaskGroup(1, 1, None, "", "", 2, 1, 20, 15),
     }
-    assert coarse.groups[2] == TaskGroup(1, 2, None, "", "", 3, 0, 30, 0)
+    assert groups[2] == TaskGroup(1, 2, None, "", "", 3, 0, 30, 0)
 
 
 async def test_completions_are_counted_by_quarter_and_zone(
@@ -199,7 +201,7 @@ async def test_facts_of_all_roadmaps_come_newest_first(store: Store) -> None:
     await stored(store, new_roadmap())
     facts = await store.schedules.list_facts(user_id)
     assert [each.roadmap for each in facts] == roadmaps[::-1]
-    assert [len(each.groups) for each in facts] == [21, 14, 7]
+    assert [len(each.groups.tasks) for each in facts] == [21, 14, 7]
     assert all(each.schedule == NO_SETTINGS and each.completions == () for each in facts)
     assert await store.schedules.list_facts(uuid4()) == []
 
@@ -224,7 +226,7 @@ async def test_roadmap_without_tasks_has_empty_facts(
     backend.execute("delete from roadmap_tasks")
     for roadmap_id in (None, roadmap.roadmap_id):
         (facts,) = await store.schedules.list_facts(roadmap.user_id, roadmap_id)
-        assert (facts.groups, facts.completions) == ((), ())
+        assert (list(facts.groups.each()), facts.completions) == ([], ())
     assert await store.schedules.list_totals(roadmap.user_id) == [RoadmapTotals(roadmap, 0, 0)]
     assert (await plan_of(store, roadmap)).tasks == ()
 

@@ -2,12 +2,13 @@
 
 import json
 import sqlite3
+from collections import Counter
 from collections.abc import Sequence
 from uuid import UUID
 
 from src.dao import schedule_rows
 from src.domain.errors import RoadmapNotFoundError
-from src.domain.progress import ProgressFacts, RoadmapTotals, TaskGroup
+from src.domain.progress import ProgressFacts, RoadmapTotals, TaskGroup, TaskGroups
 from src.domain.roadmap import Roadmap, Task
 from src.domain.schedule import (
     NO_SETTINGS,
@@ -23,14 +24,28 @@ _MINUTES = (
     " and d.day_number = t.day_number)) as minutes"
 )
 
+# One array per column: rows would take half as long to hand over as to add up. Shares are added
+# afterwards, since SQLite's JSON rounds fractions.
 _ANY_GROUPS = (
-    "select week_number, day_number, due_date, {effort}, {category}, count(*), sum(completed),"  # noqa: S608  ours
-    " total(minutes), total(minutes) filter (where completed)"
-    f" from (select *, {_MINUTES} from roadmap_tasks as t where roadmap_id = :roadmap_id)"
-    " group by {columns} order by {columns}"
+    "select {arrays}, json_group_array(tasks), json_group_array(completed_tasks),"
+    " json_group_array(minutes), json_group_array(completed_minutes),"
+    " json_group_array(unknown), json_group_array(completed_unknown) from ("
+    "select {columns}, count(*) as tasks, count(*) filter (where completed) as completed_tasks,"
+    " coalesce(sum(estimated_minutes), 0) as minutes,"
+    " coalesce(sum(estimated_minutes) filter (where completed), 0) as completed_minutes,"
+    " count(*) filter (where estimated_minutes is null) as unknown,"
+    " count(*) filter (where completed and estimated_minutes is null) as completed_unknown"
+    " from roadmap_tasks where roadmap_id = :roadmap_id group by {columns} order by {columns})"
 )
-_GROUPS = _ANY_GROUPS.format(effort="effort", category="category", columns="1, 2, 3, 4, 5")
-_COARSE_GROUPS = _ANY_GROUPS.format(effort="''", category="''", columns="1, 2, 3")
+
+
+def _query_groups(*columns: str) -> str:
+    arrays = ", ".join(f"json_group_array({column})" for column in columns)
+    return _ANY_GROUPS.format(arrays=arrays, columns=", ".join(columns))
+
+
+_COARSE_GROUPS = _query_groups("week_number", "day_number", "due_date")
+_GROUPS = _query_groups("week_number", "day_number", "due_date", "effort", "category")
 
 _TOTALS = (
     "select roadmap_id, count(*), sum(completed) from roadmap_tasks"
@@ -113,12 +128,42 @@ def select_facts(
     values = _task_values(roadmap)
     return ProgressFacts(
         roadmap,
-        schedule_rows.parse_groups(
-            connection.execute(_COARSE_GROUPS if coarse else _GROUPS, values)
-        ),
+        _select_groups(connection, roadmap, coarse=coarse),
         schedule_rows.parse_completions(connection.execute(_COMPLETIONS, values)),
         _settings(select_schedule(connection, roadmap.roadmap_id)),
     )
+
+
+def _select_groups(connection: sqlite3.Connection, roadmap: Roadmap, *, coarse: bool) -> TaskGroups:
+    query = _COARSE_GROUPS if coarse else _GROUPS
+    row = connection.execute(query, {"roadmap_id": roadmap.roadmap_id}).fetchone()
+    *keys, tasks, completed, minutes, completed_minutes, unknown, completed_unknown = map(
+        json.loads, row
+    )
+    if coarse:
+        keys += [[""] * len(tasks)] * 2
+    if any(unknown):
+        shares = _shares(roadmap.daily_hours, keys[0], keys[1], tasks)
+        minutes = _plus_shares(minutes, unknown, shares)
+        completed_minutes = _plus_shares(completed_minutes, completed_unknown, shares)
+    return schedule_rows.parse_groups([*keys, tasks, completed, minutes, completed_minutes])
+
+
+def _shares(
+    daily_hours: float, weeks: Sequence[int], days: Sequence[int], tasks: Sequence[int]
+) -> list[float]:
+    """Return for each group how many minutes a task without an estimate takes."""
+    tasks_of_day: Counter[tuple[int, int]] = Counter()
+    for week, day, count in zip(weeks, days, tasks, strict=True):
+        tasks_of_day[week, day] += count
+    return [60 * daily_hours / tasks_of_day[day] for day in zip(weeks, days, strict=True)]
+
+
+def _plus_shares(
+    minutes: Sequence[int], unknown: Sequence[int], shares: Sequence[float]
+) -> list[float]:
+    columns = zip(minutes, unknown, shares, strict=True)
+    return [known + count * share for known, count, share in columns]
 
 
 def select_open_tasks(

@@ -47,7 +47,7 @@ class _Facts(Value):
     def to_value(self) -> ProgressFacts:
         return ProgressFacts(
             self.roadmap,
-            schedule_rows.parse_groups(_rows(self.groups)),
+            schedule_rows.parse_groups(self.groups),
             schedule_rows.parse_completions(_rows(self.completions)),
             schedule_rows.parse_settings(*self.settings),
         )

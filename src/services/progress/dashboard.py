@@ -10,7 +10,7 @@ from src.domain.schedule import DaysOff
 from src.services.progress.days import Reader
 from src.services.progress.figures import ProgressSummary
 from src.services.progress.streaks import Streaks, streaks
-from src.services.progress.timeline import due_day, minutes_per_day, start_of
+from src.services.progress.timeline import Timeline, due_day, minutes_per_day, start_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,28 +49,26 @@ def overall_streaks(all_facts: Iterable[ProgressFacts], reader: Reader) -> Strea
     return streaks(done, reader.today, OffInAny(tuple(off)))
 
 
-def due_groups(facts: ProgressFacts, reader: Reader) -> list[TaskGroup]:
+def due_groups(facts: ProgressFacts, plan: Timeline) -> list[TaskGroup]:
     """Return the groups whose open tasks a learner could do today: those due first, to the minute.
 
     Together they hold at least the minutes of a day, if so many are due by today.
     """
-    start, today = start_of(facts.roadmap, facts.schedule, reader), reader.today
+    groups, work = facts.groups, plan.work
     due = sorted(
-        (due_on, group.week_number, group.day_number, number)
-        for number, group in enumerate(facts.groups)
-        if group.completed_tasks < group.tasks and (due_on := due_day(group, start)) <= today
+        (day, groups.week_number[number], groups.day_number[number], number)
+        for number, (day, tasks) in enumerate(zip(work.due, work.open_tasks, strict=True))
+        if day <= 0 and tasks
     )
-    limit = minutes_per_day(facts.roadmap, facts.schedule)
     found: list[TaskGroup] = []
     planned = 0.0
-    last_day: list[object] = []
+    last_day: list[int] = []
     for *day, number in due:
         # Whole days of the plan: the tasks of a day are in several groups, in no order.
-        if planned >= limit and day != last_day:
+        if planned >= plan.minutes_per_day and day != last_day:
             break
-        group = facts.groups[number]
-        found.append(group)
-        planned += group.minutes - group.completed_minutes
+        found.append(groups.group(number))
+        planned += work.open_minutes[number]
         last_day = day
     return found
 
@@ -100,7 +98,7 @@ def _minutes(task: Task, facts: ProgressFacts) -> float:
         return task.estimated_minutes
     of_its_day = sum(
         group.tasks
-        for group in facts.groups
+        for group in facts.groups.each()
         if (group.week_number, group.day_number) == (task.week_number, task.day_number)
     )
     return 60 * facts.roadmap.daily_hours / of_its_day

@@ -36,11 +36,13 @@ def cushion_of(
 ) -> int:
     """Return the cushion in whole minutes that a plan has with these dates and settings."""
     today = reader.today
-    work = [
-        DueWork(dates[task.id], 1, int(is_open), task.minutes if is_open else 0)
-        for task in plan.tasks
-        for is_open in (task.completed_at is None,)
-    ]
+    is_open = [task.completed_at is None for task in plan.tasks]
+    work = DueWork(
+        [(dates[task.id] - today).days for task in plan.tasks],
+        [1] * len(plan.tasks),
+        [int(each) for each in is_open],
+        [task.minutes * each for task, each in zip(plan.tasks, is_open, strict=True)],
+    )
     used = sum(
         task.minutes
         for task in plan.tasks

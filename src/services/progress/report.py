@@ -5,13 +5,14 @@ so this module is imported, in a thread, when somebody first asks for progress.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
+from operator import add
 from typing import TypeVar
 
 import pandas as pd
 
-from src.domain.progress import Completion, ProgressFacts, TaskGroup
+from src.domain.progress import Completion, ProgressFacts, TaskGroups
 from src.services.progress.days import Reader
 from src.services.progress.figures import (
     DayOfWork,
@@ -54,76 +55,79 @@ def _work_by_day(
     return [tuple(each) for each in days]
 
 
-def summarize(all_facts: Sequence[ProgressFacts], reader: Reader) -> list[ProgressSummary]:
-    """Return the progress of roadmaps without its lists."""
+def summarize(
+    all_facts: Sequence[ProgressFacts], plans: Sequence[Timeline], reader: Reader
+) -> list[ProgressSummary]:
+    """Return the progress of roadmaps, each with its timeline, without the lists."""
     work = _work_by_day([facts.completions for facts in all_facts], reader)
-    return [_summary(facts, reader, days) for facts, days in zip(all_facts, work, strict=True)]
+    return [
+        _summary(facts, plan, reader, days)
+        for facts, plan, days in zip(all_facts, plans, work, strict=True)
+    ]
 
 
 def report(facts: ProgressFacts, reader: Reader) -> ProgressReport:
     """Return a roadmap's progress with its lists."""
     days = work_by_day(facts.completions, reader)
     return ProgressReport(
-        summary=_summary(facts, reader, days),
-        weeks=_totals_by(facts.groups, lambda group: group.week_number),
-        by_category=_totals_by(facts.groups, lambda group: group.category),
-        by_effort=_totals_by(facts.groups, lambda group: group.effort),
+        summary=_summary(facts, timeline(facts, reader), reader, days),
+        weeks=_totals_by(facts.groups.week_number, facts.groups),
+        by_category=_totals_by(facts.groups.category, facts.groups),
+        by_effort=_totals_by(facts.groups.effort, facts.groups),
         completions=days,
     )
 
 
-def _totals_by(groups: Iterable[TaskGroup], key: Callable[[TaskGroup], K]) -> dict[K, Totals]:
+def _totals_by(keys: Sequence[K], groups: TaskGroups) -> dict[K, Totals]:
     """Return the totals of what has the same key, by key; faster than a data frame for so few."""
     sums: defaultdict[K, list[float]] = defaultdict(lambda: [0, 0, 0, 0])
-    for group in groups:
-        total = sums[key(group)]
-        total[0] += group.tasks
-        total[1] += group.completed_tasks
-        total[2] += group.minutes
-        total[3] += group.completed_minutes
-    return {each: Totals(*map(round, sums[each])) for each in sorted(sums)}
+    for key, *values in zip(keys, *_summable(groups), strict=True):
+        sums[key] = list(map(add, sums[key], values))
+    return {key: Totals(*map(round, sums[key])) for key in sorted(sums)}
 
 
-def _totals(groups: Sequence[TaskGroup]) -> Totals:
-    return Totals(
-        sum(group.tasks for group in groups),
-        sum(group.completed_tasks for group in groups),
-        round(sum(group.minutes for group in groups)),
-        round(sum(group.completed_minutes for group in groups)),
-    )
+def _totals(groups: TaskGroups) -> Totals:
+    return Totals(*(round(sum(column)) for column in _summable(groups)))
 
 
-def _summary(facts: ProgressFacts, reader: Reader, days: Sequence[DayOfWork]) -> ProgressSummary:
-    today, plan = reader.today, timeline(facts, reader)
+def _summable(groups: TaskGroups) -> tuple[Sequence[float], ...]:
+    """Return the columns in the order of the fields of `Totals`."""
+    return groups.tasks, groups.completed_tasks, groups.minutes, groups.completed_minutes
+
+
+def _summary(
+    facts: ProgressFacts, plan: Timeline, reader: Reader, days: Sequence[DayOfWork]
+) -> ProgressSummary:
+    today = reader.today
     totals = _totals(facts.groups)
     used = sum(day.minutes for day in days if day.date == today)
     capacity = Capacity(today, plan.minutes_per_day, plan.off, used)
     spare = leeway(plan.work, capacity)
-    behind = days_behind(plan.work, totals.completed_tasks, today)
+    behind = days_behind(plan.work, totals.completed_tasks)
     pace = _pace(days, plan.start, today)
     return ProgressSummary(
         as_of=today,
-        state=_state(totals, plan, today, spare.cushion_minutes, behind),
+        state=_state(totals, plan, spare.cushion_minutes, behind),
         totals=totals,
         streaks=streaks((day.date for day in days), today, plan.off),
         pace=pace,
-        expected_tasks=expected_tasks(plan.work, today),
+        expected_tasks=expected_tasks(plan.work),
         days_behind=behind,
         cushion_minutes=round(spare.cushion_minutes),
         safe_days=spare.safe_days,
         planned_end=plan.end,
         forecast=forecast(
-            sum(each.open_minutes for each in plan.work),
+            sum(plan.work.open_minutes),
             (pace.minutes_per_day_7, pace.minutes_per_day_28),
             today,
         ),
     )
 
 
-def _state(totals: Totals, plan: Timeline, today: date, cushion: float, behind: int) -> State:
+def _state(totals: Totals, plan: Timeline, cushion: float, behind: int) -> State:
     if 0 < totals.total_tasks == totals.completed_tasks:
         return "done"
-    if totals.completed_tasks == 0 and not any(each.due < today for each in plan.work):
+    if totals.completed_tasks == 0 and not any(due < 0 for due in plan.work.due):
         return "not_started"
     if cushion < 0:
         return "behind"

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from src.dao import Schedules
 from src.domain.progress import ProgressFacts, TaskGroup
+from src.domain.schedule import ONE_DAY
 from src.services.progress.charts import Theme, View, burnup_chart, weeks_chart, year_chart
 from src.services.progress.computing import Computing
 from src.services.progress.dashboard import (
@@ -90,10 +91,14 @@ def _overview(all_facts: Sequence[ProgressFacts], reader: Reader) -> _Overview:
     from src.services.progress.report import summarize  # noqa: PLC0415
 
     ids = [facts.roadmap.roadmap_id for facts in all_facts]
-    due = {number: due_groups(facts, reader) for number, facts in zip(ids, all_facts, strict=True)}
+    plans = [timeline(facts, reader) for facts in all_facts]
+    due = {
+        roadmap_id: due_groups(facts, plan)
+        for roadmap_id, facts, plan in zip(ids, all_facts, plans, strict=True)
+    }
     return _Overview(
         overall_streaks(all_facts, reader),
-        tuple(zip(ids, summarize(all_facts, reader), strict=True)),
+        tuple(zip(ids, summarize(all_facts, plans, reader), strict=True)),
         {roadmap_id: groups for roadmap_id, groups in due.items() if groups},
     )
 
@@ -109,8 +114,9 @@ def _draw(facts: ProgressFacts, reader: Reader, view: View, theme: Theme) -> str
         totals = [(number, week.total_tasks, week.completed_tasks) for number, week in weeks]
         return weeks_chart(title, totals, theme)
     planned: Counter[date] = Counter()
-    for each in timeline(facts, reader).work:
-        planned[each.due] += each.tasks
+    work = timeline(facts, reader).work
+    for due, tasks in zip(work.due, work.tasks, strict=True):
+        planned[reader.today + due * ONE_DAY] += tasks
     done = {day.date: day.tasks for day in work_by_day(facts.completions, reader)}
     return burnup_chart(title, planned, done, reader.today, theme)
 

@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 from datetime import date
+from operator import sub
 
-from src.domain.progress import ProgressFacts, TaskGroup
+from src.domain.progress import ProgressFacts
 from src.domain.roadmap import Roadmap, Task
-from src.domain.schedule import DaysOff, ScheduledTask, ScheduleSettings
+from src.domain.schedule import ONE_DAY, DaysOff, ScheduledTask, ScheduleSettings
 from src.services.progress.days import Reader, local_day
-from src.services.progress.workload import DueWork, planned_day
+from src.services.progress.workload import DueWork, days_before, planned_day
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,14 +16,12 @@ class Timeline:
     """A roadmap's days: when it starts, what is due when, and what is off."""
 
     start: date
-    work: tuple[DueWork, ...]
+    end: date
+    """The last due day; the start if there are no tasks."""
+    work: DueWork
+    """With the groups in the order of the facts."""
     minutes_per_day: float
     off: DaysOff
-
-    @property
-    def end(self) -> date:
-        """The last due day; the start if there are no tasks."""
-        return max((each.due for each in self.work), default=self.start)
 
 
 def start_of(roadmap: Roadmap, schedule: ScheduleSettings, reader: Reader) -> date:
@@ -36,22 +35,30 @@ def minutes_per_day(roadmap: Roadmap, schedule: ScheduleSettings) -> float:
 
 
 def timeline(facts: ProgressFacts, reader: Reader) -> Timeline:
-    """Return what is due on which day: on its own date, or on the plan's day from the start on."""
+    """Return what is due on which day: on its own date, or on the plan's day from the start on.
+
+    Raises:
+        OverflowError: a task is due beyond the calendar.
+    """
+    groups, today = facts.groups, reader.today
     start = start_of(facts.roadmap, facts.schedule, reader)
-    work: dict[date, DueWork] = {}
-    for group in facts.groups:
-        due = due_day(group, start)
-        each = DueWork(
-            due,
-            group.tasks,
-            group.tasks - group.completed_tasks,
-            group.minutes - group.completed_minutes,
-        )
-        work[due] = work[due].plus(each) if due in work else each
+    until_start = (start - today).days
+    dates = zip(groups.week_number, groups.day_number, groups.due_date, strict=True)
+    due = [
+        (own - today).days if own else until_start + days_before(week, day)
+        for week, day, own in dates
+    ]
+    end = today + max(due, default=until_start) * ONE_DAY
+    work = DueWork(
+        due,
+        groups.tasks,
+        tuple(map(sub, groups.tasks, groups.completed_tasks)),
+        tuple(map(sub, groups.minutes, groups.completed_minutes)),
+    )
     minutes = minutes_per_day(facts.roadmap, facts.schedule)
-    return Timeline(start, tuple(work.values()), minutes, facts.schedule.days_off)
+    return Timeline(start, end, work, minutes, facts.schedule.days_off)
 
 
-def due_day(tasks: TaskGroup | ScheduledTask | Task, start: date) -> date:
-    """Return the day on which one or more tasks are due, in a plan that starts on `start`."""
-    return tasks.due_date or planned_day(start, tasks.week_number, tasks.day_number)
+def due_day(task: ScheduledTask | Task, start: date) -> date:
+    """Return the day on which a task is due, in a plan that starts on `start`."""
+    return task.due_date or planned_day(start, task.week_number, task.day_number)

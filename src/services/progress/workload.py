@@ -1,32 +1,27 @@
 """How what is left of a plan fits into the days that are left."""
 
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import accumulate
-from typing import NamedTuple
+from operator import sub
 
-from src.domain.schedule import ONE_DAY, DaysOff
+from src.domain.schedule import EVERY_DAY, ONE_DAY, DaysOff
 from src.domain.vocabulary import DAYS_PER_WEEK
 
 
-class DueWork(NamedTuple):
-    """Tasks that are due on one day, and what of them is left."""
+@dataclass(frozen=True, slots=True)
+class DueWork:
+    """Groups of tasks, each due on one day, and what of them is left.
 
-    due: date
-    tasks: int
-    open_tasks: int
-    open_minutes: float
+    In each column, a group has one value.
+    """
 
-    def plus(self, other: "DueWork") -> "DueWork":
-        """Return both together; they are due on the same day."""
-        return DueWork(
-            self.due,
-            self.tasks + other.tasks,
-            self.open_tasks + other.open_tasks,
-            self.open_minutes + other.open_minutes,
-        )
+    due: Sequence[int]
+    """In how many days from today; negative if it is overdue."""
+    tasks: Sequence[int]
+    open_tasks: Sequence[int]
+    open_minutes: Sequence[float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +42,14 @@ class Capacity:
             return max(self.minutes_per_day - self.used_today, 0)
         return self.minutes_per_day
 
+    def on_each(self, count: int) -> list[float]:
+        """Return the minutes of each of so many days, of which today is the first."""
+        later = [self.minutes_per_day] * (count - 1)
+        if self.off != EVERY_DAY:
+            days = (self.today + number * ONE_DAY for number in range(1, count))
+            later = [self.on(day) for day in days]
+        return [self.on(self.today), *later]
+
 
 def planned_day(start: date, week_number: int, day_number: int) -> date:
     """Return the date of a day of the plan that begins on `start`.
@@ -54,24 +57,12 @@ def planned_day(start: date, week_number: int, day_number: int) -> date:
     Raises:
         OverflowError: it lies beyond the calendar.
     """
-    return start + timedelta(DAYS_PER_WEEK * (week_number - 1) + day_number - 1)
+    return start + timedelta(days_before(week_number, day_number))
 
 
-def slack_by_day(work: Sequence[DueWork], capacity: Capacity) -> Iterator[tuple[date, float]]:
-    """Yield, for each day from today to the last due one, the minutes that are to spare by then.
-
-    That is the minutes available until then, minus those that all tasks due by then still need.
-    Work that is overdue counts from today on.
-    """
-    needs: defaultdict[date, float] = defaultdict(float)
-    for each in work:
-        needs[max(each.due, capacity.today)] += each.open_minutes
-    slack: float = 0
-    day, last = capacity.today, max(needs, default=capacity.today)
-    while day <= last:
-        slack += capacity.on(day) - needs[day]
-        yield day, slack
-        day += ONE_DAY
+def days_before(week_number: int, day_number: int) -> int:
+    """Return how many days of the plan come before one."""
+    return DAYS_PER_WEEK * (week_number - 1) + day_number - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,44 +78,53 @@ class Leeway:
     safe_days: int
 
 
-def leeway(work: Sequence[DueWork], capacity: Capacity) -> Leeway:
+def leeway(work: DueWork, capacity: Capacity) -> Leeway:
     """Return the cushion and the safe days."""
-    remaining = list(slack_by_day(work, capacity))
-    smallest_after = list(accumulate((slack for _, slack in reversed(remaining)), min))[::-1]
+    needs = _needs_by_day(work)
+    available = capacity.on_each(len(needs))
+    # The slack of a day: the minutes available until then, minus those that all tasks due by then
+    # still need.
+    slack = list(accumulate(map(sub, available, needs)))
+    smallest_after = list(accumulate(reversed(slack), min))[::-1]
     cushion = smallest_after[0]
-    if cushion < 0 or not any(each.open_tasks for each in work):
+    if cushion < 0 or not any(work.open_tasks):
         return Leeway(cushion, 0)
-    idle: float = 0
-    for number, (day, _) in enumerate(remaining):
-        idle += capacity.on(day)
-        # Being idle through this day lowers the slack of it and of all later days by `idle`.
+    # Being idle through a day lowers the slack of it and of all later days by `idle`.
+    for number, idle in enumerate(accumulate(available)):
         if smallest_after[number] < idle:
             return Leeway(cushion, number)
-    return Leeway(cushion, len(remaining))
+    return Leeway(cushion, len(needs))
 
 
-def days_behind(work: Sequence[DueWork], completed_tasks: int, today: date) -> int:
+def _needs_by_day(work: DueWork) -> list[float]:
+    """Return the minutes that each day from today to the last due one needs.
+
+    Work that is overdue counts today.
+    """
+    needs = [0.0] * (max([0, *work.due]) + 1)
+    for due, minutes in zip(work.due, work.open_minutes, strict=True):
+        needs[max(0, due)] += minutes
+    return needs
+
+
+def days_behind(work: DueWork, completed_tasks: int) -> int:
     """Return today minus the day by which the plan has as many tasks as are done.
 
     Negative means ahead. With nothing done, that day is the one before the first due one. Without
     tasks it is 0.
     """
-    planned: defaultdict[date, int] = defaultdict(int)
-    for each in work:
-        planned[each.due] += each.tasks
-    if not planned:
+    if not work.due:
         return 0
-    days = sorted(planned)
     if completed_tasks == 0:
-        return (today - days[0]).days + 1
-    reached = accumulate(planned[day] for day in days)
-    day = next(
-        (day for day, total in zip(days, reached, strict=True) if total >= completed_tasks),
-        days[-1],
-    )
-    return (today - day).days
+        return 1 - min(work.due)
+    planned = 0
+    for due, tasks in sorted(zip(work.due, work.tasks, strict=True)):
+        planned += tasks
+        if planned >= completed_tasks:
+            return -due
+    return -max(work.due)
 
 
-def expected_tasks(work: Sequence[DueWork], today: date) -> int:
+def expected_tasks(work: DueWork) -> int:
     """Return how many tasks are due by today, today included."""
-    return sum(each.tasks for each in work if each.due <= today)
+    return sum(tasks for due, tasks in zip(work.due, work.tasks, strict=True) if due <= 0)

@@ -33,5 +33,6 @@ async def test_progress_is_added_up_from_an_index(tmp_path: Path) -> None:
         if "completed_at" in query:
             assert "roadmap_tasks_completed" in steps[0], steps
         else:
-            assert "COVERING INDEX roadmap_tasks_progress" in steps[0], steps
+            (read_by,) = (step for step in steps if "roadmap_tasks" in step)
+            assert "COVERING INDEX roadmap_tasks_progress" in read_by, steps
             assert not any("TEMP B-TREE" in step for step in steps), steps

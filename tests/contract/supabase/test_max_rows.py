@@ -72,7 +72,7 @@ async def test_reads_are_complete_in_one_request(truncating_plane: DataPlane) ->
         facts = await store.schedules.list_facts(user_id)
         assert requests_of(plane.proxy) == 1
         assert [each.roadmap for each in facts] == added[::-1]
-        groups = {each.roadmap.roadmap_id: each.groups for each in facts}
+        groups = {each.roadmap.roadmap_id: list(each.groups.each()) for each in facts}
         open_tasks = await store.schedules.list_open_tasks(user_id, groups)
         assert requests_of(plane.proxy) == 1
         assert sum(map(len, open_tasks.values())) == 40 * 21

@@ -7,12 +7,13 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from src.domain.progress import Completion, ProgressFacts, TaskGroup
+from src.domain.progress import Completion, ProgressFacts, TaskGroup, TaskGroups
 from src.domain.roadmap import Task
 from src.domain.schedule import NO_SETTINGS, DaysOff
 from src.services.progress.dashboard import due_groups, overall_streaks, tasks_for_today
 from src.services.progress.days import Reader, zone_of
 from src.services.progress.streaks import streaks
+from src.services.progress.timeline import timeline
 from tests.support.plans import fortnight
 
 NOON = datetime(2026, 3, 15, 12, tzinfo=UTC)
@@ -60,7 +61,7 @@ def plans(draw: st.DrawFn) -> tuple[ProgressFacts, dict[Task, float]]:
                 completed_minutes=group.completed_minutes + minutes * task.completed,
             )
     facts = ProgressFacts(
-        fortnight(NOON - draw(st.integers(0, 20)) * DAY), tuple(groups.values()), ()
+        fortnight(NOON - draw(st.integers(0, 20)) * DAY), TaskGroups.of(groups.values()), ()
     )
     return facts, tasks
 
@@ -84,7 +85,7 @@ def test_today_by_a_plain_reading(plan: tuple[ProgressFacts, dict[Task, float]])
         expected.append(task.id)
     chosen = {
         (group.week_number, group.day_number, group.due_date, group.effort)
-        for group in due_groups(facts, READER)
+        for group in due_groups(facts, timeline(facts, READER))
     }
     fetched = [
         task
@@ -109,7 +110,7 @@ def test_no_roadmap_has_a_longer_streak(histories: list[list[int]]) -> None:
     all_facts = [
         ProgressFacts(
             fortnight(NOON - 60 * DAY, roadmap_id=number),
-            (),
+            TaskGroups(),
             done_on(*(TODAY - ago * DAY for ago in history)),
             replace(NO_SETTINGS, days_off=DaysOff(frozenset({number}))),
         )

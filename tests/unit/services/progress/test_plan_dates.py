@@ -5,11 +5,12 @@ from datetime import UTC, date, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from src.domain.progress import Completion, ProgressFacts, TaskGroup
+from src.domain.progress import Completion, ProgressFacts, TaskGroup, TaskGroups
 from src.domain.schedule import DatedPlan, DaysOff, ScheduledTask, ScheduleSettings
 from src.services.progress.days import Reader, zone_of
 from src.services.progress.plan_dates import cushion_of, due_dates
 from src.services.progress.report import summarize
+from src.services.progress.timeline import timeline
 from tests.support.plans import fortnight
 
 DAY = timedelta(days=1)
@@ -66,7 +67,7 @@ def plans(draw: st.DrawFn) -> DatedPlan:
 
 def facts_of(plan: DatedPlan) -> ProgressFacts:
     """Return the same plan as a store adds it up for a report, a group for each task."""
-    groups = tuple(
+    groups = TaskGroups.of(
         TaskGroup(
             each.week_number,
             each.day_number,
@@ -93,7 +94,8 @@ def facts_of(plan: DatedPlan) -> ProgressFacts:
 def test_cushion_is_that_of_the_report(plan: DatedPlan, zone: str, rollover: int) -> None:
     """Whatever zone a task was completed in, and whatever zone somebody reads in."""
     reader = Reader(NOON, zone_of(zone), rollover)
-    (summary,) = summarize([facts_of(plan)], reader)
+    facts = facts_of(plan)
+    (summary,) = summarize([facts], [timeline(facts, reader)], reader)
     cushion = cushion_of(plan, due_dates(plan, reader), plan.settings, reader)
     assert cushion == summary.cushion_minutes
 

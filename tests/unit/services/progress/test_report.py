@@ -8,11 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from src.domain.progress import Completion, ProgressFacts, TaskGroup
+from src.domain.progress import Completion, ProgressFacts, TaskGroup, TaskGroups
 from src.domain.schedule import DaysOff, ScheduleSettings
 from src.services.progress.days import Reader, zone_of
+from src.services.progress.figures import ProgressSummary
 from src.services.progress.pace import Forecast, forecast
 from src.services.progress.report import report, summarize
+from src.services.progress.timeline import timeline
 from tests.support.plans import fortnight
 
 DAY = timedelta(days=1)
@@ -46,7 +48,7 @@ def histories(draw: st.DrawFn) -> tuple[ProgressFacts, Reader]:
     now = draw(st.sampled_from(EDGES)) + timedelta(minutes=draw(st.integers(-3_000, 3_000)))
     reader = Reader(now, zone_of(draw(ZONES)), draw(st.integers(0, 6)))
     off = DaysOff(draw(st.frozensets(st.integers(0, 6), max_size=2)))
-    groups = (TaskGroup(1, 1, None, "light", "coding", 2, 1, 60, 30),)
+    groups = TaskGroups.of([TaskGroup(1, 1, None, "light", "coding", 2, 1, 60, 30)])
     done = draw(completions(now))
     facts = ProgressFacts(fortnight(NOON), groups, done, ScheduleSettings(days_off=off))
     return facts, reader
@@ -121,9 +123,9 @@ def test_forecast_without_pace() -> None:
     assert forecast(0, (30, 20), today) == Forecast(today, today)
 
 
-def plan(done_days: int, *, tasks: int = 3) -> tuple[TaskGroup, ...]:
+def plan(done_days: int, *, tasks: int = 3) -> TaskGroups:
     """Return two weeks of which the first days are done: an hour a day, in a few tasks."""
-    return tuple(
+    return TaskGroups.of(
         TaskGroup(
             number // 7 + 1,
             number % 7 + 1,
@@ -137,6 +139,11 @@ def plan(done_days: int, *, tasks: int = 3) -> tuple[TaskGroup, ...]:
         )
         for number in range(14)
     )
+
+
+def summary_of(facts: ProgressFacts, reader: Reader) -> ProgressSummary:
+    (summary,) = summarize([facts], [timeline(facts, reader)], reader)
+    return summary
 
 
 @pytest.mark.parametrize(
@@ -156,7 +163,7 @@ def test_states(done_days: int, days_later: int, state: str) -> None:
     now = NOON + days_later * DAY
     done = tuple(Completion(now - (n + 1) * DAY, None, 3, 60) for n in range(done_days))
     facts = ProgressFacts(fortnight(NOON), plan(done_days), done)
-    (summary,) = summarize([facts], Reader(now, zone_of("UTC")))
+    summary = summary_of(facts, Reader(now, zone_of("UTC")))
     assert summary.state == state
     assert (summary.totals.progress == 100) == (state == "done")
     assert summary.planned_end == NOON.date() + 13 * DAY
@@ -164,7 +171,9 @@ def test_states(done_days: int, days_later: int, state: str) -> None:
 
 def test_plan_without_tasks_is_not_done() -> None:
     """Older code could leave one. It is at 0 percent, and nothing of it was ever due."""
-    (summary,) = summarize([ProgressFacts(fortnight(NOON), (), ())], Reader(NOON, zone_of("UTC")))
+    summary = summary_of(
+        ProgressFacts(fortnight(NOON), TaskGroups(), ()), Reader(NOON, zone_of("UTC"))
+    )
     assert (summary.state, summary.totals.progress) == ("not_started", 0)
     assert (summary.planned_end, summary.forecast) == (NOON.date(), None)
 
@@ -186,6 +195,6 @@ def test_report_of_a_plan_half_done() -> None:
 
 def test_own_due_dates_go_before_the_plan() -> None:
     moved = TaskGroup(1, 1, NOON.date() + 40 * DAY, "light", "coding", 1, 0, 60, 0)
-    facts = ProgressFacts(fortnight(NOON), (moved,), ())
-    (summary,) = summarize([facts], Reader(NOON, zone_of("UTC")))
+    facts = ProgressFacts(fortnight(NOON), TaskGroups.of([moved]), ())
+    summary = summary_of(facts, Reader(NOON, zone_of("UTC")))
     assert summary.planned_end == NOON.date() + 40 * DAY
