@@ -113,9 +113,9 @@ def create_app(
         redirect_slashes=False,  # a redirect would name the host that the client claims
     )
     app.openapi = partial(build_openapi, app, token_required=settings.auth_mode == "required")  # type: ignore[method-assign]  # FastAPI's documented way
-    for router in _ROUTERS:
-        # `include_router` would describe each route anew for each app, and match requests twice.
-        app.router.routes.extend(router.routes)
+    # `include_router` would describe each route anew for each app, and match requests twice. The
+    # documentation's routes, which are there already, come last, since routes are tried in turn.
+    app.router.routes[:0] = [route for router in _ROUTERS for route in router.routes]
     install_problem_handlers(app)
     _add_middleware(app, settings, verifier)
     return app

@@ -1,6 +1,6 @@
 """The parameters of routes, as annotated aliases."""
 
-from typing import Annotated
+from typing import Annotated, cast
 from uuid import UUID
 
 from fastapi import Depends, Header, Path, Query, Request
@@ -32,11 +32,11 @@ ClientKey = Annotated[str, Depends(_client_key)]
 """The same for all requests from one network address, which it does not reveal."""
 
 
-async def acting_user(request: Request) -> UUID | None:
-    """Return the user for whom a request acts: the token's, or else the one in `user_id`.
+async def find_acting_user(request: Request) -> None:
+    """Find the user for whom a request acts: the token's, or else the one in `user_id`.
 
     Every `user_router` depends on it, so that no route can forget it. `user_id` can be in the
-    query, the JSON body, or both. Returns None if there is neither a token nor a `user_id`.
+    query, the JSON body, or both.
 
     Raises:
         ForbiddenError: the token belongs to another user than `user_id`.
@@ -53,7 +53,12 @@ async def acting_user(request: Request) -> UUID | None:
         raise _repeated("query", "user_id")
     if len(users) > 1:
         raise ForbiddenError
-    return next(iter(users), None)
+    request.state.acting_user = next(iter(users), None)
+
+
+def acting_user(request: Request) -> UUID | None:
+    """Return the user for whom a request to a `user_router` acts; None if it names nobody."""
+    return cast("UUID | None", request.state.acting_user)
 
 
 def _repeated(*location: str) -> RequestValidationError:
@@ -68,17 +73,19 @@ def _uuid_or_none(value: object) -> UUID | None:
         return None
 
 
-async def _documented_acting_user(
-    acting: Annotated[UUID | None, Depends(acting_user)],
-    user_id: Annotated[  # noqa: ARG001  read by `acting_user`; here it is validated and described
-        UUID | None,
-        Query(
-            description="The user for whom the request acts. Must be the same as in the body and"
-            " the token, if they name a user. Data of other users is then not found."
-        ),
-    ] = None,
-) -> UUID | None:
-    return acting
+UserIdInQuery = Annotated[
+    UUID | None,
+    Query(
+        alias="user_id",
+        description="The user for whom the request acts. Must be the same as in the body and"
+        " the token, if they name a user. Data of other users is then not found.",
+    ),
+]
+"""Is validated and described here, and read by `find_acting_user`."""
+
+
+async def _acting_user(request: Request, _user_id: UserIdInQuery = None) -> UUID | None:
+    return acting_user(request)
 
 
 Owner = Annotated[
@@ -90,7 +97,7 @@ Owner = Annotated[
     ),
 ]
 """The `user_id` of the query, where it is required."""
-ActingUser = Annotated[UUID | None, Depends(_documented_acting_user)]
+ActingUser = Annotated[UUID | None, Depends(_acting_user)]
 """The user for whom a request acts, if any."""
 RoadmapIdInPath = Annotated[
     int, Path(ge=1, le=MAX_ID, openapi_examples={"the first roadmap": {"value": 1}})

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from starlette.routing import Mount
 
 from api import create_app
-from src.routers.dependencies import acting_user
+from src.routers.dependencies import find_acting_user
 from src.settings import Settings
 from src.web.json_bodies import MAX_BODY_BYTES
 from src.web.public_paths import needs_no_token
@@ -27,14 +27,17 @@ def backend(tmp_path: Path) -> SqliteBackend:
 
 
 def unchecked_paths(app: FastAPI) -> list[str]:
-    """Return the paths of routes that need a token and do not depend on `acting_user`."""
+    """Return the paths of routes that need a token and do not depend on `find_acting_user`."""
     found = []
     for route in iter_route_contexts(app.routes):
         is_mount = isinstance(route.original_route, Mount)
         path = f"{route.path}/" if is_mount else str(route.path)
         dependant = getattr(route, "dependant", None)
         calls = [each.call for each in dependant.dependencies] if dependant else []
-        if not needs_no_token(path.removesuffix("/oauth2-redirect")) and acting_user not in calls:
+        if (
+            not needs_no_token(path.removesuffix("/oauth2-redirect"))
+            and find_acting_user not in calls
+        ):
             found.append(path)
     return found
 
