@@ -82,10 +82,10 @@ class Timetable:
     """Fills the days of one plan; they have to be asked for in order, from day 0."""
 
     def __init__(
-        self, request: PlanRequest, lessons: list[Lesson], projects: list[Project]
+        self, request: PlanRequest, lessons: list[Lesson], projects: list[Project], *, is_exam: bool
     ) -> None:
         self.begun: list[Lesson] = []  # the topics that have been met so far, in order
-        self._days = request.duration_weeks * DAYS_PER_WEEK
+        self._days, self._is_exam = request.duration_weeks * DAYS_PER_WEEK, is_exam
         self._teaching_days = self._days * _TEACHING_SHARE
         self._count = tasks_for_day(request.level, request.daily_hours)
         self._has_long_tasks = request.daily_hours * 60 / self._count > _LONG_MINUTES
@@ -99,13 +99,13 @@ class Timetable:
         has_time = request.duration_weeks > 1 or request.daily_hours > 1
         self._projects, self._work = deque(projects if has_time else ()), deque[Slot]()
 
-    def day(self, day: int, *, has_mock_exams: bool) -> list[Slot]:
+    def day(self, day: int) -> list[Slot]:
         """Return the tasks of a day in the order in which they are to be done."""
         slots: list[Slot] = []
         self._begin_topics(day, slots)
         self._bring_back(day, slots)
-        has_mock_exams &= day >= self._days * _EXAMS_FROM and day % DAYS_PER_WEEK in _EXAM_DAYS
-        if has_mock_exams and len(slots) < self._count:
+        is_late = day >= self._days * _EXAMS_FROM
+        if self._is_exam and is_late and day % DAYS_PER_WEEK in _EXAM_DAYS:
             first = day * 4 % len(self.begun)
             slots.append(_exercise("mock", *(self.begun * 2)[first : first + 4]))
         if self._is_for_projects(day) and len(slots) < self._count:

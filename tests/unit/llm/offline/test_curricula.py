@@ -19,6 +19,12 @@ MAX_ALIKE = 0.05
 OTHER_TIMES = re.compile(
     r"\b(yesterday|(the day|the week) before|last week|weeks? \d|day [1-9])\b", re.IGNORECASE
 )
+ID = r"(?=.{1,40}$)[a-z0-9]+(-[a-z0-9]+)*"
+NAME = r".{2,60}"
+SENTENCE = r"(?=.{20,240}$)\S.*[.!?]"
+TASK = r"(?=.{25,240}$)[A-Z].*\."
+"""A sentence and a task fit into a task of a plan, together with a pattern."""
+
 QUOTED = re.compile("`[^`]*`|\u201c[^\u201d]*\u201d")
 
 
@@ -49,6 +55,29 @@ def test_topics_need_only_what_stands_above_them(curriculum: Curriculum) -> None
         known.add(topic.id)
     for project in curriculum.projects:
         assert known.issuperset(project.needs), project.name
+
+
+@pytest.mark.parametrize("curriculum", [*curricula().values(), general_curriculum()])
+def test_texts_have_their_shape(curriculum: Curriculum) -> None:
+    """They fit into the sentences of a plan, and there are enough of them."""
+    topics, projects = curriculum.topics, curriculum.projects
+    texts = {
+        ID: [name for topic in topics for name in (topic.id, *topic.needs)],
+        NAME: [curriculum.subject, *(t.name for t in topics), *(p.name for p in projects)],
+        SENTENCE: [topic.explain for topic in topics],
+        TASK: [
+            *(task for topic in topics for task in (*topic.practice, topic.challenge)),
+            *(milestone for project in projects for milestone in project.milestones),
+        ],
+        r".{5,160}": [topic.read for topic in topics],
+        r".{1,40}": curriculum.aliases,
+    }
+    for shape, shaped in texts.items():
+        assert [text for text in shaped if not re.fullmatch(shape, text)] == []
+    assert len(topics) >= 24
+    assert {len(topic.practice) for topic in topics} <= {2, 3}
+    assert 1 <= len(projects) <= 3
+    assert all(4 <= len(project.milestones) <= 10 for project in projects)
 
 
 @pytest.mark.parametrize("name", curricula())

@@ -121,9 +121,9 @@ def slots_of(
     """Return a plan before it has words: its topics, and its tasks by day."""
     request = request_of(*combination)  # type: ignore[arg-type]
     lessons, projects = course_for(request, understand(request.goal))
-    timetable = Timetable(request, lessons, projects)
+    timetable = Timetable(request, lessons, projects, is_exam=has_mock_exams)
     days = range(request.duration_weeks * DAYS_PER_WEEK)
-    return timetable, lessons, [timetable.day(day, has_mock_exams=has_mock_exams) for day in days]
+    return timetable, lessons, [timetable.day(day) for day in days]
 
 
 @cache
