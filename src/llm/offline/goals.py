@@ -25,8 +25,8 @@ class UnderstoodGoal:
 
     subjects: tuple[Curriculum, ...]
     """What the learner wants to learn, in the order named; empty if there is no curriculum."""
-    names: tuple[str, ...]
-    """How to call each subject inside a sentence; one name for a subject without a curriculum."""
+    name: str
+    """How to call a subject without a curriculum inside a sentence."""
     known: tuple[str, ...]
     """Names of curricula, and ids of the subjects' topics, that the learner knows already."""
     is_exam: bool
@@ -50,10 +50,9 @@ def understand(goal: str) -> UnderstoodGoal:
     subjects = tuple(curricula()[name] for name in wanted)
     topics = (topic for subject in subjects for topic in subject.topics)
     known += [topic.id for topic in topics if longest_name(topic, reader.known_words)]
-    name = _UNNAMED if reader.language else _name_of(goal)
     return UnderstoodGoal(
         subjects=subjects,
-        names=tuple(s.subject for s in subjects) or (name,),
+        name=_UNNAMED if reader.language else _name_of(goal),
         known=tuple(dict.fromkeys(name for name in known if name not in wanted)),
         is_exam=reader.has_any("exam"),
         language=reader.language,

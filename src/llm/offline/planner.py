@@ -69,7 +69,7 @@ def _plan(request: PlanRequest) -> tuple[Outline, list[PlannedWeek]]:
     """Return a whole plan: up to half a second of work."""
     goal = understand(request.goal)
     timetable = Timetable(request, *course_for(request, goal), is_exam=goal.is_exam)
-    writer = Writer(request, goal.names)
+    writer = Writer(request)
     outlines: list[WeekOutline] = []
     weeks: list[PlannedWeek] = []
     for number in range(1, request.duration_weeks + 1):
@@ -102,7 +102,7 @@ def course_for(request: PlanRequest, goal: UnderstoodGoal) -> tuple[list[Lesson]
 
     The first project of a subject may need topics for which there is no time, others may not.
     """
-    subjects = goal.subjects or (general_curriculum(),)
+    subjects = goal.subjects or (general_curriculum(goal.name),)
     longest = request.daily_hours * 60 / _MINUTES_PER_TASK
     tasks = min(tasks_for_day(request.level, request.daily_hours), longest)
     room = tasks * request.duration_weeks * DAYS_PER_WEEK * _SHARE_FOR_TOPICS / len(subjects)

@@ -22,7 +22,6 @@ _LONG_MINUTES = 60  # longer tasks are sessions of several steps
 _LONGEST_SESSION = 170  # in characters, of two exercises that make a long task
 _FIRST_USES = 2  # of a topic, before the next one is practised
 _HEAD_START = 10  # how much more often new topics are practised than those known before
-_MOST_USES_WHEN_NEW = 12  # then it takes turns with all others
 _MOST_TOGETHER = 3
 _NEW_FIRST = 2  # times, that new topics are explained before known ones
 _MOST_EXPLAINED = 8  # times, of a topic: fewer than there are patterns for it
@@ -189,12 +188,8 @@ class Timetable:
             slots.append(Slot("teach", (lesson,), lesson.topic.explain))
 
     def _practise(self, day: int, turn: int) -> Slot:
-        """Return practice: first uses come first, then new and neglected topics take turns."""
-        owed = (each for each in self.begun if not each.is_known and each.uses < _FIRST_USES)
-        least_used = min(self.begun, key=lambda each: each.uses + _HEAD_START * each.is_known)
-        newest = self.begun[-1]
-        is_new = turn % 3 and newest.uses < _MOST_USES_WHEN_NEW
-        lesson = next(owed, newest if is_new else least_used)
+        """Return practice of the topic that has had the least; what was known before waits."""
+        lesson = min(self.begun, key=lambda each: each.uses + _HEAD_START * each.is_known)
         if lesson.uses < len(lesson.exercises):
             sentence = lesson.exercises[lesson.uses]
             lesson.uses += 1

@@ -3,6 +3,7 @@
 `docs/curricula.md` says what the fields mean and how to add a subject.
 """
 
+import json
 import tomllib
 from collections.abc import Mapping
 from functools import cache
@@ -52,10 +53,10 @@ def curricula() -> Mapping[str, Curriculum]:
     return {name: Curriculum.model_validate(read_data(f"curricula/{name}.toml")) for name in names}
 
 
-@cache
-def general_curriculum() -> Curriculum:
-    """Return how to learn anything; `{subject}` in its sentences stands for what is learned."""
-    return Curriculum.model_validate(read_data("general.toml"))
+def general_curriculum(subject: str) -> Curriculum:
+    """Return how to learn a subject that has no curriculum; its sentences name the subject."""
+    said = json.dumps(read_data("general.toml"))
+    return Curriculum.model_validate_json(said.replace("{subject}", json.dumps(subject)[1:-1]))
 
 
 @cache
