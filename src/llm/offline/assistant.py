@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from math import ceil
@@ -32,9 +32,8 @@ class Question(NamedTuple):
     """A question, understood. The intent is one of `questions.toml`, `explain` or `unknown`."""
 
     intent: str
-    week: int | None = None
-    day: int | None = None
-    minutes: int | None = None
+    amounts: Mapping[str, int]
+    """The numbers of the `week` and the `day`, and the `minutes`, as far as it names them."""
     topic: Topic | None = None
 
 
@@ -44,17 +43,16 @@ def understand_question(text: str, topics: Sequence[Topic]) -> Question:
     said = " ".join(words)
     for number, digits in data["numbers"].items():
         said = re.sub(rf"\b{number}\b", digits, said)
-    if re.search(data["beyond"], said):
-        return Question("unknown")
+    found = {name: re.search(pattern, said) for name, pattern in data["intents"].items()}
     topic = max(topics, key=lambda topic: longest_name(topic, words), default=None)
-    if topic and (named := longest_name(topic, words)):
-        is_bare = len(words) - named <= _MOST_WORDS_BESIDE_A_TOPIC
-        if is_bare or re.search(data["explaining"], said):
-            return Question("explain", topic=topic)
-    intents = data["intents"].items()
-    intent = next((name for name, pattern in intents if re.search(pattern, said)), "unknown")
-    minutes = _number("min", said) or (_number("h", said) or 0) * 60 or None
-    return Question(intent, _number("week", said), _number("day", said), minutes)
+    named = longest_name(topic, words) if topic else 0
+    is_bare = len(words) - named <= _MOST_WORDS_BESIDE_A_TOPIC
+    if named and (is_bare or re.search(data["explaining"], said)) and not found["unknown"]:
+        return Question("explain", {}, topic)
+    numbers = {unit: re.search(pattern, said) for unit, pattern in data["amounts"].items()}
+    amounts = {unit: int(match[match.lastindex or 0]) for unit, match in numbers.items() if match}
+    amounts.setdefault("minutes", amounts.pop("hours", 0) * 60)
+    return Question(next((name for name in found if found[name]), "unknown"), amounts)
 
 
 class OfflineAssistant:
@@ -100,20 +98,19 @@ class _Answer:
         self._asked = understand_question(question, topics)
 
     def lines(self) -> list[str]:
-        replies = read_data("questions.toml")["replies"]
-        if self._asked.intent in replies:
-            return [replies[self._asked.intent].replace("CAN", replies["CAN"])]
+        intent, replies = self._asked.intent, read_data("questions.toml")["replies"]
+        if intent in replies:
+            return [replies[intent].format(**replies)]
         if not self._context.tasks:
             return ["This roadmap has no tasks yet."]
-        if self._asked.intent in _PERIODS:
-            return self._period()
         if self._asked.topic:
             return self._explain(self._asked.topic)
         # Methods have the names of the intents that they answer.
-        answer: Callable[[], list[str]] = getattr(self, f"_{self._asked.intent}", self._next)
+        name = "_period" if intent in _PERIODS else f"_{intent}"
+        answer: Callable[[], list[str]] = getattr(self, name)
         return answer()
 
-    def _next(self) -> list[str]:
+    def _now(self) -> list[str]:
         scope = self._context.tasks_in_scope()
         if upcoming := _open(scope):
             return self._listed("Next:", upcoming)
@@ -128,29 +125,28 @@ class _Answer:
         week, day = divmod(self._place + _PERIODS[asked.intent], DAYS_PER_WEEK)
         week, day = week + 1, day + 1
         if asked.intent in ("week", "day"):
-            week = asked.week or scope.week_number or week
-            day = asked.day or scope.day_number or day
+            week = asked.amounts.get("week") or scope.week_number or week
+            day = asked.amounts.get("day") or scope.day_number or day
         is_day = "week" not in asked.intent
         scope = replace(scope, week_number=week, day_number=day if is_day else None)
         tasks = scope.tasks_in_scope()
         if not tasks:
-            return [f"There are no tasks in {_name(scope)}.", *self._next()]
-        goal = "" if is_day else f" {_cut(tasks[0].weekly_goal)}"
-        heading = f"{_name(scope).capitalize()}:{goal} Done: {_count(tasks)}"
-        return self._listed(heading, _open(tasks))
+            return [_done(scope), *self._now()]
+        goal = "" if is_day else f"{_cut(tasks[0].weekly_goal)} "
+        return self._listed(f"{goal}{_done(scope)}", _open(tasks))
 
     def _minutes(self) -> list[str]:
-        near, chosen, left = self._open[:_NEAR_TASKS], [], self._asked.minutes or 0
+        near, fitting, left = self._open[:_NEAR_TASKS], [], self._asked.amounts["minutes"]
         for task in near:
             if self._length(task) <= left:
-                chosen.append(task)
+                fitting.append(task)
                 left -= self._length(task)
-        if chosen:
-            return self._listed(f"This fits into {self._asked.minutes} minutes:", chosen)
-        if not near:
-            return self._next()
-        shortest = min(near, key=self._length)
-        return self._listed("No task is that short. Begin this one, and stop in time:", [shortest])
+        if fitting:
+            heading = f"This fits into {self._asked.amounts['minutes']} minutes:"
+            return self._listed(heading, fitting)
+        shortest = sorted(near, key=self._length)[:1]
+        heading = "No task is that short. Begin this one, and stop in time:"
+        return self._listed(heading, shortest) if near else self._now()
 
     def _explain(self, topic: Topic) -> list[str]:
         lines = [topic.explain, f"To read: {topic.read.rstrip('.')}"]
@@ -162,25 +158,22 @@ class _Answer:
     def _missed(self) -> list[str]:
         missed = [task for task in self._open if _place(task) < self._place]
         if not missed:
-            return ["You have missed nothing: every task before today is done.", *self._next()]
-        tasks = f"{len(missed)} task{'s' if len(missed) > 1 else ''}"
+            return ["You have missed nothing: every task before today is done.", *self._now()]
         hours, daily = sum(map(self._length, missed)) / 60, self._context.roadmap.daily_hours
         advice = f"Do {ceil(len(missed) / DAYS_PER_WEEK)} of them a day besides today's for a week:"
         if hours > daily * DAYS_PER_WEEK / 2:
             # Half as much again is what a day can bear.
             advice = f"Go on from here, and you end about {ceil(hours / daily)} days later:"
-        heading = f"Open from before today: {tasks}, about {hours:.1f} hours. {advice}"
+        heading = f"Tasks left from before today: {len(missed)}, about {hours:.1f} hours. {advice}"
         return self._listed(heading, missed)
 
     def _progress(self) -> list[str]:
-        name, tasks = _name(self._context), self._context.tasks_in_scope()
-        done = f"Done in {name}: {_count(tasks)}" if tasks else f"There are no tasks in {name}."
-        return [done, *self._next()]
+        return [_done(self._context), *self._now()]
 
     def _finish(self) -> list[str]:
         done = [task.completed_at.date() for task in self._context.tasks if task.completed_at]
         if not self._open:
-            return self._next()
+            return self._now()
         days, course, pace = self._days - 1, "begin today and keep to the plan", ""
         if done:
             a_day = len(done) / max((self._today - min(done)).days + 1, 1)
@@ -225,24 +218,18 @@ def _place(task: Task) -> int:
     return (task.week_number - 1) * DAYS_PER_WEEK + task.day_number - 1
 
 
-def _name(scope: AssistantContext) -> str:
-    week, day = scope.week_number, scope.day_number
-    if day is None:
-        return f"week {week}" if week else "the whole roadmap"
-    return f"week {week}, day {day}" if week else f"day {day} of every week"
-
-
-def _count(tasks: Sequence[Task]) -> str:
+def _done(scope: AssistantContext) -> str:
+    """Return a sentence that counts what is done of a week, a day or the whole roadmap."""
+    numbers, tasks = {"week": scope.week_number, "day": scope.day_number}, scope.tasks_in_scope()
+    name = ", ".join(f"{unit} {number}" for unit, number in numbers.items() if number)
+    name += " of every week" if name and not scope.week_number else ""
+    name = name or "the whole roadmap"
+    if not tasks:
+        return f"There are no tasks in {name}."
     done = sum(task.completed for task in tasks)
     # Rounded down, so that 100 always means that everything is done.
-    return f"{done} of {len(tasks)} tasks ({done * 100 // len(tasks)} %)."
+    return f"Done in {name}: {done} of {len(tasks)} tasks ({done * 100 // len(tasks)} %)."
 
 
 def _cut(text: str) -> str:
     return text if len(text) <= MAX_TEXT_LENGTH else f"{text[: MAX_TEXT_LENGTH - 1].rstrip()}…"
-
-
-def _number(unit: str, said: str) -> int | None:
-    before = re.search(rf"\b(\d+)(?:st|nd|rd|th)? ?{unit}", said)
-    found = re.search(rf"\b{unit} (\d+)", said) or before
-    return int(found[1]) if found else None

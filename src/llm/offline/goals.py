@@ -25,8 +25,8 @@ class UnderstoodGoal:
 
     subjects: tuple[Curriculum, ...]
     """What the learner wants to learn, in the order named; empty if there is no curriculum."""
-    names: tuple[str, ...]
-    """How to call each subject inside a sentence; one name for a subject without a curriculum."""
+    name: str
+    """How to call a subject without a curriculum inside a sentence."""
     known: tuple[str, ...]
     """Names of curricula, and ids of the subjects' topics, that the learner knows already."""
     is_exam: bool
@@ -50,10 +50,9 @@ def understand(goal: str) -> UnderstoodGoal:
     subjects = tuple(curricula()[name] for name in wanted)
     topics = (topic for subject in subjects for topic in subject.topics)
     known += [topic.id for topic in topics if longest_name(topic, reader.known_words)]
-    name = _UNNAMED if reader.language else _name_of(goal)
     return UnderstoodGoal(
         subjects=subjects,
-        names=tuple(s.subject for s in subjects) or (name,),
+        name=_UNNAMED if reader.language else _name_of(goal),
         known=tuple(dict.fromkeys(name for name in known if name not in wanted)),
         is_exam=reader.has_any("exam"),
         language=reader.language,
@@ -150,8 +149,6 @@ class _Reader:
         before, word, after = ((each,) for each in words[at : at + 3])
         if word not in lists["ambiguous"] or before in lists["surely_before_ambiguous"]:
             return True
-        if after in lists["never_after_ambiguous"]:
-            return False
         follows = is_mark(*before) or before in lists["before_ambiguous"]
         ends = is_mark(*after) or after in lists["after_ambiguous"]
         is_title = self._goal.isascii() and self._goal.istitle()
@@ -177,18 +174,16 @@ def _name_of(goal: str) -> str:
     It stands after `I want to learn` and before `because`. It is "your subject" if that is too
     long or means nothing.
     """
-    lists = read_data("wording.toml")["lists"]
-    learning, frames, ends = ("|".join(lists[name]) for name in ("learning", "frames", "ends"))
-    start = rf"(?is)^(.*?\b(?=({learning})\b))?(\W|\b({frames})\b)*"
-    end = rf"(?i)\s*([,;!?()\n]|[.:](\s|$)|\s[-\u2013\u2014]\s|\b({ends})\b|\b(in|for|on|at) \d)"
+    any_of = {name: "|".join(texts) for name, texts in read_data("wording.toml")["lists"].items()}
+    start = rf"(?is)^(.*?\b(?=({any_of['learning']})\b))?(\W|\b({any_of['frames']})\b)*"
+    end = rf"(?i)\s*([,;!?()\n]|[.:](\s|$)|\s[-\u2013\u2014]\s|\b({any_of['ends']})\b)"
     said = re.split(end, re.sub(start, "", goal), maxsplit=1)[0]
     first, space, others = said.partition(" ")
-    if first.lower() in lists["verbs"]:
+    if re.fullmatch(any_of["verbs"], first.lower()):
         # `cut` is named `cutting`, `become` is named `becoming`.
         doubled = re.sub(r"^([^aeiou]*[aeiou])([bdgmnprt])$", r"\1\2\2", first.lower())
         first = re.sub(r"(?<=..[^eoy])e$", "", doubled) + "ing"
     name = re.sub(r"(?<!\S)my(?=\s)", "your", first + space + others, flags=re.IGNORECASE)
-    noise = rf"\W.*|\d.*|(.)\1{{2,}}|[bcdfghjklmnpqrstvwxz]{{4,}}|{'|'.join(lists['empty'])}"
-    words = [word for word in phrase(name) if not re.fullmatch(noise, word)]
+    words = [word for word in phrase(name) if not re.fullmatch(any_of["empty"], word)]
     is_short = len(phrase(name)) <= _MAX_WORDS and len(name) <= MAX_NAME_LENGTH
     return name if words and is_short else _UNNAMED

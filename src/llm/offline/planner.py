@@ -68,16 +68,13 @@ class OfflinePlanner:
 def _plan(request: PlanRequest) -> tuple[Outline, list[PlannedWeek]]:
     """Return a whole plan: up to half a second of work."""
     goal = understand(request.goal)
-    timetable = Timetable(request, *course_for(request, goal))
-    writer = Writer(request, goal.names)
+    timetable = Timetable(request, *course_for(request, goal), is_exam=goal.is_exam)
+    writer = Writer(request)
     outlines: list[WeekOutline] = []
     weeks: list[PlannedWeek] = []
     for number in range(1, request.duration_weeks + 1):
         met, end = len(timetable.begun), number * DAYS_PER_WEEK
-        days = [
-            timetable.day(day, has_mock_exams=goal.is_exam)
-            for day in range(end - DAYS_PER_WEEK, end)
-        ]
+        days = [timetable.day(day) for day in range(end - DAYS_PER_WEEK, end)]
         focus = _focus(days, timetable.begun[met:])
         text = writer.goal(focus)
         if goal.language and not weeks:
@@ -105,7 +102,7 @@ def course_for(request: PlanRequest, goal: UnderstoodGoal) -> tuple[list[Lesson]
 
     The first project of a subject may need topics for which there is no time, others may not.
     """
-    subjects = goal.subjects or (general_curriculum(),)
+    subjects = goal.subjects or (general_curriculum(goal.name),)
     longest = request.daily_hours * 60 / _MINUTES_PER_TASK
     tasks = min(tasks_for_day(request.level, request.daily_hours), longest)
     room = tasks * request.duration_weeks * DAYS_PER_WEEK * _SHARE_FOR_TOPICS / len(subjects)
@@ -132,10 +129,14 @@ def _choose(
         topic.id: Lesson(curriculum, topic, _rank(topic.level) < _rank(level) or topic.id in known)
         for topic in curriculum.topics
     }
-    needed = {each for need in project.needs for each in _with_needs(need, lessons)}
-    chosen: set[str] = set()
+    needed, chosen = set(project.needs), set[str]()
+    # What is needed stands above what needs it.
+    for topic_id in reversed(lessons):
+        if topic_id in needed and not lessons[topic_id].is_known:
+            needed.update(lessons[topic_id].topic.needs)
     for topic_id in sorted(lessons, key=lambda i: (lessons[i].is_known, i not in needed)):
-        added = set(_with_needs(topic_id, lessons)) - chosen
+        needs = () if lessons[topic_id].is_known else lessons[topic_id].topic.needs
+        added = {topic_id, *needs} - chosen
         cost = sum(lessons[each].cost for each in added)
         # Half a topic too much is better than half a topic too little.
         if chosen and cost > room + 2:
@@ -150,10 +151,3 @@ def _choose(
         for need in lessons[topic_id].topic.needs if topic_id in chosen else ():
             places[need] = min(places[need], places[topic_id])
     yield from (lessons[i] for i in sorted(places, key=lambda i: places[i]) if i in chosen)
-
-
-def _with_needs(topic_id: str, lessons: dict[str, Lesson]) -> Iterator[str]:
-    """Yield a topic and what it rests on, down to topics that are known."""
-    yield topic_id
-    for need in lessons[topic_id].topic.needs if not lessons[topic_id].is_known else ():
-        yield from _with_needs(need, lessons)

@@ -22,7 +22,6 @@ _LONG_MINUTES = 60  # longer tasks are sessions of several steps
 _LONGEST_SESSION = 170  # in characters, of two exercises that make a long task
 _FIRST_USES = 2  # of a topic, before the next one is practised
 _HEAD_START = 10  # how much more often new topics are practised than those known before
-_MOST_USES_WHEN_NEW = 12  # then it takes turns with all others
 _MOST_TOGETHER = 3
 _NEW_FIRST = 2  # times, that new topics are explained before known ones
 _MOST_EXPLAINED = 8  # times, of a topic: fewer than there are patterns for it
@@ -82,10 +81,10 @@ class Timetable:
     """Fills the days of one plan; they have to be asked for in order, from day 0."""
 
     def __init__(
-        self, request: PlanRequest, lessons: list[Lesson], projects: list[Project]
+        self, request: PlanRequest, lessons: list[Lesson], projects: list[Project], *, is_exam: bool
     ) -> None:
         self.begun: list[Lesson] = []  # the topics that have been met so far, in order
-        self._days = request.duration_weeks * DAYS_PER_WEEK
+        self._days, self._is_exam = request.duration_weeks * DAYS_PER_WEEK, is_exam
         self._teaching_days = self._days * _TEACHING_SHARE
         self._count = tasks_for_day(request.level, request.daily_hours)
         self._has_long_tasks = request.daily_hours * 60 / self._count > _LONG_MINUTES
@@ -99,13 +98,13 @@ class Timetable:
         has_time = request.duration_weeks > 1 or request.daily_hours > 1
         self._projects, self._work = deque(projects if has_time else ()), deque[Slot]()
 
-    def day(self, day: int, *, has_mock_exams: bool) -> list[Slot]:
+    def day(self, day: int) -> list[Slot]:
         """Return the tasks of a day in the order in which they are to be done."""
         slots: list[Slot] = []
         self._begin_topics(day, slots)
         self._bring_back(day, slots)
-        has_mock_exams &= day >= self._days * _EXAMS_FROM and day % DAYS_PER_WEEK in _EXAM_DAYS
-        if has_mock_exams and len(slots) < self._count:
+        is_late = day >= self._days * _EXAMS_FROM
+        if self._is_exam and is_late and day % DAYS_PER_WEEK in _EXAM_DAYS:
             first = day * 4 % len(self.begun)
             slots.append(_exercise("mock", *(self.begun * 2)[first : first + 4]))
         if self._is_for_projects(day) and len(slots) < self._count:
@@ -189,12 +188,8 @@ class Timetable:
             slots.append(Slot("teach", (lesson,), lesson.topic.explain))
 
     def _practise(self, day: int, turn: int) -> Slot:
-        """Return practice: first uses come first, then new and neglected topics take turns."""
-        owed = (each for each in self.begun if not each.is_known and each.uses < _FIRST_USES)
-        least_used = min(self.begun, key=lambda each: each.uses + _HEAD_START * each.is_known)
-        newest = self.begun[-1]
-        is_new = turn % 3 and newest.uses < _MOST_USES_WHEN_NEW
-        lesson = next(owed, newest if is_new else least_used)
+        """Return practice of the topic that has had the least; what was known before waits."""
+        lesson = min(self.begun, key=lambda each: each.uses + _HEAD_START * each.is_known)
         if lesson.uses < len(lesson.exercises):
             sentence = lesson.exercises[lesson.uses]
             lesson.uses += 1

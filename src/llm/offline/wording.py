@@ -47,8 +47,7 @@ class Wording:
         self.meanings |= dict.fromkeys(self.phrases["general"], ("subject", "python"))
         self._spelling = sorted({word for name in self.meanings for word in name})
         for kind, texts in said["phrases"].items():
-            meaning = ("subject" if kind == "without_curriculum" else kind, "")
-            self.meanings |= dict.fromkeys(map(phrase, texts), meaning)
+            self.meanings |= dict.fromkeys(map(phrase, texts), (kind, ""))
         for name, texts in said["places"].items():
             self.meanings |= dict.fromkeys(map(phrase, texts), ("place", name))
         self.phrases["meanings"] = set(self.meanings)

@@ -30,9 +30,8 @@ _WEIGHTS: dict[Effort, int] = {"light": 2, "medium": 3, "deep": 4}
 class Writer:
     """Writes one plan; no two of its tasks are alike."""
 
-    def __init__(self, request: PlanRequest, names: Sequence[str]) -> None:
-        self._goal, self._subject = request.goal, listed(names)
-        self._minutes = int(request.daily_hours * 60)
+    def __init__(self, request: PlanRequest) -> None:
+        self._goal, self._minutes = request.goal, int(request.daily_hours * 60)
         tasks_a_day = tasks_for_day(request.level, request.daily_hours)
         tasks = tasks_a_day * request.duration_weeks * DAYS_PER_WEEK
         longer = (tasks - _MANY_TASKS) // _TASKS_PER_LETTER
@@ -100,22 +99,17 @@ class Writer:
 
         Both become one sentence if it is short or the pattern ends with a colon, else two.
         """
-        first, *others = slot.lessons
-        if first.topic.read.endswith("?"):
-            pattern = pattern.replace("{read}.", "{read}")
+        first, names = slot.lessons[0], [lesson.topic.name for lesson in slot.lessons]
         text = pattern.format(
-            topic=first.topic.name,
-            topics=listed([lesson.topic.name for lesson in slot.lessons]),
-            other=others[0].topic.name if others else "",
+            topic=names[0],
+            topics=_listed(names),
+            other=names[-1],
             explain=first.topic.explain,
-            read=first.topic.read.rstrip("."),
-            project=slot.project.name if slot.project else "",
+            read=first.topic.read,
+            project=slot.project and slot.project.name,
             **read_data("patterns.toml")["words"][first.curriculum.kind],
-        )
-        # The longer a subject's name is, the less else fits into a sentence.
-        text, exercise = (
-            each.replace("{subject}", self._subject) for each in (text, slot.sentence)
-        )
+        ).replace("?.", "?")
+        exercise = slot.sentence
         if exercise in text:
             return text
         start = re.sub("`.*?`", "code", exercise).split(". ")[0]
@@ -126,7 +120,7 @@ class Writer:
         return f"{text}. {exercise}"
 
 
-def listed(items: Sequence[str]) -> str:
+def _listed(items: Sequence[str]) -> str:
     """Return items as an enumeration in which names with an `and` or a comma stay apart."""
     *others, last = items
     comma = ";" if any("," in item for item in items) else ","

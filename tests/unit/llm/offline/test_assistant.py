@@ -81,8 +81,7 @@ async def ask(
 
 def meant(text: str) -> dict[str, Any]:
     asked = understand_question(text, curricula()["kubernetes"].topics)
-    numbers = {"week": asked.week, "day": asked.day, "minutes": asked.minutes}
-    number, topic = numbers.get(asked.intent), asked.topic and asked.topic.id
+    number, topic = asked.amounts.get(asked.intent), asked.topic and asked.topic.id
     found = {"text": text, "intent": asked.intent, "number": number, "topic": topic}
     return {key: value for key, value in found.items() if value is not None}
 
@@ -105,9 +104,9 @@ def test_the_corpus_is_large_and_has_each_question_once() -> None:
 
 
 NEXT = "Next:\n- Week 1, day 2 (30 min): Delete the pod\n- Week 1, day 3 (60 min): Write a dep"
-SECOND_DAY = "Week 1, day 2: Done: 1 of 2 tasks (50 %).\n- Week 1, day 2 (30 min): Delete the pod"
+SECOND_DAY = "Done in week 1, day 2: 1 of 2 tasks (50 %).\n- Week 1, day 2 (30 min): Delete the pod"
 MISSED = (
-    "Open from before today: 1 task, about 0.5 hours. Do 1 of them a day besides today's for a "
+    "Tasks left from before today: 1, about 0.5 hours. Do 1 of them a day besides today's for a "
     "week:\n- Week 1, day 2 (30 min): Delete the pod"
 )
 TOO_LONG = "No task is that short. Begin this one, and stop in time:\n- Week 1, day 2 (30 min): Del"
@@ -115,14 +114,17 @@ ANSWERS: dict[str, tuple[str, str]] = {
     "now": ("What should I do now?", NEXT),
     "today is counted from the first day": (
         "today",
-        "Week 1, day 3: Done: 0 of 1 tasks (0 %).\n- Week 1, day 3 (60 min): Write a deployment",
+        "Done in week 1, day 3: 0 of 1 tasks (0 %).\n- Week 1, day 3 (60 min): Write a deployment",
     ),
     "tomorrow": ("And tomorrow?", "There are no tasks in week 1, day 4.\nNext:\n"),
     "a day of this week": ("day 2", SECOND_DAY),
-    "a day of another week": ("week 2 day 1", "Week 2, day 1: Done: 0 of 1 tasks (0 %).\n"),
-    "a week": ("week 2", "Week 2: Goal of week 2. Done: 0 of 2 tasks (0 %).\n- Week 2, day 1"),
-    "this week": ("What is this week's goal?", "Week 1: Goal of week 1. Done: 3 of 5 tasks (60 %)"),
-    "next week": ("next week?", "Week 2: Goal of week 2."),
+    "a day of another week": ("week 2 day 1", "Done in week 2, day 1: 0 of 1 tasks (0 %).\n"),
+    "a week": ("week 2", "Goal of week 2. Done in week 2: 0 of 2 tasks (0 %).\n- Week 2, day 1"),
+    "this week": (
+        "What is this week's goal?",
+        "Goal of week 1. Done in week 1: 3 of 5 tasks (60 %)",
+    ),
+    "next week": ("next week?", "Goal of week 2. Done in week 2: "),
     "a week that is not there": ("week 9", "There are no tasks in week 9.\nNext:\n"),
     "progress": ("How far am I?", "Done in the whole roadmap: 3 of 7 tasks (42 %).\nNext:\n"),
     "what was missed": ("What did I miss?", MISSED),

@@ -19,6 +19,13 @@ MAX_ALIKE = 0.05
 OTHER_TIMES = re.compile(
     r"\b(yesterday|(the day|the week) before|last week|weeks? \d|day [1-9])\b", re.IGNORECASE
 )
+EVERY = [*curricula().values(), general_curriculum("beekeeping")]
+ID = r"(?=.{1,40}$)[a-z0-9]+(-[a-z0-9]+)*"
+NAME = r".{2,60}"
+SENTENCE = r"(?=.{20,240}$)\S.*[.!?]"
+TASK = r"(?=.{25,240}$)[A-Z].*\."
+"""A sentence and a task fit into a task of a plan, together with a pattern."""
+
 QUOTED = re.compile("`[^`]*`|\u201c[^\u201d]*\u201d")
 
 
@@ -39,7 +46,7 @@ def all_texts(curriculum: Curriculum) -> list[str]:
     return topics + [text for project in curriculum.projects for text in project.milestones]
 
 
-@pytest.mark.parametrize("curriculum", [*curricula().values(), general_curriculum()])
+@pytest.mark.parametrize("curriculum", EVERY)
 def test_topics_need_only_what_stands_above_them(curriculum: Curriculum) -> None:
     """The order of the file is an order of learning, and projects need topics that exist."""
     known: set[str] = set()
@@ -49,6 +56,29 @@ def test_topics_need_only_what_stands_above_them(curriculum: Curriculum) -> None
         known.add(topic.id)
     for project in curriculum.projects:
         assert known.issuperset(project.needs), project.name
+
+
+@pytest.mark.parametrize("curriculum", EVERY)
+def test_texts_have_their_shape(curriculum: Curriculum) -> None:
+    """They fit into the sentences of a plan, and there are enough of them."""
+    topics, projects = curriculum.topics, curriculum.projects
+    texts = {
+        ID: [name for topic in topics for name in (topic.id, *topic.needs)],
+        NAME: [curriculum.subject, *(t.name for t in topics), *(p.name for p in projects)],
+        SENTENCE: [topic.explain for topic in topics],
+        TASK: [
+            *(task for topic in topics for task in (*topic.practice, topic.challenge)),
+            *(milestone for project in projects for milestone in project.milestones),
+        ],
+        r".{5,160}": [topic.read for topic in topics],
+        r".{1,40}": curriculum.aliases,
+    }
+    for shape, shaped in texts.items():
+        assert [text for text in shaped if not re.fullmatch(shape, text)] == []
+    assert len(topics) >= 24
+    assert {len(topic.practice) for topic in topics} <= {2, 3}
+    assert 1 <= len(projects) <= 3
+    assert all(4 <= len(project.milestones) <= 10 for project in projects)
 
 
 @pytest.mark.parametrize("name", curricula())
@@ -83,7 +113,7 @@ def test_texts_have_no_links(name: str) -> None:
     assert not [text for text in all_texts(curriculum) + reads if "://" in text or "www." in text]
 
 
-@pytest.mark.parametrize("curriculum", [*curricula().values(), general_curriculum()])
+@pytest.mark.parametrize("curriculum", EVERY)
 def test_texts_refer_to_no_other_day(curriculum: Curriculum) -> None:
     """An exercise comes back on other days, so its "yesterday" would be another one each time."""
     texts = (QUOTED.sub("", text) for text in all_texts(curriculum))

@@ -121,15 +121,15 @@ def slots_of(
     """Return a plan before it has words: its topics, and its tasks by day."""
     request = request_of(*combination)  # type: ignore[arg-type]
     lessons, projects = course_for(request, understand(request.goal))
-    timetable = Timetable(request, lessons, projects)
+    timetable = Timetable(request, lessons, projects, is_exam=has_mock_exams)
     days = range(request.duration_weeks * DAYS_PER_WEEK)
-    return timetable, lessons, [timetable.day(day, has_mock_exams=has_mock_exams) for day in days]
+    return timetable, lessons, [timetable.day(day) for day in days]
 
 
 @cache
 def topic_names(goal: str) -> list[str]:
     """Return the names of a goal's topics, the longest first."""
-    subjects = understand(goal).subjects or (general_curriculum(),)
+    subjects = understand(goal).subjects or (general_curriculum(understand(goal).name),)
     names = (topic.name.casefold() for subject in subjects for topic in subject.topics)
     return sorted(names, key=len, reverse=True)
 
@@ -137,7 +137,8 @@ def topic_names(goal: str) -> list[str]:
 def skeletons(texts: list[str], goal: str) -> list[str]:
     """Return texts with their topics masked, so that only the sentence around them is left."""
     masked = [text.casefold() for text in texts]
-    for name in (*topic_names(goal), *map(str.casefold, understand(goal).names)):
+    subjects = (subject.subject for subject in understand(goal).subjects)
+    for name in (*topic_names(goal), *map(str.casefold, subjects), understand(goal).name):
         masked = [text.replace(name, "*") for text in masked]
     return masked
 
@@ -300,7 +301,7 @@ def meaning(
     language: str | None = None,
 ) -> UnderstoodGoal:
     return UnderstoodGoal(
-        subjects=subjects, names=(name,), known=known, is_exam=is_exam, language=language
+        subjects=subjects, name=name, known=known, is_exam=is_exam, language=language
     )
 
 
@@ -461,7 +462,7 @@ async def test_the_planner_names_itself_and_can_be_closed() -> None:
 
 
 def test_every_kind_of_subject_has_its_words() -> None:
-    kinds = {subject.kind for subject in (*curricula().values(), general_curriculum())}
+    kinds = {subject.kind for subject in (*curricula().values(), general_curriculum("any"))}
     patterns = read_data("patterns.toml")
     assert kinds == set(patterns["words"])
     assert kinds | {"all"} >= set(patterns["steps"])
