@@ -47,7 +47,7 @@ def check_authorization(plane: DataPlane, directory: Path) -> Iterator[str]:
             print(f"               {statuses}")
             yield from found.wrong
     for mode in ("optional", "required"):
-        place = directory / mode
+        place = directory / f"{mode}-alone"
         place.mkdir()
         with running_alone(mode, place) as alone:
             senders = senders_of(alone.mint, "HS256")
