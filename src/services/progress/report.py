@@ -7,7 +7,6 @@ so this module is imported, in a thread, when somebody first asks for progress.
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import date
-from operator import add
 from typing import TypeVar
 
 import pandas as pd
@@ -80,10 +79,13 @@ def report(facts: ProgressFacts, reader: Reader) -> ProgressReport:
 
 def _totals_by(keys: Sequence[K], groups: TaskGroups) -> dict[K, Totals]:
     """Return the totals of what has the same key, by key; faster than a data frame for so few."""
-    sums: defaultdict[K, list[float]] = defaultdict(lambda: [0, 0, 0, 0])
-    for key, *values in zip(keys, *_summable(groups), strict=True):
-        sums[key] = list(map(add, sums[key], values))
-    return {key: Totals(*map(round, sums[key])) for key in sorted(sums)}
+    columns = []
+    for values in _summable(groups):
+        sums: defaultdict[K, float] = defaultdict(int)
+        for key, value in zip(keys, values, strict=True):
+            sums[key] += value
+        columns.append(sums)
+    return {key: Totals(*(round(sums[key]) for sums in columns)) for key in sorted(columns[0])}
 
 
 def _totals(groups: TaskGroups) -> Totals:
