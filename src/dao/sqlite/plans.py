@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from uuid import UUID
 
+from pydantic_core import from_json
+
 from src.dao import schedule_rows
 from src.domain.errors import RoadmapNotFoundError
 from src.domain.progress import ProgressFacts, RoadmapTotals, TaskGroup, TaskGroups
@@ -137,8 +139,9 @@ def select_facts(
 def _select_groups(connection: sqlite3.Connection, roadmap: Roadmap, *, coarse: bool) -> TaskGroups:
     query = _COARSE_GROUPS if coarse else _GROUPS
     row = connection.execute(query, {"roadmap_id": roadmap.roadmap_id}).fetchone()
+    # Of pydantic, which reads lists of numbers in a third of the standard library's time.
     *keys, tasks, completed, minutes, completed_minutes, unknown, completed_unknown = map(
-        json.loads, row
+        from_json, row
     )
     if coarse:
         keys += [[""] * len(tasks)] * 2
