@@ -25,7 +25,7 @@ from tests.support.service import free_port, running_process, uvicorn_command
 from tests.support.verdict import conclude
 
 ROADMAPS = 30
-REPETITIONS = 5
+REPETITIONS = 15
 COMPLETED_TASKS = 40
 """Of each roadmap."""
 
@@ -81,16 +81,24 @@ async def draw_in_one_request(client: httpx.AsyncClient) -> int:
     return len(answer.content)
 
 
-async def cost_of(process: psutil.Process, draw: Callable[[], Awaitable[int]]) -> Cost:
-    """Draw several times, and return the medians."""
-    seconds, cpu_seconds = [], []
-    size = 0
+async def costs_of(process: psutil.Process, *draws: Callable[[], Awaitable[int]]) -> list[Cost]:
+    """Draw in each way several times, and return the medians.
+
+    The ways take turns, so that a machine that becomes slower meanwhile is so for all of them.
+    """
+    seconds: list[list[float]] = [[] for _ in draws]
+    cpu_seconds: list[list[float]] = [[] for _ in draws]
+    sizes = [0 for _ in draws]
     for _ in range(REPETITIONS):
-        started, computed = time.perf_counter(), sum(process.cpu_times()[:2])
-        size = await draw()
-        seconds.append(time.perf_counter() - started)
-        cpu_seconds.append(sum(process.cpu_times()[:2]) - computed)
-    return Cost(statistics.median(seconds), statistics.median(cpu_seconds), size)
+        for way, draw in enumerate(draws):
+            started, computed = time.perf_counter(), sum(process.cpu_times()[:2])
+            sizes[way] = await draw()
+            seconds[way].append(time.perf_counter() - started)
+            cpu_seconds[way].append(sum(process.cpu_times()[:2]) - computed)
+    return [
+        Cost(statistics.median(wall), statistics.median(cpu), size)
+        for wall, cpu, size in zip(seconds, cpu_seconds, sizes, strict=True)
+    ]
 
 
 async def size_of(client: httpx.AsyncClient, path: str) -> int:
@@ -130,11 +138,14 @@ async def measure(client: httpx.AsyncClient, process: psutil.Process) -> list[st
     # One roadmap: nearly all that happens is that pandas is imported.
     importing = p99(await health_during(client, read(client, "/roadmap/1/progress")))
     memory_after = process.memory_info().rss
-    frontend = await cost_of(process, lambda: draw_as_the_frontend(client))
-    dashboard = await cost_of(process, lambda: draw_in_one_request(client))
-    weeks = await cost_of(process, lambda: size_of(client, "/roadmap/1/weeks"))
-    progress = await cost_of(process, lambda: size_of(client, "/roadmap/1/progress"))
-    busy = p99(await health_during(client, cost_of(process, lambda: draw_in_one_request(client))))
+    frontend, dashboard, weeks, progress = await costs_of(
+        process,
+        lambda: draw_as_the_frontend(client),
+        lambda: draw_in_one_request(client),
+        lambda: size_of(client, "/roadmap/1/weeks"),
+        lambda: size_of(client, "/roadmap/1/progress"),
+    )
+    busy = p99(await health_during(client, costs_of(process, lambda: draw_in_one_request(client))))
 
     faster, smaller = frontend.seconds / dashboard.seconds, frontend.size / dashboard.size
     times_weeks = progress.seconds / weeks.seconds
