@@ -131,8 +131,9 @@ def run_leak_trial(
             use_every_endpoint(it)
             for misuse in (send_what_nobody_should, claim_to_be_somebody, leave_early, meet_bugs):
                 misuse(it)
-            fail_at_the_model(it, misbehaviours)
-            fail_at_the_database(it, database_faults)
+            roadmap_id = it.roadmap().raise_for_status().json()["roadmap_id"]
+            fail_at_the_model(it, roadmap_id, misbehaviours)
+            fail_at_the_database(it, roadmap_id, database_faults)
             time.sleep(0.2)  # what was left running ends
             service.stop()
     return it
@@ -272,9 +273,9 @@ def meet_bugs(it: LeakTrial) -> None:
             it.client.post(f"/faulty/{kind}", content=b"canary")
 
 
-def fail_at_the_model(it: LeakTrial, misbehaviours: Iterable[str]) -> None:
-    roadmap_id = it.roadmap().raise_for_status().json()["roadmap_id"]
-    for name in misbehaviours:
+def fail_at_the_model(it: LeakTrial, roadmap_id: int, misbehaviours: Iterable[str]) -> None:
+    # Once the server has said to come back in an hour, no model is called any more.
+    for name in sorted(misbehaviours, key="status_429_forever".__eq__):
         it.standin.reset()
         it.standin.script.fail_always(name)
         answer = it.ask(roadmap_id)
@@ -284,9 +285,8 @@ def fail_at_the_model(it: LeakTrial, misbehaviours: Iterable[str]) -> None:
     it.standin.reset()
 
 
-def fail_at_the_database(it: LeakTrial, faults: Iterable[Fault]) -> None:
+def fail_at_the_database(it: LeakTrial, roadmap_id: int, faults: Iterable[Fault]) -> None:
     """Let the database fail in every way it knows; what it says quotes rows."""
-    roadmap_id = it.roadmap().raise_for_status().json()["roadmap_id"]
     done = {"task_id": ANA, "completed": True, "user_id": ANA}
 
     def touch() -> None:
