@@ -12,6 +12,11 @@ The words give an order and no ratio; equal steps assume the least about it.
 """
 
 
+def equal_share(daily_hours: float, tasks: int) -> float:
+    """Return the minutes of a task without an estimate, on a day that has so many tasks in all."""
+    return 60 * daily_hours / tasks
+
+
 def with_minutes(tasks: Sequence[PlannedTask], daily_hours: float) -> tuple[PlannedTask, ...]:
     """Return a day's tasks with minutes that add up to its hours.
 

@@ -10,6 +10,7 @@ from pydantic_core import from_json
 
 from src.dao import schedule_rows
 from src.domain.errors import RoadmapNotFoundError
+from src.domain.minutes import equal_share
 from src.domain.progress import ProgressFacts, RoadmapTotals, TaskGroup, TaskGroups
 from src.domain.roadmap import Roadmap, Task
 from src.domain.schedule import (
@@ -26,8 +27,8 @@ _MINUTES = (
     " and d.day_number = t.day_number)) as minutes"
 )
 
-# One array per column: rows would take half as long to hand over as to add up. Shares are added
-# afterwards, since SQLite's JSON rounds fractions.
+# One array per column, since handing over a row for each group takes half as long again. Shares of
+# tasks without an estimate are added afterwards, since SQLite's JSON rounds fractions.
 _ANY_GROUPS = (
     "select {arrays}, json_group_array(tasks), json_group_array(completed_tasks),"
     " json_group_array(minutes), json_group_array(completed_minutes),"
@@ -139,7 +140,7 @@ def select_facts(
 def _select_groups(connection: sqlite3.Connection, roadmap: Roadmap, *, coarse: bool) -> TaskGroups:
     query = _COARSE_GROUPS if coarse else _GROUPS
     row = connection.execute(query, {"roadmap_id": roadmap.roadmap_id}).fetchone()
-    # Of pydantic, which reads lists of numbers in a third of the standard library's time.
+    # `json.loads` takes three times as long to parse lists of numbers.
     *keys, tasks, completed, minutes, completed_minutes, unknown, completed_unknown = map(
         from_json, row
     )
@@ -159,7 +160,7 @@ def _shares(
     tasks_of_day: Counter[tuple[int, int]] = Counter()
     for week, day, count in zip(weeks, days, tasks, strict=True):
         tasks_of_day[week, day] += count
-    return [60 * daily_hours / tasks_of_day[day] for day in zip(weeks, days, strict=True)]
+    return [equal_share(daily_hours, tasks_of_day[day]) for day in zip(weeks, days, strict=True)]
 
 
 def _plus_shares(

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from math import ceil
 from typing import NamedTuple
 
+from src.domain.minutes import equal_share
 from src.domain.plan import ModelUsage
 from src.domain.roadmap import AssistantAnswer, Task
 from src.domain.vocabulary import DAYS_PER_WEEK
@@ -205,8 +206,10 @@ class _Answer:
 
     def _length(self, task: Task) -> int:
         """Return a task's minutes; in rows of older code, its share of the day."""
-        shared = self._context.roadmap.daily_hours * 60 / self._tasks_a_day[_place(task)]
-        return task.estimated_minutes or round(shared)
+        in_all = self._tasks_a_day[_place(task)]
+        return task.estimated_minutes or round(
+            equal_share(self._context.roadmap.daily_hours, in_all)
+        )
 
 
 def _open(tasks: Sequence[Task]) -> list[Task]:

@@ -64,7 +64,7 @@ class _DayNumbering:
         first = self.requested[0]
         if number is None:
             if len(self.requested) > 1:
-                raise ModelOutputError("A day has no number `day`.")
+                raise ModelOutputError("A day lacks its number, `day`.")
             return first
         if self.offset is None:
             self.offset = first - number if number in {0, 1, first - 1} else 0

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from src.domain.minutes import equal_share
 from src.domain.progress import ProgressFacts, TaskGroup
 from src.domain.roadmap import Task
 from src.domain.schedule import DaysOff
@@ -101,4 +102,4 @@ def _minutes(task: Task, facts: ProgressFacts) -> float:
         for group in facts.groups.each()
         if (group.week_number, group.day_number) == (task.week_number, task.day_number)
     )
-    return 60 * facts.roadmap.daily_hours / of_its_day
+    return equal_share(facts.roadmap.daily_hours, of_its_day)
