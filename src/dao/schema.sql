@@ -28,6 +28,7 @@ declare
                 'time_entries', 'rules', 'activity_logs', 'generations', 'generation_events',
                 'questions', 'ledger', 'roadmap_schedules', 'calendar_feeds'
             )
+        order by relkind = 'v'
     );
     relation text;
     milliseconds int;
@@ -35,7 +36,9 @@ declare
 begin
     loop
         begin
-            if relation is not null then  -- the one that was busy: wait for it first
+            -- The one that was busy: wait for it first. Not for a view, which would lock its tables,
+            -- too, and so keep some while it waits for others.
+            if exists (select from pg_class where oid = relation::regclass and relkind <> 'v') then
                 milliseconds := 1000 * extract(epoch from deadline - clock_timestamp());
                 perform set_config('lock_timeout', greatest(milliseconds, 1)::text, true);
                 execute format('lock table %s', relation);
