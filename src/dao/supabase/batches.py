@@ -19,6 +19,7 @@ MOST_AT_ONCE = 8
 """Calls in one request. More would spare little, and let each wait for more others."""
 
 _ANSWER = re.compile(rb"\s*\[\s*\[\s*(\[[0-9, null]*\])\s*,\s*\[(.*)\]\s*\]\s*\]\s*", re.DOTALL)
+_NULL = b"null"
 _SEPARATOR = b", "
 """PostgreSQL's `json_agg` writes it between elements."""
 
@@ -43,9 +44,10 @@ class FunctionBatches:
         )
 
     async def call(self, function: str, parameters: Mapping[str, object]) -> bytes:
-        """Return a JSON array of the document that the function returned; empty without one.
+        """Return the body of the answer: an array of the function's document, empty without one.
 
-        An error of one call is one of all that travelled with it: repeat it by `SqlFunctions.call`.
+        A call that goes alone returns what `SqlFunctions.call` does. An error of one call is one of
+        all that travel with it: repeat it with that.
 
         Raises:
             TimeoutError, StoreError: no answer came in time, or none of PostgREST.
@@ -71,12 +73,15 @@ def _split(answer: bytes) -> list[bytes]:
     if parts is None:
         raise StoreUnavailableError("the answer did not come from PostgREST")
     lengths, joined = json.loads(parts[1]), parts[2]
-    documents: list[bytes] = []
+    pieces: list[bytes] = []
     start = 0
     for length in lengths:
-        end = start + (len(b"null") if length is None else length)
-        if joined[end : end + len(_SEPARATOR)] not in {_SEPARATOR, b""}:
-            raise StoreUnavailableError("the answer has other lengths than it says")
-        documents.append(b"[%b]" % (b"" if length is None else joined[start:end]))
+        end = start + (len(_NULL) if length is None else length)
+        pieces.append(joined[start:end])
         start = end + len(_SEPARATOR)
-    return documents
+    if start != len(joined) + len(_SEPARATOR) or _SEPARATOR.join(pieces) != joined:
+        raise StoreUnavailableError("the documents have other lengths than the answer says")
+    return [
+        b"[]" if length is None else b"[%b]" % piece
+        for length, piece in zip(lengths, pieces, strict=True)
+    ]
