@@ -1,9 +1,10 @@
 """Measures reads and ticks against PostgREST alone for the same rows, and on SQLite.
 
 `make bench-reads` runs it, for about five minutes. The database has 1,000,000 tasks; two Gunicorn
-workers serve 32 connections, in turn with PostgREST, on the same cores. Machines differ, so only
-ratios count: to PostgREST, and to `/health` of the same run. Where others use the machine, too, the
-ratio of the CPU that an answer takes says more than that of the throughput.
+workers serve 32 connections, in turn with PostgREST, on the same cores. Machines differ, so the
+ratio to PostgREST counts; on SQLite, which has no such control, the rate, beside its ratio to
+`/health` of the same run. Where others use the machine, too, the ratio of the CPU that an answer
+takes says more than that of the throughput.
 """
 
 # ruff: noqa: S608  every part of the statements is ours
@@ -33,9 +34,8 @@ TASKS = 1_000_000
 SQLITE_TASKS = 200_000
 MIN_RATIO, MAX_P99_RATIO = 0.5, 3.0
 GOAL_RATIO, GOAL_P99_RATIO = 0.6, 2.0
-HEALTH_RATE = 2_000
 SQLITE_RATES = {"weeks": 1_500, "roadmap": 300}
-"""Answers a second at least, where `/health` makes `HEALTH_RATE`: that is a ratio to it."""
+"""Answers a second at least, of two workers; the ratio to `/health` tells machines apart."""
 
 HEALTH = [Request("/health")]
 SAMPLE = 500
@@ -185,12 +185,9 @@ async def measure_sqlite(seconds: float, rounds: int, only: str) -> list[str]:
                 mine, control = (service.url, route.mine), (service.url, HEALTH)
                 comparison = await compare(mine, control, seconds, rounds, read_cpu)
                 report(route.name, comparison)
-                wanted = SQLITE_RATES.get(route.name, 0) / HEALTH_RATE
-                if comparison.ratio < wanted:
-                    faults.append(
-                        f"{route.name} on SQLite makes {comparison.ratio:.2f}x /health,"
-                        f" not {wanted:.2f}x"
-                    )
+                rate = median(load.rate for load in comparison.mine)
+                if rate < (wanted := SQLITE_RATES.get(route.name, 0)):
+                    faults.append(f"{route.name} on SQLite makes {rate:.0f}/s, not {wanted}/s")
                 if comparison.failures:
                     faults.append(f"{route.name} on SQLite: {comparison.failures} failed")
     return faults

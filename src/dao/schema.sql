@@ -28,6 +28,7 @@ declare
                 'time_entries', 'rules', 'activity_logs', 'generations', 'generation_events',
                 'questions', 'ledger', 'roadmap_schedules', 'calendar_feeds'
             )
+        order by relkind = 'v'
     );
     relation text;
     milliseconds int;
@@ -35,7 +36,9 @@ declare
 begin
     loop
         begin
-            if relation is not null then  -- the one that was busy: wait for it first
+            -- The one that was busy: wait for it first. Not for a view, which would lock its tables,
+            -- too, and so keep some while it waits for others.
+            if exists (select from pg_class where oid = relation::regclass and relkind <> 'v') then
                 milliseconds := 1000 * extract(epoch from deadline - clock_timestamp());
                 perform set_config('lock_timeout', greatest(milliseconds, 1)::text, true);
                 execute format('lock table %s', relation);
@@ -340,7 +343,7 @@ create or replace function public.schema_version() returns int
 language sql
 immutable
 set search_path = ''
-as $$ select 6; $$;
+as $$ select 7; $$;
 
 -- Reads -------------------------------------------------------------------------------------------
 
@@ -539,6 +542,46 @@ as $$
     where r.roadmap_id = p_roadmap_id
         and r.published_at is not null
         and (p_user_id is null or r.user_id = p_user_id);
+$$;
+
+-- Several of these small reads in one call, each an object of the function's name and parameters.
+-- One row of two arrays, both in the order of the calls: how many bytes each document has, null
+-- where there is no row; and the documents. All tasks of a roadmap are not among them: PostgreSQL
+-- copies what passes here several times, which takes longer for these than a call of their own.
+create or replace function public.read_documents(p_calls json) returns setof json
+language sql
+stable
+rows 1
+security invoker
+set search_path = ''
+as $$
+    select json_build_array(
+        json_agg(octet_length(answer.document::text) order by answer.place),
+        json_agg(answer.document order by answer.place)
+    )
+    from (
+        select
+            call.ordinality as place,
+            case call.value ->> 'function'
+                when 'list_roadmaps' then (
+                    select public.list_roadmaps((call.value ->> 'p_user_id')::uuid)
+                )
+                when 'read_weeks' then (
+                    select public.read_weeks(
+                        (call.value ->> 'p_roadmap_id')::bigint, (call.value ->> 'p_user_id')::uuid
+                    )
+                )
+                when 'read_week' then (
+                    select coalesce(week, 'null')
+                    from public.read_week(
+                        (call.value ->> 'p_roadmap_id')::bigint,
+                        (call.value ->> 'p_week_number')::int,
+                        (call.value ->> 'p_user_id')::uuid
+                    ) as week
+                )
+            end as document
+        from json_array_elements(p_calls) with ordinality as call
+    ) as answer;
 $$;
 
 -- Progress and schedules --------------------------------------------------------------------------
@@ -841,6 +884,46 @@ as $$
         returning 1
     )
     select exists (select from updated);
+$$;
+
+-- Several of these in one call, each an object of the function's name and parameters, and an answer
+-- as that of read_documents. It waits for no lock: a task that another transaction has locked has no
+-- answer, and neither has one that does not exist. So no call waits for another one's task, and two
+-- such calls never wait for each other.
+create or replace function public.set_tasks_completed(p_calls json) returns setof json
+language sql
+rows 1
+security invoker
+set search_path = ''
+as $$
+    with calls as (
+        select value as call, ordinality as place, (value ->> 'p_task_id')::uuid as task_id
+        from json_array_elements(p_calls) with ordinality
+    ),
+    locked as (
+        select t.id
+        from public.roadmap_tasks as t
+        where t.id in (select task_id from calls)
+        for no key update skip locked
+    ),
+    answers as (
+        select
+            calls.place,
+            public.set_task_completed(
+                calls.task_id,
+                (calls.call ->> 'p_completed')::boolean,
+                (calls.call ->> 'p_user_id')::uuid,
+                calls.call ->> 'p_tz'
+            ) as exists
+        from calls
+        join locked on locked.id = calls.task_id
+    )
+    select json_build_array(
+        json_agg(octet_length(answers.exists::text) order by calls.place),
+        json_agg(answers.exists order by calls.place)
+    )
+    from calls
+    left join answers using (place);
 $$;
 
 -- Completing a task again keeps the first time and its zone; taking it back clears both. Older code

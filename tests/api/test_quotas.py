@@ -283,7 +283,8 @@ async def test_supabase_refuses_beyond_its_queue_at_once(
     async with replica(settings, await open_store(settings), planner) as on:
         making = asyncio.create_task(on.client.post("/generate_roadmap", json=new_request()))
         await planner.at_the_gate()
-        fault_proxy.inject(Fault.DELAY, lambda exchange: exchange.path.endswith("list_roadmaps"))
+        reads = ("list_roadmaps", "read_documents")
+        fault_proxy.inject(Fault.DELAY, lambda exchange: exchange.path.endswith(reads))
         places = postgrest_client.POOL_SIZE + settings.store_queue_size
         hanging = await hang(on, places, "GET", "/roadmaps", params={"user_id": ANA})
         planner.gate.set()

@@ -7,6 +7,8 @@ once, where it would wait for each row.
 # ruff: noqa: S608  every part of the statements is ours
 
 import sqlite3
+from collections.abc import Callable
+from typing import TypeAlias
 from uuid import UUID
 
 from src.dao.sqlite.file import SqliteFile
@@ -95,50 +97,61 @@ class SqliteDocuments:
         self._file = file
 
     async def list_roadmaps(self, user_id: UUID) -> bytes:
-        document = await self._select(
+        query = _query(
             "select '[' || coalesce(group_concat(roadmap), '') || ']' from ("
             f" select {_ROADMAP} as roadmap from roadmaps where user_id = :user_id"
             " order by created_at desc, roadmap_id desc)",
             user_id=str(user_id),
         )
-        return (document or "[]").encode()
+        return await self._file.read_little_for_client(query) or b"[]"
 
     async def get_roadmap_with_tasks(self, roadmap_id: int, user_id: UUID | None = None) -> bytes:
         """Return a `RoadmapWithTasks`."""
-        return await self._select_of(_ROADMAP_WITH_TASKS, roadmap_id, user_id)
+        query = _query_of(_ROADMAP_WITH_TASKS, roadmap_id, user_id)
+        return _found(await self._file.read_for_client(query), roadmap_id)
 
     async def list_tasks(self, roadmap_id: int, user_id: UUID | None = None) -> bytes:
-        return await self._select_of(_TASKS, roadmap_id, user_id)
+        query = _query_of(_TASKS, roadmap_id, user_id)
+        return _found(await self._file.read_for_client(query), roadmap_id)
 
     async def list_weeks(self, roadmap_id: int, user_id: UUID | None = None) -> bytes:
-        return await self._select_of(_WEEKS, roadmap_id, user_id)
+        query = _query_of(_WEEKS, roadmap_id, user_id)
+        return _found(await self._file.read_little_for_client(query), roadmap_id)
 
     async def get_week(
         self, roadmap_id: int, week_number: int, user_id: UUID | None = None
     ) -> bytes:
-        document = await self._select_of(_WEEK, roadmap_id, user_id, week_number=week_number)
-        if document == b"null":
+        query = _query_of(_WEEK, roadmap_id, user_id, week_number=week_number)
+        week = _found(await self._file.read_little_for_client(query), roadmap_id)
+        if week == b"null":
             raise WeekNotFoundError(roadmap_id, week_number)
-        return document
+        return week
 
-    async def _select_of(
-        self, document: str, roadmap_id: int, user_id: UUID | None, **parameters: object
-    ) -> bytes:
-        """Select a document about a roadmap that must exist."""
-        found = await self._select(
-            f"select {document} from roadmaps as r where r.roadmap_id = :roadmap_id"
-            " and (:user_id is null or r.user_id = :user_id)",
-            roadmap_id=roadmap_id,
-            user_id=user_id and str(user_id),
-            **parameters,
-        )
-        if found is None:
-            raise RoadmapNotFoundError(roadmap_id)
-        return found.encode()
 
-    async def _select(self, sql: str, **parameters: object) -> str | None:
-        def select(connection: sqlite3.Connection) -> str | None:
-            row: tuple[str] | None = connection.execute(sql, parameters).fetchone()
-            return None if row is None else row[0]
+_Query: TypeAlias = Callable[[sqlite3.Connection], bytes | None]
+"""Selects a document; None if there is no row."""
 
-        return await self._file.read_for_client(select)
+
+def _query_of(document: str, roadmap_id: int, user_id: UUID | None, **parameters: object) -> _Query:
+    """Select a document about a roadmap, which must be the user's if one is given."""
+    return _query(
+        f"select {document} from roadmaps as r where r.roadmap_id = :roadmap_id"
+        " and (:user_id is null or r.user_id = :user_id)",
+        roadmap_id=roadmap_id,
+        user_id=user_id and str(user_id),
+        **parameters,
+    )
+
+
+def _query(sql: str, **parameters: object) -> _Query:
+    def select(connection: sqlite3.Connection) -> bytes | None:
+        row: tuple[str] | None = connection.execute(sql, parameters).fetchone()
+        return None if row is None else row[0].encode()
+
+    return select
+
+
+def _found(document: bytes | None, roadmap_id: int) -> bytes:
+    if document is None:
+        raise RoadmapNotFoundError(roadmap_id)
+    return document

@@ -3,7 +3,8 @@
 import re
 from uuid import UUID
 
-from src.dao.supabase.client import PostgrestClient
+from src.dao.supabase.batches import FunctionBatches
+from src.dao.supabase.client import UNAVAILABLE, PostgrestClient
 from src.domain.errors import RoadmapNotFoundError, StoreUnavailableError, WeekNotFoundError
 
 
@@ -31,10 +32,15 @@ class SupabaseDocuments:
 
     def __init__(self, client: PostgrestClient) -> None:
         self._client = client
+        self._small_reads = client.batches("read_documents")
 
     async def list_roadmaps(self, user_id: UUID) -> bytes:
-        document = await self._client.read_document(
-            "list_roadmaps", {"p_user_id": str(user_id)}, _ROADMAPS
+        document = await self._client.call(
+            "list_roadmaps",
+            {"p_user_id": str(user_id)},
+            _ROADMAPS,
+            retry_on=UNAVAILABLE,
+            batches=self._small_reads,
         )
         if document is None:
             raise StoreUnavailableError("no row in place of one")
@@ -48,12 +54,14 @@ class SupabaseDocuments:
         return await self._read("read_tasks", _TASKS, roadmap_id, user_id)
 
     async def list_weeks(self, roadmap_id: int, user_id: UUID | None = None) -> bytes:
-        return await self._read("read_weeks", _WEEKS, roadmap_id, user_id)
+        return await self._read("read_weeks", _WEEKS, roadmap_id, user_id, self._small_reads)
 
     async def get_week(
         self, roadmap_id: int, week_number: int, user_id: UUID | None = None
     ) -> bytes:
-        week = await self._read("read_week", _WEEK, roadmap_id, user_id, p_week_number=week_number)
+        week = await self._read(
+            "read_week", _WEEK, roadmap_id, user_id, self._small_reads, p_week_number=week_number
+        )
         if week == b"null":
             raise WeekNotFoundError(roadmap_id, week_number)
         return week
@@ -64,12 +72,15 @@ class SupabaseDocuments:
         form: re.Pattern[bytes],
         roadmap_id: int,
         user_id: UUID | None,
+        batches: FunctionBatches | None = None,
         **parameters: int,
     ) -> bytes:
-        document = await self._client.read_document(
+        document = await self._client.call(
             function,
             {"p_roadmap_id": roadmap_id, "p_user_id": user_id and str(user_id), **parameters},
             form,
+            retry_on=UNAVAILABLE,
+            batches=batches,
         )
         if document is None:
             raise RoadmapNotFoundError(roadmap_id)

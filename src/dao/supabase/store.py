@@ -1,10 +1,10 @@
 """The production store, in Supabase: it publishes last and undoes by compensating deletes."""
 
 import asyncio
-import functools
 import logging
 import re
 from contextlib import AsyncExitStack
+from functools import cache, partial
 from pathlib import Path
 from typing import Self
 from uuid import UUID
@@ -33,11 +33,13 @@ CLOSE_TIMEOUT_SECONDS = 1.0
 """How long `close` waits for running compensating deletes."""
 
 _BOOLEAN = re.compile(rb"\s*(true|false)\s*")
+_MAYBE_BOOLEAN = re.compile(rb"\s*\[?\s*(true|false)?\s*\]?\s*")
+"""As the element of a batch; missing where something else has locked the task, or none is there."""
 _ROADMAPS = TypeAdapter(list[Roadmap])
 _ROADMAP_WITH_TASKS = TypeAdapter(RoadmapWithTasks)
 
 
-@functools.cache
+@cache
 def needed_schema_version() -> int:
     """Return the lowest `schema_version()` that this release runs on: that of its schema.sql."""
     sql = Path(__file__).parents[1].joinpath("schema.sql").read_text(encoding="utf-8")
@@ -54,6 +56,7 @@ class SupabaseStore:
         self.questions = SupabaseQuestions(client)
         self.schedules = SupabaseSchedules(client)
         self.documents = SupabaseDocuments(client)
+        self._ticks = client.batches("set_tasks_completed")
         self._undos: set[asyncio.Task[None]] = set()
 
     @classmethod
@@ -115,9 +118,10 @@ class SupabaseStore:
             "p_user_id": user_id and str(user_id),
             "p_tz": time_zone,
         }
-        exists = await self._client.call(
-            "set_task_completed", parameters, _BOOLEAN, retry_on=TRANSIENT_ERRORS
+        tick = partial(
+            self._client.call, "set_task_completed", parameters, retry_on=TRANSIENT_ERRORS
         )
+        exists = await tick(_MAYBE_BOOLEAN, batches=self._ticks) or await tick(_BOOLEAN)
         if exists != b"true":
             raise errors.TaskNotFoundError
 

@@ -106,6 +106,28 @@ async def test_no_row_where_there_always_is_one(name: str) -> None:
     assert type(await error_after(CALLS[name], b"[]")) is StoreUnavailableError
 
 
+BATCHES_OF_OTHERS = (
+    b"[[[2], [[]]]]",  # too few
+    b"[[[2, 2, 2], [[], [], []]]]",  # too many
+    b"[[[2, 3], [[], []]]]",
+    b"[[[3, 1], [[], []]]]",
+    b"[[[2, 2], [[], []]]",
+    b"[[[2, 2], {}]]",
+    b"[[[,], [[], []]]]",
+    b"[[[2 2], [[], []]]]",
+    b"[[[99, 2], [[], []]]]",
+)
+"""Answers to two calls at once that have not one document for each."""
+
+
+@pytest.mark.parametrize("body", BATCHES_OF_OTHERS)
+async def test_batch_without_an_answer_for_each_is_unavailable(body: bytes) -> None:
+    async with client_of(_answering(body)) as client:
+        read = SupabaseStore(client).documents.list_weeks
+        outcomes = await asyncio.gather(read(1), read(2), return_exceptions=True)
+    assert [type(each) for each in outcomes] == [StoreUnavailableError] * 2
+
+
 async def test_question_that_is_not_on_record_is_not_asked() -> None:
     error = await error_after(CALLS["begin of a question"], b"false")
     assert type(error) is StoreUnavailableError

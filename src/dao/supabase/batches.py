@@ -1,0 +1,87 @@
+"""Sends calls of SQL functions that come at the same moment together, in one request.
+
+A request costs a worker, PostgREST and PostgreSQL most of a millisecond each, whatever it asks for.
+Under load, calls share that; one that comes alone is sent as it is.
+"""
+
+import asyncio
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from aiodataloader import DataLoader
+
+from src.dao.supabase.functions import SqlFunctions
+from src.domain.errors import StoreUnavailableError
+
+MOST_AT_ONCE = 8
+"""Calls in one request. More would spare little, and let each wait for more others."""
+
+_ANSWER = re.compile(rb"\s*\[\s*\[\s*(\[[0-9, null]*\])\s*,\s*\[(.*)\]\s*\]\s*\]\s*", re.DOTALL)
+_NULL = b"null"
+_SEPARATOR = b", "
+"""PostgreSQL's `json_agg` writes it between elements."""
+
+
+# Two calls are never the same one: each has its own answer.
+@dataclass(frozen=True, eq=False, slots=True)
+class _Call:
+    function: str
+    parameters: Mapping[str, object]
+
+
+class FunctionBatches:
+    """Calls of the functions that one function of schema.sql can call together."""
+
+    def __init__(self, functions: SqlFunctions, batch_function: str, timeout: float) -> None:
+        """`timeout` is in seconds for each request."""
+        self._functions = functions
+        self._batch_function = batch_function
+        self._timeout = timeout
+        self._loader = DataLoader[_Call, bytes](
+            self._send, max_batch_size=MOST_AT_ONCE, cache=False
+        )
+
+    async def call(self, function: str, parameters: Mapping[str, object]) -> bytes:
+        """Return the body of the answer: an array of the function's document, empty without one.
+
+        A call that goes alone returns what `SqlFunctions.call` does. An error of one call is one of
+        all that travel with it: repeat it with that.
+
+        Raises:
+            TimeoutError, StoreError: no answer came in time, or none of PostgREST.
+            Exception: as `SqlFunctions.call` does.
+        """
+        return await self._loader.load(_Call(function, parameters))
+
+    async def _send(self, calls: Sequence[_Call]) -> list[bytes]:
+        async with asyncio.timeout(self._timeout):
+            if len(calls) == 1:
+                return [await self._functions.call(calls[0].function, calls[0].parameters)]
+            named = [{"function": call.function, **call.parameters} for call in calls]
+            answer = await self._functions.call(self._batch_function, {"p_calls": named})
+        documents = _split(answer)
+        if len(documents) != len(calls):
+            raise StoreUnavailableError("the answer is not one for each call")
+        return documents
+
+
+def _split(answer: bytes) -> list[bytes]:
+    """Return an array for each document. Their lengths come with them, so nothing parses them."""
+    parts = _ANSWER.fullmatch(answer)
+    if parts is None:
+        raise StoreUnavailableError("the answer did not come from PostgREST")
+    lengths, joined = json.loads(parts[1]), parts[2]
+    pieces: list[bytes] = []
+    start = 0
+    for length in lengths:
+        end = start + (len(_NULL) if length is None else length)
+        pieces.append(joined[start:end])
+        start = end + len(_SEPARATOR)
+    if start != len(joined) + len(_SEPARATOR) or _SEPARATOR.join(pieces) != joined:
+        raise StoreUnavailableError("the documents have other lengths than the answer says")
+    return [
+        b"[]" if length is None else b"[%b]" % piece
+        for length, piece in zip(lengths, pieces, strict=True)
+    ]
