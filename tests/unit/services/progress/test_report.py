@@ -13,7 +13,8 @@ from src.domain.schedule import DaysOff, ScheduleSettings
 from src.services.progress.days import Reader, zone_of
 from src.services.progress.figures import ProgressSummary
 from src.services.progress.pace import Forecast, forecast
-from src.services.progress.report import report, summarize
+from src.services.progress.report import report
+from src.services.progress.summary import done_work, summarize
 from src.services.progress.timeline import timeline
 from tests.support.plans import fortnight
 
@@ -142,8 +143,7 @@ def plan(done_days: int, *, tasks: int = 3) -> TaskGroups:
 
 
 def summary_of(facts: ProgressFacts, reader: Reader) -> ProgressSummary:
-    (summary,) = summarize([facts], [timeline(facts, reader)], reader)
-    return summary
+    return summarize(facts, timeline(facts, reader), done_work(facts, reader), reader)
 
 
 @pytest.mark.parametrize(
