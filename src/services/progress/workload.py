@@ -1,10 +1,9 @@
 """How what is left of a plan fits into the days that are left."""
 
-from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from itertools import accumulate
+from itertools import accumulate, takewhile
 from math import inf
 from operator import sub
 
@@ -94,7 +93,8 @@ def leeway(work: DueWork, capacity: Capacity) -> Leeway:
     # the minutes until then. A day by which nothing is due cannot become negative.
     first_due = next((day for day, minutes in enumerate(needs) if minutes), len(needs))
     spare = min(slack[first_due:], default=inf)
-    return Leeway(cushion, bisect_right(list(accumulate(available)), spare))
+    idle_days = takewhile(lambda idle: idle <= spare, accumulate(available))
+    return Leeway(cushion, sum(1 for _ in idle_days))
 
 
 def _needs_by_day(work: DueWork) -> list[float]:
