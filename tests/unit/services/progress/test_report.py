@@ -193,6 +193,15 @@ def test_report_of_a_plan_half_done() -> None:
     assert (found.summary.cushion_minutes, found.summary.safe_days) == (0, 1)
 
 
+def test_pace_counts_the_last_days_up_to_today() -> None:
+    """Neither the day before, nor the one after today, which travelling can bring about."""
+    done = tuple(Completion(NOON - ago * DAY, None, 14, 28) for ago in (-1, 6, 6, 7, 7, 27, 27, 28))
+    facts = ProgressFacts(fortnight(NOON - 60 * DAY), plan(0), done)
+    pace = summary_of(facts, Reader(NOON, zone_of("UTC"))).pace
+    assert (pace.tasks_per_day_7, pace.minutes_per_day_7) == (4, 8)
+    assert (pace.tasks_per_day_28, pace.minutes_per_day_28) == (3, 6)
+
+
 def test_own_due_dates_go_before_the_plan() -> None:
     moved = TaskGroup(1, 1, NOON.date() + 40 * DAY, "light", "coding", 1, 0, 60, 0)
     facts = ProgressFacts(fortnight(NOON), TaskGroups.of([moved]), ())
