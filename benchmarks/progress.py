@@ -35,10 +35,10 @@ MOST_TIMES_WEEKS = 4
 """The progress of a roadmap takes at most so many times as long as its weeks."""
 MOST_HEALTH_SECONDS = 1.0
 """While pandas is imported: a load balancer waits for longer."""
-LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=4)
-"""httpx's own, except that it closes idle connections a second before uvicorn does.
+KEEP_ALIVE = ("--timeout-keep-alive", "60")
+"""httpx closes idle connections after 5 seconds. uvicorn must not, as it does by default.
 
-Both do so after 5 seconds by default, and a request would fail that is sent just then.
+On a slow machine it would close one on which a request is on its way.
 """
 USER = {"user_id": ANA}
 
@@ -191,12 +191,12 @@ async def main() -> int:
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory)
         await fill(path / "momentum.db")
-        command, variables = uvicorn_command(port), {"LOG_LEVEL": "WARNING"}
+        command, variables = [*uvicorn_command(port), *KEEP_ALIVE], {"LOG_LEVEL": "WARNING"}
         with running_process(command, port, path, variables) as service:
             process = psutil.Process(service.process.pid)  # type: ignore[no-untyped-call]
             headers = {"Accept-Encoding": "identity"}
             async with httpx.AsyncClient(
-                base_url=service.url, timeout=120, headers=headers, limits=LIMITS
+                base_url=service.url, timeout=120, headers=headers
             ) as client:
                 return conclude(await measure(client, process))
 
