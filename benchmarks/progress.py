@@ -35,6 +35,11 @@ MOST_TIMES_WEEKS = 4
 """The progress of a roadmap takes at most so many times as long as its weeks."""
 MOST_HEALTH_SECONDS = 1.0
 """While pandas is imported: a load balancer waits for longer."""
+KEEP_ALIVE = ("--timeout-keep-alive", "60")
+"""httpx closes idle connections after 5 seconds. uvicorn must not, as it does by default.
+
+On a slow machine it would close one on which a request is on its way.
+"""
 USER = {"user_id": ANA}
 
 
@@ -186,7 +191,7 @@ async def main() -> int:
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory)
         await fill(path / "momentum.db")
-        command, variables = uvicorn_command(port), {"LOG_LEVEL": "WARNING"}
+        command, variables = [*uvicorn_command(port), *KEEP_ALIVE], {"LOG_LEVEL": "WARNING"}
         with running_process(command, port, path, variables) as service:
             process = psutil.Process(service.process.pid)  # type: ignore[no-untyped-call]
             headers = {"Accept-Encoding": "identity"}

@@ -63,11 +63,11 @@ async def main():
     user = "550e8400-e29b-41d4-a716-446655440000"
     async with app.router.lifespan_context(app):
         async with httpx.AsyncClient(transport=transport, base_url="http://api") as client:
-            for path in ("/health", "/openapi.json", "/roadmaps?include=progress"):
+            for path in ("/health", "/openapi.json", "/roadmaps?include=progress", "/progress"):
                 separator = "&" if "?" in path else "?"
                 (await client.get(f"{path}{separator}user_id={user}")).raise_for_status()
             print(sorted({"pandas", "numpy", "icalendar"} & sys.modules.keys()))
-            (await client.get(f"/progress?user_id={user}")).raise_for_status()
+            (await client.get(f"/progress.svg?user_id={user}")).raise_for_status()
             print(sorted({"pandas", "icalendar"} & sys.modules.keys()))
 
 asyncio.run(main())
@@ -75,8 +75,11 @@ asyncio.run(main())
 
 
 @pytest.mark.long(3)
-def test_pandas_is_imported_for_progress_alone(tmp_path: Path) -> None:
-    """A process that never serves progress does without it, and without the calendars' library."""
+def test_pandas_is_imported_for_lists_and_pictures_alone(tmp_path: Path) -> None:
+    """A process that serves neither lists nor pictures of progress does without it.
+
+    And without the calendars' library.
+    """
     run = subprocess.run(
         [sys.executable, "-c", _SERVES_WITHOUT_PROGRESS, str(tmp_path / "momentum.db")],
         cwd=ROOT,

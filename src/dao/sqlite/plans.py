@@ -27,24 +27,28 @@ _MINUTES = (
     " and d.day_number = t.day_number)) as minutes"
 )
 
-# One array per column, since handing over a row for each group takes half as long again. Shares of
-# tasks without an estimate are added afterwards, since SQLite's JSON rounds fractions.
+_UNKNOWN_MINUTES = 1_000_000
+"""What a task without an estimate adds to a group's minutes: far more than any estimates do.
+
+So a sum also says how many there are, and no row needs to be counted for it. SQLite cannot add
+their shares in the first place, since its JSON rounds fractions.
+"""
+
+# One array per column, since handing over a row for each group takes half as long again.
 _ANY_GROUPS = (
     "select {arrays}, json_group_array(tasks), json_group_array(completed_tasks),"
-    " json_group_array(minutes), json_group_array(completed_minutes),"
-    " json_group_array(unknown), json_group_array(completed_unknown) from ("
+    " json_group_array(minutes), json_group_array(completed_minutes) from ("
     "select {columns}, count(*) as tasks, count(*) filter (where completed) as completed_tasks,"
-    " coalesce(sum(estimated_minutes), 0) as minutes,"
-    " coalesce(sum(estimated_minutes) filter (where completed), 0) as completed_minutes,"
-    " count(*) filter (where estimated_minutes is null) as unknown,"
-    " count(*) filter (where completed and estimated_minutes is null) as completed_unknown"
+    " sum({minutes}) as minutes,"
+    " ifnull(sum({minutes}) filter (where completed), 0) as completed_minutes"
     " from roadmap_tasks where roadmap_id = :roadmap_id group by {columns} order by {columns})"
 )
 
 
 def _query_groups(*columns: str) -> str:
     arrays = ", ".join(f"json_group_array({column})" for column in columns)
-    return _ANY_GROUPS.format(arrays=arrays, columns=", ".join(columns))
+    minutes = f"ifnull(estimated_minutes, {_UNKNOWN_MINUTES})"
+    return _ANY_GROUPS.format(arrays=arrays, columns=", ".join(columns), minutes=minutes)
 
 
 _COARSE_GROUPS = _query_groups("week_number", "day_number", "due_date")
@@ -141,15 +145,13 @@ def _select_groups(connection: sqlite3.Connection, roadmap: Roadmap, *, coarse: 
     query = _COARSE_GROUPS if coarse else _GROUPS
     row = connection.execute(query, {"roadmap_id": roadmap.roadmap_id}).fetchone()
     # `json.loads` takes three times as long to parse lists of numbers.
-    *keys, tasks, completed, minutes, completed_minutes, unknown, completed_unknown = map(
-        from_json, row
-    )
+    *keys, tasks, completed, minutes, completed_minutes = map(from_json, row)
     if coarse:
         keys += [[""] * len(tasks)] * 2
-    if any(unknown):
+    if max(minutes, default=0) >= _UNKNOWN_MINUTES:
         shares = _shares(roadmap.daily_hours, keys[0], keys[1], tasks)
-        minutes = _plus_shares(minutes, unknown, shares)
-        completed_minutes = _plus_shares(completed_minutes, completed_unknown, shares)
+        minutes = _with_shares(minutes, shares)
+        completed_minutes = _with_shares(completed_minutes, shares)
     return schedule_rows.parse_groups([*keys, tasks, completed, minutes, completed_minutes])
 
 
@@ -163,11 +165,10 @@ def _shares(
     return [equal_share(daily_hours, tasks_of_day[day]) for day in zip(weeks, days, strict=True)]
 
 
-def _plus_shares(
-    minutes: Sequence[int], unknown: Sequence[int], shares: Sequence[float]
-) -> list[float]:
-    columns = zip(minutes, unknown, shares, strict=True)
-    return [known + count * share for known, count, share in columns]
+def _with_shares(minutes: Sequence[int], shares: Sequence[float]) -> list[float]:
+    """Return the minutes of each group with shares in place of what is unknown."""
+    sums = zip(minutes, shares, strict=True)
+    return [each % _UNKNOWN_MINUTES + each // _UNKNOWN_MINUTES * share for each, share in sums]
 
 
 def select_open_tasks(

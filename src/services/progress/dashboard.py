@@ -58,8 +58,8 @@ def due_groups(facts: ProgressFacts, plan: Timeline) -> list[TaskGroup]:
     groups, work = facts.groups, plan.work
     due = sorted(
         (day, groups.week_number[number], groups.day_number[number], number)
-        for number, (day, tasks) in enumerate(zip(work.due, work.open_tasks, strict=True))
-        if day <= 0 and tasks
+        for number, day in enumerate(work.due)
+        if day <= 0 and work.open_tasks[number]
     )
     found: list[TaskGroup] = []
     planned = 0.0

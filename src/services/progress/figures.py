@@ -1,4 +1,4 @@
-"""The figures of progress, as `report` computes them. This module does without pandas."""
+"""The figures of progress, as `summary` and `report` compute them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -20,6 +20,7 @@ from src.services.progress.dashboard import (
 from src.services.progress.days import Reader
 from src.services.progress.figures import ProgressReport, ProgressSummary
 from src.services.progress.streaks import Streaks
+from src.services.progress.summary import done_work, summarize
 from src.services.progress.timeline import timeline
 
 ALL_ROADMAPS = "All roadmaps"
@@ -78,7 +79,7 @@ class _Overview:
     """What the tasks for today are chosen from, by roadmap."""
 
 
-# These run in a thread, and import pandas there.
+# These run in a thread, and those that need pandas import it there.
 
 
 def _report(facts: ProgressFacts, reader: Reader) -> ProgressReport:
@@ -88,8 +89,6 @@ def _report(facts: ProgressFacts, reader: Reader) -> ProgressReport:
 
 
 def _overview(all_facts: Sequence[ProgressFacts], reader: Reader) -> _Overview:
-    from src.services.progress.report import summarize  # noqa: PLC0415
-
     ids = [facts.roadmap.roadmap_id for facts in all_facts]
     plans = [timeline(facts, reader) for facts in all_facts]
     due = {
@@ -98,7 +97,10 @@ def _overview(all_facts: Sequence[ProgressFacts], reader: Reader) -> _Overview:
     }
     return _Overview(
         overall_streaks(all_facts, reader),
-        tuple(zip(ids, summarize(all_facts, plans, reader), strict=True)),
+        tuple(
+            (roadmap_id, summarize(facts, plan, done_work(facts, reader), reader))
+            for roadmap_id, facts, plan in zip(ids, all_facts, plans, strict=True)
+        ),
         {roadmap_id: groups for roadmap_id, groups in due.items() if groups},
     )
 
@@ -107,7 +109,7 @@ def _draw(facts: ProgressFacts, reader: Reader, view: View, theme: Theme) -> str
     title = " ".join(facts.roadmap.description.split())
     if view == "year":
         return _draw_year(title, [facts], reader, theme)
-    from src.services.progress.report import report, work_by_day  # noqa: PLC0415
+    from src.services.progress.report import by_day, report  # noqa: PLC0415
 
     if view == "weeks":
         weeks = report(facts, reader).weeks.items()
@@ -117,13 +119,13 @@ def _draw(facts: ProgressFacts, reader: Reader, view: View, theme: Theme) -> str
     work = timeline(facts, reader).work
     for due, tasks in zip(work.due, work.tasks, strict=True):
         planned[reader.today + due * ONE_DAY] += tasks
-    done = {day.date: day.tasks for day in work_by_day(facts.completions, reader)}
+    done = {day.date: day.tasks for day in by_day(done_work(facts, reader))}
     return burnup_chart(title, planned, done, reader.today, theme)
 
 
 def _draw_year(title: str, all_facts: Sequence[ProgressFacts], reader: Reader, theme: Theme) -> str:
-    from src.services.progress.report import work_by_day  # noqa: PLC0415
+    from src.services.progress.report import by_day  # noqa: PLC0415
 
-    completions = [completion for facts in all_facts for completion in facts.completions]
-    done = {day.date: day.tasks for day in work_by_day(completions, reader)}
+    work = [each for facts in all_facts for each in done_work(facts, reader)]
+    done = {day.date: day.tasks for day in by_day(work)}
     return year_chart(title, done, reader.today, theme)

@@ -7,6 +7,7 @@ from operator import sub
 from src.domain.progress import ProgressFacts
 from src.domain.roadmap import Roadmap, Task
 from src.domain.schedule import ONE_DAY, DaysOff, ScheduledTask, ScheduleSettings
+from src.domain.vocabulary import DAYS_PER_WEEK
 from src.services.progress.days import Reader, local_day
 from src.services.progress.workload import DueWork, days_before, planned_day
 
@@ -43,9 +44,11 @@ def timeline(facts: ProgressFacts, reader: Reader) -> Timeline:
     groups, today = facts.groups, reader.today
     start = start_of(facts.roadmap, facts.schedule, reader)
     until_start = (start - today).days
+    # `days_before` counts evenly. Calling it for each group would take as long as all the rest.
+    until_day_zero = until_start + days_before(0, 0)
     dates = zip(groups.week_number, groups.day_number, groups.due_date, strict=True)
     due = [
-        (own - today).days if own else until_start + days_before(week, day)
+        (own - today).days if own else until_day_zero + DAYS_PER_WEEK * week + day
         for week, day, own in dates
     ]
     end = today + max(due, default=until_start) * ONE_DAY

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from itertools import accumulate
+from itertools import accumulate, takewhile
+from math import inf
 from operator import sub
 
 from src.domain.schedule import EVERY_DAY, ONE_DAY, DaysOff
@@ -85,15 +86,15 @@ def leeway(work: DueWork, capacity: Capacity) -> Leeway:
     # The slack of a day: the minutes available until then, minus those that all tasks due by then
     # still need.
     slack = list(accumulate(map(sub, available, needs)))
-    smallest_after = list(accumulate(reversed(slack), min))[::-1]
-    cushion = smallest_after[0]
+    cushion = min(slack)
     if cushion < 0 or not any(work.open_tasks):
         return Leeway(cushion, 0)
-    # Being idle through a day lowers the slack of it and of all later days by `idle`.
-    for number, idle in enumerate(accumulate(available)):
-        if smallest_after[number] < idle:
-            return Leeway(cushion, number)
-    return Leeway(cushion, len(needs))
+    # Being idle from today through a day lowers the slack of that day and of all later ones by all
+    # the minutes until then. A day by which nothing is due cannot become negative.
+    first_due = next((day for day, minutes in enumerate(needs) if minutes), len(needs))
+    spare = min(slack[first_due:], default=inf)
+    idle_days = takewhile(lambda idle: idle <= spare, accumulate(available))
+    return Leeway(cushion, sum(1 for _ in idle_days))
 
 
 def _needs_by_day(work: DueWork) -> list[float]:
@@ -101,9 +102,12 @@ def _needs_by_day(work: DueWork) -> list[float]:
 
     Work that is overdue counts today.
     """
-    needs = [0.0] * (max([0, *work.due]) + 1)
+    needs = [0.0] * (max(0, max(work.due, default=0)) + 1)
     for due, minutes in zip(work.due, work.open_minutes, strict=True):
-        needs[max(0, due)] += minutes
+        if due > 0:
+            needs[due] += minutes
+        else:
+            needs[0] += minutes
     return needs
 
 

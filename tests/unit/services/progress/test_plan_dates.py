@@ -9,7 +9,7 @@ from src.domain.progress import Completion, ProgressFacts, TaskGroup, TaskGroups
 from src.domain.schedule import DatedPlan, DaysOff, ScheduledTask, ScheduleSettings
 from src.services.progress.days import Reader, zone_of
 from src.services.progress.plan_dates import cushion_of, due_dates
-from src.services.progress.report import summarize
+from src.services.progress.summary import done_work, summarize
 from src.services.progress.timeline import timeline
 from tests.support.plans import fortnight
 
@@ -95,7 +95,7 @@ def test_cushion_is_that_of_the_report(plan: DatedPlan, zone: str, rollover: int
     """Whatever zone a task was completed in, and whatever zone somebody reads in."""
     reader = Reader(NOON, zone_of(zone), rollover)
     facts = facts_of(plan)
-    (summary,) = summarize([facts], [timeline(facts, reader)], reader)
+    summary = summarize(facts, timeline(facts, reader), done_work(facts, reader), reader)
     cushion = cushion_of(plan, due_dates(plan, reader), plan.settings, reader)
     assert cushion == summary.cushion_minutes
 

@@ -13,7 +13,8 @@ from src.domain.schedule import DaysOff, ScheduleSettings
 from src.services.progress.days import Reader, zone_of
 from src.services.progress.figures import ProgressSummary
 from src.services.progress.pace import Forecast, forecast
-from src.services.progress.report import report, summarize
+from src.services.progress.report import report
+from src.services.progress.summary import done_work, summarize
 from src.services.progress.timeline import timeline
 from tests.support.plans import fortnight
 
@@ -142,8 +143,7 @@ def plan(done_days: int, *, tasks: int = 3) -> TaskGroups:
 
 
 def summary_of(facts: ProgressFacts, reader: Reader) -> ProgressSummary:
-    (summary,) = summarize([facts], [timeline(facts, reader)], reader)
-    return summary
+    return summarize(facts, timeline(facts, reader), done_work(facts, reader), reader)
 
 
 @pytest.mark.parametrize(
@@ -191,6 +191,15 @@ def test_report_of_a_plan_half_done() -> None:
     assert found.summary.forecast == Forecast(now.date() + 7 * DAY, now.date() + 7 * DAY)
     assert (found.summary.days_behind, found.summary.expected_tasks) == (0, 21)
     assert (found.summary.cushion_minutes, found.summary.safe_days) == (0, 1)
+
+
+def test_pace_counts_the_last_days_up_to_today() -> None:
+    """Neither the day before, nor the one after today, which travelling can bring about."""
+    done = tuple(Completion(NOON - ago * DAY, None, 14, 28) for ago in (-1, 6, 6, 7, 7, 27, 27, 28))
+    facts = ProgressFacts(fortnight(NOON - 60 * DAY), plan(0), done)
+    pace = summary_of(facts, Reader(NOON, zone_of("UTC"))).pace
+    assert (pace.tasks_per_day_7, pace.minutes_per_day_7) == (4, 8)
+    assert (pace.tasks_per_day_28, pace.minutes_per_day_28) == (3, 6)
 
 
 def test_own_due_dates_go_before_the_plan() -> None:
