@@ -4,9 +4,8 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from itertools import accumulate, pairwise
+from itertools import accumulate, cycle, pairwise
 from math import ceil
-from typing import Literal
 
 from src.domain.plan import PlanRequest
 from src.domain.plan_rules import tasks_for_day
@@ -20,10 +19,8 @@ _EXAMS_FROM, _EXAM_DAYS = 0.7, (5, 6)  # of the plan's days, and of a week's
 _MOST_TURNS = 8  # on a milestone
 _LONG_MINUTES = 60  # longer tasks are sessions of several steps
 _LONGEST_SESSION = 170  # in characters, of two exercises that make a long task
-_FIRST_USES = 2  # of a topic, before the next one is practised
 _HEAD_START = 10  # how much more often new topics are practised than those known before
 _MOST_TOGETHER = 3
-_NEW_FIRST = 2  # times, that new topics are explained before known ones
 _MOST_EXPLAINED = 8  # times, of a topic: fewer than there are patterns for it
 _GAPS = (0.1, 0.2)
 """A topic comes back after this share of the days that are left: what is asked for again after
@@ -35,7 +32,7 @@ class Purpose(Value):
     """What a task is for. Plain ones ask to read and explain, others to use and judge."""
 
     effort: Effort
-    category: Category | Literal["as in its curriculum"]
+    category: Category | None = None  # None means that of its curriculum
     most_minutes: int
     is_plain: bool = False
     patterns: tuple[str, ...]
@@ -130,6 +127,7 @@ class Timetable:
             lesson.visits.append(day)
             lesson.exercises = _exercises(lesson.topic, in_sessions=self._has_long_tasks)
             lesson.uses += purpose != "learn"
+            lesson.explained += 2 * lesson.is_known  # new topics are explained first
             core = lesson.topic.practice[0] if lesson.uses else lesson.topic.explain
             slots.append(Slot(purpose, (lesson,), core))
 
@@ -168,9 +166,8 @@ class Timetable:
         steps = project.milestones[: ceil(share * len(project.milestones))]
         turns = min(turns, _MOST_TURNS * len(steps))
         ends = [ceil(turn * len(steps) / turns) for turn in range(turns + 1)]
-        for turn, (first, last) in enumerate(pairwise(ends)):
+        for (first, last), lesson in zip(pairwise(ends), cycle(used)):
             text = " Then: ".join(steps[first:last]) or steps[last - 1]
-            lesson = used[turn % len(used)]
             yield Slot("project" if first < last else "improve", (lesson,), text, project)
 
     def _explain(self, day: int, slots: list[Slot]) -> None:
@@ -178,8 +175,7 @@ class Timetable:
         a_day = self._plain_shares[int(3 * (day + 0.5) / self._days)] * self._count
         wanted = int(a_day * (day + 1)) - int(a_day * day)
         # One explanation of a topic a day is enough.
-        times = {each: each.explained + _NEW_FIRST * each.is_known for each in self.begun}
-        for lesson in sorted(times, key=lambda each: (times[each], -each.visits[0])):
+        for lesson in sorted(self.begun, key=lambda each: (each.explained, -each.visits[0])):
             plain = sum(purposes()[slot.purpose].is_plain for slot in slots)
             is_enough = plain >= wanted or lesson.explained == _MOST_EXPLAINED
             if is_enough or not self._has_room("teach", slots):
@@ -190,20 +186,18 @@ class Timetable:
     def _practise(self, day: int, turn: int) -> Slot:
         """Return practice of the topic that has had the least; what was known before waits."""
         lesson = min(self.begun, key=lambda each: each.uses + _HEAD_START * each.is_known)
-        if lesson.uses < len(lesson.exercises):
-            sentence = lesson.exercises[lesson.uses]
-            lesson.uses += 1
-            is_hard = sentence == lesson.topic.challenge
-            return Slot("challenge" if is_hard else "practise", (lesson,), sentence)
+        uses, lesson.uses = lesson.uses, lesson.uses + 1
+        if uses < len(lesson.exercises):
+            is_hard = lesson.exercises[uses] == lesson.topic.challenge
+            return Slot("challenge" if is_hard else "practise", (lesson,), lesson.exercises[uses])
         deeper = read_data("patterns.toml")["deeper"]
         choices = deeper[day * len(deeper) // self._days]
-        purpose = choices[lesson.uses % len(choices)]
+        purpose = choices[uses % len(choices)]
         partners = [each for each in self.begun if not each.is_known] or self.begun
         other = partners[turn % len(partners)]
-        if purpose == "pair" and other is lesson:
-            purpose = "vary"
-        lesson.uses += 1
-        return _exercise(purpose, *(lesson, other)[: 1 + (purpose == "pair")])
+        if purpose != "pair":
+            return _exercise(purpose, lesson)
+        return _exercise("vary", lesson) if other is lesson else _exercise("pair", lesson, other)
 
     def _has_room(self, purpose: str, slots: list[Slot]) -> bool:
         """Return whether the day still has practice, and long tasks enough to fill its hours."""
@@ -231,7 +225,8 @@ def _exercises(topic: Topic, *, in_sessions: bool) -> tuple[str, ...]:
 def _exercise(purpose: str, *lessons: Lesson) -> Slot:
     """Return a task with an exercise of the first topic: each that was done already in turn."""
     topic, uses = lessons[0].topic, lessons[0].uses
-    done = topic.practice[: max(1, uses - (uses > _FIRST_USES))]  # the challenge was third
+    has_challenge = topic.challenge in lessons[0].exercises[:uses]
+    done = topic.practice[: max(1, uses - has_challenge)]
     turn = uses + len(lessons[0].visits)
     sentence = topic.challenge if purpose == "rethink" else done[turn % len(done)]
     return Slot(purpose, tuple(dict.fromkeys(lessons)), sentence)

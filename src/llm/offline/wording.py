@@ -15,42 +15,34 @@ from src.llm.offline.curricula import Topic, curricula, read_data
 Phrase: TypeAlias = tuple[str, ...]
 
 _LONGEST_PHRASE = 8  # in words
-_SHORTEST_CORRECTED, _TWO_TYPOS_FROM = 5, 8
-"""In letters: a word of 8 may have two typos, one of 5 a single one."""
-
-_CJK = "\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
-_MARKS = "\u0300-\u036f\u064b-\u0655\u0670\u0900-\u0903\u093a-\u094f\u0951-\u0957\u0962\u0963"
-_TOKEN = re.compile(
-    # Chinese and Japanese write no spaces: each of their characters is a token.
-    rf"[{_CJK}]|[^\W_{_CJK}](?:[^\W{_CJK}]|[{_MARKS}])*[+#]*|\++"
-    r"|[,;!?()\n。、，；！？।،؛]|[.:](?=\s|$)|(?<=\s)[-–—](?=\s)"  # noqa: RUF001  all scripts' marks
-)
-_OPTIONAL_MARKS = re.compile("[\u0300-\u036f\u0640\u064b-\u0655\u0670\u093c]")
+_SHORTEST_CORRECTED, _TWO_TYPOS_FROM = 5, 8  # in letters; shorter words have no typo
 
 
 class Wording:
     """What `wording.toml` and `translations.toml` say, and the names of all subjects."""
 
     def __init__(self) -> None:
-        said, translations = read_data("wording.toml"), read_data("translations.toml")
-        names = {name: [s.subject, *s.aliases] for name, s in curricula().items()}
-        self.phrases = {name: set(map(phrase, texts)) for name, texts in said["lists"].items()}
-        """The lists of `wording.toml`, all `meanings`, and the words and names of each language."""
-        for code, entry in translations.items():
+        said, languages = read_data("wording.toml"), read_data("translations.toml")
+        names = [(name, (s.subject, *s.aliases)) for name, s in curricula().items()]
+        names.append(("python", said["lists"]["general"]))
+        lists = dict(said["lists"])
+        for code, entry in languages.items():
             own = entry.get("names", {})
-            shown = chain(entry.get("words", "").split(), *own.values())
-            self.phrases[code] = set(map(phrase, shown))
-            for name, texts in own.items():
-                names[name] += texts
-        self.meanings = {phrase(t): ("subject", name) for name in names for t in names[name]}
+            lists[code] = [*entry.get("words", "").split(), *chain.from_iterable(own.values())]
+            names += own.items()
+        self.phrases = {name: set(map(phrase, texts)) for name, texts in lists.items()}
+        """The lists of `wording.toml`, all `meanings`, and the words and names of each language."""
+        subjects = {phrase(text): ("subject", name) for name, texts in names for text in texts}
+        cues = {phrase(text): (cue, "") for cue, texts in said["phrases"].items() for text in texts}
+        places = {
+            phrase(text): ("place", name)
+            for name, texts in said["places"].items()
+            for text in texts
+        }
+        self.meanings = subjects | cues | places
         """What a phrase means: its kind, and the name of a curriculum, which is empty for none."""
-        self.meanings |= dict.fromkeys(self.phrases["general"], ("subject", "python"))
-        self._spelling = sorted({word for name in self.meanings for word in name})
-        for kind, texts in said["phrases"].items():
-            self.meanings |= dict.fromkeys(map(phrase, texts), (kind, ""))
-        for name, texts in said["places"].items():
-            self.meanings |= dict.fromkeys(map(phrase, texts), ("place", name))
         self.phrases["meanings"] = set(self.meanings)
+        self._spelling = sorted(set(chain.from_iterable(subjects)))
         written = chain.from_iterable(self.phrases[n] for n in (*said["lists"], "meanings", "en"))
         self._words = frozenset(chain.from_iterable(written))
 
@@ -73,7 +65,7 @@ def wording() -> Wording:
 
 def tokenize(text: str) -> list[str]:
     """Return a text's words and marks as they are written."""
-    return _TOKEN.findall(text)
+    return re.findall(read_data("wording.toml")["letters"]["word"], text)
 
 
 def is_mark(word: str) -> bool:
@@ -105,6 +97,7 @@ def _stemmed(words: Iterable[str]) -> str:
 
 def fold(text: str) -> str:
     """Return a word in lower case without accents."""
-    # Decomposed, so that marks such as accents, which learners leave out, can be removed.
+    signs = read_data("wording.toml")["letters"]["optional_signs"]
+    # Decomposed, so that signs such as accents, which learners leave out, can be removed.
     decomposed = unicodedata.normalize("NFKD", text.casefold())
-    return unicodedata.normalize("NFC", _OPTIONAL_MARKS.sub("", decomposed))
+    return unicodedata.normalize("NFC", re.sub(signs, "", decomposed))

@@ -57,11 +57,10 @@ class Writer:
     def _task(self, slot: Slot, minutes: int) -> PlannedTask:
         purpose, curriculum = purposes()[slot.purpose], slot.lessons[0].curriculum
         choices = purpose.patterns + purpose.kinds.get(curriculum.kind, ())
-        is_own = purpose.category == "as in its curriculum"
         return PlannedTask(
             text=self._word(slot, choices, minutes, MAX_TASK_LENGTH),
             effort=purpose.effort,
-            category=curriculum.practice_category if is_own else purpose.category,
+            category=purpose.category or curriculum.practice_category,
             estimated_minutes=minutes,
         )
 
@@ -146,7 +145,7 @@ def _steps(slot: Slot, turn: int, minutes: int) -> str:
     Each turn of the same exercise has other ones.
     """
     named = read_data("patterns.toml")["steps"]
-    pools = {**named["all"], **named.get(slot.lessons[0].curriculum.kind, {})}
+    pools = named["all"] | named.get(slot.lessons[0].curriculum.kind, {})
     if minutes <= _SESSION_MINUTES[0]:
         return ""
     if minutes <= _SESSION_MINUTES[1]:
