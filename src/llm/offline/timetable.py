@@ -17,10 +17,11 @@ _HASTE = 1.4  # above 1, new topics follow each other faster at first
 _PLAIN_SHARES = (0.5, 0.1, 0)  # of a day's tasks those that explain, in each third of a plan
 _EXAMS_FROM, _EXAM_DAYS = 0.7, (5, 6)  # of the plan's days, and of a week's
 _MOST_TURNS = 8  # on a milestone
-_LONG_MINUTES = 60  # longer tasks are sessions of several steps
+LONG_MINUTES = 60  # longer tasks are sessions of several steps
 _LONGEST_SESSION = 170  # in characters, of two exercises that make a long task
 _HEAD_START = 10  # how much more often new topics are practised than those known before
 _MOST_TOGETHER = 3
+_NEW_FIRST = 2  # times, that new topics are explained before known ones
 _MOST_EXPLAINED = 8  # times, of a topic: fewer than there are patterns for it
 _GAPS = (0.1, 0.2)
 """A topic comes back after this share of the days that are left: what is asked for again after
@@ -84,7 +85,7 @@ class Timetable:
         self._days, self._is_exam = request.duration_weeks * DAYS_PER_WEEK, is_exam
         self._teaching_days = self._days * _TEACHING_SHARE
         self._count = tasks_for_day(request.level, request.daily_hours)
-        self._has_long_tasks = request.daily_hours * 60 / self._count > _LONG_MINUTES
+        self._has_long_tasks = request.daily_hours * 60 / self._count > LONG_MINUTES
         self._returns = min(request.duration_weeks, 2 + self._count // 5)
         self._plain_shares = _PLAIN_SHARES if request.duration_weeks > 1 else (0.5, 0, 0)
         costs = list(accumulate((lesson.cost**2 for lesson in lessons), initial=0.0))
@@ -127,7 +128,6 @@ class Timetable:
             lesson.visits.append(day)
             lesson.exercises = _exercises(lesson.topic, in_sessions=self._has_long_tasks)
             lesson.uses += purpose != "learn"
-            lesson.explained += 2 * lesson.is_known  # new topics are explained first
             core = lesson.topic.practice[0] if lesson.uses else lesson.topic.explain
             slots.append(Slot(purpose, (lesson,), core))
 
@@ -175,7 +175,8 @@ class Timetable:
         a_day = self._plain_shares[int(3 * (day + 0.5) / self._days)] * self._count
         wanted = int(a_day * (day + 1)) - int(a_day * day)
         # One explanation of a topic a day is enough.
-        for lesson in sorted(self.begun, key=lambda each: (each.explained, -each.visits[0])):
+        times = {each: each.explained + _NEW_FIRST * each.is_known for each in self.begun}
+        for lesson in sorted(times, key=lambda each: (times[each], -each.visits[0])):
             plain = sum(purposes()[slot.purpose].is_plain for slot in slots)
             is_enough = plain >= wanted or lesson.explained == _MOST_EXPLAINED
             if is_enough or not self._has_room("teach", slots):
@@ -203,7 +204,7 @@ class Timetable:
         """Return whether the day still has practice, and long tasks enough to fill its hours."""
         kept = min(self._count - 1, 1 + self._has_long_tasks)
         names = [purpose, *(slot.purpose for slot in slots)]
-        short = sum(purposes()[name].most_minutes <= _LONG_MINUTES for name in names)
+        short = sum(purposes()[name].most_minutes <= LONG_MINUTES for name in names)
         return len(slots) < self._count - 1 and short <= self._count - kept
 
     def _is_for_projects(self, day: int) -> bool:

@@ -57,10 +57,8 @@ class Wording:
         return best[0] if best else word
 
 
-@cache
-def wording() -> Wording:
-    """Return the one wording; the first call reads its files."""
-    return Wording()
+wording = cache(Wording)
+"""Returns the one wording; the first call reads its files."""
 
 
 def tokenize(text: str) -> list[str]:
@@ -86,13 +84,11 @@ def find(words: Sequence[str], at: int, name: str) -> Phrase:
 
 def longest_name(topic: Topic, words: Iterable[str]) -> int:
     """Return how many words the longest of a topic's names has that a text holds; 0 for none."""
-    said = _stemmed(words)
     names = (topic.id.replace("-", " "), topic.name, *topic.name.split(" and "))
-    return max((len(name) for name in map(phrase, names) if _stemmed(name) in said), default=0)
-
-
-def _stemmed(words: Iterable[str]) -> str:
-    return f" {' '.join(word.rstrip('s') for word in words)} "
+    # Plurals are the same words.
+    texts = ([word.rstrip("s") for word in each] for each in (words, *map(phrase, names)))
+    said, *known = (f" {' '.join(text)} " for text in texts)
+    return max((len(name.split()) for name in known if name in said), default=0)
 
 
 def fold(text: str) -> str:
