@@ -44,16 +44,16 @@ def understand_question(text: str, topics: Sequence[Topic]) -> Question:
     said = " ".join(words)
     for number, digits in data["numbers"].items():
         said = re.sub(rf"\b{number}\b", digits, said)
-    found = {name: re.search(pattern, said) for name, pattern in data["intents"].items()}
+    found = [name for name, pattern in data["intents"].items() if re.search(pattern, said)]
     topic = max(topics, key=lambda topic: longest_name(topic, words), default=None)
     named = longest_name(topic, words) if topic else 0
     is_bare = len(words) - named <= _MOST_WORDS_BESIDE_A_TOPIC
-    if named and (is_bare or re.search(data["explaining"], said)) and not found["unknown"]:
+    if named and (is_bare or re.search(data["explaining"], said)) and "unknown" not in found:
         return Question("explain", {}, topic)
     numbers = {unit: re.search(pattern, said) for unit, pattern in data["amounts"].items()}
     amounts = {unit: int(match[match.lastindex or 0]) for unit, match in numbers.items() if match}
     amounts.setdefault("minutes", amounts.pop("hours", 0) * 60)
-    return Question(next((name for name in found if found[name]), "unknown"), amounts)
+    return Question(found[0] if found else "unknown", amounts)
 
 
 class OfflineAssistant:
@@ -113,12 +113,12 @@ class _Answer:
 
     def _now(self) -> list[str]:
         scope = self._context.tasks_in_scope()
+        if not self._open:
+            return ["Every task of the roadmap is done. Well done!"]
         if upcoming := _open(scope):
             return self._listed("Next:", upcoming)
-        if self._open:
-            done = "All of this is done. " if scope else ""
-            return self._listed(f"{done}Next on the roadmap:", self._open)
-        return ["Every task of the roadmap is done. Well done!"]
+        done = "All of this is done. " if scope else ""
+        return self._listed(f"{done}Next on the roadmap:", self._open)
 
     def _period(self) -> list[str]:
         """Return the open tasks of a week or a day, with the week's goal."""
@@ -173,17 +173,19 @@ class _Answer:
 
     def _finish(self) -> list[str]:
         done = [task.completed_at.date() for task in self._context.tasks if task.completed_at]
-        if not self._open:
+        left = len(self._open)
+        if not left:
             return self._now()
-        days, course, pace = self._days - 1, "begin today and keep to the plan", ""
-        if done:
-            a_day = len(done) / max((self._today - min(done)).days + 1, 1)
-            days, course = ceil(len(self._open) / a_day), "go on as you do"
-            pace = f": {a_day:.1f} tasks a day, and {len(self._open)} are left"
+        if not done:
+            last = self._today + timedelta(self._days - 1)
+            return [f"If you begin today and keep to the plan, on {last.day} {last:%B %Y}."]
+        pace = len(done) / max((self._today - min(done)).days + 1, 1)
+        days = ceil(left / pace)
         if days > _LONGEST_FORECAST:
             return ["At your pace so far it would take more than ten years."]
         last = self._today + timedelta(days)
-        return [f"If you {course}, on {last.day} {last:%B %Y}{pace}."]
+        heading = f"If you go on as you do, on {last.day} {last:%B %Y}"
+        return [f"{heading}: {pace:.1f} tasks a day, and {left} are left."]
 
     def _after(self) -> list[str]:
         if not self._subjects:
@@ -206,10 +208,8 @@ class _Answer:
 
     def _length(self, task: Task) -> int:
         """Return a task's minutes; in rows of older code, its share of the day."""
-        in_all = self._tasks_a_day[_place(task)]
-        return task.estimated_minutes or round(
-            equal_share(self._context.roadmap.daily_hours, in_all)
-        )
+        share = equal_share(self._context.roadmap.daily_hours, self._tasks_a_day[_place(task)])
+        return task.estimated_minutes or round(share)
 
 
 def _open(tasks: Sequence[Task]) -> list[Task]:

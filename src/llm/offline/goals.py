@@ -92,9 +92,8 @@ class _Reader:
 
     def _find_language(self) -> str | None:
         words, languages = list(map(fold, self._tokens)), read_data("translations.toml")
-        counts = {
-            code: sum(bool(find(words, at, code)) for at in range(len(words))) for code in languages
-        }
+        places = range(len(words))
+        counts = {code: sum(bool(find(words, at, code)) for at in places) for code in languages}
         for code, entry in languages.items():
             if counts["en"] == 0 and re.search(entry.get("letters", "(?!)"), self._goal):
                 return code
@@ -174,16 +173,14 @@ def _name_of(goal: str) -> str:
     It stands after `I want to learn` and before `because`. It is "your subject" if that is too
     long or means nothing.
     """
-    any_of = {name: "|".join(texts) for name, texts in read_data("wording.toml")["lists"].items()}
+    lists = read_data("wording.toml")["lists"]
+    any_of = {name: "|".join(texts) for name, texts in lists.items()}
     start = rf"(?is)^(.*?\b(?=({any_of['learning']})\b))?(\W|\b({any_of['frames']})\b)*"
     end = rf"(?i)\s*([,;!?()\n]|[.:](\s|$)|\s[-\u2013\u2014]\s|\b({any_of['ends']})\b)"
-    said = re.split(end, re.sub(start, "", goal), maxsplit=1)[0]
-    first, space, others = said.partition(" ")
-    if re.fullmatch(any_of["verbs"], first.lower()):
-        # `cut` is named `cutting`, `become` is named `becoming`.
-        doubled = re.sub(r"^([^aeiou]*[aeiou])([bdgmnprt])$", r"\1\2\2", first.lower())
-        first = re.sub(r"(?<=..[^eoy])e$", "", doubled) + "ing"
-    name = re.sub(r"(?<!\S)my(?=\s)", "your", first + space + others, flags=re.IGNORECASE)
-    words = [word for word in phrase(name) if not re.fullmatch(any_of["empty"], word)]
-    is_short = len(phrase(name)) <= _MAX_WORDS and len(name) <= MAX_NAME_LENGTH
-    return name if words and is_short else _UNNAMED
+    first, space, others = re.split(end, re.sub(start, "", goal), maxsplit=1)[0].partition(" ")
+    said = lists["verbs"].get(first.lower(), first) + space + others
+    name = re.sub(r"(?i)(?<!\S)my(?=\s)", "your", said)
+    words = phrase(name)
+    is_named = any(not re.fullmatch(any_of["empty"], word) for word in words)
+    is_short = len(words) <= _MAX_WORDS and len(name) <= MAX_NAME_LENGTH
+    return name if is_named and is_short else _UNNAMED

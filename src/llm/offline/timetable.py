@@ -4,9 +4,8 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from itertools import accumulate, pairwise
+from itertools import accumulate, cycle, pairwise
 from math import ceil
-from typing import Literal
 
 from src.domain.plan import PlanRequest
 from src.domain.plan_rules import tasks_for_day
@@ -18,9 +17,8 @@ _HASTE = 1.4  # above 1, new topics follow each other faster at first
 _PLAIN_SHARES = (0.5, 0.1, 0)  # of a day's tasks those that explain, in each third of a plan
 _EXAMS_FROM, _EXAM_DAYS = 0.7, (5, 6)  # of the plan's days, and of a week's
 _MOST_TURNS = 8  # on a milestone
-_LONG_MINUTES = 60  # longer tasks are sessions of several steps
+LONG_MINUTES = 60  # longer tasks are sessions of several steps
 _LONGEST_SESSION = 170  # in characters, of two exercises that make a long task
-_FIRST_USES = 2  # of a topic, before the next one is practised
 _HEAD_START = 10  # how much more often new topics are practised than those known before
 _MOST_TOGETHER = 3
 _NEW_FIRST = 2  # times, that new topics are explained before known ones
@@ -35,7 +33,7 @@ class Purpose(Value):
     """What a task is for. Plain ones ask to read and explain, others to use and judge."""
 
     effort: Effort
-    category: Category | Literal["as in its curriculum"]
+    category: Category | None = None  # None means that of its curriculum
     most_minutes: int
     is_plain: bool = False
     patterns: tuple[str, ...]
@@ -87,7 +85,7 @@ class Timetable:
         self._days, self._is_exam = request.duration_weeks * DAYS_PER_WEEK, is_exam
         self._teaching_days = self._days * _TEACHING_SHARE
         self._count = tasks_for_day(request.level, request.daily_hours)
-        self._has_long_tasks = request.daily_hours * 60 / self._count > _LONG_MINUTES
+        self._has_long_tasks = request.daily_hours * 60 / self._count > LONG_MINUTES
         self._returns = min(request.duration_weeks, 2 + self._count // 5)
         self._plain_shares = _PLAIN_SHARES if request.duration_weeks > 1 else (0.5, 0, 0)
         costs = list(accumulate((lesson.cost**2 for lesson in lessons), initial=0.0))
@@ -168,9 +166,8 @@ class Timetable:
         steps = project.milestones[: ceil(share * len(project.milestones))]
         turns = min(turns, _MOST_TURNS * len(steps))
         ends = [ceil(turn * len(steps) / turns) for turn in range(turns + 1)]
-        for turn, (first, last) in enumerate(pairwise(ends)):
+        for (first, last), lesson in zip(pairwise(ends), cycle(used)):
             text = " Then: ".join(steps[first:last]) or steps[last - 1]
-            lesson = used[turn % len(used)]
             yield Slot("project" if first < last else "improve", (lesson,), text, project)
 
     def _explain(self, day: int, slots: list[Slot]) -> None:
@@ -190,26 +187,24 @@ class Timetable:
     def _practise(self, day: int, turn: int) -> Slot:
         """Return practice of the topic that has had the least; what was known before waits."""
         lesson = min(self.begun, key=lambda each: each.uses + _HEAD_START * each.is_known)
-        if lesson.uses < len(lesson.exercises):
-            sentence = lesson.exercises[lesson.uses]
-            lesson.uses += 1
-            is_hard = sentence == lesson.topic.challenge
-            return Slot("challenge" if is_hard else "practise", (lesson,), sentence)
+        uses, lesson.uses = lesson.uses, lesson.uses + 1
+        if uses < len(lesson.exercises):
+            is_hard = lesson.exercises[uses] == lesson.topic.challenge
+            return Slot("challenge" if is_hard else "practise", (lesson,), lesson.exercises[uses])
         deeper = read_data("patterns.toml")["deeper"]
         choices = deeper[day * len(deeper) // self._days]
-        purpose = choices[lesson.uses % len(choices)]
+        purpose = choices[uses % len(choices)]
         partners = [each for each in self.begun if not each.is_known] or self.begun
         other = partners[turn % len(partners)]
-        if purpose == "pair" and other is lesson:
-            purpose = "vary"
-        lesson.uses += 1
-        return _exercise(purpose, *(lesson, other)[: 1 + (purpose == "pair")])
+        if purpose != "pair":
+            return _exercise(purpose, lesson)
+        return _exercise("vary", lesson) if other is lesson else _exercise("pair", lesson, other)
 
     def _has_room(self, purpose: str, slots: list[Slot]) -> bool:
         """Return whether the day still has practice, and long tasks enough to fill its hours."""
         kept = min(self._count - 1, 1 + self._has_long_tasks)
         names = [purpose, *(slot.purpose for slot in slots)]
-        short = sum(purposes()[name].most_minutes <= _LONG_MINUTES for name in names)
+        short = sum(purposes()[name].most_minutes <= LONG_MINUTES for name in names)
         return len(slots) < self._count - 1 and short <= self._count - kept
 
     def _is_for_projects(self, day: int) -> bool:
@@ -231,7 +226,8 @@ def _exercises(topic: Topic, *, in_sessions: bool) -> tuple[str, ...]:
 def _exercise(purpose: str, *lessons: Lesson) -> Slot:
     """Return a task with an exercise of the first topic: each that was done already in turn."""
     topic, uses = lessons[0].topic, lessons[0].uses
-    done = topic.practice[: max(1, uses - (uses > _FIRST_USES))]  # the challenge was third
+    has_challenge = topic.challenge in lessons[0].exercises[:uses]
+    done = topic.practice[: max(1, uses - has_challenge)]
     turn = uses + len(lessons[0].visits)
     sentence = topic.challenge if purpose == "rethink" else done[turn % len(done)]
     return Slot(purpose, tuple(dict.fromkeys(lessons)), sentence)

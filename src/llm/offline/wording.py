@@ -15,42 +15,34 @@ from src.llm.offline.curricula import Topic, curricula, read_data
 Phrase: TypeAlias = tuple[str, ...]
 
 _LONGEST_PHRASE = 8  # in words
-_SHORTEST_CORRECTED, _TWO_TYPOS_FROM = 5, 8
-"""In letters: a word of 8 may have two typos, one of 5 a single one."""
-
-_CJK = "\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
-_MARKS = "\u0300-\u036f\u064b-\u0655\u0670\u0900-\u0903\u093a-\u094f\u0951-\u0957\u0962\u0963"
-_TOKEN = re.compile(
-    # Chinese and Japanese write no spaces: each of their characters is a token.
-    rf"[{_CJK}]|[^\W_{_CJK}](?:[^\W{_CJK}]|[{_MARKS}])*[+#]*|\++"
-    r"|[,;!?()\n。、，；！？।،؛]|[.:](?=\s|$)|(?<=\s)[-–—](?=\s)"  # noqa: RUF001  all scripts' marks
-)
-_OPTIONAL_MARKS = re.compile("[\u0300-\u036f\u0640\u064b-\u0655\u0670\u093c]")
+_SHORTEST_CORRECTED, _TWO_TYPOS_FROM = 5, 8  # in letters; shorter words have no typo
 
 
 class Wording:
     """What `wording.toml` and `translations.toml` say, and the names of all subjects."""
 
     def __init__(self) -> None:
-        said, translations = read_data("wording.toml"), read_data("translations.toml")
-        names = {name: [s.subject, *s.aliases] for name, s in curricula().items()}
-        self.phrases = {name: set(map(phrase, texts)) for name, texts in said["lists"].items()}
-        """The lists of `wording.toml`, all `meanings`, and the words and names of each language."""
-        for code, entry in translations.items():
+        said, languages = read_data("wording.toml"), read_data("translations.toml")
+        names = [(name, (s.subject, *s.aliases)) for name, s in curricula().items()]
+        names.append(("python", said["lists"]["general"]))
+        lists = dict(said["lists"])
+        for code, entry in languages.items():
             own = entry.get("names", {})
-            shown = chain(entry.get("words", "").split(), *own.values())
-            self.phrases[code] = set(map(phrase, shown))
-            for name, texts in own.items():
-                names[name] += texts
-        self.meanings = {phrase(t): ("subject", name) for name in names for t in names[name]}
+            lists[code] = [*entry.get("words", "").split(), *chain.from_iterable(own.values())]
+            names += own.items()
+        self.phrases = {name: set(map(phrase, texts)) for name, texts in lists.items()}
+        """The lists of `wording.toml`, all `meanings`, and the words and names of each language."""
+        subjects = {phrase(text): ("subject", name) for name, texts in names for text in texts}
+        cues = {phrase(text): (cue, "") for cue, texts in said["phrases"].items() for text in texts}
+        places = {
+            phrase(text): ("place", name)
+            for name, texts in said["places"].items()
+            for text in texts
+        }
+        self.meanings = subjects | cues | places
         """What a phrase means: its kind, and the name of a curriculum, which is empty for none."""
-        self.meanings |= dict.fromkeys(self.phrases["general"], ("subject", "python"))
-        self._spelling = sorted({word for name in self.meanings for word in name})
-        for kind, texts in said["phrases"].items():
-            self.meanings |= dict.fromkeys(map(phrase, texts), (kind, ""))
-        for name, texts in said["places"].items():
-            self.meanings |= dict.fromkeys(map(phrase, texts), ("place", name))
         self.phrases["meanings"] = set(self.meanings)
+        self._spelling = sorted(set(chain.from_iterable(subjects)))
         written = chain.from_iterable(self.phrases[n] for n in (*said["lists"], "meanings", "en"))
         self._words = frozenset(chain.from_iterable(written))
 
@@ -65,15 +57,13 @@ class Wording:
         return best[0] if best else word
 
 
-@cache
-def wording() -> Wording:
-    """Return the one wording; the first call reads its files."""
-    return Wording()
+wording = cache(Wording)
+"""Returns the one wording; the first call reads its files."""
 
 
 def tokenize(text: str) -> list[str]:
     """Return a text's words and marks as they are written."""
-    return _TOKEN.findall(text)
+    return re.findall(read_data("wording.toml")["letters"]["word"], text)
 
 
 def is_mark(word: str) -> bool:
@@ -94,17 +84,16 @@ def find(words: Sequence[str], at: int, name: str) -> Phrase:
 
 def longest_name(topic: Topic, words: Iterable[str]) -> int:
     """Return how many words the longest of a topic's names has that a text holds; 0 for none."""
-    said = _stemmed(words)
     names = (topic.id.replace("-", " "), topic.name, *topic.name.split(" and "))
-    return max((len(name) for name in map(phrase, names) if _stemmed(name) in said), default=0)
-
-
-def _stemmed(words: Iterable[str]) -> str:
-    return f" {' '.join(word.rstrip('s') for word in words)} "
+    # Plurals are the same words.
+    texts = ([word.rstrip("s") for word in each] for each in (words, *map(phrase, names)))
+    said, *known = (f" {' '.join(text)} " for text in texts)
+    return max((len(name.split()) for name in known if name in said), default=0)
 
 
 def fold(text: str) -> str:
     """Return a word in lower case without accents."""
-    # Decomposed, so that marks such as accents, which learners leave out, can be removed.
+    signs = read_data("wording.toml")["letters"]["optional_signs"]
+    # Decomposed, so that signs such as accents, which learners leave out, can be removed.
     decomposed = unicodedata.normalize("NFKD", text.casefold())
-    return unicodedata.normalize("NFC", _OPTIONAL_MARKS.sub("", decomposed))
+    return unicodedata.normalize("NFC", re.sub(signs, "", decomposed))

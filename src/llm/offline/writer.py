@@ -13,7 +13,7 @@ from src.domain.plan import PlannedDay, PlannedTask, PlanRequest
 from src.domain.plan_rules import tasks_for_day
 from src.domain.vocabulary import DAYS_PER_WEEK, MAX_TASK_LENGTH, MAX_WEEKLY_GOAL_LENGTH, Effort
 from src.llm.offline.curricula import read_data
-from src.llm.offline.timetable import Lesson, Slot, purposes
+from src.llm.offline.timetable import LONG_MINUTES, Lesson, Slot, purposes
 
 _MOST_ALIKE = 88  # in percent of the letters, while there is another wording
 _ALONE_AGAIN = 50.0  # how bad it is that an exercise stands alone again, or in a long sentence
@@ -22,7 +22,7 @@ _MANY_TASKS, _TASKS_PER_LETTER = 1056, 32
 """With more tasks than these, exercises come back so often that sentences have to be longer."""
 
 _ROOM_FOR_STEPS = 14  # in characters: sessions have long sentences of steps already
-_SESSION_MINUTES = (60, 120)  # longer tasks are sessions of three or four steps
+_THREE_STEPS_UP_TO = 120  # minutes; longer sessions have four
 _LONGEST_GOAL = MAX_WEEKLY_GOAL_LENGTH - 40  # the first week's may have a note in front
 _WEIGHTS: dict[Effort, int] = {"light": 2, "medium": 3, "deep": 4}
 
@@ -35,7 +35,7 @@ class Writer:
         tasks_a_day = tasks_for_day(request.level, request.daily_hours)
         tasks = tasks_a_day * request.duration_weeks * DAYS_PER_WEEK
         longer = (tasks - _MANY_TASKS) // _TASKS_PER_LETTER
-        if self._minutes >= tasks_a_day * _SESSION_MINUTES[0]:
+        if self._minutes >= tasks_a_day * LONG_MINUTES:
             longer -= _ROOM_FOR_STEPS
         self._longest_sentence = _LONGEST_SENTENCE + max(0, longer)
         self._texts: defaultdict[str, list[str]] = defaultdict(list)
@@ -43,8 +43,7 @@ class Writer:
     def day(self, number: int, slots: Sequence[Slot]) -> PlannedDay:
         """Return a day with the words and the minutes of its tasks."""
         lengths = _divide(tuple(slot.purpose for slot in slots), self._minutes)
-        tasks = (self._task(slot, minutes) for slot, minutes in zip(slots, lengths, strict=True))
-        return PlannedDay(day_number=number, tasks=tuple(tasks))
+        return PlannedDay(day_number=number, tasks=tuple(map(self._task, slots, lengths)))
 
     def goal(self, lessons: Sequence[Lesson]) -> str:
         """Return a week's goal: as many topics as it can name, and an exercise that proves them."""
@@ -57,11 +56,10 @@ class Writer:
     def _task(self, slot: Slot, minutes: int) -> PlannedTask:
         purpose, curriculum = purposes()[slot.purpose], slot.lessons[0].curriculum
         choices = purpose.patterns + purpose.kinds.get(curriculum.kind, ())
-        is_own = purpose.category == "as in its curriculum"
         return PlannedTask(
             text=self._word(slot, choices, minutes, MAX_TASK_LENGTH),
             effort=purpose.effort,
-            category=curriculum.practice_category if is_own else purpose.category,
+            category=purpose.category or curriculum.practice_category,
             estimated_minutes=minutes,
         )
 
@@ -146,10 +144,10 @@ def _steps(slot: Slot, turn: int, minutes: int) -> str:
     Each turn of the same exercise has other ones.
     """
     named = read_data("patterns.toml")["steps"]
-    pools = {**named["all"], **named.get(slot.lessons[0].curriculum.kind, {})}
-    if minutes <= _SESSION_MINUTES[0]:
+    pools = named["all"] | named.get(slot.lessons[0].curriculum.kind, {})
+    if minutes <= LONG_MINUTES:
         return ""
-    if minutes <= _SESSION_MINUTES[1]:
+    if minutes <= _THREE_STEPS_UP_TO:
         del pools[("begin", "finish")[turn % 2]]
     turns = {row: crc32(f"{row} {slot.sentence}".encode()) + turn for row in pools}
     steps = (pool[turns[row] % len(pool)] for row, pool in pools.items())

@@ -26,6 +26,7 @@ NAMES = {
     "how to react to criticism": "reacting to criticism",
     "Learn to make pottery in 3 weeks": "making pottery",
     "to cut my own hair": "cutting your own hair",
+    "use a sewing machine": "using a sewing machine",
     "learn C#": "C#",
     "Linear algebra for machine learning": "Linear algebra for machine learning",
     "iOS app development with Swift": "iOS app development with Swift",
