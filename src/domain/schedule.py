@@ -7,10 +7,16 @@ from typing import Self
 from uuid import UUID
 
 from src.domain.roadmap import Roadmap
+from src.domain.vocabulary import DAYS_PER_WEEK
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 ONE_DAY = timedelta(days=1)
+
+
+def days_before(week_number: int, day_number: int) -> int:
+    """Return how many days of the plan come before one."""
+    return DAYS_PER_WEEK * (week_number - 1) + day_number - 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from src.domain.minutes import equal_share
 from src.domain.plan import ModelUsage
 from src.domain.roadmap import AssistantAnswer, Task
+from src.domain.schedule import days_before
 from src.domain.vocabulary import DAYS_PER_WEEK
 from src.llm import AssistantContext
 from src.llm.offline.curricula import Topic, read_data
@@ -218,7 +219,7 @@ def _open(tasks: Sequence[Task]) -> list[Task]:
 
 def _place(task: Task) -> int:
     """Return a task's day, counted from the plan's first, which is 0."""
-    return (task.week_number - 1) * DAYS_PER_WEEK + task.day_number - 1
+    return days_before(task.week_number, task.day_number)
 
 
 def _done(scope: AssistantContext) -> str:

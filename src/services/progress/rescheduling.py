@@ -15,8 +15,7 @@ from math import ceil
 from typing import Literal
 
 from src.domain.errors import ScheduleDoesNotFitError
-from src.domain.schedule import ONE_DAY, DaysOff
-from src.domain.vocabulary import DAYS_PER_WEEK
+from src.domain.schedule import ONE_DAY, DaysOff, days_before
 
 Strategy = Literal["as_planned", "shift", "compress", "spread"]
 
@@ -114,7 +113,7 @@ class _Days:
 
     def planned(self, tasks: Sequence[DatedTask]) -> list[date]:
         """Return the plan's day of each task, counted from the start without days off."""
-        numbers = [(task.week_number - 1) * DAYS_PER_WEEK + task.day_number - 1 for task in tasks]
+        numbers = [days_before(task.week_number, task.day_number) for task in tasks]
         last = self._wanted.start + HORIZON_DAYS * ONE_DAY
         days = list(islice(self._days_on(self._wanted.start, last), max(numbers) + 1))
         if len(days) <= max(numbers):

@@ -6,10 +6,10 @@ from operator import sub
 
 from src.domain.progress import ProgressFacts
 from src.domain.roadmap import Roadmap, Task
-from src.domain.schedule import ONE_DAY, DaysOff, ScheduledTask, ScheduleSettings
+from src.domain.schedule import ONE_DAY, DaysOff, ScheduledTask, ScheduleSettings, days_before
 from src.domain.vocabulary import DAYS_PER_WEEK
 from src.services.progress.days import Reader, local_day
-from src.services.progress.workload import DueWork, days_before, planned_day
+from src.services.progress.workload import DueWork, planned_day
 
 
 @dataclass(frozen=True, slots=True)

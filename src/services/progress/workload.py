@@ -7,8 +7,7 @@ from itertools import accumulate, takewhile
 from math import inf
 from operator import sub
 
-from src.domain.schedule import EVERY_DAY, ONE_DAY, DaysOff
-from src.domain.vocabulary import DAYS_PER_WEEK
+from src.domain.schedule import EVERY_DAY, ONE_DAY, DaysOff, days_before
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +58,6 @@ def planned_day(start: date, week_number: int, day_number: int) -> date:
         OverflowError: it lies beyond the calendar.
     """
     return start + timedelta(days_before(week_number, day_number))
-
-
-def days_before(week_number: int, day_number: int) -> int:
-    """Return how many days of the plan come before one."""
-    return DAYS_PER_WEEK * (week_number - 1) + day_number - 1
 
 
 @dataclass(frozen=True, slots=True)
