@@ -44,3 +44,8 @@ def when_ready(_server: Any) -> None:  # noqa: ANN401  Gunicorn ships no types
     """Collect garbage again. What the workers share is exempt, so that they go on sharing it."""
     gc.freeze()
     gc.enable()
+
+
+def on_reload(_server: Any) -> None:  # noqa: ANN401  Gunicorn ships no types
+    """Collect garbage again, after this file was read once more."""
+    gc.enable()

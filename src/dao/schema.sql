@@ -581,6 +581,7 @@ as $$
                 )
             end as document
         from json_array_elements(p_calls) with ordinality as call
+        offset 0  -- or PostgreSQL computes each document once for either array
     ) as answer;
 $$;
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from aiodataloader import DataLoader
 
 from src.dao.supabase.functions import SqlFunctions
-from src.domain.errors import StoreUnavailableError
+from src.domain.errors import StoreError, StoreUnavailableError
 
 MOST_AT_ONCE = 8
 """Calls in one request. More would spare little, and let each wait for more others."""
@@ -22,6 +22,10 @@ _ANSWER = re.compile(rb"\s*\[\s*\[\s*(\[[0-9, null]*\])\s*,\s*\[(.*)\]\s*\]\s*\]
 _NULL = b"null"
 _SEPARATOR = b", "
 """PostgreSQL's `json_agg` writes it between elements."""
+
+
+class BatchFailedError(StoreError):
+    """A request of several calls failed; each may succeed alone."""
 
 
 # Two calls are never the same one: each has its own answer.
@@ -46,24 +50,26 @@ class FunctionBatches:
     async def call(self, function: str, parameters: Mapping[str, object]) -> bytes:
         """Return the body of the answer: an array of the function's document, empty without one.
 
-        A call that goes alone returns what `SqlFunctions.call` does. An error of one call is one of
-        all that travel with it: repeat it with that.
+        A call that goes alone returns and raises what `SqlFunctions.call` does.
 
         Raises:
-            TimeoutError, StoreError: no answer came in time, or none of PostgREST.
-            Exception: as `SqlFunctions.call` does.
+            BatchFailedError: the call went with others, and something is wrong with one of them.
+                That comes within half of the timeout.
         """
         return await self._loader.load(_Call(function, parameters))
 
     async def _send(self, calls: Sequence[_Call]) -> list[bytes]:
-        async with asyncio.timeout(self._timeout):
-            if len(calls) == 1:
-                return [await self._functions.call(calls[0].function, calls[0].parameters)]
-            named = [{"function": call.function, **call.parameters} for call in calls]
-            answer = await self._functions.call(self._batch_function, {"p_calls": named})
-        documents = _split(answer)
+        if len(calls) == 1:
+            return [await self._functions.call(calls[0].function, calls[0].parameters)]
+        named = [{"function": call.function, **call.parameters} for call in calls]
+        try:
+            async with asyncio.timeout(self._timeout / 2):
+                answer = await self._functions.call(self._batch_function, {"p_calls": named})
+            documents = _split(answer)
+        except Exception as error:
+            raise BatchFailedError(type(error).__name__) from error
         if len(documents) != len(calls):
-            raise StoreUnavailableError("the answer is not one for each call")
+            raise BatchFailedError("the answer is not one for each call")
         return documents
 
 

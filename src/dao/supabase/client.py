@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Any, Protocol, Self, TypeAlias, TypeVar
 
@@ -12,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from supabase import AsyncClient, AsyncClientOptions, acreate_client
 
 from src.dao.bounded_queue import BoundedQueue, Bulkhead
-from src.dao.supabase.batches import FunctionBatches
+from src.dao.supabase.batches import BatchFailedError, FunctionBatches
 from src.dao.supabase.client_errors import translate_errors
 from src.dao.supabase.connections import open_connections
 from src.dao.supabase.functions import SqlFunctions
@@ -121,8 +122,11 @@ class PostgrestClient:
             return answer[1]
 
         with self._queue.slot():
-            first = partial(send, batches.call) if batches else None
-            return await self._send_repeatedly(send, retry_on, first)
+            if batches:
+                with suppress(BatchFailedError):
+                    together = partial(send, batches.call)
+                    return await self._send_repeatedly(send, retry_on, together)
+            return await self._send_repeatedly(send, retry_on)
 
     async def execute_for_client(
         self, query: _Query, *, retry_on: _ErrorClasses = (), expected: type = list
