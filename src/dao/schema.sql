@@ -581,7 +581,7 @@ as $$
                 )
             end as document
         from json_array_elements(p_calls) with ordinality as call
-        offset 0  -- or PostgreSQL computes each document once for either array
+        offset 0  -- or PostgreSQL would compute each document twice, once for each array
     ) as answer;
 $$;
 
@@ -889,8 +889,7 @@ $$;
 
 -- Several of these in one call, each an object of the function's name and parameters, and an answer
 -- as that of read_documents. It waits for no lock: a task that another transaction has locked has no
--- answer, and neither has one that does not exist. So no call waits for another one's task, and two
--- such calls never wait for each other.
+-- answer. So no call waits for another one's task, and two such calls never wait for each other.
 create or replace function public.set_tasks_completed(p_calls json) returns setof json
 language sql
 rows 1
@@ -910,21 +909,24 @@ as $$
     answers as (
         select
             calls.place,
-            public.set_task_completed(
-                calls.task_id,
-                (calls.call ->> 'p_completed')::boolean,
-                (calls.call ->> 'p_user_id')::uuid,
-                calls.call ->> 'p_tz'
-            ) as exists
+            case
+                when locked.id is not null then public.set_task_completed(
+                    calls.task_id,
+                    (calls.call ->> 'p_completed')::boolean,
+                    (calls.call ->> 'p_user_id')::uuid,
+                    calls.call ->> 'p_tz'
+                )
+                when not exists (select from public.roadmap_tasks where id = calls.task_id)
+                    then false
+            end as exists
         from calls
-        join locked on locked.id = calls.task_id
+        left join locked on locked.id = calls.task_id
     )
     select json_build_array(
-        json_agg(octet_length(answers.exists::text) order by calls.place),
-        json_agg(answers.exists order by calls.place)
+        json_agg(octet_length(answers.exists::text) order by answers.place),
+        json_agg(answers.exists order by answers.place)
     )
-    from calls
-    left join answers using (place);
+    from answers;
 $$;
 
 -- Completing a task again keeps the first time and its zone; taking it back clears both. Older code

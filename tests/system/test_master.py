@@ -1,6 +1,8 @@
 """What becomes of Gunicorn's workers when something happens to their master."""
 
+import gc
 import os
+import runpy
 import signal
 from collections.abc import Iterator
 from contextlib import suppress
@@ -57,6 +59,19 @@ def test_reload_with_invalid_settings_keeps_the_old_ones(service: Service, tmp_p
     wait_until(lambda: service.log.count("Application startup complete") == 4)
     assert is_up(service)
     assert_that_signal_stops(service, signal.SIGINT, workers=4)
+
+
+@pytest.mark.parametrize("hook", ["when_ready", "on_reload"])
+def test_master_collects_garbage_once_it_runs(hook: str) -> None:
+    """Gunicorn reads its configuration at a start and at a reload, and then calls one of these."""
+    try:
+        configuration = runpy.run_path(str(ROOT / "gunicorn.conf.py"))
+        assert not gc.isenabled()
+        configuration[hook](None)
+        assert gc.isenabled()
+    finally:
+        gc.unfreeze()
+        gc.enable()
 
 
 def test_interrupted_master_stops_its_workers(service: Service) -> None:

@@ -7,8 +7,6 @@ once, where it would wait for each row.
 # ruff: noqa: S608  every part of the statements is ours
 
 import sqlite3
-from collections.abc import Callable
-from typing import TypeAlias
 from uuid import UUID
 
 from src.dao.sqlite.file import SqliteFile
@@ -97,61 +95,61 @@ class SqliteDocuments:
         self._file = file
 
     async def list_roadmaps(self, user_id: UUID) -> bytes:
-        query = _query(
+        document = await self._select(
             "select '[' || coalesce(group_concat(roadmap), '') || ']' from ("
             f" select {_ROADMAP} as roadmap from roadmaps where user_id = :user_id"
             " order by created_at desc, roadmap_id desc)",
+            is_small=True,
             user_id=str(user_id),
         )
-        return await self._file.read_little_for_client(query) or b"[]"
+        return (document or "[]").encode()
 
     async def get_roadmap_with_tasks(self, roadmap_id: int, user_id: UUID | None = None) -> bytes:
         """Return a `RoadmapWithTasks`."""
-        query = _query_of(_ROADMAP_WITH_TASKS, roadmap_id, user_id)
-        return _found(await self._file.read_for_client(query), roadmap_id)
+        return await self._select_of(_ROADMAP_WITH_TASKS, roadmap_id, user_id)
 
     async def list_tasks(self, roadmap_id: int, user_id: UUID | None = None) -> bytes:
-        query = _query_of(_TASKS, roadmap_id, user_id)
-        return _found(await self._file.read_for_client(query), roadmap_id)
+        return await self._select_of(_TASKS, roadmap_id, user_id)
 
     async def list_weeks(self, roadmap_id: int, user_id: UUID | None = None) -> bytes:
-        query = _query_of(_WEEKS, roadmap_id, user_id)
-        return _found(await self._file.read_little_for_client(query), roadmap_id)
+        return await self._select_of(_WEEKS, roadmap_id, user_id, is_small=True)
 
     async def get_week(
         self, roadmap_id: int, week_number: int, user_id: UUID | None = None
     ) -> bytes:
-        query = _query_of(_WEEK, roadmap_id, user_id, week_number=week_number)
-        week = _found(await self._file.read_little_for_client(query), roadmap_id)
-        if week == b"null":
+        document = await self._select_of(
+            _WEEK, roadmap_id, user_id, is_small=True, week_number=week_number
+        )
+        if document == b"null":
             raise WeekNotFoundError(roadmap_id, week_number)
-        return week
+        return document
 
+    async def _select_of(
+        self,
+        document: str,
+        roadmap_id: int,
+        user_id: UUID | None,
+        *,
+        is_small: bool = False,
+        **parameters: object,
+    ) -> bytes:
+        """Select a document about a roadmap that must exist."""
+        found = await self._select(
+            f"select {document} from roadmaps as r where r.roadmap_id = :roadmap_id"
+            " and (:user_id is null or r.user_id = :user_id)",
+            is_small=is_small,
+            roadmap_id=roadmap_id,
+            user_id=user_id and str(user_id),
+            **parameters,
+        )
+        if found is None:
+            raise RoadmapNotFoundError(roadmap_id)
+        return found.encode()
 
-_Query: TypeAlias = Callable[[sqlite3.Connection], bytes | None]
-"""Selects a document; None if there is no row."""
+    async def _select(self, sql: str, *, is_small: bool, **parameters: object) -> str | None:
+        def select(connection: sqlite3.Connection) -> str | None:
+            row: tuple[str] | None = connection.execute(sql, parameters).fetchone()
+            return None if row is None else row[0]
 
-
-def _query_of(document: str, roadmap_id: int, user_id: UUID | None, **parameters: object) -> _Query:
-    """Select a document about a roadmap, which must be the user's if one is given."""
-    return _query(
-        f"select {document} from roadmaps as r where r.roadmap_id = :roadmap_id"
-        " and (:user_id is null or r.user_id = :user_id)",
-        roadmap_id=roadmap_id,
-        user_id=user_id and str(user_id),
-        **parameters,
-    )
-
-
-def _query(sql: str, **parameters: object) -> _Query:
-    def select(connection: sqlite3.Connection) -> bytes | None:
-        row: tuple[str] | None = connection.execute(sql, parameters).fetchone()
-        return None if row is None else row[0].encode()
-
-    return select
-
-
-def _found(document: bytes | None, roadmap_id: int) -> bytes:
-    if document is None:
-        raise RoadmapNotFoundError(roadmap_id)
-    return document
+        read = self._file.read_small_for_client if is_small else self._file.read_for_client
+        return await read(select)

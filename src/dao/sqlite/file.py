@@ -30,7 +30,7 @@ THREADS = 4
 """One thread writes, since SQLite allows one writer at a time; the others read."""
 
 MOST_AT_ONCE = 8
-"""Little reads that one thread does before others get their turn."""
+"""Small reads that one thread does before others get their turn."""
 
 T = TypeVar("T")
 _Work: TypeAlias = Callable[[sqlite3.Connection], object]
@@ -120,7 +120,7 @@ class SqliteFile:
         self._write_queue = self._queue.half()
         self._readers = _ThreadPool(path, self._guard, THREADS - 1, "query_only = on")
         self._writer = _ThreadPool(path, self._guard, 1, "foreign_keys = on")
-        self._little_reads = DataLoader[_Work, object](
+        self._small_reads = DataLoader[_Work, object](
             self._read_one_after_another, max_batch_size=MOST_AT_ONCE, cache=False
         )
 
@@ -158,17 +158,17 @@ class SqliteFile:
         with self._queue.slot():
             return await self.read(work)
 
-    async def read_little_for_client(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Do the same for work of less than a millisecond, which must raise nothing of its own.
+    async def read_small_for_client(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Do the same for work of less than a millisecond.
 
         What is asked for at the same moment is done one after another on the same thread: under
         load, the way to a thread and back takes longer than the work.
         """
         with self._queue.slot(), spend("database"):
-            return cast("T", await self._little_reads.load(work))
+            return cast("T", await self._small_reads.load(work))
 
     async def _read_one_after_another(self, works: Sequence[_Work]) -> list[object]:
-        return await self._readers.run(lambda connection: [work(connection) for work in works])
+        return await self._readers.run(lambda connection: [_outcome(w, connection) for w in works])
 
     async def write_for_client(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Write for a client that waits, unless too many wait already (StoreOverloadedError).
@@ -200,6 +200,15 @@ class SqliteFile:
 def _prepare(connection: sqlite3.Connection) -> None:
     connection.execute("pragma journal_mode = wal")  # a property of the file, for all connections
     upgrade(connection)
+
+
+def _outcome(work: _Work, connection: sqlite3.Connection) -> object:
+    """Return a result or an error, which `DataLoader` raises for the caller of this work alone."""
+    try:
+        with _translate_errors():
+            return work(connection)
+    except Exception as error:  # noqa: BLE001  its caller gets it
+        return error
 
 
 @contextmanager

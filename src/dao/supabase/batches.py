@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from aiodataloader import DataLoader
 
 from src.dao.supabase.functions import SqlFunctions
-from src.domain.errors import StoreError, StoreUnavailableError
 
 MOST_AT_ONCE = 8
 """Calls in one request. More would spare little, and let each wait for more others."""
@@ -24,7 +23,7 @@ _SEPARATOR = b", "
 """PostgreSQL's `json_agg` writes it between elements."""
 
 
-class BatchFailedError(StoreError):
+class _BatchFailedError(Exception):
     """A request of several calls failed; each may succeed alone."""
 
 
@@ -39,7 +38,7 @@ class FunctionBatches:
     """Calls of the functions that one function of schema.sql can call together."""
 
     def __init__(self, functions: SqlFunctions, batch_function: str, timeout: float) -> None:
-        """`timeout` is in seconds for each request."""
+        """`timeout` is in seconds for each call; a request of several gets half of it."""
         self._functions = functions
         self._batch_function = batch_function
         self._timeout = timeout
@@ -48,36 +47,41 @@ class FunctionBatches:
         )
 
     async def call(self, function: str, parameters: Mapping[str, object]) -> bytes:
-        """Return the body of the answer: an array of the function's document, empty without one.
+        """Return the body of the answer to a call, and raise what `SqlFunctions.call` raises.
 
-        A call that goes alone returns and raises what `SqlFunctions.call` does.
-
-        Raises:
-            BatchFailedError: the call went with others, and something is wrong with one of them.
-                That comes within half of the timeout.
+        If it went with others, that is an array of the function's document, empty without one. If
+        anything was wrong with those, the call is sent again alone.
         """
-        return await self._loader.load(_Call(function, parameters))
+        try:
+            return await self._loader.load(_Call(function, parameters))
+        except _BatchFailedError:
+            return await self._functions.call(function, parameters)
 
     async def _send(self, calls: Sequence[_Call]) -> list[bytes]:
+        # In the context of the first caller: what is logged here would have its request's id.
         if len(calls) == 1:
-            return [await self._functions.call(calls[0].function, calls[0].parameters)]
+            async with asyncio.timeout(self._timeout):  # of its own: its caller may have given up
+                return [await self._functions.call(calls[0].function, calls[0].parameters)]
         named = [{"function": call.function, **call.parameters} for call in calls]
         try:
             async with asyncio.timeout(self._timeout / 2):
                 answer = await self._functions.call(self._batch_function, {"p_calls": named})
-            documents = _split(answer)
+            return _split(answer, len(calls))
         except Exception as error:
-            raise BatchFailedError(type(error).__name__) from error
-        if len(documents) != len(calls):
-            raise BatchFailedError("the answer is not one for each call")
-        return documents
+            raise _BatchFailedError from error
 
 
-def _split(answer: bytes) -> list[bytes]:
-    """Return an array for each document. Their lengths come with them, so nothing parses them."""
+def _split(answer: bytes, count: int) -> list[bytes]:
+    """Return an array for each of so many documents.
+
+    Their lengths come with them, so nothing parses them.
+
+    Raises:
+        ValueError: the answer is none of that many documents.
+    """
     parts = _ANSWER.fullmatch(answer)
     if parts is None:
-        raise StoreUnavailableError("the answer did not come from PostgREST")
+        raise ValueError("the answer did not come from PostgREST")
     lengths, joined = json.loads(parts[1]), parts[2]
     pieces: list[bytes] = []
     start = 0
@@ -85,8 +89,9 @@ def _split(answer: bytes) -> list[bytes]:
         end = start + (len(_NULL) if length is None else length)
         pieces.append(joined[start:end])
         start = end + len(_SEPARATOR)
-    if start != len(joined) + len(_SEPARATOR) or _SEPARATOR.join(pieces) != joined:
-        raise StoreUnavailableError("the documents have other lengths than the answer says")
+    has_other_lengths = start != len(joined) + len(_SEPARATOR) or _SEPARATOR.join(pieces) != joined
+    if len(pieces) != count or has_other_lengths:
+        raise ValueError("the answer has not the documents that it says")
     return [
         b"[]" if length is None else b"[%b]" % piece
         for length, piece in zip(lengths, pieces, strict=True)

@@ -3,8 +3,6 @@
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
-from functools import partial
 from typing import Any, Protocol, Self, TypeAlias, TypeVar
 
 import httpx
@@ -13,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from supabase import AsyncClient, AsyncClientOptions, acreate_client
 
 from src.dao.bounded_queue import BoundedQueue, Bulkhead
-from src.dao.supabase.batches import BatchFailedError, FunctionBatches
+from src.dao.supabase.batches import FunctionBatches
 from src.dao.supabase.client_errors import translate_errors
 from src.dao.supabase.connections import open_connections
 from src.dao.supabase.functions import SqlFunctions
@@ -30,14 +28,10 @@ leave the others 4 of the 10 connections that PostgREST has to the database by d
 ATTEMPTS = 3
 """How many times a repeatable request is sent at most."""
 
-UNAVAILABLE = (errors.StoreUnavailableError,)
-"""Errors after which a read is repeated."""
-
 TRANSIENT_ERRORS = (errors.StoreUnavailableError, errors.StoreTooSlowError)
 """Errors after which an idempotent write is retried, since its answer may have been lost."""
 
 _ErrorClasses: TypeAlias = tuple[type[errors.StoreError], ...]
-_Call: TypeAlias = Callable[[str, Mapping[str, object]], Awaitable[bytes]]
 
 T = TypeVar("T")
 
@@ -90,11 +84,22 @@ class PostgrestClient:
 
     async def read(self, query: _Query) -> Any:  # noqa: ANN401  the client's answer is untyped
         """Execute a read for a client that waits; retry it if the database is unavailable."""
-        return await self.execute_for_client(query, retry_on=UNAVAILABLE)
+        return await self.execute_for_client(query, retry_on=(errors.StoreUnavailableError,))
 
     def batches(self, function: str) -> FunctionBatches:
         """Return the calls that an SQL function can make together; give it to `call`."""
         return FunctionBatches(self._functions, function, self._timeout)
+
+    async def read_document(
+        self,
+        function: str,
+        parameters: Mapping[str, object],
+        form: re.Pattern[bytes],
+        batches: FunctionBatches | None = None,
+    ) -> bytes | None:
+        """Call a function that changes nothing; see `call`."""
+        retry_on = (errors.StoreUnavailableError,)
+        return await self.call(function, parameters, form, retry_on=retry_on, batches=batches)
 
     async def call(
         self,
@@ -108,24 +113,21 @@ class PostgrestClient:
         """Call a function that may be repeated, for a client that waits.
 
         Return what the first group of `form` matches in the answer, unparsed; None if it matches
-        nothing there. With `batches`, the call travels with others, but alone if it is repeated.
+        nothing there. With `batches`, the call may travel with others.
 
         Raises:
             StoreError: the call failed, or the whole answer has another form.
         """
+        functions = batches or self._functions
 
-        async def send(call: _Call = self._functions.call) -> bytes | None:
+        async def send() -> bytes | None:
             async with asyncio.timeout(self._timeout):
-                answer = form.fullmatch(await call(function, parameters))
+                answer = form.fullmatch(await functions.call(function, parameters))
             if answer is None:
                 raise errors.StoreUnavailableError("the answer did not come from PostgREST")
             return answer[1]
 
         with self._queue.slot():
-            if batches:
-                with suppress(BatchFailedError):
-                    together = partial(send, batches.call)
-                    return await self._send_repeatedly(send, retry_on, together)
             return await self._send_repeatedly(send, retry_on)
 
     async def execute_for_client(
@@ -173,13 +175,10 @@ class PostgrestClient:
         return await self._send_repeatedly(send, retry_on)
 
     async def _send_repeatedly(
-        self,
-        send: Callable[[], Awaitable[T]],
-        retry_on: _ErrorClasses,
-        first: Callable[[], Awaitable[T]] | None = None,
+        self, send: Callable[[], Awaitable[T]], retry_on: _ErrorClasses
     ) -> T:
         try:
-            return await _send_once(first or send)
+            return await _send_once(send)
         except retry_on as error:
             first_error = error
         # Only now, since a context for retries takes a good part of a read's time.

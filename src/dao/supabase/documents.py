@@ -4,7 +4,7 @@ import re
 from uuid import UUID
 
 from src.dao.supabase.batches import FunctionBatches
-from src.dao.supabase.client import UNAVAILABLE, PostgrestClient
+from src.dao.supabase.client import PostgrestClient
 from src.domain.errors import RoadmapNotFoundError, StoreUnavailableError, WeekNotFoundError
 
 
@@ -25,7 +25,7 @@ _WEEK = _answer_with(rb'null|\{\s*"week_number".*\}')
 
 
 class SupabaseDocuments:
-    """Implements `src.dao.Documents`, each with one request.
+    """Implements `src.dao.Documents`, each with one call, of which small ones share requests.
 
     A document is one row, so the project's "Max rows" cannot truncate it.
     """
@@ -35,12 +35,8 @@ class SupabaseDocuments:
         self._small_reads = client.batches("read_documents")
 
     async def list_roadmaps(self, user_id: UUID) -> bytes:
-        document = await self._client.call(
-            "list_roadmaps",
-            {"p_user_id": str(user_id)},
-            _ROADMAPS,
-            retry_on=UNAVAILABLE,
-            batches=self._small_reads,
+        document = await self._client.read_document(
+            "list_roadmaps", {"p_user_id": str(user_id)}, _ROADMAPS, self._small_reads
         )
         if document is None:
             raise StoreUnavailableError("no row in place of one")
@@ -75,12 +71,11 @@ class SupabaseDocuments:
         batches: FunctionBatches | None = None,
         **parameters: int,
     ) -> bytes:
-        document = await self._client.call(
+        document = await self._client.read_document(
             function,
             {"p_roadmap_id": roadmap_id, "p_user_id": user_id and str(user_id), **parameters},
             form,
-            retry_on=UNAVAILABLE,
-            batches=batches,
+            batches,
         )
         if document is None:
             raise RoadmapNotFoundError(roadmap_id)

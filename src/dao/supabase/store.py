@@ -34,7 +34,7 @@ CLOSE_TIMEOUT_SECONDS = 1.0
 
 _BOOLEAN = re.compile(rb"\s*(true|false)\s*")
 _MAYBE_BOOLEAN = re.compile(rb"\s*\[?\s*(true|false)?\s*\]?\s*")
-"""As the element of a batch; missing where something else has locked the task, or none is there."""
+"""As the element of a batch; missing where something else has locked the task."""
 _ROADMAPS = TypeAdapter(list[Roadmap])
 _ROADMAP_WITH_TASKS = TypeAdapter(RoadmapWithTasks)
 

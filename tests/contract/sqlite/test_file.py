@@ -93,6 +93,21 @@ async def test_reads_cannot_write(file: SqliteFile) -> None:
         await file.read(lambda connection: connection.execute(NOTE))
 
 
+async def test_small_reads_of_one_moment_have_their_own_errors(file: SqliteFile) -> None:
+    """A damaged text of one learner keeps nobody else from theirs."""
+
+    def read_damaged(connection: sqlite3.Connection) -> object:
+        return connection.execute("select cast(x'ff' as text)").fetchone()[0]
+
+    def read_sound(connection: sqlite3.Connection) -> object:
+        return connection.execute(COUNT).fetchone()[0]
+
+    reads = map(file.read_small_for_client, (read_sound, read_damaged, read_sound))
+    first, damaged, last = await asyncio.gather(*reads, return_exceptions=True)
+    assert (first, last) == (0, 0)
+    assert isinstance(damaged, StoreUnavailableError)
+
+
 async def test_blocked_writes_leave_half_of_the_queue_to_reads(
     file: SqliteFile, path: Path
 ) -> None:
