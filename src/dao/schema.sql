@@ -1267,8 +1267,9 @@ update public.questions set finished_at = finished_at
 where finished_at is not null and cost_known is null;
 
 -- Lets one caller at a time enter the ledger, until its transaction ends. A caller that waits too long
--- gets PT503: if something holds the lock, those that wait must not use up all connections. The bound
--- also holds for the locks that the caller takes after this one.
+-- gets PT423: if something holds the lock, those that wait must not use up all connections. The bound
+-- also holds for the locks that the caller takes after this one. Not PT503: whatever answers 503 makes
+-- PostgREST believe that the database is lost, close its connections and read the schema again.
 create or replace function public.lock_ledger() returns void
 language plpgsql
 security invoker
@@ -1278,7 +1279,7 @@ begin
     set local lock_timeout = '2s';  -- far below the timeouts of the service and of Supabase
     perform pg_advisory_xact_lock(hashtext('momentum-ai: the ledger'));
 exception when lock_not_available then
-    raise sqlstate 'PT503' using message = 'the ledger is locked';
+    raise sqlstate 'PT423' using message = 'the ledger is locked';
 end;
 $$;
 

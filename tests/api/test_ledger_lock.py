@@ -24,6 +24,11 @@ LOCKS = {
     "of a table": "lock table questions in access exclusive mode",
 }
 WAITING = "select from pg_locks where not granted"
+JUST_USED = """
+select pid from pg_stat_activity where datname = current_database()
+    and usename = 'authenticator' and state_change > now() - interval '5 seconds'
+"""
+CONNECTED = "select pid from pg_stat_activity where usename = 'authenticator'"
 BEGINS = 30
 ROUNDS = 5
 
@@ -85,3 +90,16 @@ async def test_lock_on_the_ledger_stops_begins_alone(
     assert (count(data_plane, "generations"), count(data_plane, "questions")) == (1, 0)
     assert (await begin(on, 1, created["roadmap_id"])).status_code == httpx.codes.OK
     assert (await begin(on, 0, created["roadmap_id"])).status_code == httpx.codes.OK
+
+
+async def test_refused_begin_leaves_postgrest_its_connections(
+    on: Replica, data_plane: DataPlane
+) -> None:
+    """Any 503 of its own makes PostgREST close them and read the schema again."""
+    assert await on.roadmaps(ANA) == []
+    before = set(data_plane.query(JUST_USED))
+    assert before
+    with locked(data_plane, LOCKS["of the ledger"]):
+        answer = await begin(on, 1, 0)
+    assert answer.json()["type"].endswith("database-overloaded")
+    assert before <= set(data_plane.query(CONNECTED))

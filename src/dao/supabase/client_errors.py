@@ -15,7 +15,7 @@ _LIMIT_SQLSTATE = "PT429"
 """What our SQL functions raise over a limit; PostgREST answers it with status 429."""
 
 _ERRORS_BY_CODE: dict[str, type[errors.StoreError]] = {
-    "PT503": errors.StoreOverloadedError,  # our SQL functions: the ledger was locked for too long
+    "PT423": errors.StoreOverloadedError,  # our SQL functions: the ledger was locked for too long
     "PGRST202": errors.StoreOutdatedError,  # no function has this name and these parameters
     **dict.fromkeys(("57014", "PGRST003"), errors.StoreTooSlowError),
     "22023": errors.StoreMisconfiguredError,  # an unknown role

@@ -35,7 +35,7 @@ CODES: dict[str | None, type[StoreError]] = {
     "57014": StoreTooSlowError,  # the statement's time was up
     "PGRST003": StoreTooSlowError,  # the time to wait for a connection was up
     "504": StoreTooSlowError,
-    "PT503": StoreOverloadedError,  # the ledger's lock was held for too long
+    "PT423": StoreOverloadedError,  # the ledger's lock was held for too long
     "55P03": StoreUnavailableError,  # another lock was
     "23505": StoreConflictError,
     "23503": StoreConflictError,
