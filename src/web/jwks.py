@@ -6,10 +6,11 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import httpx2
+import httpx
 import jwt
 from pydantic import BaseModel, ConfigDict
 
+from src.certificates import trusted_certificates
 from src.domain.errors import IdentityUnavailableError, UnauthenticatedError
 
 logger = logging.getLogger(__name__)
@@ -70,7 +71,6 @@ class PublishedKeys:
         self._url = url
         self._timeout = fetch_timeout
         self._clock = clock
-        self._http = httpx2.AsyncClient(timeout=fetch_timeout)
         self._keys: dict[str, jwt.PyJWK] = {}
         self._fetched_at = -math.inf
         self._next_fetch_at = -math.inf
@@ -96,11 +96,10 @@ class PublishedKeys:
         raise UnauthenticatedError("unknown key")
 
     async def close(self) -> None:
-        """Cancel a fetch that is running and close the connection."""
+        """Cancel a fetch that is running."""
         if self._fetch_task:
             self._fetch_task.cancel()
             await asyncio.gather(self._fetch_task, return_exceptions=True)
-        await self._http.aclose()
 
     def _age(self) -> float:
         return self._clock() - self._fetched_at
@@ -123,7 +122,7 @@ class PublishedKeys:
             self._keys = KeySet.model_validate_json(document).parse_keys()
             self._fetched_at = self._clock()
             failed = False
-        except (httpx2.HTTPError, TimeoutError, ValueError) as error:
+        except (httpx.HTTPError, TimeoutError, ValueError) as error:
             logger.warning("could not fetch the project's keys: %s", type(error).__name__)
         except Exception:  # logged here, since maybe no request waits for this task
             logger.exception("could not fetch the project's keys")
@@ -135,7 +134,11 @@ class PublishedKeys:
 
     async def _download(self) -> bytes:
         document = b""
-        async with self._http.stream("GET", self._url) as response:
+        # A client for each fetch, since there is one in ten minutes, and none without tokens.
+        async with (
+            httpx.AsyncClient(timeout=self._timeout, verify=trusted_certificates()) as client,
+            client.stream("GET", self._url) as response,
+        ):
             response.raise_for_status()
             async for part in response.aiter_bytes():
                 document += part

@@ -119,7 +119,7 @@ class TokenVerifier:
         return self._parse_header(token.partition(".")[0])
 
     async def close(self) -> None:
-        """Close the connection. The verifier cannot be used afterwards."""
+        """End what is running. The verifier cannot be used afterwards."""
         if self._keys:
             await self._keys.close()
 

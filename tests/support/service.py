@@ -167,11 +167,13 @@ def running_process(
 def answers(process: "subprocess.Popen[Any]", url: str) -> bool:
     """Wait until a process answers at an address; return whether it does."""
     deadline = time.monotonic() + START_SECONDS
-    while process.poll() is None and time.monotonic() < deadline:
-        with suppress(httpx.TransportError):
-            if httpx.get(url).is_success:
-                return True
-        time.sleep(0.02)
+    # One client alone: to make one takes 20 ms of the CPU that the start needs.
+    with httpx.Client() as client:
+        while process.poll() is None and time.monotonic() < deadline:
+            with suppress(httpx.TransportError):
+                if client.get(url).is_success:
+                    return True
+            time.sleep(0.02)
     return False
 
 

@@ -10,6 +10,7 @@ import httpx
 from httpx_aiohttp import AiohttpTransport
 from yarl import URL
 
+from src.certificates import trusted_certificates
 from src.dao.supabase.bounded_transport import (
     BoundedConnector,
     BoundedTransport,
@@ -42,7 +43,7 @@ def open_connections(url: str, pool_size: int, timeout: float) -> tuple[httpx.As
         limits = httpx.Limits(max_connections=pool_size, max_keepalive_connections=pool_size)
         http = _client(httpx.AsyncHTTPTransport(proxy=proxy, limits=limits), timeout)
         return http, _HttpxSender(http)
-    ssl_context = httpx.create_ssl_context()
+    ssl_context = trusted_certificates()
     session = aiohttp.ClientSession(
         connector=BoundedConnector(limit=pool_size, ssl=ssl_context),
         cookie_jar=aiohttp.DummyCookieJar(),

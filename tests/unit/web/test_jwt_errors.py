@@ -4,7 +4,7 @@ from contextlib import nullcontext
 from typing import Any
 from uuid import uuid4
 
-import httpx2
+import httpx
 import jwt
 import pytest
 from pydantic import SecretStr
@@ -14,15 +14,15 @@ from src.web.tokens import TokenVerifier
 from tests.support.tokens import TokenMint
 from tests.support.vendor_errors import build_errors, error_classes
 
-REQUEST = httpx2.Request("GET", "http://project.test/auth/v1/.well-known/jwks.json")
+REQUEST = httpx.Request("GET", "http://project.test/auth/v1/.well-known/jwks.json")
 SECRET = "a part of the token"  # noqa: S105  no password
 HTTPX_VALUES = {
     "message": SECRET,
     "request": REQUEST,
-    "response": httpx2.Response(500, request=REQUEST),
+    "response": httpx.Response(500, request=REQUEST),
 }
 JWT_ERRORS = build_errors(jwt, {"claim": SECRET, "message": SECRET}, {})
-HTTPX_ERRORS = build_errors(httpx2, HTTPX_VALUES, {})
+HTTPX_ERRORS = build_errors(httpx, HTTPX_VALUES, {})
 MINT = TokenMint("http://127.0.0.1:9")
 
 
@@ -61,7 +61,7 @@ async def test_keys_that_pyjwt_refuses_are_skipped(
     monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     """One broken key in the project's document must not hide the others."""
-    document = httpx2.Response(200, request=REQUEST, json=MINT.jwks())
+    document = httpx.Response(200, request=REQUEST, json=MINT.jwks())
     build = jwt.PyJWK
 
     def build_ec_only(entry: dict[str, Any], algorithm: str) -> jwt.PyJWK:
@@ -69,10 +69,10 @@ async def test_keys_that_pyjwt_refuses_are_skipped(
             raise error
         return build(entry, algorithm)
 
-    def answer(*_: object, **__: object) -> nullcontext[httpx2.Response]:
+    def answer(*_: object, **__: object) -> nullcontext[httpx.Response]:
         return nullcontext(document)
 
-    monkeypatch.setattr(httpx2.AsyncClient, "stream", answer)
+    monkeypatch.setattr(httpx.AsyncClient, "stream", answer)
     monkeypatch.setattr(jwt, "PyJWK", build_ec_only)
     verifier = TokenVerifier(project_url=MINT.project_url, secret=None)
     user = uuid4()
@@ -87,7 +87,7 @@ async def test_every_error_of_the_transport_means_unknown_keys(
     monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     """A failed fetch does not make a token bad."""
-    monkeypatch.setattr(httpx2.AsyncClient, "stream", raising(error))
+    monkeypatch.setattr(httpx.AsyncClient, "stream", raising(error))
     verifier = TokenVerifier(project_url=MINT.project_url, secret=None)
     with pytest.raises(IdentityUnavailableError):
         await verifier.verify(MINT.es256(uuid4()))
