@@ -1,7 +1,6 @@
 """Conversions between values and rows that both databases share."""
 
 from typing import Any
-from uuid import uuid4
 
 from pydantic import ValidationError
 
@@ -29,10 +28,9 @@ def parse_stored_part(number: int, kind: str, part: object) -> StoredPart:
 
 
 def task_rows(roadmap: NewRoadmap, roadmap_id: int) -> list[dict[str, Any]]:
-    """Return a row of `roadmap_tasks` for every task, each with a new id and without times."""
+    """Return a row of `roadmap_tasks` for every task, open, and without its id and times."""
     return [
         {
-            "id": str(uuid4()),
             "roadmap_id": roadmap_id,
             "week_number": week.week_number,
             "weekly_goal": week.goal,
@@ -42,7 +40,6 @@ def task_rows(roadmap: NewRoadmap, roadmap_id: int) -> list[dict[str, Any]]:
             "effort": task.effort,
             "category": task.category,
             "estimated_minutes": task.estimated_minutes,
-            "completed": False,
         }
         for week in roadmap.weeks
         for day in week.days

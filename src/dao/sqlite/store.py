@@ -3,7 +3,7 @@
 import sqlite3
 from pathlib import Path
 from typing import Self
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from src.dao.rows import task_rows
 from src.dao.sqlite.documents import SqliteDocuments
@@ -112,12 +112,11 @@ def _add_roadmap(connection: sqlite3.Connection, roadmap: NewRoadmap) -> Generat
     ).fetchone()
     connection.executemany(
         "insert into roadmap_tasks (id, roadmap_id, week_number, weekly_goal, day_number,"
-        " position, task_text, effort, category, estimated_minutes, completed, created_at)"
+        " position, task_text, effort, category, estimated_minutes, created_at)"
         " values (:id, :roadmap_id, :week_number, :weekly_goal, :day_number,"
-        " :position, :task_text, :effort, :category, :estimated_minutes, :completed,"
-        " :created_at)",
+        " :position, :task_text, :effort, :category, :estimated_minutes, :created_at)",
         (
-            task | {"created_at": row["created_at"]}
+            task | {"id": str(uuid4()), "created_at": row["created_at"]}
             for task in task_rows(roadmap, row["roadmap_id"])
         ),
     )
