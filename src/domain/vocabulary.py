@@ -43,6 +43,11 @@ def has_visible_text(text: str) -> bool:
     return any(unicodedata.category(character)[0] in "LMNPS" for character in text)
 
 
+def shortened(text: str, longest: int) -> str:
+    """Return a text, cut to so many characters if it is longer; its end then says so."""
+    return text if len(text) <= longest else f"{text[: longest - 1].rstrip()}…"
+
+
 def _require_visible_text(value: str) -> str:
     if "\0" in value:
         raise ValueError("must not contain the character U+0000")

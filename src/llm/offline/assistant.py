@@ -13,7 +13,7 @@ from src.domain.minutes import equal_share
 from src.domain.plan import ModelUsage
 from src.domain.roadmap import AssistantAnswer, Task
 from src.domain.schedule import days_before
-from src.domain.vocabulary import DAYS_PER_WEEK
+from src.domain.vocabulary import DAYS_PER_WEEK, shortened
 from src.llm import AssistantContext
 from src.llm.offline.curricula import Topic, read_data
 from src.llm.offline.goals import understand
@@ -134,7 +134,7 @@ class _Answer:
         tasks = scope.tasks_in_scope()
         if not tasks:
             return [_done(scope), *self._now()]
-        goal = "" if is_day else f"{_cut(tasks[0].weekly_goal)} "
+        goal = "" if is_day else f"{shortened(tasks[0].weekly_goal, MAX_TEXT_LENGTH)} "
         return self._listed(f"{goal}{_done(scope)}", _open(tasks))
 
     def _minutes(self) -> list[str]:
@@ -202,7 +202,7 @@ class _Answer:
         rest = [f"- and {len(tasks) - len(shown)} more."] if len(shown) < len(tasks) else []
         lines = (
             f"- Week {task.week_number}, day {task.day_number} ({self._length(task)} min):"
-            f" {_cut(task.task_text)}"
+            f" {shortened(task.task_text, MAX_TEXT_LENGTH)}"
             for task in shown
         )
         return [heading, *lines, *rest]
@@ -233,7 +233,3 @@ def _done(scope: AssistantContext) -> str:
     done = sum(task.completed for task in tasks)
     # Rounded down, so that 100 always means that everything is done.
     return f"Done in {name}: {done} of {len(tasks)} tasks ({done * 100 // len(tasks)} %)."
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= MAX_TEXT_LENGTH else f"{text[: MAX_TEXT_LENGTH - 1].rstrip()}…"

@@ -4,6 +4,8 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
+from src.domain.vocabulary import shortened
+
 MAX_WORDS_LENGTH = 500
 """In characters, of a server's words in a log line."""
 
@@ -43,7 +45,7 @@ def redact(words: str, secrets: Iterable[str], messages: Iterable[Mapping[str, o
         text = _remove_values(text, content)
         plain = " ".join(_unescape(content).split())
         text = _remove_quotations(_remove_quoted(text, plain), plain)
-    return text if len(text) <= MAX_WORDS_LENGTH else text[: MAX_WORDS_LENGTH - 1] + "…"
+    return shortened(text, MAX_WORDS_LENGTH)
 
 
 def _user_contents(messages: Iterable[Mapping[str, object]]) -> Iterator[str]:

@@ -14,7 +14,7 @@ from typing import Literal
 from xml.etree import ElementTree as ET
 
 from src.domain.schedule import ONE_DAY
-from src.domain.vocabulary import DAYS_PER_WEEK
+from src.domain.vocabulary import DAYS_PER_WEEK, shortened
 
 View = Literal["year", "weeks", "burnup"]
 Theme = Literal["light", "dark"]
@@ -196,7 +196,7 @@ class _Picture:
             }
             | FONT,
         )
-        shown = title if len(title) <= MAX_TITLE else title[: MAX_TITLE - 1] + "…"
+        shown = shortened(title, MAX_TITLE)
         ET.SubElement(self._root, "title", {"id": "t"}).text = _allowed(shown)
         ET.SubElement(self._root, "desc", {"id": "d"}).text = _allowed(description)
         self.path(f"M0 0h{WIDTH}v{height}h-{WIDTH}z", fill=colours.background)
