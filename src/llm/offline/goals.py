@@ -23,16 +23,11 @@ are meant."""
 class UnderstoodGoal:
     """What a goal asks for."""
 
-    subjects: tuple[Curriculum, ...]
-    """What the learner wants to learn, in the order named; empty if there is no curriculum."""
-    name: str
-    """How to call a subject without a curriculum inside a sentence."""
-    known: tuple[str, ...]
-    """Names of curricula, and ids of the subjects' topics, that the learner knows already."""
-    is_exam: bool
-    """Whether the goal is to pass an exam or a certification."""
-    language: str | None
-    """The ISO 639-1 code of the goal's language; None if that is English or uncertain."""
+    subjects: tuple[Curriculum, ...]  # what is wanted, as named; empty if there is no curriculum
+    name: str  # how to call a subject without a curriculum inside a sentence
+    known: tuple[str, ...]  # names of curricula, and ids of the subjects' topics, known already
+    is_exam: bool  # whether the goal is to pass an exam or a certification
+    language: str | None  # the goal's, in ISO 639-1; None if that is English or uncertain
 
 
 @dataclass
