@@ -3,6 +3,7 @@
 `make bench-scale` runs it.
 """
 
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -42,17 +43,19 @@ def measure_footprint(plane: Plane) -> list[str]:
     print(f"  from {starts[0]:.2f} to {starts[-1]:.2f} s")
     with running_workers(plane.variables) as service:
         read_cpu = cpu_reader({"service": service.process.pid})
-        print(f"  of which {read_cpu()['service']:.2f} s of CPU, of all workers")
+        print(f"  which takes {read_cpu()['service']:.2f} s of CPU, of all workers")
         for _ in range(ROUNDS):
             serve_everything(service.url)
         workers = psutil.Process(service.process.pid).children()  # type: ignore[no-untyped-call]
         megabytes = max(worker.memory_info().rss for worker in workers) / 1e6
         faults += _judge("worker", megabytes, MAX_WORKER_MEGABYTES, "{:.0f} MB")
         faults += _judge("idle", idle_share(read_cpu), MAX_IDLE_SHARE, "{:.2%}")
-    ours = _reloading_share(ROOT, uvicorn_command(port := free_port()), port)
-    with tempfile.TemporaryDirectory() as empty:
-        Path(empty, "api.py").write_text(EMPTY_APPLICATION)
-        control = _reloading_share(Path(empty), uvicorn_command(port)[:6], port)
+    port = free_port()
+    ours = _reloading_share(ROOT, uvicorn_command(port), port)
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "api.py").write_text(EMPTY_APPLICATION)
+        bare = [sys.executable, "-m", "uvicorn", "api:app", "--port", str(port)]
+        control = _reloading_share(Path(folder), bare, port)
     print(f"with --reload: {ours:.2%}, and {control:.2%} for an empty application")
     faults += _judge("idle with --reload", ours - control, MAX_IDLE_SHARE, "{:.2%}")
     return faults

@@ -38,12 +38,11 @@ def open_connections(url: str, pool_size: int, timeout: float) -> tuple[httpx.As
     httpx's own pool is scanned on every request: with 20 connections that takes several times as
     long as the request itself (httpx issue 3215). `timeout` bounds each wait of httpx, in seconds.
     """
-    proxy = _environment_proxy(url)
+    proxy, ssl_context = _environment_proxy(url), trusted_certificates()
     if proxy and proxy.url.scheme in {"socks5", "socks5h"}:  # aiohttp knows no SOCKS
         limits = httpx.Limits(max_connections=pool_size, max_keepalive_connections=pool_size)
-        http = _client(httpx.AsyncHTTPTransport(proxy=proxy, limits=limits), timeout)
+        http = _client(httpx.AsyncHTTPTransport(ssl_context, proxy=proxy, limits=limits), timeout)
         return http, _HttpxSender(http)
-    ssl_context = trusted_certificates()
     session = aiohttp.ClientSession(
         connector=BoundedConnector(limit=pool_size, ssl=ssl_context),
         cookie_jar=aiohttp.DummyCookieJar(),

@@ -150,10 +150,11 @@ class _Answer:
         return self._listed(heading, shortest) if near else self._now()
 
     def _explain(self, topic: Topic) -> list[str]:
-        planned = [t for t in self._open if longest_name(topic, phrase(t.task_text))][:2]
-        task = self._listed("In your plan:", planned) if planned else []
-        practice = task or [f"To practise: {topic.practice[0]}"]
-        return [topic.explain, f"To read: {topic.read.rstrip('.')}", *practice]
+        lines = [topic.explain, f"To read: {topic.read.rstrip('.')}"]
+        planned = [t for t in self._open if longest_name(topic, phrase(t.task_text))]
+        if planned:
+            return lines + self._listed("In your plan:", planned[:2])
+        return [*lines, f"To practise: {topic.practice[0]}"]
 
     def _missed(self) -> list[str]:
         missed = [task for task in self._open if _place(task) < self._place]

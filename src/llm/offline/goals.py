@@ -23,7 +23,7 @@ are meant."""
 class UnderstoodGoal:
     """What a goal asks for."""
 
-    subjects: tuple[Curriculum, ...]  # what is wanted, as named; empty if there is no curriculum
+    subjects: tuple[Curriculum, ...]  # wanted, in the order named; empty without a curriculum
     name: str  # how to call a subject without a curriculum inside a sentence
     known: tuple[str, ...]  # names of curricula, and ids of the subjects' topics, known already
     is_exam: bool  # whether the goal is to pass an exam or a certification
